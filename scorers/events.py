@@ -1,0 +1,319 @@
+"""What happened: the events of the wire contract, as types that cannot hold a wrong value.
+
+An event is a fact with an identity (`source`, `id`), an instant and mostly a customer. Decoding lives in `wire`;
+here are only the shapes and the closed lists of codes. A new event type is a class here and a case in `evolve`.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+Micros = int  # microseconds since 1970-01-01T00:00:00Z
+Duration = int  # microseconds
+
+SECOND: Duration = 1_000_000
+MINUTE: Duration = 60 * SECOND
+HOUR: Duration = 60 * MINUTE
+DAY: Duration = 24 * HOUR
+
+
+class Instant(int):
+    """A point in event time, in microseconds since 1970; RFC 3339 with a zone on the wire."""
+
+
+Name = Annotated[str, Meta(min_length=1, max_length=512)]
+Text = Annotated[str, Meta(max_length=4096)]
+Code = Annotated[str, Meta(min_length=1, max_length=128)]
+Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
+MAX_MINOR = 10**15  # ten trillion in a currency of two decimals: more is a mistake, not a sale
+Amount = Annotated[int, Meta(ge=0, le=MAX_MINOR)]
+SignedAmount = Annotated[int, Meta(ge=-MAX_MINOR, le=MAX_MINOR)]
+Stars = Annotated[int, Meta(ge=1, le=5)]
+Recommendation = Annotated[int, Meta(ge=0, le=10)]
+Quantity = Annotated[float, Meta(ge=-1e9, le=1e9)]
+
+Purpose = Literal["service", "marketing", "sales"]
+RequestStatus = Literal["open", "answered", "closed"]
+Tone = Literal["calm", "tense", "rude"]
+ComplaintSeverity = Literal["minor", "major", "critical"]
+ComplaintSubject = Literal["product", "service", "brand"]
+Formality = Literal["formal", "informal"]
+RewardKind = Literal["financial", "non_financial"]
+Bond = Literal["cross_sell", "bundle", "reward", "social", "customization", "structural"]
+Pulse = Literal["asked", "thanked", "answered"]
+PulseCode = Literal["recognition", "independence", "contribution", "salary"]
+PartyType = Literal["internal", "external", "final"]
+EXIT_REASONS = (
+    "competitor",
+    "unattended_service",
+    "unrectified_defect",
+    "boredom",
+    "price",
+    "service_quality",
+    "product_quality",
+    "pressure",
+    "moved_away",
+    "no_more_need",
+    "unknown",
+)
+ExitReason = Annotated[str, Meta(pattern="^(" + "|".join(EXIT_REASONS) + "|other:.{1,64})$")]
+
+
+class Event(Struct, frozen=True, kw_only=True, tag_field="type", gc=False):
+    """What every event carries."""
+
+    id: Name
+    source: Name
+    time: Instant
+    customer_id: Name
+    schema_version: int = 1
+
+
+class Item(Struct, frozen=True, kw_only=True, gc=False):
+    """One line of a basket."""
+
+    sku: Name
+    quantity: Quantity
+    amount_minor: SignedAmount | None = None
+    category: Name | None = None
+    lot: Name | None = None
+
+
+class Purchase(Event, tag="purchase.completed"):
+    """A sale. Without a customer it is anonymous: counted, never profiled."""
+
+    amount_minor: Amount
+    currency: Currency
+    customer_id: Name | None = None  # type: ignore[assignment]  # the till may not know the buyer
+    margin_minor: SignedAmount | None = None
+    discount_minor: Amount | None = None
+    store_id: Name | None = None
+    channel: Name | None = None
+    staff_id: Name | None = None
+    items: tuple[Item, ...] = ()
+
+
+class Refund(Event, tag="purchase.refunded"):
+    """Money given back. It never moves the stage back."""
+
+    amount_minor: Amount
+    currency: Currency
+    purchase_id: Name | None = None
+    sku: Name | None = None
+    reason: Text | None = None
+
+
+class Contact(Event):
+    """What contacts in either direction carry."""
+
+    channel: Name
+    purpose: Purpose | None = None
+    topic: Text | None = None
+    request_id: Name | None = None
+    request_status: RequestStatus | None = None
+    staff_id: Name | None = None
+    store_id: Name | None = None
+    satisfaction: Stars | None = None
+    tone: Tone | None = None
+    cost_minor: Amount | None = None
+
+
+class ContactReceived(Contact, tag="contact.received"):
+    """The customer came to us."""
+
+
+class ContactMade(Contact, tag="contact.made"):
+    """We went to the customer: outreach, or an answer to a request."""
+
+
+class Complaint(Event):
+    """What every step of a complaint carries."""
+
+    complaint_id: Name
+    customer_id: Name | None = None  # type: ignore[assignment]  # an anonymous one counts for themes
+    severity: ComplaintSeverity = "minor"
+    subject: ComplaintSubject | None = None
+    sku: Name | None = None
+    lot: Name | None = None
+    store_id: Name | None = None
+    formality: Formality = "formal"
+    public: bool = False
+    reason: Text | None = None
+
+
+class ComplaintOpened(Complaint, tag="complaint.opened"):
+    """A complaint was voiced; both clocks start."""
+
+
+class ComplaintAcknowledged(Complaint, tag="complaint.acknowledged"):
+    """Somebody told the customer that the complaint is known."""
+
+
+class ComplaintResolved(Complaint, tag="complaint.resolved"):
+    """The complaint was put right; both clocks stop."""
+
+
+class ComplaintReopened(Complaint, tag="complaint.reopened"):
+    """It was not right after all; the clock counts on from where it stopped."""
+
+
+class SurveyAnswered(Event, tag="survey.answered"):
+    """The customer was asked and answered."""
+
+    satisfaction: Stars
+    would_recommend: Recommendation | None = None
+
+
+class ReferralMade(Event, tag="referral.made"):
+    """The customer spoke of us to others, well or badly."""
+
+    positive: bool
+    referred_customer_id: Name | None = None
+
+
+class OwnerJudged(Event, tag="owner.judged"):
+    """A person marked the customer as good, or not."""
+
+    good: bool
+    by: Name | None = None
+    note: Text | None = None
+
+
+class ExitExplained(Event, tag="exit.explained"):
+    """The customer left and said why."""
+
+    reason: ExitReason
+    competitor: Name | None = None
+    note: Text | None = None
+
+
+class CompetitorMentioned(Event, tag="competitor.mentioned"):
+    """The customer spoke of another shop."""
+
+    competitor: Name
+
+
+class Promise(Event):
+    """What every step of a promise carries."""
+
+    promise_id: Name
+    due: Instant | None = None
+    topic: Text | None = None
+
+
+class PromiseMade(Promise, tag="promise.made"):
+    """We said that we would."""
+
+
+class PromiseKept(Promise, tag="promise.kept"):
+    """We did."""
+
+
+class PromiseBroken(Promise, tag="promise.broken"):
+    """We did not, and it is known."""
+
+
+class RewardGranted(Event, tag="reward.granted"):
+    """A coupon, a gift, an honour."""
+
+    reward: RewardKind
+    value_minor: Amount | None = None
+
+
+class BondStarted(Event, tag="bond.started"):
+    """Something now ties the customer to us."""
+
+    bond: Bond
+
+
+class BondEnded(Event, tag="bond.ended"):
+    """A tie was cut."""
+
+    bond: Bond
+
+
+class LeadCreated(Event, tag="lead.created"):
+    """Somebody may become a customer."""
+
+    value_minor: Amount | None = None
+    traits: dict[str, str] | None = None
+    location: Name | None = None
+    affiliation: Name | None = None
+    campaign: Name | None = None
+
+
+class StaffPulse(Event, tag="staff.pulse"):
+    """Staff of a site were asked, thanked, or answered; `customer_id` is the site's id."""
+
+    store_id: Name
+    pulse: Pulse
+    codes: tuple[PulseCode, ...] = ()
+    score: Stars | None = None
+
+
+class CustomerDescribed(Event, tag="customer.described"):
+    """Names and attributes for rosters and messages."""
+
+    name: Name | None = None
+    party_type: PartyType | None = None
+    locale: Code | None = None
+    owner_id: Name | None = None
+    aliases: tuple[Name, ...] = ()
+    consent: dict[str, bool] | None = None
+    attributes: dict[str, str] | None = None
+
+
+class CustomerMerged(Event, tag="customer.merged"):
+    """Two ids were one person: this one goes on as `into`."""
+
+    into: Name
+
+
+class CustomerErased(Event, tag="customer.erased"):
+    """The customer asked to be forgotten."""
+
+
+AnyEvent = (
+    Purchase
+    | Refund
+    | ContactReceived
+    | ContactMade
+    | ComplaintOpened
+    | ComplaintAcknowledged
+    | ComplaintResolved
+    | ComplaintReopened
+    | SurveyAnswered
+    | ReferralMade
+    | OwnerJudged
+    | ExitExplained
+    | CompetitorMentioned
+    | PromiseMade
+    | PromiseKept
+    | PromiseBroken
+    | RewardGranted
+    | BondStarted
+    | BondEnded
+    | LeadCreated
+    | StaffPulse
+    | CustomerDescribed
+    | CustomerMerged
+    | CustomerErased
+)
+
+TOPIC_OF: dict[str, str] = {
+    "purchase": "purchases",
+    "contact": "contacts",
+    "complaint": "complaints",
+    "survey": "feedback",
+    "referral": "feedback",
+    "owner": "feedback",
+    "exit": "feedback",
+    "competitor": "feedback",
+    "promise": "feedback",
+    "reward": "feedback",
+    "bond": "feedback",
+    "lead": "feedback",
+    "staff": "feedback",
+    "customer": "feedback",
+}
+"""Input topic by the first word of the event type."""
