@@ -79,7 +79,7 @@ class Item(Struct, frozen=True, kw_only=True, gc=False):
     lot: Name | None = None
 
 
-class Purchase(Event, tag="purchase.completed"):
+class Purchase(Event, frozen=True, kw_only=True, gc=False, tag="purchase.completed"):
     """A sale. Without a customer it is anonymous: counted, never profiled."""
 
     amount_minor: Amount
@@ -93,7 +93,7 @@ class Purchase(Event, tag="purchase.completed"):
     items: tuple[Item, ...] = ()
 
 
-class Refund(Event, tag="purchase.refunded"):
+class Refund(Event, frozen=True, kw_only=True, gc=False, tag="purchase.refunded"):
     """Money given back. It never moves the stage back."""
 
     amount_minor: Amount
@@ -103,7 +103,7 @@ class Refund(Event, tag="purchase.refunded"):
     reason: Text | None = None
 
 
-class Contact(Event):
+class Contact(Event, frozen=True, kw_only=True, gc=False):
     """What contacts in either direction carry."""
 
     channel: Name
@@ -118,15 +118,15 @@ class Contact(Event):
     cost_minor: Amount | None = None
 
 
-class ContactReceived(Contact, tag="contact.received"):
+class ContactReceived(Contact, frozen=True, kw_only=True, gc=False, tag="contact.received"):
     """The customer came to us."""
 
 
-class ContactMade(Contact, tag="contact.made"):
+class ContactMade(Contact, frozen=True, kw_only=True, gc=False, tag="contact.made"):
     """We went to the customer: outreach, or an answer to a request."""
 
 
-class Complaint(Event):
+class Complaint(Event, frozen=True, kw_only=True, gc=False):
     """What every step of a complaint carries."""
 
     complaint_id: Name
@@ -141,37 +141,37 @@ class Complaint(Event):
     reason: Text | None = None
 
 
-class ComplaintOpened(Complaint, tag="complaint.opened"):
+class ComplaintOpened(Complaint, frozen=True, kw_only=True, gc=False, tag="complaint.opened"):
     """A complaint was voiced; both clocks start."""
 
 
-class ComplaintAcknowledged(Complaint, tag="complaint.acknowledged"):
+class ComplaintAcknowledged(Complaint, frozen=True, kw_only=True, gc=False, tag="complaint.acknowledged"):
     """Somebody told the customer that the complaint is known."""
 
 
-class ComplaintResolved(Complaint, tag="complaint.resolved"):
+class ComplaintResolved(Complaint, frozen=True, kw_only=True, gc=False, tag="complaint.resolved"):
     """The complaint was put right; both clocks stop."""
 
 
-class ComplaintReopened(Complaint, tag="complaint.reopened"):
+class ComplaintReopened(Complaint, frozen=True, kw_only=True, gc=False, tag="complaint.reopened"):
     """It was not right after all; the clock counts on from where it stopped."""
 
 
-class SurveyAnswered(Event, tag="survey.answered"):
+class SurveyAnswered(Event, frozen=True, kw_only=True, gc=False, tag="survey.answered"):
     """The customer was asked and answered."""
 
     satisfaction: Stars
     would_recommend: Recommendation | None = None
 
 
-class ReferralMade(Event, tag="referral.made"):
+class ReferralMade(Event, frozen=True, kw_only=True, gc=False, tag="referral.made"):
     """The customer spoke of us to others, well or badly."""
 
     positive: bool
     referred_customer_id: Name | None = None
 
 
-class OwnerJudged(Event, tag="owner.judged"):
+class OwnerJudged(Event, frozen=True, kw_only=True, gc=False, tag="owner.judged"):
     """A person marked the customer as good, or not."""
 
     good: bool
@@ -179,7 +179,7 @@ class OwnerJudged(Event, tag="owner.judged"):
     note: Text | None = None
 
 
-class ExitExplained(Event, tag="exit.explained"):
+class ExitExplained(Event, frozen=True, kw_only=True, gc=False, tag="exit.explained"):
     """The customer left and said why."""
 
     reason: ExitReason
@@ -187,13 +187,13 @@ class ExitExplained(Event, tag="exit.explained"):
     note: Text | None = None
 
 
-class CompetitorMentioned(Event, tag="competitor.mentioned"):
+class CompetitorMentioned(Event, frozen=True, kw_only=True, gc=False, tag="competitor.mentioned"):
     """The customer spoke of another shop."""
 
     competitor: Name
 
 
-class Promise(Event):
+class Promise(Event, frozen=True, kw_only=True, gc=False):
     """What every step of a promise carries."""
 
     promise_id: Name
@@ -201,38 +201,38 @@ class Promise(Event):
     topic: Text | None = None
 
 
-class PromiseMade(Promise, tag="promise.made"):
+class PromiseMade(Promise, frozen=True, kw_only=True, gc=False, tag="promise.made"):
     """We said that we would."""
 
 
-class PromiseKept(Promise, tag="promise.kept"):
+class PromiseKept(Promise, frozen=True, kw_only=True, gc=False, tag="promise.kept"):
     """We did."""
 
 
-class PromiseBroken(Promise, tag="promise.broken"):
+class PromiseBroken(Promise, frozen=True, kw_only=True, gc=False, tag="promise.broken"):
     """We did not, and it is known."""
 
 
-class RewardGranted(Event, tag="reward.granted"):
+class RewardGranted(Event, frozen=True, kw_only=True, gc=False, tag="reward.granted"):
     """A coupon, a gift, an honour."""
 
     reward: RewardKind
     value_minor: Amount | None = None
 
 
-class BondStarted(Event, tag="bond.started"):
+class BondStarted(Event, frozen=True, kw_only=True, gc=False, tag="bond.started"):
     """Something now ties the customer to us."""
 
     bond: Bond
 
 
-class BondEnded(Event, tag="bond.ended"):
+class BondEnded(Event, frozen=True, kw_only=True, gc=False, tag="bond.ended"):
     """A tie was cut."""
 
     bond: Bond
 
 
-class LeadCreated(Event, tag="lead.created"):
+class LeadCreated(Event, frozen=True, kw_only=True, gc=False, tag="lead.created"):
     """Somebody may become a customer."""
 
     value_minor: Amount | None = None
@@ -242,7 +242,7 @@ class LeadCreated(Event, tag="lead.created"):
     campaign: Name | None = None
 
 
-class StaffPulse(Event, tag="staff.pulse"):
+class StaffPulse(Event, frozen=True, kw_only=True, gc=False, tag="staff.pulse"):
     """Staff of a site were asked, thanked, or answered; `customer_id` is the site's id."""
 
     store_id: Name
@@ -251,7 +251,7 @@ class StaffPulse(Event, tag="staff.pulse"):
     score: Stars | None = None
 
 
-class CustomerDescribed(Event, tag="customer.described"):
+class CustomerDescribed(Event, frozen=True, kw_only=True, gc=False, tag="customer.described"):
     """Names and attributes for rosters and messages."""
 
     name: Name | None = None
@@ -263,13 +263,13 @@ class CustomerDescribed(Event, tag="customer.described"):
     attributes: dict[str, str] | None = None
 
 
-class CustomerMerged(Event, tag="customer.merged"):
+class CustomerMerged(Event, frozen=True, kw_only=True, gc=False, tag="customer.merged"):
     """Two ids were one person: this one goes on as `into`."""
 
     into: Name
 
 
-class CustomerErased(Event, tag="customer.erased"):
+class CustomerErased(Event, frozen=True, kw_only=True, gc=False, tag="customer.erased"):
     """The customer asked to be forgotten."""
 
 
