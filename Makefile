@@ -1,0 +1,62 @@
+# Everything a contributor or the CI runs. Needs GNU make and Python 3.11 or newer, nothing installed by hand.
+# `make PYTHON=python3.12 test` chooses the interpreter; ARGS goes to the tool: `make test ARGS="-k silence"`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PACKAGES := scorers streams alerts vigia
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint goldens bench lock clean
+
+help: ## list these targets
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-18s%s\n", $$1, $$2}'
+
+demo: $(VENV)/demo.stamp ## a year of real households on an embedded broker, alarms as they come
+	$(BIN)/vigia demo $(ARGS)
+
+test: $(VENV)/dev.stamp ## all tests that need no real broker
+	$(BIN)/python -m pytest -m "not kafka" $(ARGS)
+
+lint: $(VENV)/dev.stamp ## format, style, types, spelling, and that the documents tell the truth
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/codespell
+	$(BIN)/validate-pyproject pyproject.toml
+	$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py
+
+goldens: $(VENV)/dev.stamp ## write the expected alarms of the scenarios anew; review the diff like code
+	$(BIN)/python -m pytest tests/test_scenarios.py --goldens $(ARGS)
+
+bench: $(VENV)/dev.stamp ## measure throughput and latency on this machine
+	$(BIN)/python -m tests.bench $(ARGS)
+
+# A lock holds versions and hashes, never where they came from. UPGRADE=1 takes the newest versions allowed.
+LOCK = $(BIN)/uv pip compile pyproject.toml --group build --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade)
+
+lock: $(VENV)/dev.stamp ## resolve the dependencies anew into the three locks (UPGRADE=1 for newer versions)
+	$(PIP) install 'uv>=0.9'
+	$(LOCK) --all-extras --output-file requirements-dev.lock
+	$(LOCK) --extra demo --constraints requirements-dev.lock --output-file requirements-demo.lock
+	$(LOCK) --constraints requirements-dev.lock --output-file requirements.lock
+
+clean: ## remove the environment and everything that tools left behind
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment is made once, and again when the project's needs or their lock change.
+$(VENV)/%.stamp: requirements-%.lock pyproject.toml | $(BIN)/python
+	@echo "Installing the locked packages into $(VENV) ..."
+	@$(PIP) install --require-hashes --requirement $<
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Vigía needs Python 3.11 or newer; '$(PYTHON)' is missing or older. Name another one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "'$(PYTHON)' cannot make an environment. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
