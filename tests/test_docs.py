@@ -1,0 +1,231 @@
+"""The documents tell the truth: promises are all listed, what they name exists, and what they tell to type works.
+
+In README.md a ```sh block holds commands that the CI runs itself, line by line; a ```bash block is run here, in a
+scratch copy of the checkout's surface, one after the other as a reader would.
+"""
+
+import ast
+import re
+import subprocess
+import sys
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+RULES = {"L": 9, "T": 6, "Q": 8, "X": 11, "P": 7, "A": 12}
+KINDS = """
+    prospect-cooling second-purchase-overdue single-failure small-mishap major-problem complaint-unacknowledged
+    complaint-overdue request-unattended gone-quiet defected risk-high risk-rising tier-drop apostle-lost hostage
+    terrorist experience-debt promise-broken contact-pressure boredom wallet-shrinking bond-cut exposed-silently
+    owner-disagrees score-money-disagree underserved overserved distributor-risk staff-unasked staff-unthanked
+    complaint-theme feed-silent base-outflow retention-order
+"""
+CHANGES = "stage-changed tier-changed loyalty-changed reactivated golden-conversion"
+FAULTS = {"F": 20, "N": 7, "D": 15, "L": 1}
+
+PROMISES = {
+    "Rules": [f"{letter}{n}" for letter, last in RULES.items() for n in range(1, last + 1)],
+    "Kinds of alarm": [f"`{kind}`" for kind in KINDS.split()],
+    "State changes": [f"`{kind}`" for kind in CHANGES.split()],
+    "Faults": [f"{letter}{n}" for letter, last in FAULTS.items() for n in range(1, last + 1)],
+}
+MISSING = "missing"
+
+
+def tracked(*patterns: str) -> list[Path]:
+    """The files of a clone, and those about to be added, that fit one of the patterns."""
+    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns]
+    done = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True)
+    return sorted(ROOT / name for name in done.stdout.split("\0") if name and (ROOT / name).is_file())
+
+
+def tables(text: str) -> dict[str, list[list[str]]]:
+    """The rows of the table under each second-level heading, without its head."""
+    found = {}
+    for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+        lines = [line for line in section.splitlines() if line.startswith("|")]
+        found[section.splitlines()[0]] = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+    return found
+
+
+def prose(text: str) -> str:
+    """The text without its fenced blocks."""
+    return re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def blocks(text: str) -> list[tuple[str, str]]:
+    """Each fenced block as its language and its body."""
+    return re.findall(r"^```(\S*)[^\n]*\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def unknown(reference: str) -> str:
+    """Why a place or a test that a document names is not there; empty if it is."""
+    path, *names = re.sub(r"\[.*\]$", "", reference).split("::")
+    if not (ROOT / path).exists():
+        return f"{reference}: no such file"
+    if names:
+        nodes = ast.walk(ast.parse((ROOT / path).read_text()))
+        known = {n.name for n in nodes if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)}
+        if not known.issuperset(names):
+            return f"{reference}: no such name in {path}"
+    return ""
+
+
+def complaints(row: list[str]) -> list[str]:
+    """What is wrong with one row of the status page."""
+    if len(row) != 4:
+        return [f"{row[0]}: {len(row)} cells instead of 4"]
+    key, what, place, test = row
+    wrong = [] if what else [f"{key}: says nothing"]
+    for cell in (place, test):
+        if cell != MISSING and not re.fullmatch(r"`[^`]+`(, `[^`]+`)*", cell):
+            wrong.append(f"{key}: {cell!r} is neither {MISSING!r} nor `names`, separated by commas")
+        wrong += [f"{key}: {why}" for name in re.findall(r"`([^`]+)`", cell) if (why := unknown(name))]
+    return wrong
+
+
+def anchors(text: str) -> set[str]:
+    """The names by which the headings of a document can be linked."""
+    heads = re.findall(r"^#+ +(.+?) *$", prose(text), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+def dead_links(path: Path, text: str) -> list[str]:
+    """The relative links of a document that lead nowhere."""
+    dead = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", prose(text)):
+        target, _, anchor = link.partition("#")
+        file = path.parent / target if target else path
+        if re.match(r"\w+:", link):
+            continue
+        heads = anchors(text if file == path else file.read_text()) if file.suffix == ".md" and file.exists() else set()
+        if not file.exists() or (anchor and file.suffix == ".md" and anchor not in heads):
+            dead.append(link)
+    return dead
+
+
+def targets() -> set[str]:
+    """The targets of the Makefile that its help lists."""
+    return set(re.findall(r"^([a-z][a-z-]*):.*## ", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+
+
+def test_the_catalogue_is_complete() -> None:
+    """There are 53 rules, 34 kinds, 5 state changes and 43 faults, none twice."""
+    assert [len(set(keys)) for keys in PROMISES.values()] == [53, 34, 5, 43]
+
+
+@pytest.mark.parametrize("title", PROMISES)
+def test_every_promise_stands_once(title: str) -> None:
+    """Each table of the status page lists its promises once, in their order."""
+    assert [row[0] for row in tables((ROOT / "docs/status.md").read_text())[title]] == PROMISES[title]
+
+
+def test_the_status_page_names_what_exists() -> None:
+    """Each file and each test in the tables is there."""
+    rows = chain.from_iterable(tables((ROOT / "docs/status.md").read_text()).values())
+    assert [wrong for row in rows for wrong in complaints(row)] == []
+
+
+@pytest.mark.parametrize(
+    ("row", "wrong"),
+    [
+        (["L1", "stages", "`scorers/nowhere.py`", "missing"], "L1: scorers/nowhere.py: no such file"),
+        (["L1", "stages", "missing", "`tests/test_docs.py::test_x`"], "L1: tests/test_docs.py::test_x: no such name"),
+        (["L1", "stages", "soon", "missing"], "L1: 'soon' is neither"),
+        (["L1", "", "missing", "missing"], "L1: says nothing"),
+        (["L1", "stages", "missing"], "L1: 3 cells"),
+    ],
+)
+def test_a_wrong_row_is_seen(row: list[str], wrong: str) -> None:
+    """A file or test that is not there, and a cell that is neither a name nor missing, are told."""
+    assert [why[: len(wrong)] for why in complaints(row)] == [wrong]
+
+
+def test_a_right_row_is_left_alone() -> None:
+    """Several places, and a test with its parameter, are fine."""
+    test = "`tests/test_docs.py::test_every_promise_stands_once[Rules]`"
+    assert complaints(["L1", "stages", "`tests/test_docs.py`, `docs`", test]) == []
+
+
+def test_links_lead_somewhere() -> None:
+    """Every relative link and anchor in every document resolves."""
+    dead = {path.name: dead_links(path, path.read_text()) for path in tracked("*.md")}
+    assert len(dead) > 3
+    assert {name: links for name, links in dead.items() if links} == {}
+
+
+def test_a_dead_link_is_seen() -> None:
+    """A file or heading that is not there is told; hosts and fenced text are not looked at."""
+    text = "# Why so?\n[a](b.md) [c](#why-so) [d](#no) [e](https://x.example)\n```\n[f](g.md)\n```\n"
+    assert dead_links(ROOT / "README.md", text) == ["b.md", "#no"]
+
+
+def test_the_changelog_has_room_for_the_next_change() -> None:
+    """The first section is what has not been released."""
+    heads = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
+    assert heads[0] == "[Unreleased]"
+
+
+def test_every_decision_says_why_and_what_was_refused() -> None:
+    """Decisions are numbered, dated, and have their three parts."""
+    heads, bodies = [], re.split(r"^## ", (ROOT / "docs/decisions.md").read_text(), flags=re.MULTILINE)[1:]
+    for body in bodies:
+        heads.append(body.split(".")[0])
+        assert re.match(r"\d+\. .+ \(\d{4}-\d\d-\d\d\)\n", body), body
+        assert re.findall(r"^- \*\*(\w+):\*\* ", body, flags=re.MULTILINE) == ["Decision", "Why", "Refused"], body
+    assert heads == [str(n + 1) for n in range(len(bodies))]
+    assert heads
+
+
+def test_make_help_lists_every_target() -> None:
+    """Each target that is no file has its comment, hence its line in the help."""
+    phony = re.search(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    assert phony
+    assert set(phony[1].split()) == targets()
+
+
+def test_documents_name_only_targets_that_exist() -> None:
+    """Each `make x` in a document is a target of the Makefile."""
+    named = {
+        (path.name, target)
+        for path in tracked("*.md")
+        for target in re.findall(r"(?:`|^|&& )make ([a-z][a-z-]*)", path.read_text(), flags=re.MULTILINE)
+    }
+    assert named
+    assert {(name, target) for name, target in named if target not in targets()} == set()
+
+
+def test_the_ci_runs_what_the_readme_tells_to_type() -> None:
+    """Each line of each ```sh block in README.md is a line of .ci/run, and no other mark hides a shell block."""
+    ci = set(re.findall(r"^ *run ([^<\n]+?)(?: *<.*)?$", (ROOT / ".ci/run").read_text(), flags=re.MULTILINE))
+    found = blocks((ROOT / "README.md").read_text())
+    typed = [line.split(" #")[0].strip() for mark, body in found if mark == "sh" for line in body.splitlines()]
+    assert typed
+    assert [line for line in typed if line and line not in ci] == []
+    assert {mark for mark, _ in found} & {"", "shell", "console", "zsh"} == set()
+
+
+def test_the_shell_examples_of_the_readme_work(tmp_path: Path) -> None:
+    """Each ```bash block in README.md ends well, run in order with the checkout's files at hand."""
+    for name in {path.relative_to(ROOT).parts[0] for path in tracked()}:
+        (tmp_path / name).symlink_to(ROOT / name)
+    path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
+    for body in [body for mark, body in blocks((ROOT / "README.md").read_text()) if mark == "bash"]:
+        command = ["bash", "-euo", "pipefail", "-c", body]
+        env = {"PATH": path, "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
+        done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{body}\n{done.stdout}\n{done.stderr}"
+
+
+def test_text_is_clean() -> None:
+    """No blank at the end of a line, no tab in Python, no carriage return, one newline at the end of each file."""
+    wrong = []
+    for path in tracked("*.py", "*.md", "*.toml", "*.yml", "*.yaml", "*.txt", "Makefile", ".ci/run"):
+        text = path.read_bytes().decode()
+        stains = re.search(r"[ \t]$|\r", text, flags=re.MULTILINE) or (path.suffix == ".py" and "\t" in text)
+        if stains or (text and not text.endswith("\n")) or text.endswith("\n\n"):
+            wrong.append(path.relative_to(ROOT).as_posix())
+    assert wrong == []
