@@ -84,7 +84,7 @@ def foreign(path: str, text: str) -> list[str]:
 
 def tracked() -> list[str]:
     """The files that a clone would have, and those about to be added."""
-    listing = ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listing = ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--"]
     done = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True)
     return sorted(name for name in done.stdout.split("\0") if name and (ROOT / name).is_file())
 

@@ -37,19 +37,8 @@ MISSING = "missing"
 
 def tracked(*patterns: str) -> list[Path]:
     """The files of a clone, and those about to be added, that fit one of the patterns."""
-    listing = [
-        "git",
-        "-c",
-        "safe.directory=*",
-        "ls-files",
-        "-z",
-        "--cached",
-        "--others",
-        "--exclude-standard",
-        "--",
-        *patterns,
-    ]
-    done = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True)
+    listing = ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--"]
+    done = subprocess.run([*listing, *patterns], cwd=ROOT, capture_output=True, text=True, check=True)
     return sorted(ROOT / name for name in done.stdout.split("\0") if name and (ROOT / name).is_file())
 
 
