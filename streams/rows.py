@@ -1,0 +1,143 @@
+"""The rows of one partition while this process has it: decoded, fenced, undoable, and bounded in memory.
+
+A stored row carries a *fence*: the last offset folded into it, by topic and topic epoch. A record at or below the fence
+is already in the row and must not change it again; the row is only written once more, as the process may have died
+before the changelog had it everywhere.
+
+It refuses to know what a row means, who folds, and when rows are written.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from msgspec import json
+
+from streams.shelf import Shelf
+
+Row = TypeVar("Row")
+
+
+class Codec(NamedTuple, Generic[Row]):
+    """How a row becomes bytes and a row again."""
+
+    encode: Callable[[Row], bytes]
+    decode: Callable[[bytes], Row]
+
+
+class Fenced(NamedTuple, Generic[Row]):
+    """A row and the last offset of each source that is folded into it; never changed, only replaced."""
+
+    row: Row
+    fence: Mapping[str, int]
+
+
+_fence = json.Decoder(dict[str, int])
+_NOTHING: Mapping[str, int] = {}
+
+
+def pack(fence: Mapping[str, int], row: bytes) -> bytes:
+    """The stored form: the fence as one line of JSON, then the row.
+
+    >>> unpack(pack({"purchases@1": 41}, b"row"))
+    ({'purchases@1': 41}, b'row')
+    """
+    return json.encode(fence) + b"\n" + row
+
+
+def unpack(stored: bytes) -> tuple[dict[str, int], bytes]:
+    """The fence and the row of a stored form."""
+    fence, _, row = stored.partition(b"\n")
+    return _fence.decode(fence), row
+
+
+class Rows(Generic[Row]):
+    """The rows of one partition as the fold sees them: `get`, `put`, `delete` and `folded`, by key."""
+
+    def __init__(self, partition: int, shelf: Shelf, codec: Codec[Row]) -> None:
+        self.partition = partition
+        self._shelf = shelf
+        self._codec = codec
+        self._cache: dict[bytes, Fenced[Row] | None] = {}
+        self._changed: set[bytes] = set()
+        self._undo: list[tuple[bytes, Fenced[Row] | None]] = []
+        self._source, self._offset = "", -1
+
+    def get(self, key: bytes) -> Row | None:
+        """The row of this key, or None."""
+        held = self._load(key)
+        return None if held is None else held.row
+
+    def put(self, key: bytes, row: Row) -> None:
+        """The row of this key from now on; a row that already holds the record at hand stays as it is."""
+        held = self._load(key)
+        self._changed.add(key)
+        fence = _NOTHING if held is None else held.fence
+        if fence.get(self._source, -1) < self._offset:
+            self._undo.append((key, held))
+            del self._cache[key]  # so that the cache is in order of the last change, for `evict`
+            self._cache[key] = Fenced(row, {**fence, self._source: self._offset})
+
+    def delete(self, key: bytes) -> None:
+        """Forget the row and its fence: a repeated older record would make it anew, unless a row says otherwise."""
+        held = self._load(key)
+        self._changed.add(key)
+        if held is not None and held.fence.get(self._source, -1) < self._offset:
+            self._undo.append((key, held))
+            self._cache[key] = None
+
+    def folded(self, key: bytes) -> bool:
+        """Whether the row of this key already holds the record at hand (a fold that touches many rows asks)."""
+        held = self._load(key)
+        return held is not None and held.fence.get(self._source, -1) >= self._offset
+
+    def _load(self, key: bytes) -> Fenced[Row] | None:
+        try:
+            return self._cache[key]
+        except KeyError:
+            stored = self._shelf.get(self.partition, key)
+        held = None if stored is None else self._decode(stored)
+        self._cache[key] = held
+        return held
+
+    def _decode(self, stored: bytes) -> Fenced[Row]:
+        fence, row = unpack(stored)
+        return Fenced(self._codec.decode(row), fence)
+
+    # What follows is for the engine.
+
+    def recovered(self) -> Iterator[tuple[bytes, Row]]:
+        """All stored rows, decoded; they are not cached."""
+        for key, stored in self._shelf.items(self.partition):
+            yield key, self._decode(stored).row
+
+    def begin(self, source: str, record: Any) -> bool:
+        """Set the record at hand; False if the row of its key already holds it (then it is to be written again)."""
+        self._source, self._offset = source, record.offset
+        self._undo.clear()
+        if record.key is None or not self.folded(record.key):
+            return True
+        self._changed.add(record.key)
+        return False
+
+    def undo(self) -> None:
+        """Take back what the record at hand has changed."""
+        for key, held in reversed(self._undo):
+            self._cache[key] = held
+        self._undo.clear()
+
+    def take_changed(self) -> list[tuple[bytes, Fenced[Row] | None]]:
+        """What has changed since the last call, as it is now; later changes do not reach into it."""
+        changed = [(key, self._cache[key]) for key in self._changed]
+        self._changed.clear()
+        return changed
+
+    def encode(self, held: Fenced[Row] | None) -> bytes | None:
+        return None if held is None else pack(held.fence, self._codec.encode(held.row))
+
+    def evict(self, limit: int) -> None:
+        """Drop the longest unchanged rows beyond the limit; only right when all but `_changed` is in the store."""
+        surplus = len(self._cache) - limit
+        if surplus > 0:
+            idle = (key for key in self._cache if key not in self._changed)
+            for key in [key for key, _ in zip(idle, range(surplus), strict=False)]:
+                del self._cache[key]

@@ -1,0 +1,258 @@
+"""State is folded in memory and written behind, in an order that loses nothing and counts nothing twice.
+
+A chunk of records is folded into decoded rows; its outputs leave at once. Some moments later one flush writes what has
+changed, strictly in this order, and only then are the inputs acknowledged:
+
+    outputs acknowledged -> changelog acknowledged -> store written -> inputs acknowledged
+
+So the store is never ahead of the changelog and no state is ever kept whose outputs were not sent. After a crash the
+inputs since the last acknowledgement come again; each stored row carries a *fence* (the last offset folded into it, by
+topic and topic epoch), so a record that it already holds has no effect and the row is written once more.
+
+Crash-only: if a send, the changelog, the store or an acknowledgement fails, the process exits at once and the next one
+repairs by reading again. A fault in the fold of one record is not that: its changes are undone, the record goes to the
+dead-letters and the stream goes on.
+
+It refuses to know what a row or a record means, where rows lie (`shelf`), and what Faust is.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, NoReturn, Protocol, Self
+
+from streams.failpoints import failpoint
+from streams.rows import Codec, Fenced, Row, Rows
+from streams.shelf import Shelf
+
+log = logging.getLogger(__name__)
+
+
+class Output(NamedTuple):
+    """A record to send; the key decides its partition."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class Folder(Protocol):
+    """What is done with the records of one partition, for as long as this process has it.
+
+    `recover` is called with each stored row before the first record: the place to rebuild what is derived from rows.
+    `fold` changes rows through the accessor it was made with and returns what is to be sent. It must depend on nothing
+    but the record and the rows, and must leave a row that it got as it was: it puts a new one.
+    """
+
+    def recover(self, key: bytes, row: Any) -> None: ...
+
+    def fold(self, record: Any) -> Iterable[Output]: ...
+
+
+@dataclass(slots=True)
+class Counts:
+    """What the engine has done since it started, for metrics and tests."""
+
+    records: int = 0
+    fenced: int = 0
+    rejected: int = 0
+    outputs: int = 0
+    flushes: int = 0
+    rows_written: int = 0
+
+
+@dataclass(slots=True)
+class _Due:
+    """What the next flush owes."""
+
+    records: int
+    sends: list[Awaitable[Any]]
+    done: list[Callable[[], object]]
+
+
+def die(reason: BaseException) -> NoReturn:
+    """End the process now: whatever is unfinished was not acknowledged and will be read again."""
+    log.critical("the commit path failed; exiting so that the next start repairs it", exc_info=reason)
+    logging.shutdown()
+    os._exit(70)
+
+
+class WriteBehind(Generic[Row]):
+    """Folds chunks, sends outputs, and flushes state behind: see the module's head for the order it keeps.
+
+    `folder(rows)` makes the fold of a partition, `reject(record, error)` the dead-letter of a record whose fold raised.
+    `producer` is an AIOKafkaProducer (acks of all replicas; `max_batch_size` near its request limit: a batch is a round
+    trip). `epochs` names the life of a topic that was made anew; offsets of another epoch fence nothing.
+    """
+
+    def __init__(
+        self,
+        *,
+        folder: Callable[[Rows[Row]], Folder],
+        codec: Codec[Row],
+        reject: Callable[[Any, Exception], Output],
+        shelf: Shelf,
+        producer: Any,
+        changelog: str,
+        epochs: Mapping[str, str] | None = None,
+        interval: float = 0.25,
+        records: int = 20_000,
+        cached: int = 100_000,
+        fail: Callable[[BaseException], object] = die,
+    ) -> None:
+        self.counts = Counts()
+        self._folder, self._codec, self._reject = folder, codec, reject
+        self._shelf, self._producer, self._changelog = shelf, producer, changelog
+        self._epochs = epochs or {}
+        self._interval, self._limit, self._cached = interval, records, cached
+        self._fail = fail
+        self._partitions: dict[int, tuple[Rows[Row], Folder]] = {}
+        self._due = _Due(0, [], [])
+        self._in_flight = 0
+        self._folding, self._flushing = asyncio.Lock(), asyncio.Lock()
+        self._work, self._full, self._room = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    def reset(self) -> None:
+        """Forget everything: partitions were assigned, and what is not in the changelog will be read again."""
+        self._partitions = {}
+        self._due = _Due(0, [], [])
+        self._in_flight = 0
+        self._work.clear()
+        self._full.clear()
+        self._room.set()
+
+    async def take(self, topic: str, partition: int, records: Sequence[Any], done: Callable[[], object]) -> None:
+        """Fold one chunk and send its outputs; `done` is called when all that came of it is safe."""
+        try:
+            while self._due.records + self._in_flight >= 2 * self._limit:
+                self._room.clear()
+                await self._room.wait()
+            async with self._folding:  # a flush must not take rows whose outputs are not yet sent
+                due = self._due
+                rows, folder = await self._open(partition)
+                for output in self._fold(f"{topic}@{self._epochs.get(topic, '0')}", records, rows, folder):
+                    due.sends.append(await self._send(output))
+                due.done.append(done)
+                due.records += len(records)
+            self._work.set()
+            if due.records >= self._limit:
+                self._full.set()
+        except Exception as error:
+            self._fail(error)
+
+    def _fold(self, source: str, records: Sequence[Any], rows: Rows[Row], folder: Folder) -> list[Output]:
+        outputs: list[Output] = []
+        fold, begin, counts = folder.fold, rows.begin, self.counts
+        for record in records:
+            if not begin(source, record):
+                counts.fenced += 1
+                continue
+            so_far = len(outputs)
+            try:
+                outputs.extend(fold(record))
+            except Exception as error:
+                rows.undo()
+                del outputs[so_far:]
+                outputs.append(self._reject(record, error))
+                counts.rejected += 1
+        counts.records += len(records)
+        counts.outputs += len(outputs)
+        return outputs
+
+    async def _open(self, partition: int) -> tuple[Rows[Row], Folder]:
+        partitions = self._partitions
+        if partition not in partitions:
+            rows = Rows(partition, self._shelf, self._codec)
+            folder = self._folder(rows)
+            for number, (key, row) in enumerate(rows.recovered()):
+                folder.recover(key, row)
+                if number % 500 == 499:
+                    await asyncio.sleep(0)
+            partitions[partition] = rows, folder
+        return partitions[partition]
+
+    async def _send(self, output: Output) -> Awaitable[Any]:
+        topic, key, value, headers = output
+        sent: Awaitable[Any] = await self._producer.send(topic, value, key=key, headers=list(headers))
+        return sent
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Self]:
+        """Flushes go on inside this block: every `interval` while there is work, sooner when there is much."""
+        flusher = asyncio.create_task(self._flush_forever(), name="write-behind")
+        try:
+            yield self
+        finally:
+            flusher.cancel()
+            with suppress(asyncio.CancelledError):
+                await flusher
+
+    async def _flush_forever(self) -> None:
+        while True:
+            await self._work.wait()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._full.wait(), self._interval)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Make safe all that was folded up to now, in the order of the module's head."""
+        try:
+            async with self._flushing:
+                await self._flush()
+        except Exception as error:
+            self._fail(error)
+
+    async def _flush(self) -> None:
+        async with self._folding:
+            due, self._due = self._due, _Due(0, [], [])
+            self._work.clear()
+            self._full.clear()
+            partitions, self._in_flight = self._partitions, due.records
+            changed = [(rows, taken) for rows, _ in partitions.values() if (taken := rows.take_changed())]
+        for sent in due.sends:
+            await sent
+        failpoint("outputs")
+        logged = await asyncio.gather(*(self._log(rows, pairs) for rows, pairs in changed))
+        failpoint("changelog")
+        if self._partitions is not partitions:
+            return  # assigned anew meanwhile: the changelog has it, and the store is being recovered from there
+        for (rows, _), (written, offset) in zip(changed, logged, strict=True):
+            self._shelf.write(rows.partition, written, offset)
+        failpoint("store")
+        for done in due.done:
+            done()
+        failpoint("ack")
+        for rows, _ in partitions.values():
+            rows.evict(self._cached // len(partitions))
+        self.counts.flushes += 1
+        self.counts.rows_written += sum(len(written) for written, _ in logged)
+        self._in_flight = 0
+        self._room.set()
+
+    async def _log(
+        self, rows: Rows[Row], changed: Sequence[tuple[bytes, Fenced[Row] | None]]
+    ) -> tuple[list[tuple[bytes, bytes | None]], int]:
+        """Write rows to the changelog; what was written, and the offset of the last."""
+        written: list[tuple[bytes, bytes | None]] = []
+        sent: list[tuple[Awaitable[Any], int]] = []
+        batch, size = self._producer.create_batch(), 0
+        for key, held in changed:
+            value = rows.encode(held)
+            if batch.append(timestamp=None, key=key, value=value) is None:
+                sent.append((await self._producer.send_batch(batch, self._changelog, partition=rows.partition), size))
+                batch, size = self._producer.create_batch(), 0
+                if batch.append(timestamp=None, key=key, value=value) is None:
+                    raise ValueError(f"a row of {len(value or b'')} bytes does not fit into an empty batch")
+            size += 1
+            written.append((key, value))
+            if size % 500 == 499:
+                await asyncio.sleep(0)  # encoding thousands of rows must not stop the folding
+        sent.append((await self._producer.send_batch(batch, self._changelog, partition=rows.partition), size))
+        offset = -1
+        for delivered, size in sent:
+            offset = (await delivered).offset + size - 1
+        return written, offset

@@ -1,0 +1,187 @@
+"""The ledger: every event that was produced, against what the changelog and the outputs hold in the end."""
+
+import asyncio
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import GroupCoordinatorNotAvailableError
+
+from streams.rows import unpack
+from tests.kafka.counting import INPUTS, PARTITIONS, topics
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Verdict:
+    """How the outcome differs from the ledger; all zero and empty is exact."""
+
+    missing: int = 0
+    double: int = 0
+    wrong_rows: int = 0
+    missing_outputs: int = 0
+    foreign_outputs: int = 0
+
+    def exact(self) -> bool:
+        return self == Verdict()
+
+
+@dataclass
+class Ledger:
+    """One group of counting workers on a broker, what was sent to it, and the workers that run."""
+
+    address: str
+    group: str
+    directory: Path
+    seed: int
+    events: Counter[bytes] = field(default_factory=Counter)
+    sums: Counter[bytes] = field(default_factory=Counter)
+    ticks: int = 0
+    number: int = 0
+    workers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    exits: list[int] = field(default_factory=list)
+
+    async def __aenter__(self) -> Self:
+        self.dice = random.Random(self.seed)
+        self.admin = AIOKafkaAdminClient(bootstrap_servers=self.address)
+        await self.admin.start()
+        await self.admin.create_topics(
+            [
+                NewTopic(name, count, 1, topic_configs={"cleanup.policy": "compact"} if "changelog" in name else {})
+                for name, count in topics(self.group).items()
+            ]
+        )
+        self.producer = AIOKafkaProducer(bootstrap_servers=self.address, linger_ms=5, acks="all")
+        await self.producer.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for name in list(self.workers):
+            self.kill(name)
+        await self.producer.stop()
+        await self.admin.close()
+
+    async def produce(self, count: int, customers: int, rate: int = 0, poison_every: int = 0) -> None:
+        """Send events, numbered on, to random customers; `rate` is per second, 0 for as fast as it goes."""
+        started, sent = time.monotonic(), 0
+        for sent in range(1, count + 1):
+            self.number += 1
+            key = b"customer-%d" % self.dice.randrange(customers)
+            event: dict[str, object] = {"number": self.number}
+            if poison_every and self.number % poison_every == 0:
+                event["poison"] = True
+            else:
+                self.events[key] += 1
+                self.sums[key] += self.number
+            await self.producer.send(f"{self.group}.events", json.dumps(event).encode(), key=key)
+            if rate and sent % 100 == 0:
+                await asyncio.sleep(max(0.0, started + sent / rate - time.monotonic()))
+        await self.producer.flush()
+
+    async def tick(self) -> None:
+        """Send one record to every partition of the clock."""
+        self.ticks += 1
+        for partition in range(PARTITIONS):
+            await self.producer.send_and_wait(f"{self.group}.clock", b"{}", partition=partition)
+
+    def start(self, name: str = "a", failpoint: str = "") -> None:
+        """Start a worker with a state directory of its own name."""
+        with (self.directory / f"{name}.log").open("ab") as log:
+            self.workers[name] = subprocess.Popen(
+                [sys.executable, "-m", "tests.kafka.counting", self.address, self.group, str(self.directory / name)],
+                cwd=CHECKOUT,
+                env={**os.environ, "VIGIA_FAILPOINT": failpoint},
+                stdout=log,
+                stderr=log,
+            )
+
+    def kill(self, name: str = "a") -> None:
+        worker = self.workers.pop(name)
+        worker.kill()
+        self.exits.append(worker.wait())
+
+    async def stop(self, name: str = "a") -> int:
+        """Ask a worker to stop and return its exit status."""
+        worker = self.workers.pop(name)
+        worker.terminate()
+        self.exits.append(await asyncio.to_thread(worker.wait, 30))
+        return self.exits[-1]
+
+    async def died(self, name: str = "a", within: float = 30) -> int:
+        """Wait until a worker has ended by itself and return its exit status."""
+        self.exits.append(await asyncio.to_thread(self.workers.pop(name).wait, within))
+        return self.exits[-1]
+
+    async def lag(self) -> int:
+        """How many input records are not yet committed."""
+        inputs = [TopicPartition(f"{self.group}.{name}", number) for name in INPUTS for number in range(PARTITIONS)]
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.address)
+        await consumer.start()
+        try:
+            ends = await consumer.end_offsets(inputs)
+            committed = await self.admin.list_consumer_group_offsets(self.group)
+        except GroupCoordinatorNotAvailableError:
+            return sum(ends.values())
+        finally:
+            await consumer.stop()
+        return sum(ends[tp] - max(0, committed[tp].offset if tp in committed else 0) for tp in inputs)
+
+    async def below(self, lag: int, within: float = 45) -> None:
+        """Wait until at most `lag` records are uncommitted; a dead worker or the time running out fails the test."""
+        deadline = time.monotonic() + within
+        while (now := await self.lag()) > lag:
+            for name, worker in self.workers.items():
+                assert worker.poll() is None, f"worker {name} ended with {worker.poll()}: {self.tail(name)}"
+            assert time.monotonic() < deadline, f"{now} records not committed after {within} s: {self.tails()}"
+            await asyncio.sleep(0.2)
+
+    def tail(self, name: str) -> str:
+        return "\n".join((self.directory / f"{name}.log").read_text(errors="replace").splitlines()[-40:])
+
+    def tails(self) -> str:
+        return "\n".join(f"--- {name}\n{self.tail(name)}" for name in self.workers)
+
+    async def read(self, *names: str) -> list[tuple[str, bytes, bytes | None]]:
+        """All records of topics, from the beginning to the present end."""
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.address, auto_offset_reset="earliest")
+        await consumer.start()
+        try:
+            tps = [TopicPartition(name, number) for name in names for number in range(PARTITIONS)]
+            consumer.assign(tps)
+            ends = await consumer.end_offsets(tps)
+            found: list[tuple[str, bytes, bytes | None]] = []
+            for tp, end in ends.items():
+                while await consumer.position(tp) < end:
+                    for batch in (await consumer.getmany(timeout_ms=500)).values():
+                        found += [(record.topic, record.key, record.value) for record in batch]
+            return found
+        finally:
+            await consumer.stop()
+
+    async def verdict(self) -> Verdict:
+        """The changelog and the outputs against the ledger."""
+        state: dict[bytes, dict[str, int]] = {}
+        for _, key, value in await self.read(f"{self.group}-counts-changelog"):
+            assert value is not None
+            state[key] = json.loads(unpack(value)[1])
+        verdict = Verdict()
+        for key in self.events.keys() | state.keys():
+            row = state.get(key, {"events": 0, "sum": 0, "ticks": 0})
+            verdict.missing += max(0, self.events[key] - row["events"])
+            verdict.double += max(0, row["events"] - self.events[key])
+            verdict.wrong_rows += row["sum"] != self.sums[key] or row["ticks"] != self.ticks
+        outputs = {int(value or b"0") for _, _, value in await self.read(f"{self.group}.outputs")}
+        expected = set(range(100, self.number + 1, 100))
+        verdict.missing_outputs = len(expected - outputs)
+        verdict.foreign_outputs = len(outputs - expected)
+        return verdict
