@@ -21,10 +21,14 @@ class Instant(int):
     """A point in event time, in microseconds since 1970; RFC 3339 with a zone on the wire."""
 
 
-Name = Annotated[str, Meta(min_length=1, max_length=512)]
-Text = Annotated[str, Meta(max_length=4096)]
-Code = Annotated[str, Meta(min_length=1, max_length=128)]
-Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
+# What `extra_json_schema` tells of text is kept by `wire`, which screens whole records: a pattern per field is slow.
+_PLAIN = r"^[^\x00-\x1f\x7f-\x9f]+$"  # no control characters
+_TRIMMED = r"^[^\s\x00-\x1f\x7f-\x9f](?:[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$"  # nor white space around
+Key = Annotated[str, Meta(min_length=1, max_length=512, extra_json_schema={"pattern": _TRIMMED})]  # what facts join on
+Name = Annotated[str, Meta(min_length=1, max_length=512, extra_json_schema={"pattern": _PLAIN})]
+Text = Annotated[str, Meta(max_length=4096)]  # free text: tabs and line ends are welcome, other controls are not
+Code = Annotated[str, Meta(min_length=1, max_length=128, extra_json_schema={"pattern": _PLAIN})]
+Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", max_length=3)]  # the length, as `$` lets a line end pass
 MAX_MINOR = 10**15  # ten trillion in a currency of two decimals: more is a mistake, not a sale
 Amount = Annotated[int, Meta(ge=0, le=MAX_MINOR)]
 SignedAmount = Annotated[int, Meta(ge=-MAX_MINOR, le=MAX_MINOR)]
@@ -56,20 +60,20 @@ EXIT_REASONS = (
     "no_more_need",
     "unknown",
 )
-ExitReason = Annotated[str, Meta(pattern="^(" + "|".join(EXIT_REASONS) + "|other:.{1,64})$")]
+ExitReason = Annotated[str, Meta(pattern="^(" + "|".join(EXIT_REASONS) + "|other:[^\\x00-\\x1f\\x7f-\\x9f]{1,64})$")]
 
 
-class Event(Struct, frozen=True, kw_only=True, tag_field="type", gc=False):
+class Event(Struct, frozen=True, kw_only=True, tag_field="type", gc=False, omit_defaults=True):
     """What every event carries."""
 
-    id: Name
-    source: Name
+    id: Key
+    source: Key
     time: Instant
-    customer_id: Name
-    schema_version: int = 1
+    customer_id: Key
+    schema_version: Annotated[int, Meta(extra_json_schema={"const": 1})] = 1
 
 
-class Item(Struct, frozen=True, kw_only=True, gc=False):
+class Item(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """One line of a basket."""
 
     sku: Name
@@ -84,7 +88,7 @@ class Purchase(Event, frozen=True, kw_only=True, gc=False, tag="purchase.complet
 
     amount_minor: Amount
     currency: Currency
-    customer_id: Name | None = None  # type: ignore[assignment]  # the till may not know the buyer
+    customer_id: Key | None = None  # type: ignore[assignment]  # the till may not know the buyer
     margin_minor: SignedAmount | None = None
     discount_minor: Amount | None = None
     store_id: Name | None = None
@@ -130,7 +134,7 @@ class Complaint(Event, frozen=True, kw_only=True, gc=False):
     """What every step of a complaint carries."""
 
     complaint_id: Name
-    customer_id: Name | None = None  # type: ignore[assignment]  # an anonymous one counts for themes
+    customer_id: Key | None = None  # type: ignore[assignment]  # an anonymous one counts for themes
     severity: ComplaintSeverity = "minor"
     subject: ComplaintSubject | None = None
     sku: Name | None = None
@@ -168,7 +172,7 @@ class ReferralMade(Event, frozen=True, kw_only=True, gc=False, tag="referral.mad
     """The customer spoke of us to others, well or badly."""
 
     positive: bool
-    referred_customer_id: Name | None = None
+    referred_customer_id: Key | None = None
 
 
 class OwnerJudged(Event, frozen=True, kw_only=True, gc=False, tag="owner.judged"):
@@ -258,7 +262,7 @@ class CustomerDescribed(Event, frozen=True, kw_only=True, gc=False, tag="custome
     party_type: PartyType | None = None
     locale: Code | None = None
     owner_id: Name | None = None
-    aliases: tuple[Name, ...] = ()
+    aliases: tuple[Key, ...] = ()
     consent: dict[str, bool] | None = None
     attributes: dict[str, str] | None = None
 
@@ -266,7 +270,7 @@ class CustomerDescribed(Event, frozen=True, kw_only=True, gc=False, tag="custome
 class CustomerMerged(Event, frozen=True, kw_only=True, gc=False, tag="customer.merged"):
     """Two ids were one person: this one goes on as `into`."""
 
-    into: Name
+    into: Key
 
 
 class CustomerErased(Event, frozen=True, kw_only=True, gc=False, tag="customer.erased"):
