@@ -1,0 +1,297 @@
+"""The chance that a customer does not buy again within the horizon, and how it is learned from late answers.
+
+Three voices say what they think in log-odds: the rules, which need no lesson; the streaming prior, whose population is
+learned; and a Bayesian logistic over all features, which starts as the prior's echo. Their say is measured: each voice
+weighs by how well it foretold the answers so far, so the rules carry the score from the first event and lose it to
+whoever beats them. A `Model` is what scores, small and fixed; a `Trainer` is what learns. No clock, no topic, no file.
+"""
+
+import hashlib
+from math import exp, expm1, log
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from scorers.customer import Customer
+from scorers.events import DAY, Duration, Instant, Micros
+from scorers.features import INDEX, NAMES, WIDTH
+from scorers.features import VERSION as FEATURES_VERSION
+from scorers.learners import FARTHEST, Belief, PopulationBelief, Scale, chance, odds_of
+from scorers.prior import Population
+from scorers.rhythm import BaseRhythm
+
+VOICES = ("rules", "prior", "logistic")
+_STRANGERS = Population()
+
+
+def rules_risk(c: Customer, now: Micros, horizon: Duration, base: BaseRhythm) -> float:
+    """What can be said before any lesson: own rhythm against silence, moved by what the customer said and suffered."""
+    if c.exit_at:
+        return 0.97
+    rhythm = c.rhythm
+    strangers = Population(_STRANGERS.log_r, log(base.first_mean), _STRANGERS.log_a, _STRANGERS.log_b)
+    silence = max(now - rhythm.last, 0) / DAY
+    shape = rhythm.shape(base.shape)
+    gaps = float(max(rhythm.occasions - 1, 0))
+    p = strangers.risk(rhythm.known, rhythm.paced, silence, horizon / DAY, shape, gaps)
+    moved = 0.0
+    if c.satisfaction_count:
+        moved -= 0.3 * (c.satisfaction_mood - 3.0)
+    for case in c.cases:
+        moved += 0.8 if case.rectify_by < now else 0.3
+    if c.trouble is not None:
+        moved += 0.3
+    if c.referral_last:
+        moved -= 0.3 * c.referral_last
+    if c.competitor_mentions and now - c.last_competitor < horizon:
+        moved += 0.5
+    return chance(odds_of(p) + min(moved, 2.0)) if moved else p
+
+
+class Lesson(Struct, frozen=True, kw_only=True):
+    """An answered question: what was known when it was asked, and what the customer then did."""
+
+    customer_id: str
+    asked_at: Instant
+    answered_at: Instant
+    horizon: Duration
+    features: tuple[float, ...]
+    inactive: bool  # no purchase in (asked_at, asked_at + horizon]
+    bought_after: Duration | None = None  # time to the first purchase, where one came within the horizon
+    rules: float  # what the rules said when asked
+    predicted: float  # what the model in force said when asked
+    model_version: str
+    features_version: str = FEATURES_VERSION
+
+
+class Model(Struct, frozen=True):
+    """What scores: a snapshot of the trainer, small and fixed.
+
+    >>> COLD.risk([0.0] * WIDTH, 0.3)
+    0.3
+    """
+
+    version: str
+    say: tuple[float, float, float]  # how much each of `VOICES` weighs; they add up to 1
+    population: Population
+    bias: float
+    echo: float  # the logistic's weight of the prior's log-odds
+    columns: tuple[tuple[int, float, float], ...]  # index, mean, weight per unit; the rest never varied
+    reach: tuple[float, ...]  # of each of these columns: how far from the mean is still believed
+    features_version: str = FEATURES_VERSION
+
+    def risk(self, features: list[float], rules: float) -> float:
+        """P(no purchase within the horizon); `features` as `features.features` gives them."""
+        if self.say[0] == 1.0:
+            return rules
+        prior = self._prior(features)
+        learned = self.bias + self.echo * prior
+        for (i, mean, weight), reach in zip(self.columns, self.reach, strict=True):
+            off = features[i] - mean
+            learned += weight * (off if -reach < off < reach else reach if off > 0.0 else -reach)
+        say = self.say
+        return chance(say[0] * odds_of(rules) + say[1] * prior + say[2] * learned)
+
+    def contributions(self, features: list[float], rules: float) -> list[tuple[str, float]]:
+        """What moves the log-odds, strongest first: `rules`, `prior`, then columns by their distance from the usual."""
+        if self.say[0] == 1.0:
+            return [("rules", odds_of(rules))]
+        say = self.say
+        found = [
+            ("rules", say[0] * odds_of(rules)),
+            ("prior", (say[1] + say[2] * self.echo) * self._prior(features)),
+        ]
+        for (i, mean, weight), reach in zip(self.columns, self.reach, strict=True):
+            off = min(max(features[i] - mean, -reach), reach)
+            found.append((NAMES[i], say[2] * weight * off))
+        return sorted((pair for pair in found if pair[1]), key=lambda pair: (-abs(pair[1]), pair[0]))
+
+    def _prior(self, x: list[float]) -> float:
+        p = self.population.risk(expm1(x[4]), expm1(x[5]), expm1(x[3]), exp(x[0]), exp(x[6]), exp(x[1]) - 1.0)
+        return log(p / (1.0 - p))
+
+    def encode(self) -> bytes:
+        """The snapshot as JSON."""
+        return msgspec.json.encode(self)
+
+    @classmethod
+    def decode(cls, data: bytes) -> "Model":
+        """The snapshot that `encode` gave; raises ValueError where it is none, or of other features."""
+        try:
+            model = msgspec.json.decode(data, type=cls)
+        except msgspec.DecodeError as error:
+            raise ValueError(f"not a risk model: {error}; take one that `Model.encode` wrote") from error
+        if model.features_version != FEATURES_VERSION:
+            raise ValueError(
+                f"model {model.version} reads features version {model.features_version}, "
+                f"this is {FEATURES_VERSION}: train a new one from the lessons"
+            )
+        if model.version != COLD.version and model.version != _version(model):
+            raise ValueError(
+                f"model {model.version} was changed after it was made: its content hashes to {_version(model)}"
+            )
+        return model
+
+
+def _version(model: Model) -> str:
+    return hashlib.sha256(msgspec.json.encode(msgspec.structs.replace(model, version=""))).hexdigest()[:12]
+
+
+COLD = Model("cold", (1.0, 0.0, 0.0), Population(), 0.0, 1.0, (), ())
+"""The model before any lesson: the rules."""
+
+
+# --- settings of the trainer, each with its reason ---------------------------------------------------------------
+
+OVERLAP = 0.25  # a question is asked every quarter of the horizon: four of them share what an answer tells
+SPREAD = 0.15  # a column may move the odds by about 15 % per standard deviation before any answer: the prior knows most
+ECHO_SPREAD = 0.3  # the prior's own log-odds are believed to within a third
+BIAS_SPREAD = 1.0
+DRIFT = 0.2  # a weight's variance grows by a fifth of its first variance each year
+POPULATION_DRIFT = 0.5
+LOSS_MEMORY_YEARS = 1.0  # half-life of a voice's record
+HANDICAP = (0.0, 4.0, 6.0)  # nats that each voice must have gained on the rules before it speaks as loud
+_YEAR = 365.0 * DAY
+
+
+class _State(Struct):
+    """Everything that a trainer is, as plain numbers."""
+
+    lessons: int
+    time: Micros
+    loss: list[float]
+    seen: int
+    column_mean: list[float]
+    column_variance: list[float]
+    weights: list[float]
+    cov: list[float]
+    population: list[float]
+    population_cov: list[float]
+    features_version: str
+
+
+class Trainer:
+    """Learns from lessons, in the order in which they are answered."""
+
+    def __init__(self) -> None:
+        self.lessons = 0
+        self._time: Micros = 0
+        self._loss = [0.0] * len(VOICES)
+        self._scale = Scale(WIDTH)
+        self._belief = Belief(
+            np.array([0.0, 1.0] + [0.0] * WIDTH),
+            np.array([BIAS_SPREAD**2, ECHO_SPREAD**2] + [SPREAD**2] * WIDTH),
+            DRIFT,
+        )
+        self._population = PopulationBelief(POPULATION_DRIFT)
+
+    def learn(self, lesson: Lesson) -> None:
+        """Take in one answer; lessons of other features are left alone."""
+        if lesson.features_version != FEATURES_VERSION or len(lesson.features) != WIDTH:
+            return
+        self._age(lesson.answered_at)
+        self.lessons += 1
+        inactive = lesson.inactive
+        prior = self._population.learn(lesson.features, inactive, OVERLAP)
+        columns = np.array(lesson.features)
+        self._scale.learn(columns)
+        row = np.concatenate(((1.0, prior), self._scale.apply(columns)))
+        learned = self._belief.learn(row, inactive, OVERLAP)
+        for voice, p in enumerate((lesson.rules, chance(prior), learned)):
+            right = p if inactive else 1.0 - p
+            self._loss[voice] -= OVERLAP * log(max(right, 1e-4))
+
+    def _age(self, now: Micros) -> None:
+        if self._time and now > self._time:
+            years = (now - self._time) / _YEAR
+            self._belief.age(years)
+            if self._population.belief is not None:
+                self._population.belief.age(years)
+            kept = 0.5 ** (years / LOSS_MEMORY_YEARS)
+            self._loss = [kept * loss for loss in self._loss]
+        self._time = max(self._time, int(now))
+
+    def say(self) -> tuple[float, float, float]:
+        """How much each voice weighs."""
+        lead = [-loss - handicap for loss, handicap in zip(self._loss, HANDICAP, strict=True)]
+        best = max(lead)
+        shares = [exp(value - best) for value in lead]
+        total = sum(shares)
+        return shares[0] / total, shares[1] / total, shares[2] / total
+
+    def snapshot(self) -> Model:
+        """What scores with all that is learned so far."""
+        if not self.lessons:
+            return COLD
+        inverse = self._scale.inverse()
+        weights = self._belief.mean[2:] * inverse
+        used = np.flatnonzero(weights).tolist()
+        model = Model(
+            version="",
+            say=self.say(),
+            population=self._population.population(),
+            bias=float(self._belief.mean[0]),
+            echo=float(self._belief.mean[1]),
+            columns=tuple((i, float(self._scale.mean[i]), float(weights[i])) for i in used),
+            reach=tuple(FARTHEST / float(inverse[i]) for i in used),
+        )
+        return msgspec.structs.replace(model, version=_version(model))
+
+    def encode(self) -> bytes:
+        """All of it; a trainer restored from this has the same future."""
+        belief = self._population.belief
+        state = _State(
+            lessons=self.lessons,
+            time=self._time,
+            loss=self._loss,
+            seen=self._scale.seen,
+            column_mean=self._scale.mean.tolist(),
+            column_variance=self._scale.variance.tolist(),
+            weights=self._belief.mean.tolist(),
+            cov=self._belief.cov.ravel().tolist(),
+            population=[] if belief is None else belief.mean.tolist(),
+            population_cov=[] if belief is None else belief.cov.ravel().tolist(),
+            features_version=FEATURES_VERSION,
+        )
+        return msgspec.msgpack.encode(state)
+
+    @classmethod
+    def decode(cls, data: bytes) -> "Trainer":
+        """The trainer that `encode` told of; raises ValueError where it is none, or of other features."""
+        try:
+            state = msgspec.msgpack.decode(data, type=_State)
+        except msgspec.DecodeError as error:
+            raise ValueError(f"not a trainer's state: {error}; start anew from the lessons") from error
+        if state.features_version != FEATURES_VERSION:
+            raise ValueError(
+                f"the trainer's state has features version {state.features_version}, this is {FEATURES_VERSION}: "
+                "start anew from the lessons"
+            )
+        trainer = cls()
+        trainer.lessons = state.lessons
+        trainer._time = state.time
+        trainer._loss = state.loss
+        trainer._scale.seen = state.seen
+        trainer._scale.mean = np.array(state.column_mean)
+        trainer._scale.variance = np.array(state.column_variance)
+        trainer._belief.mean = np.array(state.weights)
+        trainer._belief.cov = np.array(state.cov).reshape(len(state.weights), -1)
+        if state.population:
+            mean = np.array(state.population)
+            belief = Belief(mean, np.full(len(mean), PopulationBelief.SPREAD**2), POPULATION_DRIFT)
+            belief.cov = np.array(state.population_cov).reshape(len(mean), -1)
+            trainer._population.belief = belief
+        return trainer
+
+
+assert NAMES[:7] == (
+    "horizon",
+    "occasions",
+    "survived_days",
+    "silence",
+    "paced_gaps",
+    "paced_days",
+    "regularity",
+), "the prior reads these by position"
+assert INDEX["silence"] == 3
