@@ -180,7 +180,7 @@ _STEP = re.compile(r"\w+")
 _SAID: tuple[tuple[re.Pattern[str], RejectCode, str], ...] = (
     # what the decoder says, what we say; order matters
     (re.compile(r"^Object missing required field `(\w+)`"), "missing_field", r"{path}{dot}\1 is missing"),
-    (re.compile(r"^Number out of range"), "bad_number", "{path} is out of all range"),
+    (re.compile(r"^(?:Number|Integer value) out of range"), "bad_number", "{path} is out of all range"),
     (re.compile(r"^Invalid (?:enum )?value"), "bad_value", "{path} is not in its closed list"),
     (re.compile(r"^Expected `(.*)`, got `(.*)`"), "wrong_type", r"{path} is `\1`, not `\2`"),
     (re.compile(r"^Expected (.*)"), "bad_value", r"{path} is \1"),
