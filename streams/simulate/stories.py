@@ -33,11 +33,11 @@ class Decline:
 
 DECLINES = {
     "boredom": Decline(yearly=0.07, visits=(4, 7), stretch=1.15, shrink=0.97, narrow=True),
-    "price": Decline(yearly=0.03, visits=(2, 5), stretch=1.10, shrink=0.85, reduced=0.9, mentions=0.2),
-    "competitor": Decline(yearly=0.01, visits=(2, 5), stretch=1.20, shrink=0.70, mentions=0.5),
+    "price": Decline(yearly=0.05, visits=(2, 5), stretch=1.10, shrink=0.85, reduced=0.9, mentions=0.2),
+    "competitor": Decline(yearly=0.03, visits=(2, 5), stretch=1.20, shrink=0.70, mentions=0.5),
 }
 WITHOUT_A_SIGN = ("moved_away", "moved_away", "no_more_need", "no_more_need", "unknown")
-AFTER_A_LOOK = ("no_more_need", "unknown", "price", "competitor")
+AFTER_A_LOOK = ("no_more_need", "no_more_need", "unknown", "unknown", "price", "competitor")
 BONDS = ("reward", "reward", "reward", "cross_sell", "bundle", "social", "customization", "structural")
 
 
