@@ -1,0 +1,111 @@
+"""Where a webhook may connect to: public addresses, and hosts that the routes allow by name.
+
+A URL in the routes may point at the machine's own neighbours: the cloud's metadata service, a database, the router.
+So each connection looks its host up once, checks every address found, and connects to one of exactly these; a name
+that answers differently a moment later gains nothing. A look-up that fails connects nowhere.
+"""
+
+import asyncio
+import ipaddress
+import re
+import socket
+from collections.abc import Awaitable, Callable
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from alerts.channels import Refused, Retry
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Lookup = Callable[[str, int], Awaitable[list[str]]]
+
+PUBLIC_V6 = ipaddress.ip_network("2000::/3")
+TUNNELS = tuple(map(ipaddress.ip_network, ("2001::/32", "2002::/16")))  # hold an IPv4 address that nobody checked
+METADATA = frozenset(
+    map(ipaddress.ip_address, ("169.254.169.254", "169.254.170.2", "100.100.100.200", "192.0.0.192", "fd00:ec2::254"))
+)
+
+
+def is_public(address: Address) -> bool:
+    """Whether anybody on the Internet could be meant by this address.
+
+    >>> [is_public(ipaddress.ip_address(one)) for one in ("93.184.216.34", "10.0.0.1", "::ffff:8.8.8.8", "::1")]
+    [True, False, False, False]
+    """
+    if isinstance(address, ipaddress.IPv6Address) and (
+        address not in PUBLIC_V6 or address.scope_id or any(address in net for net in TUNNELS)
+    ):
+        return False
+    return address.is_global and not (address.is_multicast or address.is_reserved or address in METADATA)
+
+
+def is_neighbour(address: Address) -> bool:
+    """Whether a host that is allowed by name may stand here: anywhere but link-local and metadata addresses."""
+    mapped = getattr(address, "ipv4_mapped", None)
+    if mapped is not None:
+        return is_neighbour(mapped)
+    return not (address.is_link_local or address.is_multicast or address.is_unspecified or address in METADATA)
+
+
+def checked(host: str, found: list[str], allowed: frozenset[str]) -> list[str]:
+    """The addresses, all of them fit to connect to; one unfit among them refuses the host."""
+    passes = is_neighbour if host in allowed else is_public
+    for one in found:
+        try:
+            fit = passes(ipaddress.ip_address(one))
+        except ValueError:
+            fit = False
+        if not fit:
+            raise Refused(f"{host} is at an address that webhooks do not go to; use a public host or allow_hosts")
+    if not found:
+        raise Retry(f"{host} has no address")
+    return found
+
+
+def check_literal(host: str, allowed: frozenset[str]) -> None:
+    """Refuse an address written into the URL itself that is unfit, or written so as to look like none.
+
+    >>> check_literal("2130706433", frozenset())
+    Traceback (most recent call last):
+    alerts.channels.Refused: 2130706433 is an address in disguise; write it as four decimal numbers
+    """
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        last = host.rstrip(".").rpartition(".")[2]
+        if re.fullmatch(r"\d+|0[xX][0-9a-fA-F]*", last):
+            raise Refused(f"{host} is an address in disguise; write it as four decimal numbers") from None
+        return
+    checked(host, [host], allowed)
+
+
+async def system_lookup(host: str, port: int) -> list[str]:
+    """The addresses that the system knows for the host."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class CheckedResolver(AbstractResolver):
+    """Looks a host up once a connection and yields checked addresses only."""
+
+    def __init__(self, allowed: frozenset[str], lookup: Lookup = system_lookup) -> None:
+        self.allowed = allowed
+        self.lookup = lookup
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """The checked addresses of the host."""
+        try:
+            found = await self.lookup(host, port)
+        except (OSError, UnicodeError) as fault:
+            raise Retry(f"{host} was not found") from fault
+        return [_result(host, port, one) for one in checked(host, found, self.allowed)]
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+def _result(host: str, port: int, address: str) -> ResolveResult:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+    return ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=flags)
