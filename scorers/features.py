@@ -126,7 +126,7 @@ def features(c: Customer, now: Micros, horizon: Duration, base: BaseRhythm) -> l
     if c.amount_minor and n:
         x[20] = log1p(c.amount_minor / 100.0)
         x[21] = log1p(c.amount_minor / (100.0 * n))
-        x[22] = c.spend_trend
+        x[22] = log((c.spend_fast + 1.0) / (c.spend_slow + 1.0))
     if c.purchases > n:
         x[23] = log(c.purchases / n) if n else 0.0
     if c.variety:

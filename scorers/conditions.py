@@ -1,0 +1,215 @@
+"""When each alarm is true: conditions on a customer's facts at one instant.
+
+Every kind of the catalogue is here exactly once, as a condition that holds or not; none keeps state of its own. What
+changes between two instants is found by `compare`. A deadline has passed only when the instant lies after it, so a fact
+at the very instant of a deadline is in time.
+"""
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from scorers import ledger
+from scorers.alarm import Severity, SubjectType
+from scorers.context import Context
+from scorers.customer import Customer, Ref
+from scorers.events import Micros
+from scorers.lifecycle import LEFT, gone_after, quiet_after
+from scorers.tiers import RANK
+
+
+class Finding(Struct, frozen=True, gc=False):
+    """A condition that holds, since when, and the fact that opened the episode."""
+
+    kind: str
+    subject: SubjectType
+    subject_id: str
+    at: Micros
+    opener: Ref
+    severity: Severity
+    evidence: tuple[Ref, ...]
+
+
+def _customer(c: Customer, kind: str, at: Micros, opener: Ref, severity: Severity, *evidence: Ref) -> Finding:
+    return Finding(kind, "customer", c.id, at, opener, severity, evidence or (opener,))
+
+
+def findings(c: Customer, now: Micros, ctx: Context) -> Iterator[Finding]:
+    """All conditions that hold at an instant, for a customer whose verdicts are up to date."""
+    if c.cases:
+        yield from _complaints(c, now, ctx)
+    if c.requests:
+        yield from _requests(c, now)
+    if c.promises:
+        yield from _promises(c)
+    if c.loyalty == "terrorist":
+        yield _customer(c, "terrorist", c.terrorist_at, c.terrorist_opener, "critical")
+    if c.stage in LEFT:
+        yield _defected(c, ctx)
+        return
+    if c.stage == "prospect":
+        yield from _prospect(c, now, ctx)
+    else:
+        yield from _buyer(c, now, ctx)
+    if c.trouble is not None:
+        kind, severity = _TROUBLE[c.trouble.stage]
+        yield _customer(c, kind, c.trouble.at, c.trouble.opener, severity, *c.trouble.evidence)
+    if c.debt:
+        owed = ledger.debt(c, now, ctx.policy.ledger)
+        standing = _standing(c, "experience-debt")
+        if owed > ctx.policy.ledger.debt_limit and standing is None:
+            yield _customer(c, "experience-debt", c.debt_at, c.last_bad_ref, "warning")
+        elif standing is not None and owed >= ctx.policy.ledger.debt_settled:
+            yield standing
+
+
+_TROUBLE: dict[str, tuple[str, Severity]] = {
+    "first_time_buyer": ("single-failure", "error"),
+    "early_repeat_buyer": ("small-mishap", "warning"),
+}
+
+
+def _standing(c: Customer, kind: str) -> Finding | None:
+    """The finding behind an alarm that stands: for conditions with two thresholds."""
+    for e in c.open:
+        if e.kind == kind:
+            return Finding(kind, e.subject, e.subject_id, e.at, e.opener, KEEP, tuple(e.evidence))
+    return None
+
+
+KEEP: Severity = "info"
+"""What a standing finding says of its severity; `compare` keeps the one told."""
+
+
+def _complaints(c: Customer, now: Micros, ctx: Context) -> Iterator[Finding]:
+    for case in c.cases:
+        ref = case.opener
+        if case.severity != "minor":
+            severity: Severity = "error" if case.severity == "major" else "critical"
+            yield Finding("major-problem", "complaint", case.id, case.opened, ref, severity, (ref,))
+        if not case.acknowledged and not case.exempt and case.acknowledge_by < now:
+            yield Finding("complaint-unacknowledged", "complaint", case.id, case.acknowledge_by, ref, "warning", (ref,))
+        if case.breached:
+            yield Finding("complaint-overdue", "complaint", case.id, case.rectify_by, ref, "error", (ref,))
+        if case.hostage_at and c.stage not in LEFT:
+            yield _customer(c, "hostage", case.hostage_at, ref, "warning", ref, c.last_purchase_ref)
+
+
+def _requests(c: Customer, now: Micros) -> Iterator[Finding]:
+    for request in c.requests:
+        if request.breached:
+            ref = request.opener
+            yield Finding("request-unattended", "request", request.id, request.answer_by, ref, "warning", (ref,))
+
+
+def _promises(c: Customer) -> Iterator[Finding]:
+    for promise in c.promises:
+        if promise.broken:
+            evidence = (promise.opener,) if promise.breaker == promise.opener else (promise.opener, promise.breaker)
+            yield Finding("promise-broken", "promise", promise.id, promise.broken, promise.opener, "warning", evidence)
+
+
+def _prospect(c: Customer, now: Micros, ctx: Context) -> Iterator[Finding]:
+    cools = cooling_after(c, ctx)
+    if c.first_contact and cools < now:
+        yield _customer(c, "prospect-cooling", cools, c.first_contact_ref, "warning")
+
+
+def cooling_after(c: Customer, ctx: Context) -> Micros:
+    """When a prospect's window has run so far that it cools."""
+    rules = ctx.policy.prospects
+    return c.first_contact + round(rules.cooling_share * rules.conversion_window)
+
+
+def _buyer(c: Customer, now: Micros, ctx: Context) -> Iterator[Finding]:
+    if c.rhythm.occasions == 1:
+        overdue = c.rhythm.first + c.second_limit
+        if overdue < now:
+            yield _customer(c, "second-purchase-overdue", overdue, c.first_purchase_ref, "warning")
+    elif c.stage == "dormant":
+        quiet = quiet_after(c)
+        severity: Severity = "error" if c.core_before else "warning"
+        yield _customer(c, "gone-quiet", quiet, c.last_purchase_ref, severity)
+    if c.risk >= 0:
+        rules = ctx.policy.risk
+        threshold = rules.threshold.of(c.tier)
+        standing = _standing(c, "risk-high")
+        if standing is None:
+            if c.risk >= threshold and c.rhythm.occasions >= rules.occasions_at_least:
+                yield _customer(c, "risk-high", c.risk_at, c.last_purchase_ref, "error")
+        elif c.risk >= threshold - rules.hysteresis or c.last_purchase <= standing.at:
+            yield standing
+    if RANK[c.tier] < RANK[c.drop_from]:
+        yield _customer(c, "tier-drop", c.drop_at, c.drop_opener, "warning")
+    if c.apostle_until and c.apostle_until + ctx.policy.loyalty.apostle_dwell < now:
+        at = c.apostle_until + ctx.policy.loyalty.apostle_dwell
+        yield _customer(c, "apostle-lost", at, c.apostle_opener, "error")
+
+
+def _defected(c: Customer, ctx: Context) -> Finding:
+    if c.rhythm.occasions:
+        gone = gone_after(c, ctx.policy)
+        if not c.exit_at or gone < c.exit_at:
+            return _customer(c, "defected", gone, c.last_purchase_ref, "error")
+    return _customer(c, "defected", c.exit_at, c.exit_ref, "error")
+
+
+def due(c: Customer, now: Micros, ctx: Context) -> Micros:
+    """The next instant at which something may change without a fact; 0 if there is none."""
+    policy = ctx.policy
+    soon = c.next_review or _NEVER
+    if c.next_question and c.next_question < soon:
+        soon = c.next_question
+    if c.questions:
+        answer = c.questions[0].asked + policy.risk.horizon + policy.time.allowed_lateness
+        soon = min(soon, answer)
+    occasions = c.rhythm.occasions
+    if c.stage not in LEFT:
+        if not occasions:
+            if c.first_contact:
+                soon = _sooner(soon, cooling_after(c, ctx), now)
+        elif occasions == 1:
+            soon = _sooner(soon, c.rhythm.first + c.second_limit, now)
+            soon = _sooner(soon, gone_after(c, policy), now)
+        else:
+            soon = _sooner(soon, quiet_after(c), now)
+            soon = _sooner(soon, gone_after(c, policy), now)
+            if occasions >= policy.lifecycle.core_occasions:
+                soon = _sooner(soon, c.rhythm.first + policy.lifecycle.core_tenure, now)
+    if c.golden_by:
+        soon = _sooner(soon, c.golden_by, now)
+    for case in c.cases:
+        if not case.acknowledged and not case.exempt:
+            soon = _sooner(soon, case.acknowledge_by, now)
+        if not case.breached:
+            soon = _sooner(soon, case.rectify_by, now)
+    for request in c.requests:
+        if not request.breached:
+            soon = _sooner(soon, request.answer_by, now)
+    for promise in c.promises:
+        if promise.due and not promise.broken:
+            soon = _sooner(soon, promise.due, now)
+    if c.tier_low_since:
+        soon = _sooner(soon, c.tier_low_since + policy.tiers.dwell, now)
+    if c.apostle_until:
+        soon = _sooner(soon, c.apostle_until + policy.loyalty.apostle_dwell, now)
+    for episode in c.open:
+        if episode.status == "open":
+            soon = _sooner(soon, ends_after(episode.kind, episode.at, ctx), now)
+            if episode.kind == "experience-debt":
+                soon = _sooner(soon, ledger.settled_after(c, policy.ledger), now)
+                if c.pending:
+                    soon = _sooner(soon, c.pending[0] + policy.ledger.quiet_week, now)
+    return 0 if soon == _NEVER else soon
+
+
+_NEVER = 1 << 62
+
+
+def _sooner(soon: Micros, deadline: Micros, now: Micros) -> Micros:
+    return deadline if now <= deadline < soon else soon
+
+
+def ends_after(kind: str, at: Micros, ctx: Context) -> Micros:
+    """When an alarm that stands is given up: two horizons, one for a defector who may still come back."""
+    return at + (1 if kind == "defected" else 2) * ctx.policy.risk.horizon

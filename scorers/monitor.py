@@ -1,0 +1,345 @@
+"""The line of an event, on one screen: fact in, alarms and lessons out, for one customer.
+
+    bytes -decode-> Event -evolve-> Customer -assess-> verdicts -compare-> Alarm*
+                                       `-> Lesson* (features + the label now known)
+
+A row keeps a settled base, the recent facts since, and what was told of them. In order, a fact is folded into the head.
+A late fact inside the allowed lateness is put in its place and the head is folded anew from the base; what is then told
+is the difference to what was told before, so the order of arrival changes nothing that stands. The base moves by facts
+only, never by ticks: a silence that was told is taken back when a fact proves it false.
+"""
+
+import copy
+import hashlib
+from collections import Counter
+from typing import Literal
+
+import msgspec
+from msgspec import Struct, field
+
+from scorers.alarm import Alarm, Change
+from scorers.assess import Log, instant
+from scorers.context import Context
+from scorers.customer import NOBODY, Customer, Episode, Ref
+from scorers.events import DAY, AnyEvent, Instant, Item, Micros, Purchase
+from scorers.figures import YEARS, Contribution
+from scorers.risk import Lesson
+from scorers.tell import record
+
+ROW_VERSION = 1
+MAX_RING = 64  # facts inside the allowed lateness that are kept to be refolded
+_TIDY = 16  # facts kept before the older ones are settled
+_SEEN = 32  # settled identities that are still known as duplicates
+
+Verdict = Literal["folded", "refolded", "duplicate", "conflict", "too_late"]
+
+
+class Fact(Struct, array_like=True, frozen=True):
+    """An event in a customer's ring, and where it stands in the log."""
+
+    time: Micros
+    source: str
+    id: str
+    event: AnyEvent
+    ref: Ref
+
+    @property
+    def key(self) -> tuple[Micros, str, str]:
+        """Facts fold in this order."""
+        return (self.time, self.source, self.id)
+
+
+class Row(Struct, array_like=True):
+    """All that is kept of a customer; the head is derived from the rest and not stored."""
+
+    version: int
+    id: str
+    base: bytes
+    base_time: Micros = 0  # of the newest fact in the base
+    forced: bool = False  # a crowded day: facts younger than the lateness were settled
+    clock: Micros = 0  # deadlines before this instant have been judged
+    ring: list[Fact] = field(default_factory=list)
+    told: dict[str, Episode] = field(default_factory=dict)
+    counts: list[Contribution] = field(default_factory=list)
+    lessons: list[Micros] = field(default_factory=list)  # answered questions since the base
+    seen: list[int] = field(default_factory=list)
+
+
+class Step(Struct):
+    """What follows from one fact or from time that passed."""
+
+    alarms: list[Alarm] = field(default_factory=list)
+    lessons: list[Lesson] = field(default_factory=list)
+    counts: list[Contribution] = field(default_factory=list)
+    verdict: Verdict = "folded"
+
+
+def _int(value: Instant) -> int:
+    return int(value)
+
+
+def _instant(wanted: type, value: int) -> Instant:
+    return Instant(value)
+
+
+_encode = msgspec.msgpack.Encoder(enc_hook=_int).encode
+_customer_decoder = msgspec.msgpack.Decoder(Customer, dec_hook=_instant)
+_row_decoder = msgspec.msgpack.Decoder(Row, dec_hook=_instant)
+
+
+class Monitor:
+    """Watches one customer: the row, and its head in memory."""
+
+    __slots__ = ("_mark", "fired", "head", "row")
+
+    def __init__(self, row: Row, ctx: Context) -> None:
+        self.row = row
+        self.fired: Micros = 0
+        self._mark: _Mark | None = None
+        self._refold(ctx, Log(), Log())
+
+    @classmethod
+    def new(cls, customer_id: str, ctx: Context) -> "Monitor":
+        """A customer of whom nothing is known yet."""
+        return cls(Row(ROW_VERSION, customer_id, _encode(Customer(customer_id))), ctx)
+
+    @classmethod
+    def decode(cls, stored: bytes, ctx: Context) -> "Monitor":
+        """A customer from the bytes of `encode`."""
+        return cls(_row_decoder.decode(stored), ctx)
+
+    def encode(self) -> bytes:
+        """The row as bytes, about a kilobyte."""
+        return _encode(self.row)
+
+    @property
+    def due(self) -> Micros:
+        """The next instant at which something changes by itself; 0 where none."""
+        return self.head.due
+
+    def step(self, event: AnyEvent, ref: Ref, clock: Micros, ctx: Context) -> Step:
+        """Fold one event. `clock` is the newest instant that the runner has seen."""
+        row, ring = self.row, self.row.ring
+        fact = Fact(int(event.time), event.source, event.id, _slim(event), ref)
+        oldest = (ring[-1].time if ring else row.base_time) - ctx.policy.time.allowed_lateness
+        late = fact.time < oldest or (row.forced and fact.time <= row.base_time)
+        for n, other in enumerate(ring):
+            if other.id == fact.id and other.source == fact.source:
+                mine, its = _digest(fact), _digest(other)
+                if mine < its and not late:  # two payloads under one identity: the smaller hash counts
+                    ring[n] = fact
+                    return self._again(fact, clock, ctx, "conflict")
+                return Step(verdict="duplicate" if mine == its else "conflict")
+        if late:
+            return Step(verdict="duplicate" if _mark_of(fact) in row.seen else "too_late")
+        if (ring and fact.key < ring[-1].key) or fact.time <= self.fired:
+            ring.append(fact)
+            return self._again(fact, clock, ctx, "refolded")
+        if ring and (ring[-1].time < fact.time - ctx.policy.time.allowed_lateness or len(ring) >= _TIDY):
+            self._settle_base(fact.time - ctx.policy.time.allowed_lateness, ctx)
+        out, log = Step(), Log()
+        self._pass(fact.time, clock, ctx, out)
+        row.ring.append(fact)
+        self._mark = None
+        instant(self.head, fact.time, fact.event, fact.ref, ctx, log)
+        self._emit(log, max(clock, fact.time), fact.ref, ctx, out)
+        row.clock = max(row.clock, fact.time)
+        return out
+
+    def settle(self, until: Micros, clock: Micros, ctx: Context) -> Step:
+        """Let time pass: judge every deadline before an instant."""
+        out = Step()
+        self._pass(until, clock, ctx, out)
+        self.row.clock = max(self.row.clock, until)
+        return out
+
+    def erase(self, at: Micros, ref: Ref, clock: Micros, ctx: Context) -> Step:
+        """Forget the customer: alarms end, the row is emptied, and facts up to that instant stay out."""
+        out, row = Step(), self.row
+        if row.forced and at <= row.base_time:
+            return Step(verdict="too_late")
+        for e in self.head.open:
+            if e.status == "open":
+                e.status, e.outcome = "settled", "expired"
+                self._tell(e, "alarm.settled", max(clock, at), (ref,), ctx, out)
+        if self.head.year_bucket >= 0:
+            out.counts.append((at // DAY, YEARS, self.head.year_bucket, -1))
+        empty = _encode(Customer(row.id))
+        self.row = Row(ROW_VERSION, row.id, empty, base_time=at, forced=True, clock=row.clock)
+        self.fired, self._mark = 0, None
+        self._refold(ctx, Log(), Log())
+        return out
+
+    # --- in order ---------------------------------------------------------------------------------------------
+
+    def _pass(self, until: Micros, clock: Micros, ctx: Context, out: Step) -> None:
+        head = self.head
+        while head.due and head.due < until:
+            if self._mark is None:
+                self._mark = _Mark.of(head, self.row)
+            self.fired = head.due
+            log = Log()
+            instant(head, head.due, None, NOBODY, ctx, log)
+            self._mark.touched.update(log.touched)
+            self._emit(log, max(clock, self.fired), NOBODY, ctx, out)
+
+    def _settle_base(self, before: Micros, ctx: Context) -> None:
+        """Move facts that can no longer be overtaken into the base."""
+        row, ring = self.row, self.row.ring
+        if ring[-1].time < before:
+            mark = self._mark or _Mark.of(self.head, row)
+            row.told = {name: e for name, e in row.told.items() if name in mark.touched}
+            row.counts, row.lessons = row.counts[mark.counts :], row.lessons[mark.lessons :]
+            self._rebase(mark.base, ring, [])
+            return
+        old = sum(fact.time < before for fact in ring)
+        if len(ring) >= MAX_RING and not old:
+            old, row.forced = len(ring) - MAX_RING + 1, True
+        if old:
+            self._fold_into_base(old, ctx)
+
+    def _fold_into_base(self, old: int, ctx: Context) -> None:
+        row, log = self.row, Log()
+        base = _fold(row.base, row.ring[:old], ctx, log)
+        still = {e.alarm_id for e in base.open}
+        for name, e in log.touched.items():
+            if name not in still and e.status != "open":
+                row.told.pop(name, None)
+        row.counts = _difference(log.counts, row.counts)
+        asked = {lesson.asked_at for lesson in log.lessons}
+        row.lessons = [at for at in row.lessons if at not in asked]
+        self._rebase(_encode(base), row.ring[:old], row.ring[old:])
+
+    def _rebase(self, base: bytes, settled: list[Fact], ring: list[Fact]) -> None:
+        row = self.row
+        row.base, row.base_time = base, settled[-1].time
+        row.seen = (row.seen + [_mark_of(fact) for fact in settled])[-_SEEN:]
+        row.ring = ring
+        self._mark = None
+
+    # --- out of order -----------------------------------------------------------------------------------------
+
+    def _again(self, fact: Fact, clock: Micros, ctx: Context, verdict: Verdict) -> Step:
+        """Fold anew from the base and tell the difference."""
+        row, facts, silence, out = self.row, Log(), Log(), Step(verdict=verdict)
+        row.ring.sort(key=_order)
+        row.clock, clock = max(row.clock, fact.time), max(clock, fact.time)
+        counted, answered = row.counts, set(row.lessons)
+        row.counts = []
+        self._refold(ctx, facts, silence)
+        log = Log(
+            facts.touched | silence.touched,
+            facts.counts + silence.counts,
+            [lesson for lesson in facts.lessons + silence.lessons if lesson.asked_at not in answered],
+        )
+        for name in [name for name in row.told if name not in log.touched]:
+            self._tell(row.told.pop(name), "alarm.withdrawn", clock, (fact.ref,), ctx, out)
+        self._emit(log, clock, fact.ref, ctx, out)
+        out.counts = _difference(counted, log.counts)
+        if len(row.ring) > MAX_RING:
+            row.forced = True
+            self._fold_into_base(len(row.ring) - MAX_RING, ctx)
+        return out
+
+    def _refold(self, ctx: Context, facts: Log, silence: Log) -> None:
+        row = self.row
+        self.head = head = _fold(row.base, row.ring, ctx, facts)
+        self._mark = mark = _Mark.of(head, row)
+        mark.counts, mark.lessons = len(facts.counts), len(facts.lessons)
+        self.fired = _lapse(head, row.clock, ctx, silence)
+        mark.touched.update(silence.touched)
+
+    # --- telling ----------------------------------------------------------------------------------------------
+
+    def _emit(self, log: Log, time: Micros, ref: Ref, ctx: Context, out: Step) -> None:
+        row = self.row
+        for name, e in log.touched.items():
+            told = row.told.get(name)
+            cause = tuple(e.cause) or (() if ref is NOBODY else (ref,))
+            if told is None:
+                self._tell(e, "alarm.raised", time, (), ctx, out)
+            elif e.status == "open" != told.status:
+                self._tell(e, "alarm.raised", time, cause, ctx, out)
+            elif _look(told) != _look(e):
+                self._tell(e, "alarm.updated", time, (), ctx, out)
+            ended = e.status in ("settled", "spent")
+            if ended and (told is None or told.status == "open" or told.outcome != e.outcome):
+                self._tell(e, "alarm.settled", time, cause, ctx, out)
+            row.told[name] = copy.copy(e)
+        if log.counts:
+            row.counts += log.counts
+            out.counts += log.counts
+        for lesson in log.lessons:
+            row.lessons.append(lesson.asked_at)
+            out.lessons.append(lesson)
+
+    def _tell(self, e: Episode, change: Change, time: Micros, cause: tuple[Ref, ...], ctx: Context, out: Step) -> None:
+        out.alarms.append(record(self.head, e, change, time, cause, ctx))
+
+
+class _Mark(Struct):
+    """The head as it was after its newest fact: the base to be, should the next fact come a day later."""
+
+    base: bytes
+    counts: int
+    lessons: int
+    touched: dict[str, Episode]  # alarms open then, or touched by time since
+
+    @classmethod
+    def of(cls, head: Customer, row: Row) -> "_Mark":
+        return cls(_encode(head), len(row.counts), len(row.lessons), {e.alarm_id: e for e in head.open})
+
+
+def _fold(base: bytes, facts: list[Fact], ctx: Context, log: Log) -> Customer:
+    """The customer after some facts and the deadlines between them."""
+    c = _customer_decoder.decode(base)
+    log.touched.update((e.alarm_id, e) for e in c.open)
+    for fact in facts:
+        _lapse(c, fact.time, ctx, log)
+        instant(c, fact.time, fact.event, fact.ref, ctx, log)
+    return c
+
+
+def _lapse(c: Customer, until: Micros, ctx: Context, log: Log) -> Micros:
+    """Judge every deadline before an instant; the last one judged."""
+    fired = 0
+    while c.due and c.due < until:
+        fired = c.due
+        instant(c, fired, None, NOBODY, ctx, log)
+    return fired
+
+
+def _look(e: Episode) -> tuple[Micros, str, int]:
+    """What an update would tell."""
+    return (e.at, e.severity, len(e.evidence))
+
+
+def _difference(before: list[Contribution], after: list[Contribution]) -> list[Contribution]:
+    """What has to be added to the one to have the other."""
+    changed: Counter[tuple[int, str, int]] = Counter()
+    for counts, sign in ((after, 1), (before, -1)):
+        for day, name, bucket, count in counts:
+            changed[day, name, bucket] += sign * count
+    return [(day, name, bucket, count) for (day, name, bucket), count in changed.items() if count]
+
+
+def _order(fact: Fact) -> tuple[Micros, str, str]:
+    return fact.key
+
+
+def _mark_of(fact: Fact) -> int:
+    told = f"{fact.source}\x1f{fact.id}".encode()
+    return int.from_bytes(hashlib.blake2b(told, digest_size=8).digest(), "big")
+
+
+def _digest(fact: Fact) -> bytes:
+    return hashlib.sha256(_encode(fact.event)).digest()
+
+
+def _slim(event: AnyEvent) -> AnyEvent:
+    """The event as the ring keeps it: of a basket, one line per category."""
+    if isinstance(event, Purchase) and event.items:
+        categories = sorted({item.category for item in event.items if item.category})
+        lines = tuple(Item(sku="-", quantity=1, category=category) for category in categories)
+        return msgspec.structs.replace(event, items=lines)
+    return event

@@ -1,0 +1,126 @@
+"""Many customers under one clock: whom a fact concerns, whose deadlines fall due, and what the base adds up to.
+
+A heap of (due, customer) makes silence an event: a tick costs what is due, never a scan. At the end of each day plus
+the allowed lateness the base's figures are closed and, where the runner learns itself, a new model comes in force.
+Both runners, the replay and the Faust worker, fold through this one class; a partition is to the worker what the whole
+of its files is to the replay.
+"""
+
+from collections.abc import Iterator, MutableMapping
+from heapq import heapify, heappop, heappush
+
+from msgspec import Struct
+
+from scorers.context import Context
+from scorers.customer import Ref
+from scorers.events import DAY, AnyEvent, CustomerErased, CustomerMerged, Micros, StaffPulse
+from scorers.figures import FigureBook
+from scorers.monitor import Monitor, Step
+from scorers.risk import Trainer
+
+
+class Tally(Struct):
+    """What became of the events."""
+
+    events: int = 0
+    anonymous: int = 0
+    duplicates: int = 0
+    conflicts: int = 0
+    too_late: int = 0
+    unfolded: int = 0  # accepted, but no fact of a customer's: staff pulses, merges
+
+
+class Partition:
+    """The customers of one partition, and the time that they share."""
+
+    def __init__(
+        self,
+        ctx: Context,
+        monitors: MutableMapping[str, Monitor],
+        book: FigureBook | None = None,
+        trainer: Trainer | None = None,
+    ) -> None:
+        self.ctx = ctx
+        self.monitors = monitors
+        self.tally = Tally()
+        self.clock: Micros = 0
+        self._book = book
+        self._trainer = trainer
+        self._boundary: Micros = 0  # the next instant at which a day's figures come in force
+        self._heap = [(monitor.due, name) for name, monitor in monitors.items() if monitor.due]
+        heapify(self._heap)
+
+    def feed(self, event: AnyEvent, ref: Ref) -> Iterator[Step]:
+        """Fold one event; first, the time of all customers moves up to it."""
+        self.tally.events += 1
+        if event.time > self.clock:
+            yield from self.tick(int(event.time))
+        if event.customer_id is None:
+            self.tally.anonymous += 1
+            return
+        if isinstance(event, (StaffPulse, CustomerMerged)):
+            self.tally.unfolded += 1
+            return
+        monitor = self.monitors.get(event.customer_id)
+        if monitor is None:
+            monitor = self.monitors[event.customer_id] = Monitor.new(event.customer_id, self.ctx)
+        if isinstance(event, CustomerErased):
+            step = monitor.erase(int(event.time), ref, self.clock, self.ctx)
+        else:
+            step = monitor.step(event, ref, self.clock, self.ctx)
+        self._count(step)
+        yield self._after(monitor, step)
+
+    def tick(self, until: Micros) -> Iterator[Step]:
+        """Let the time of all customers pass up to an instant: deadlines and the ends of days, in their order."""
+        if not self._boundary:
+            self._boundary = self._next_boundary(until)
+        while self._boundary <= until:
+            yield from self._settle(self._boundary)
+            self._close_day()
+            self._boundary += DAY
+        yield from self._settle(until)
+        self.clock = max(self.clock, until)
+
+    def _settle(self, until: Micros) -> Iterator[Step]:
+        heap = self._heap
+        while heap and heap[0][0] < until:
+            due, name = heappop(heap)
+            monitor = self.monitors.get(name)
+            if monitor is None or monitor.due != due:
+                continue  # moved since, and pushed anew
+            self.clock = max(self.clock, due)
+            yield self._after(monitor, monitor.settle(due + 1, self.clock, self.ctx))
+
+    def _after(self, monitor: Monitor, step: Step) -> Step:
+        if monitor.due:
+            heappush(self._heap, (monitor.due, monitor.row.id))
+        if self._book is not None and step.counts:
+            self._book.add(step.counts)
+        if self._trainer is not None:
+            for lesson in step.lessons:
+                self._trainer.learn(lesson)
+        return step
+
+    def _next_boundary(self, now: Micros) -> Micros:
+        lateness = self.ctx.policy.time.allowed_lateness
+        return (now - lateness) // DAY * DAY + DAY + lateness
+
+    def _close_day(self) -> None:
+        lateness = self.ctx.policy.time.allowed_lateness
+        if self._book is not None:
+            self.ctx.adopt_figures(self._book.close((self._boundary - lateness) // DAY - 1))
+        if self._trainer is not None:
+            model = self._trainer.snapshot()
+            if model.version != self.ctx.newest_model.version:
+                self.ctx.adopt_model(model, self._boundary)
+
+    def _count(self, step: Step) -> None:
+        tally = self.tally
+        if step.verdict == "duplicate":
+            tally.duplicates += 1
+        elif step.verdict == "conflict":
+            tally.duplicates += 1
+            tally.conflicts += 1
+        elif step.verdict == "too_late":
+            tally.too_late += 1
