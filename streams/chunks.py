@@ -22,6 +22,7 @@ What it leans on in faust-streaming 0.15.3 (held by tests/test_chunks.py, which 
 | `_acked`                                                | touched: its keys are the partitions with something to commit |
 | `_committed_offset`                                     | read after `perform_seek`                                  |
 | `_read_offset`                                          | cleared for inputs: switches Faust's duplicate filter off  |
+| `_getmany`                                              | overridden: fetches from a copy of the set of partitions   |
 | `_buffered_partitions`                                  | emptied at assignment: a full buffer of the past holds nobody |
 | `_unacked_messages`, `_waiting_for_ack`, `_n_acked`     | kept as `ack` keeps them, for `wait_empty` and commits     |
 """
@@ -160,9 +161,16 @@ class ChunkConsumer(Consumer):
         inputs = [tp for tp in self.assignment() if self._is_input(tp)]
         new = [tp for tp in inputs if not self._committed_offset[tp]]
         earliest = await self.earliest_offsets(*new) if new else {}
+        if new:
+            await self.seek_wait({tp: earliest.get(tp) or 0 for tp in new})  # Faust seeks only what was committed
         for tp in inputs:
             start = self._committed_offset[tp] or earliest.get(tp) or 0
             self._expected[tp] = self._done[tp] = start
+            self._read_offset[tp] = None
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
+        """A copy, as Faust goes on changing the set while the fetch waits, and an empty one means *all* to aiokafka."""
+        return await super()._getmany(None if active_partitions is None else set(active_partitions), timeout)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
         """What Faust would deliver, without holes: a chunk that comes too late is read again from where it is due."""

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -88,6 +90,22 @@ class Ledger:
                 await asyncio.sleep(max(0.0, started + sent / rate - time.monotonic()))
         await self.producer.flush()
 
+    @asynccontextmanager
+    async def traffic(self, customers: int, rate: int) -> AsyncIterator[None]:
+        """Events go on all through the block."""
+        over = False
+
+        async def flow() -> None:
+            while not over:
+                await self.produce(200, customers, rate)
+
+        flowing = asyncio.create_task(flow())
+        try:
+            yield
+        finally:
+            over = True
+            await flowing
+
     async def tick(self) -> None:
         """Send one record to every partition of the clock."""
         self.ticks += 1
@@ -122,28 +140,38 @@ class Ledger:
         self.exits.append(await asyncio.to_thread(self.workers.pop(name).wait, within))
         return self.exits[-1]
 
-    async def lag(self) -> int:
-        """How many input records are not yet committed."""
+    async def standing(self) -> tuple[int, int]:
+        """How many input records are committed, and how many are not."""
         inputs = [TopicPartition(f"{self.group}.{name}", number) for name in INPUTS for number in range(PARTITIONS)]
         consumer = AIOKafkaConsumer(bootstrap_servers=self.address)
         await consumer.start()
         try:
-            ends = await consumer.end_offsets(inputs)
+            end = sum((await consumer.end_offsets(inputs)).values())
             committed = await self.admin.list_consumer_group_offsets(self.group)
         except GroupCoordinatorNotAvailableError:
-            return sum(ends.values())
+            return 0, end
         finally:
             await consumer.stop()
-        return sum(ends[tp] - max(0, committed[tp].offset if tp in committed else 0) for tp in inputs)
+        done = sum(max(0, committed[tp].offset) for tp in inputs if tp in committed)
+        return done, end - done
 
-    async def below(self, lag: int, within: float = 45) -> None:
-        """Wait until at most `lag` records are uncommitted; a dead worker or the time running out fails the test."""
+    async def until(self, true: Callable[[int, int], bool], within: float = 45) -> None:
+        """Wait until what is committed and what is not satisfy a condition; a dead worker fails the test."""
         deadline = time.monotonic() + within
-        while (now := await self.lag()) > lag:
+        while not true(*(standing := await self.standing())):
             for name, worker in self.workers.items():
                 assert worker.poll() is None, f"worker {name} ended with {worker.poll()}: {self.tail(name)}"
-            assert time.monotonic() < deadline, f"{now} records not committed after {within} s: {self.tails()}"
+            assert time.monotonic() < deadline, f"committed, not committed: {standing} after {within} s: {self.tails()}"
             await asyncio.sleep(0.2)
+
+    async def drained(self) -> None:
+        """Wait until everything is committed."""
+        await self.until(lambda _, lag: lag == 0)
+
+    async def progress(self) -> None:
+        """Wait until something more is committed than now."""
+        before, _ = await self.standing()
+        await self.until(lambda done, _: done > before)
 
     def tail(self, name: str) -> str:
         return "\n".join((self.directory / f"{name}.log").read_text(errors="replace").splitlines()[-40:])
