@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from scorers.events import EXIT_REASONS, AnyEvent
+from scorers.events import EXIT_REASONS, HOUR, AnyEvent
 from scorers.wire import Rejected, decode, parse_instant
 from streams.simulate import START, Summary, World, simulate
 
@@ -202,10 +202,11 @@ def test_cases_open_before_they_go_on(events: list[Line]) -> None:
         else:
             assert begun[key][0] < line["time"]
             begun[key][1].add(step)
-    for letter in "krp":
-        steps = [done for key, (_, done) in begun.items() if f"-{letter}" in key]
-        assert any(not done for done in steps)
-        assert any(done for done in steps)
+    ends = {"k": {"resolved"}, "r": {"answered", "closed"}, "p": {"kept", "broken"}}
+    for letter, last in ends.items():
+        # those of the last months may simply not have ended yet
+        ended = [bool(done & last) for key, (at, done) in begun.items() if f"-{letter}" in key and at < "2025-03"]
+        assert 0.01 < ended.count(False) / len(ended) < 0.25
 
 
 def test_shops_keep_their_hours(events: list[Line]) -> None:
@@ -313,7 +314,13 @@ def test_dirt_soils_and_loses_nothing(tmp_path: Path) -> None:
     codes = {answer.code for answer in map(decode, bad) if isinstance(answer, Rejected)}
     assert codes == {"not_json", "bad_time", "missing_field", "unknown_type", "schema_unknown"}
     assert all(isinstance(decode(line), Rejected) for line in bad)
-    assert [line for line in dirty if line in set(clean)] != clean
+    newest, lags = 0, []
+    for line in (line for line in dirty if line not in bad):
+        time = parse_instant(msgspec.json.decode(line)["time"])
+        newest = max(newest, time)
+        lags.append((newest - time) / HOUR)
+    assert sum(lag > 0.1 for lag in lags) > 0.5 * (summary.dirt["late"] + summary.dirt["duplicate"])
+    assert 24 < max(lags) <= 120
     assert (tmp_path / "clean" / "truth.jsonl").read_bytes() == (tmp_path / "dirty" / "truth.jsonl").read_bytes()
 
 
