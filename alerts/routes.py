@@ -123,6 +123,8 @@ def read(text: str, name: str = "routes.toml") -> Routes:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:
         raise BadSetting(f"{name}: is not TOML: {fault}; mend that place") from None
+    for key in raw.keys() - TABLES - set(Head.__struct_fields__):
+        raise source.wrong((key,), "unknown key", mend_name(key, TABLES | set(Head.__struct_fields__)))
     head = source.convert({k: v for k, v in raw.items() if k not in TABLES}, Head, ())
     if not 0 <= head.hold_out <= 1:
         raise source.wrong(("hold_out",), f"{head.hold_out} is no share", "write a number from 0 to 1")

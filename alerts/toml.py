@@ -54,8 +54,9 @@ class Source:
                 here = (*table, *_words(found[1]))
             else:
                 continue
-            if len(here) > depth and here == path[: len(here)]:
-                best, depth = number, len(here)
+            shared = min(len(here), len(path))
+            if shared > depth and here[:shared] == path[:shared]:
+                best, depth = number, shared
         return best
 
     def convert(self, raw: object, kind: type[T], path: Path) -> T:

@@ -16,6 +16,7 @@ from standardwebhooks import Webhook as Signer
 
 from alerts.channels import Lane, Notification, Refused, Retry
 from alerts.channels.addresses import CheckedResolver, Lookup, check_literal, system_lookup
+from alerts.message import LISTED
 from alerts.secret import Secret
 from alerts.text import inert, moment
 from scorers.alarm import Alarm
@@ -158,7 +159,7 @@ def body(notification: Notification) -> bytes:
 
     A digest leaves out its last alarms before it breaks the limit and says how many there are.
     """
-    shown = [shape(alarm) for alarm in notification.alarms]
+    shown = [shape(alarm) for alarm in notification.alarms[:LISTED]]
     lines = [[line.label, line.text] for line in notification.message.lines]
     title, count = notification.message.title, len(notification.alarms)
     kind = "alarm.digest" if count > 1 else notification.change
