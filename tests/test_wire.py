@@ -92,6 +92,7 @@ REFUSED: list[tuple[str, str, bytes]] = [
     ("bad_text", "an escaped C1 control", sale(store_id="a\x9fb")),
     ("bad_text", "a bell in free text", of_type("owner.judged", good=True, note="ring \a")),
     ("bad_text", "an escape character in an attribute", of_type("customer.described", attributes={"city": "\x1b[2J"})),
+    ("bad_text", "a line end in the name of a consent", of_type("customer.described", consent={"mail\n": True})),
     ("bad_text", "a line end after a listed reason", of_type("exit.explained", reason="price\n")),
     ("not_object", "null", b"null"),
     ("not_object", "a number", b"42"),
@@ -429,7 +430,8 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
         case msgspec.inspect.VarTupleType():
             return st.lists(values(get_args(kind)[0]), max_size=3).map(tuple)
         case msgspec.inspect.DictType():
-            return st.dictionaries(FREE, values(get_args(kind)[1]), max_size=3)
+            names = FREE if get_args(kind)[1] is str else WORDS  # consents are named by codes, attributes by anything
+            return st.dictionaries(names, values(get_args(kind)[1]), max_size=3)
     raise NotImplementedError(kind)
 
 

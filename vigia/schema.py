@@ -1,0 +1,146 @@
+"""The contract for those who do not read Python: a JSON Schema per type and one AsyncAPI document.
+
+Everything is drawn from the types, so it cannot part from what `wire` decodes. What a schema refuses, `wire` refuses
+too; the reverse does not hold, as a schema cannot see a key that stands twice or a date in 2100.
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+
+from alerts.lifecycle import Action
+from scorers.alarm import Alarm
+from scorers.events import TOPIC_OF, AnyEvent, Instant
+
+Schema = dict[str, Any]
+
+INFO = {
+    "title": "Vigía",
+    "version": "1",
+    "description": "Who is about to leave, why, what it costs and what to do, while there is still time. "
+    "Topic names are the defaults; a prefix is a setting. Unknown fields are ignored.",
+    "license": {"name": "Apache-2.0"},
+}
+
+# topic, what it is for, whether Vigía receives from it, whether it sends to it, what keys its records
+TOPICS: tuple[tuple[str, str, bool, bool, str], ...] = (
+    ("purchases", "Sales and refunds.", True, False, "customer_id"),
+    ("contacts", "Contacts in either direction.", True, False, "customer_id"),
+    ("complaints", "The steps of complaints.", True, False, "customer_id"),
+    ("feedback", "What customers, staff and owners say.", True, False, "customer_id"),
+    ("alarm-actions", "What people did about alarms.", True, True, "customer_id"),
+    ("clock", "Ticks and control records, a copy per partition.", True, True, "none: sent to a partition"),
+    ("alarms", "The life of every alarm.", True, True, "id of the alarm's subject"),
+    ("lessons", "Features with the label that is now known.", True, True, "customer_id"),
+    ("figures", "Contributions to base-wide figures.", True, True, "none: one partition"),
+    ("models", "Signed model snapshots, compacted.", True, True, "model version"),
+    (
+        "dead-letters",
+        "Records that could not be read or folded, with the reason in headers.",
+        True,
+        True,
+        "as received",
+    ),
+)
+
+
+def write_schemas(out: Path) -> list[Path]:
+    """Writes `<type>.json` for every event, the alarm and the action, and `asyncapi.json`; says which files."""
+    out.mkdir(parents=True, exist_ok=True)
+    documents = {f"{name}.json": schema for name, schema in json_schemas().items()}
+    documents["asyncapi.json"] = asyncapi()
+    written = []
+    for name, document in documents.items():
+        path = out / name
+        path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        written.append(path)
+    return written
+
+
+def json_schemas() -> dict[str, Schema]:
+    """A JSON Schema (2020-12) that needs no other file, by the name of the type.
+
+    >>> json_schemas()["customer.erased"]["required"]
+    ['type', 'id', 'source', 'time', 'customer_id']
+    """
+    return {name: _alone(name, record) for name, record in _records()}
+
+
+def asyncapi() -> Schema:
+    """The AsyncAPI 3.0 document: topics as channels, types as messages."""
+    messages = {name: _topic_of(name) for name, _ in _records()}
+    types = [record for _, record in _records()]
+    _, schemas = msgspec.json.schema_components(types, schema_hook=_instant, ref_template="#/components/schemas/{name}")
+    return {
+        "asyncapi": "3.0.0",
+        "info": INFO,
+        "defaultContentType": "application/json",
+        "channels": {
+            topic: {
+                "address": topic,
+                "description": purpose,
+                "messages": {
+                    name: {"$ref": f"#/components/messages/{name}"} for name, of in messages.items() if of == topic
+                },
+                "bindings": {"kafka": {"topic": topic, "bindingVersion": "0.5.0"}},
+            }
+            for topic, purpose, _, _, _ in TOPICS
+        },
+        "operations": dict(_operations()),
+        "components": {
+            "messages": {
+                name: {
+                    "name": name,
+                    "summary": _first_sentence(record),
+                    "payload": {"$ref": f"#/components/schemas/{record.__name__}"},
+                    "bindings": {"kafka": {"key": _key_of(messages[name]), "bindingVersion": "0.5.0"}},
+                }
+                for name, record in _records()
+            },
+            "schemas": schemas,
+        },
+    }
+
+
+def _records() -> Iterable[tuple[str, type]]:
+    """Every type that stands on a topic, with its name."""
+    for event in get_args(AnyEvent):
+        yield str(event.__struct_config__.tag), event
+    yield "alarm", Alarm
+    yield "alarm-action", Action
+
+
+def _topic_of(name: str) -> str:
+    return {"alarm": "alarms", "alarm-action": "alarm-actions"}.get(name) or TOPIC_OF[name.split(".")[0]]
+
+
+def _key_of(topic: str) -> Schema:
+    key = next(key for name, _, _, _, key in TOPICS if name == topic)
+    return {"type": "string", "description": key}
+
+
+def _operations() -> Iterable[tuple[str, Schema]]:
+    for topic, _, receives, sends, _ in TOPICS:
+        for action, does in (("receive", receives), ("send", sends)):
+            if does:
+                yield f"{action}-{topic}", {"action": action, "channel": {"$ref": f"#/channels/{topic}"}}
+
+
+def _alone(name: str, record: type) -> Schema:
+    (top,), parts = msgspec.json.schema_components([record], schema_hook=_instant)
+    own = parts.pop(top["$ref"].rsplit("/", 1)[1])
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"urn:vigia:{name}:1"}
+    return {**head, **own, **({"$defs": parts} if parts else {})}
+
+
+def _instant(kind: type) -> Schema:
+    if kind is Instant:
+        return {"type": "string", "format": "date-time"}
+    raise NotImplementedError(f"{kind.__name__} has no place in the contract")
+
+
+def _first_sentence(record: type) -> str:
+    return (record.__doc__ or record.__name__).split("\n")[0]
