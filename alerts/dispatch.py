@@ -149,9 +149,9 @@ class Dispatcher:
         await self._record(step.records)
         return step.again
 
-    async def forget(self, customer_id: str, alarm_ids: Iterable[str] = ()) -> None:
-        """Forget the customer's cases, and whatever of them still waits."""
-        for alarm_id in {*self._by_customer.pop(customer_id, ()), *alarm_ids}:
+    async def forget(self, customer_id: str) -> None:
+        """Forget the customer's cases, open or over, and whatever of them still waits."""
+        for alarm_id in sorted(self._by_customer.pop(customer_id, ())):
             case = self.store.get(alarm_id)
             for record in waiting(case.records) if case else ():
                 if record.channel in self.lines:
@@ -264,10 +264,7 @@ class Dispatcher:
     def _index(self, case: Case) -> None:
         alarm = case.alarm
         if alarm.customer_id is not None:
-            ids = self._by_customer.setdefault(alarm.customer_id, set())
-            (ids.discard if case.ended else ids.add)(alarm.alarm_id)
-            if not ids:
-                del self._by_customer[alarm.customer_id]
+            self._by_customer.setdefault(alarm.customer_id, set()).add(alarm.alarm_id)
         if move := next_move(case, self.routes.ladder(alarm)):
             heapq.heappush(self._moves, (move[0], alarm.alarm_id))
             self.moved.set()

@@ -11,10 +11,10 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from alerts.playbooks import STATE_CHANGES
 from alerts.routes import Ladder
 from scorers.alarm import Alarm, Change, Severity
 from scorers.events import Instant
+from scorers.kinds import STATE_CHANGES
 
 State = Literal["waiting", "sent", "stopped", "failed"]
 Verb = Literal["ack", "snooze", "act", "resolve", "note"]

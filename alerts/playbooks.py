@@ -8,10 +8,8 @@ from typing import get_args
 
 from msgspec import Struct
 
+from alerts.text import inert
 from scorers.alarm import Alarm, Skill, Treatment
-
-STATE_CHANGES = frozenset({"stage-changed", "tier-changed", "loyalty-changed", "reactivated", "golden-conversion"})
-"""Kinds that tell of a change and ask nobody to act."""
 
 HEADLINES: dict[str, str] = {
     "prospect-cooling": "{who} is about to lose interest before a first purchase",
@@ -154,7 +152,7 @@ def plan_for(reason: str) -> Plan:
 
 def headline(alarm: Alarm, who: str) -> str:
     """One line that says what happened to whom."""
-    return HEADLINES.get(alarm.kind, "{who}: " + alarm.kind).replace("{who}", who)
+    return HEADLINES.get(alarm.kind, "{who}: " + inert(alarm.kind, 80)).replace("{who}", who)
 
 
 def advice(alarm: Alarm) -> tuple[str, ...]:

@@ -11,11 +11,11 @@ from msgspec import Struct
 
 from alerts.hours import next_of
 from alerts.lifecycle import ENDINGS, Case, Record, change_id
-from alerts.playbooks import STATE_CHANGES
 from alerts.routes import Route, Routes
 from alerts.text import day_and_time
 from scorers.alarm import SEVERITIES, Alarm
 from scorers.events import DAY, HOUR, Duration, Instant
+from scorers.kinds import STATE_CHANGES
 
 REMINDER = "reminder"
 

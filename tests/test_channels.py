@@ -26,7 +26,7 @@ from alerts.channels import email as mail
 from alerts.channels.addresses import CheckedResolver, check_literal, checked, is_public
 from alerts.connect import connect
 from alerts.hours import Span
-from alerts.message import compose, digest
+from alerts.message import Message, compose, digest
 from alerts.secret import Secret
 from alerts.text import instant
 from alerts.toml import BadSetting
@@ -270,7 +270,7 @@ async def endless_headers(writer: asyncio.StreamWriter) -> None:
 @pytest.mark.parametrize("talks", [never, slowly, reset, nonsense, endless_headers])
 async def test_a_hostile_receiver_costs_one_deadline(talks: Callable[[asyncio.StreamWriter], Awaitable[None]]) -> None:
     """N2: silence, slow drops, a reset, another protocol, headers without end: each is one failure, tried again later."""
-    async with socket_that(talks) as url, closing(hook(url, timeout=SECOND // 4)) as channel:
+    async with socket_that(talks) as url, closing(hook(url, timeout=SECOND // 4)) as channel, asyncio.timeout(10):
         with pytest.raises(Retry):
             await channel.send(notification())
 
@@ -548,6 +548,14 @@ async def test_hostile_names_stay_inert_in_a_mail() -> None:
     assert "{{ 7*7 }}" in page.get_content()
     for part in (page.get_content(), plain.get_content(), str(letter["Subject"])):
         assert not {"\u202e", "\x00"} & set(part)
+
+
+def test_a_subject_is_one_line_whoever_wrote_it() -> None:
+    """The guard of the headers stands by itself: a title that nobody cleaned forges nothing either."""
+    raw = msgspec.structs.replace(notification(), message=Message(HOSTILE, ()))
+    letter = mail.mail(raw, "vigia@example.com", ("eva@example.com",))
+    assert letter["Bcc"] is None
+    assert letter["Subject"].startswith("Ana Bcc: all@example.com<script>")
 
 
 @pytest.mark.parametrize(
