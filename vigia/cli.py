@@ -1,0 +1,56 @@
+"""The command line: which commands there are, and how a run that cannot go on says so.
+
+Exit status: 0 done, 2 arguments or files that cannot be used, 130 stopped by Ctrl-C.
+"""
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from vigia.commands.replay import replay
+from vigia.typed import Unusable
+
+app = typer.Typer(
+    name="vigia",
+    help="A lookout for businesses: who is about to leave, why, what it costs and what to do, while there is time.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(replay)
+
+
+@app.callback()
+def vigia() -> None:
+    """A lookout for businesses: who is about to leave, why, what it costs and what to do, while there is time."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and leave with its exit status."""
+    try:
+        app(args=arguments, prog_name="vigia")
+    except Unusable as error:
+        _leave(str(error))
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            _quietly()
+        if error.filename is None:
+            raise
+        _leave(f"{error.filename}: {(error.strerror or 'cannot be used').lower()}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _leave(message: str) -> None:
+    print(f"vigia: {message}", file=sys.stderr)  # noqa: T201
+    sys.exit(2)
+
+
+def _quietly() -> None:
+    """The reader went away: say nothing more, not even at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(1)

@@ -1,0 +1,39 @@
+"""Shows how far a job is, on the terminal's error stream; where nobody watches, nothing is shown."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+
+def size(sources: Sequence[str]) -> int | None:
+    """How many bytes are to be read, if that can be known."""
+    paths = [Path(name) for name in sources]
+    return sum(path.stat().st_size for path in paths) if all(path.is_file() for path in paths) else None
+
+
+@contextmanager
+def of_bytes(what: str, total: int | None) -> Iterator[Callable[[int], None] | None]:
+    """A bar of bytes; it is told how many more have been read."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda more: bar.advance(task, more)
+
+
+@contextmanager
+def of_steps(what: str, total: int) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar of steps; it is told how many are done, and of how many."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done, _: bar.update(task, completed=done)
