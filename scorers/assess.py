@@ -14,12 +14,13 @@ from scorers.alarm import Outcome, Severity
 from scorers.conditions import KEEP, Finding, due, ends_after, findings
 from scorers.context import Context
 from scorers.customer import MAX_EVIDENCE, MAX_QUESTIONS, NOBODY, Customer, Episode, Question, Ref
-from scorers.events import DAY, SECOND, AnyEvent, Instant, Micros, Purchase
+from scorers.events import DAY, SECOND, AnyEvent, Duration, Instant, Micros, Purchase
 from scorers.evolve import EVOLVE, lapse
 from scorers.features import features, pack, unpack
 from scorers.figures import YEARS, Contribution, value_bucket
 from scorers.kinds import KINDS, severity_for
 from scorers.lifecycle import LEFT, RETURNS_FROM
+from scorers.policy import Risk
 from scorers.risk import Lesson, rules_risk
 from scorers.tiers import RANK
 
@@ -148,20 +149,26 @@ def _read_risk(c: Customer, at: Micros, lapsed: bool, reviewing: bool, bought: b
     reading = reviewing and c.stage not in LEFT
     if asking or reading:
         figures, model = ctx.figures(at), ctx.model(at)
-        packed = pack(features(c, at, rules.horizon, figures.base))
+        x = features(c, at, rules.horizon, figures.base)
         by_rules = rules_risk(c, at, rules.horizon, figures.base)
-        risk = model.risk(unpack(packed), by_rules)
+        risk = model.risk(x, by_rules)
         if reading:
             c.risk, c.risk_at = risk, at
         if asking and len(c.questions) < MAX_QUESTIONS:
-            c.questions.append(Question(at, packed, 0, risk, by_rules, model.version))
+            c.questions.append(Question(at, pack(x), 0, risk, by_rules, model.version))
     if asking or not c.next_question:
         period = (rules.horizon + ctx.policy.time.allowed_lateness) // rules.questions_per_horizon // SECOND * SECOND
         c.next_question = _on_grid(at, period, c.id)
     if c.stage not in LEFT and (bought or c.next_review <= at):
-        gap = c.rhythm.mean_gap() * DAY or rules.horizon  # of a first-time buyer no gap is known
-        wait = min(max(int(gap * rules.review_share_of_gap), rules.review_at_least), rules.review_at_most)
-        c.next_review = _on_grid(at + wait - DAY, DAY, c.id)
+        c.next_review = _on_grid(at + _review_wait(c, rules) - DAY, DAY, c.id)
+
+
+def _review_wait(c: Customer, rules: Risk) -> Duration:
+    """Risk moves on the scale of the own gaps; where it can raise nothing, only the tier is looked at, rarely."""
+    if c.rhythm.occasions < rules.occasions_at_least or any(e.kind == "risk-high" for e in c.open):
+        return rules.review_at_most
+    gap = c.rhythm.mean_gap() * DAY * rules.review_share_of_gap
+    return min(max(int(gap), rules.review_at_least), rules.review_at_most)
 
 
 def _answer(c: Customer, now: Micros, ctx: Context, log: Log) -> None:

@@ -12,8 +12,6 @@ from scorers.context import Context
 from scorers.customer import Case, Customer, Episode
 from scorers.events import DAY, HOUR, Duration, Instant, Micros
 from scorers.features import features
-from scorers.features import pack as pack_features
-from scorers.features import unpack as unpack_features
 from scorers.instants import rfc3339
 from scorers.kinds import KINDS
 from scorers.lifecycle import gone_after, quiet_after
@@ -121,7 +119,7 @@ def _context(c: Customer, now: Micros, ctx: Context) -> list[Reason]:
 def _risk(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     horizon = ctx.policy.risk.horizon
     base = ctx.figures(now).base
-    x = unpack_features(pack_features(features(c, now, horizon, base)))
+    x = features(c, now, horizon, base)
     shares = ctx.model(now).contributions(x, rules_risk(c, now, horizon, base))
     told: dict[str, Reason] = {}  # by sentence: columns that say the same to a reader add up
     for name, weight in sorted(shares, key=lambda share: (-share[1], share[0])):

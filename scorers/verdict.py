@@ -7,7 +7,7 @@ from scorers.alarm import LoyaltyType, Stage, Tier
 from scorers.context import Context
 from scorers.customer import Customer
 from scorers.events import Micros
-from scorers.features import features, pack, unpack
+from scorers.features import features
 from scorers.risk import rules_risk
 from scorers.value import expected_purchases, value_at_risk
 
@@ -41,7 +41,7 @@ def verdict(c: Customer, now: Micros, ctx: Context) -> Verdict:
     expected = 1.0 - risk
     if c.purchases:
         horizon = policy.risk.horizon
-        x = unpack(pack(features(c, now, horizon, figures.base)))
+        x = features(c, now, horizon, figures.base)
         risk = ctx.model(now).risk(x, rules_risk(c, now, horizon, figures.base))
         expected = expected_purchases(c, risk, now, policy)
     return Verdict(
