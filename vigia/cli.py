@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import typer
 
+from vigia.commands.demo import demo
 from vigia.commands.replay import replay
 from vigia.typed import Unusable
 
@@ -21,6 +22,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command()(demo)
 app.command()(replay)
 
 
