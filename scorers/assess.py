@@ -206,7 +206,7 @@ def _tell(c: Customer, kind: str, at: Micros, opener: Ref, detail: str, log: Log
     """A state change: told once, born settled."""
     name = alarm_id("customer", c.id, kind, opener, detail)
     log.touched[name] = Episode(
-        name, kind, "customer", c.id, at, opener, "info", "told", evidence=[opener], detail=detail
+        name, kind, "customer", c.id, at, opener, "info", "told", detail=detail
     )
 
 

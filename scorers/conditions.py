@@ -27,11 +27,11 @@ class Finding(Struct, frozen=True, gc=False):
     at: Micros
     opener: Ref
     severity: Severity
-    evidence: tuple[Ref, ...]
+    evidence: tuple[Ref, ...] = ()  # beyond the opener
 
 
 def _customer(c: Customer, kind: str, at: Micros, opener: Ref, severity: Severity, *evidence: Ref) -> Finding:
-    return Finding(kind, "customer", c.id, at, opener, severity, evidence or (opener,))
+    return Finding(kind, "customer", c.id, at, opener, severity, evidence)
 
 
 def findings(c: Customer, now: Micros, ctx: Context) -> Iterator[Finding]:
@@ -86,26 +86,26 @@ def _complaints(c: Customer, now: Micros, ctx: Context) -> Iterator[Finding]:
         ref = case.opener
         if case.severity != "minor":
             severity: Severity = "error" if case.severity == "major" else "critical"
-            yield Finding("major-problem", "complaint", case.id, case.opened, ref, severity, (ref,))
+            yield Finding("major-problem", "complaint", case.id, case.opened, ref, severity)
         if not case.acknowledged and not case.exempt and case.acknowledge_by < now:
-            yield Finding("complaint-unacknowledged", "complaint", case.id, case.acknowledge_by, ref, "warning", (ref,))
+            yield Finding("complaint-unacknowledged", "complaint", case.id, case.acknowledge_by, ref, "warning")
         if case.breached:
-            yield Finding("complaint-overdue", "complaint", case.id, case.rectify_by, ref, "error", (ref,))
+            yield Finding("complaint-overdue", "complaint", case.id, case.rectify_by, ref, "error")
         if case.hostage_at and c.stage not in LEFT:
-            yield _customer(c, "hostage", case.hostage_at, ref, "warning", ref, c.last_purchase_ref)
+            yield _customer(c, "hostage", case.hostage_at, ref, "warning", c.last_purchase_ref)
 
 
 def _requests(c: Customer, now: Micros) -> Iterator[Finding]:
     for request in c.requests:
         if request.breached:
             ref = request.opener
-            yield Finding("request-unattended", "request", request.id, request.answer_by, ref, "warning", (ref,))
+            yield Finding("request-unattended", "request", request.id, request.answer_by, ref, "warning")
 
 
 def _promises(c: Customer) -> Iterator[Finding]:
     for promise in c.promises:
         if promise.broken:
-            evidence = (promise.opener,) if promise.breaker == promise.opener else (promise.opener, promise.breaker)
+            evidence = () if promise.breaker == promise.opener else (promise.breaker,)
             yield Finding("promise-broken", "promise", promise.id, promise.broken, promise.opener, "warning", evidence)
 
 

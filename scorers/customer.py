@@ -82,7 +82,7 @@ class Trouble(Struct, array_like=True):
     at: Micros
     opener: Ref
     count: int = 1
-    evidence: list[Ref] = field(default_factory=list)
+    evidence: list[Ref] = field(default_factory=list)  # beyond the opener
 
 
 class Episode(Struct, array_like=True):
@@ -98,7 +98,7 @@ class Episode(Struct, array_like=True):
     status: Literal["open", "settled", "spent", "told"] = "open"
     # spent: timed out while its condition still holds; told: a state change, born settled
     outcome: Outcome | None = None
-    evidence: list[Ref] = field(default_factory=list)
+    evidence: list[Ref] = field(default_factory=list)  # beyond the opener
     cause: list[Ref] = field(default_factory=list)
     detail: str = ""  # for state changes: from what to what
     ended: Micros = 0

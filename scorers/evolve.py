@@ -67,7 +67,7 @@ def _bad(c: Customer, at: Micros, ref: Ref, ctx: Context) -> None:
         c.golden_by = 0
     if c.stage in ("first_time_buyer", "early_repeat_buyer"):
         if c.trouble is None:
-            c.trouble = Trouble(c.stage, at, ref, 1, [ref])
+            c.trouble = Trouble(c.stage, at, ref)
         else:
             c.trouble.count += 1
             if len(c.trouble.evidence) < MAX_EVIDENCE:

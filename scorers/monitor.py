@@ -38,15 +38,13 @@ class Fact(Struct, array_like=True, frozen=True):
     """An event in a customer's ring, and where it stands in the log."""
 
     time: Micros
-    source: str
-    id: str
     event: AnyEvent
     ref: Ref
 
     @property
     def key(self) -> tuple[Micros, str, str]:
         """Facts fold in this order."""
-        return (self.time, self.source, self.id)
+        return (self.time, self.ref.source, self.ref.id)
 
 
 class Row(Struct, array_like=True):
@@ -59,7 +57,7 @@ class Row(Struct, array_like=True):
     forced: bool = False  # a crowded day: facts younger than the lateness were settled
     clock: Micros = 0  # deadlines before this instant have been judged
     ring: list[Fact] = field(default_factory=list)
-    told: dict[str, Episode] = field(default_factory=dict)
+    told: list[Episode] = field(default_factory=list)  # what the world was last told of each alarm since the base
     counts: list[Contribution] = field(default_factory=list)
     lessons: list[Micros] = field(default_factory=list)  # answered questions since the base
     seen: list[int] = field(default_factory=list)
@@ -90,10 +88,11 @@ _row_decoder = msgspec.msgpack.Decoder(Row, dec_hook=_instant)
 class Monitor:
     """Watches one customer: the row, and its head in memory."""
 
-    __slots__ = ("_mark", "fired", "head", "row")
+    __slots__ = ("_mark", "fired", "head", "row", "told")
 
     def __init__(self, row: Row, ctx: Context) -> None:
         self.row = row
+        self.told = {e.alarm_id: e for e in row.told}
         self.fired: Micros = 0
         self._mark: _Mark | None = None
         self._refold(ctx, Log(), Log())
@@ -110,6 +109,7 @@ class Monitor:
 
     def encode(self) -> bytes:
         """The row as bytes, about a kilobyte."""
+        self.row.told = list(self.told.values())
         return _encode(self.row)
 
     @property
@@ -120,11 +120,11 @@ class Monitor:
     def step(self, event: AnyEvent, ref: Ref, clock: Micros, ctx: Context) -> Step:
         """Fold one event. `clock` is the newest instant that the runner has seen."""
         row, ring = self.row, self.row.ring
-        fact = Fact(int(event.time), event.source, event.id, _slim(event), ref)
+        fact = Fact(int(event.time), _slim(event), ref)
         oldest = (ring[-1].time if ring else row.base_time) - ctx.policy.time.allowed_lateness
         late = fact.time < oldest or (row.forced and fact.time <= row.base_time)
         for n, other in enumerate(ring):
-            if other.id == fact.id and other.source == fact.source:
+            if other.ref.id == ref.id and other.ref.source == ref.source:
                 mine, its = _digest(fact), _digest(other)
                 if mine < its and not late:  # two payloads under one identity: the smaller hash counts
                     ring[n] = fact
@@ -166,7 +166,7 @@ class Monitor:
             out.counts.append((at // DAY, YEARS, self.head.year_bucket, -1))
         empty = _encode(Customer(row.id))
         self.row = Row(ROW_VERSION, row.id, empty, base_time=at, forced=True, clock=row.clock)
-        self.fired, self._mark = 0, None
+        self.told, self.fired, self._mark = {}, 0, None
         self._refold(ctx, Log(), Log())
         return out
 
@@ -188,7 +188,7 @@ class Monitor:
         row, ring = self.row, self.row.ring
         if ring[-1].time < before:
             mark = self._mark or _Mark.of(self.head, row)
-            row.told = {name: e for name, e in row.told.items() if name in mark.touched}
+            self.told = {name: e for name, e in self.told.items() if name in mark.touched}
             row.counts, row.lessons = row.counts[mark.counts :], row.lessons[mark.lessons :]
             self._rebase(mark.base, ring, [])
             return
@@ -204,7 +204,7 @@ class Monitor:
         still = {e.alarm_id for e in base.open}
         for name, e in log.touched.items():
             if name not in still and e.status != "open":
-                row.told.pop(name, None)
+                self.told.pop(name, None)
         row.counts = _difference(log.counts, row.counts)
         asked = {lesson.asked_at for lesson in log.lessons}
         row.lessons = [at for at in row.lessons if at not in asked]
@@ -232,8 +232,8 @@ class Monitor:
             facts.counts + silence.counts,
             [lesson for lesson in facts.lessons + silence.lessons if lesson.asked_at not in answered],
         )
-        for name in [name for name in row.told if name not in log.touched]:
-            self._tell(row.told.pop(name), "alarm.withdrawn", clock, (fact.ref,), ctx, out)
+        for name in [name for name in self.told if name not in log.touched]:
+            self._tell(self.told.pop(name), "alarm.withdrawn", clock, (fact.ref,), ctx, out)
         self._emit(log, clock, fact.ref, ctx, out)
         out.counts = _difference(counted, log.counts)
         if len(row.ring) > MAX_RING:
@@ -254,7 +254,7 @@ class Monitor:
     def _emit(self, log: Log, time: Micros, ref: Ref, ctx: Context, out: Step) -> None:
         row = self.row
         for name, e in log.touched.items():
-            told = row.told.get(name)
+            told = self.told.get(name)
             cause = tuple(e.cause) or (() if ref is NOBODY else (ref,))
             if told is None:
                 self._tell(e, "alarm.raised", time, (), ctx, out)
@@ -265,7 +265,7 @@ class Monitor:
             ended = e.status in ("settled", "spent")
             if ended and (told is None or told.status == "open" or told.outcome != e.outcome):
                 self._tell(e, "alarm.settled", time, cause, ctx, out)
-            row.told[name] = copy.copy(e)
+            self.told[name] = copy.copy(e)
         if log.counts:
             row.counts += log.counts
             out.counts += log.counts
@@ -328,7 +328,7 @@ def _order(fact: Fact) -> tuple[Micros, str, str]:
 
 
 def _mark_of(fact: Fact) -> int:
-    told = f"{fact.source}\x1f{fact.id}".encode()
+    told = f"{fact.ref.source}\x1f{fact.ref.id}".encode()
     return int.from_bytes(hashlib.blake2b(told, digest_size=8).digest(), "big")
 
 
