@@ -22,7 +22,8 @@ What it leans on in faust-streaming 0.15.3 (held by tests/test_chunks.py, which 
 | `_acked`                                                | touched: its keys are the partitions with something to commit |
 | `_committed_offset`                                     | read after `perform_seek`                                  |
 | `_read_offset`                                          | cleared for inputs: switches Faust's duplicate filter off  |
-| `_getmany`                                              | overridden: fetches from a copy of the set of partitions   |
+| `_getmany`, `on_buffer_full`                            | overridden: what is fetched, and what holds it             |
+| `_new_consumer_thread`, `_create_worker_consumer`       | overridden for aiokafka's `_fetch_max_wait_ms`             |
 | `_buffered_partitions`                                  | emptied at assignment: a full buffer of the past holds nobody |
 | `_unacked_messages`, `_waiting_for_ack`, `_n_acked`     | kept as `ack` keeps them, for `wait_empty` and commits     |
 """
@@ -31,13 +32,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from typing import Any
 
 from faust import Schema
-from faust.transport.drivers.aiokafka import Consumer, Transport
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 from faust.types.tuples import ack_lock
 from mode.utils.futures import notify
 
 RECORDS = 500  # in one chunk: larger gains nothing measurable and makes the others wait longer
+FETCH_WAIT_MS = 50
 
 Take = Callable[[str, int, Sequence[Any], Callable[[], object]], Awaitable[None]]
 
@@ -107,6 +109,32 @@ class ChunkScheduler(DefaultSchedulingStrategy):
         )
 
 
+class _Only:
+    """The partitions to fetch from, as Faust changes them while the fetch waits.
+
+    An empty set would mean *all* to aiokafka: records nobody takes, and a position that has moved past them.
+    """
+
+    def __init__(self, partitions: set[TP]) -> None:
+        self._partitions = partitions
+
+    def __contains__(self, tp: object) -> bool:
+        return tp in self._partitions
+
+
+class _Thread(AIOKafkaConsumerThread):
+    """A fetch that finds nothing returns soon.
+
+    One fetch at a time is on its way to a broker. If it asks only for idle topics, as the busy ones have just been
+    served, it blocks the next for as long as it may wait: one and a half seconds by Faust's choice.
+    """
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        return consumer
+
+
 class ChunkConsumer(Consumer):
     """Faust's consumer, with its own reckoning of where each input partition stands.
 
@@ -120,6 +148,9 @@ class ChunkConsumer(Consumer):
         self.inputs = self.transport.inputs
         self.scheduler = ChunkScheduler(self.inputs, self.transport.size)
         self._forget()
+
+    def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
+        return _Thread(self, loop=self.loop, beacon=self.beacon)
 
     def _forget(self) -> None:
         self._expected: dict[TP, int] = {}
@@ -168,9 +199,13 @@ class ChunkConsumer(Consumer):
             self._expected[tp] = self._done[tp] = start
             self._read_offset[tp] = None
 
+    def on_buffer_full(self, tp: TP) -> None:
+        """A full stream holds the inputs by itself: Faust would pause them, and sleep for a second once all are."""
+        if not self._is_input(tp):
+            super().on_buffer_full(tp)
+
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
-        """A copy, as Faust goes on changing the set while the fetch waits, and an empty one means *all* to aiokafka."""
-        return await super()._getmany(None if active_partitions is None else set(active_partitions), timeout)
+        return await super()._getmany(None if active_partitions is None else _Only(active_partitions), timeout)  # type: ignore[arg-type]
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
         """What Faust would deliver, without holes: a chunk that comes too late is read again from where it is due."""

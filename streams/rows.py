@@ -8,9 +8,10 @@ It refuses to know what a row means, who folds, and when rows are written.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from msgspec import json
+from msgspec import Struct, json
 
 from streams.shelf import Shelf
 
@@ -24,15 +25,14 @@ class Codec(NamedTuple, Generic[Row]):
     decode: Callable[[bytes], Row]
 
 
-class Fenced(NamedTuple, Generic[Row]):
+class Fenced(Struct, Generic[Row]):
     """A row and the last offset of each source that is folded into it; never changed, only replaced."""
 
     row: Row
-    fence: Mapping[str, int]
+    fence: dict[str, int]
 
 
 _fence = json.Decoder(dict[str, int])
-_NOTHING: Mapping[str, int] = {}
 
 
 def pack(fence: Mapping[str, int], row: bytes) -> bytes:
@@ -64,39 +64,50 @@ class Rows(Generic[Row]):
 
     def get(self, key: bytes) -> Row | None:
         """The row of this key, or None."""
-        held = self._load(key)
+        try:
+            held = self._cache[key]
+        except KeyError:
+            held = self._load(key)
         return None if held is None else held.row
 
     def put(self, key: bytes, row: Row) -> None:
-        """The row of this key from now on; a row that already holds the record at hand stays as it is."""
-        held = self._load(key)
+        """The row of this key from now on; a row that holds the record at hand from an earlier life stays as it is."""
+        try:
+            held = self._cache[key]
+        except KeyError:
+            held = self._load(key)
         self._changed.add(key)
-        fence = _NOTHING if held is None else held.fence
-        if fence.get(self._source, -1) < self._offset:
-            self._undo.append((key, held))
-            del self._cache[key]  # so that the cache is in order of the last change, for `evict`
-            self._cache[key] = Fenced(row, {**fence, self._source: self._offset})
+        if held is None:
+            fence = {self._source: self._offset}
+        elif held.fence.get(self._source, -1) < self._offset or self._mine(key):
+            fence = {**held.fence, self._source: self._offset}
+        else:
+            return
+        self._undo.append((key, held))
+        self._cache[key] = Fenced(row, fence)
 
     def delete(self, key: bytes) -> None:
         """Forget the row and its fence: a repeated older record would make it anew, unless a row says otherwise."""
-        held = self._load(key)
-        self._changed.add(key)
-        if held is not None and held.fence.get(self._source, -1) < self._offset:
-            self._undo.append((key, held))
+        if not self.folded(key):
+            self._undo.append((key, self._cache[key]))
             self._cache[key] = None
+        self._changed.add(key)
 
     def folded(self, key: bytes) -> bool:
-        """Whether the row of this key already holds the record at hand (a fold that touches many rows asks)."""
-        held = self._load(key)
-        return held is not None and held.fence.get(self._source, -1) >= self._offset
+        """Whether the row holds the record at hand from an earlier life (a fold that touches many rows asks)."""
+        try:
+            held = self._cache[key]
+        except KeyError:
+            held = self._load(key)
+        return held is not None and held.fence.get(self._source, -1) >= self._offset and not self._mine(key)
+
+    def _mine(self, key: bytes) -> bool:
+        """Whether the record at hand has itself changed the row just now."""
+        return any(key == changed for changed, _ in self._undo)
 
     def _load(self, key: bytes) -> Fenced[Row] | None:
-        try:
-            return self._cache[key]
-        except KeyError:
-            stored = self._shelf.get(self.partition, key)
-        held = None if stored is None else self._decode(stored)
-        self._cache[key] = held
+        stored = self._shelf.get(self.partition, key)
+        held = self._cache[key] = None if stored is None else self._decode(stored)
         return held
 
     def _decode(self, stored: bytes) -> Fenced[Row]:
@@ -114,9 +125,10 @@ class Rows(Generic[Row]):
         """Set the record at hand; False if the row of its key already holds it (then it is to be written again)."""
         self._source, self._offset = source, record.offset
         self._undo.clear()
-        if record.key is None or not self.folded(record.key):
+        key = record.key
+        if key is None or not self.folded(key):
             return True
-        self._changed.add(record.key)
+        self._changed.add(key)
         return False
 
     def undo(self) -> None:
@@ -135,9 +147,9 @@ class Rows(Generic[Row]):
         return None if held is None else pack(held.fence, self._codec.encode(held.row))
 
     def evict(self, limit: int) -> None:
-        """Drop the longest unchanged rows beyond the limit; only right when all but `_changed` is in the store."""
+        """Drop the rows beyond the limit that came first; only right when all but `_changed` is in the store."""
         surplus = len(self._cache) - limit
         if surplus > 0:
             idle = (key for key in self._cache if key not in self._changed)
-            for key in [key for key, _ in zip(idle, range(surplus), strict=False)]:
+            for key in list(islice(idle, surplus)):
                 del self._cache[key]

@@ -4,9 +4,9 @@ It refuses to know what the bytes mean.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
-from faust.types import TP
+from rocksdict import WriteBatch
 
 
 class Shelf(Protocol):
@@ -19,25 +19,12 @@ class Shelf(Protocol):
     def write(self, partition: int, rows: Sequence[tuple[bytes, bytes | None]], offset: int) -> None: ...
 
 
-class _Change(NamedTuple):
-    """A changelog record as `Store.apply_changelog_batch` reads it: an event that is its own message."""
-
-    tp: Any
-    offset: int
-    partition: int
-    key: bytes
-    value: bytes | None
-
-    @property
-    def message(self) -> "_Change":
-        return self
-
-
 class TableShelf:
     """The shelf over the store of a Faust table on rocksdict.
 
-    Written by the public `apply_changelog_batch`, which also notes the changelog offset; read per partition by the
-    store's private `_db_for_partition`, as the public reading takes its partition from a current event.
+    It goes to the partition's database (the store's private `_db_for_partition`), as the public reading takes its
+    partition from a current event, and as one batch can hold the rows and the changelog offset they stand for: both are
+    on disk or neither.
     """
 
     def __init__(self, table: Any) -> None:
@@ -52,6 +39,12 @@ class TableShelf:
         return ((key, value) for key, value in store._db_for_partition(partition).items() if key != store.offset_key)
 
     def write(self, partition: int, rows: Sequence[tuple[bytes, bytes | None]], offset: int) -> None:
-        tp = TP(self._table.changelog_topic.get_topic_name(), partition)
-        changes = [_Change(tp, offset, partition, key, value) for key, value in rows]
-        self._table.data.apply_changelog_batch(changes, None, None)
+        store = self._table.data
+        batch = WriteBatch(raw_mode=True)
+        for key, value in rows:
+            if value is None:
+                batch.delete(key)
+            else:
+                batch.put(key, value)
+        batch.put(store.offset_key, b"%d" % offset)
+        store._db_for_partition(partition).write(batch)

@@ -116,6 +116,11 @@ class WriteBehind(Generic[Row]):
         self._folding, self._flushing = asyncio.Lock(), asyncio.Lock()
         self._work, self._full, self._room = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
+    @property
+    def backlog(self) -> int:
+        """How many records are folded and not yet acknowledged."""
+        return self._due.records + self._in_flight
+
     def reset(self) -> None:
         """Forget everything: partitions were assigned, and what is not in the changelog will be read again."""
         self._partitions = {}
@@ -128,7 +133,7 @@ class WriteBehind(Generic[Row]):
     async def take(self, topic: str, partition: int, records: Sequence[Any], done: Callable[[], object]) -> None:
         """Fold one chunk and send its outputs; `done` is called when all that came of it is safe."""
         try:
-            while self._due.records + self._in_flight >= 2 * self._limit:
+            while self.backlog >= 2 * self._limit:
                 self._room.clear()
                 await self._room.wait()
             async with self._folding:  # a flush must not take rows whose outputs are not yet sent
@@ -240,7 +245,7 @@ class WriteBehind(Generic[Row]):
         written: list[tuple[bytes, bytes | None]] = []
         sent: list[tuple[Awaitable[Any], int]] = []
         batch, size = self._producer.create_batch(), 0
-        for key, held in changed:
+        for number, (key, held) in enumerate(changed):
             value = rows.encode(held)
             if batch.append(timestamp=None, key=key, value=value) is None:
                 sent.append((await self._producer.send_batch(batch, self._changelog, partition=rows.partition), size))
@@ -249,7 +254,7 @@ class WriteBehind(Generic[Row]):
                     raise ValueError(f"a row of {len(value or b'')} bytes does not fit into an empty batch")
             size += 1
             written.append((key, value))
-            if size % 500 == 499:
+            if number % 500 == 499:
                 await asyncio.sleep(0)  # encoding thousands of rows must not stop the folding
         sent.append((await self._producer.send_batch(batch, self._changelog, partition=rows.partition), size))
         offset = -1

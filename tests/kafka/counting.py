@@ -5,7 +5,8 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import faust
@@ -14,7 +15,7 @@ from aiokafka import AIOKafkaProducer
 from streams.chunks import ChunkSchema, ChunkTransport, deliver
 from streams.rows import Codec, Rows
 from streams.shelf import TableShelf
-from streams.writebehind import Output, WriteBehind
+from streams.writebehind import Folder, Output, WriteBehind
 
 PARTITIONS = 4
 INPUTS = ("events", "clock")
@@ -55,8 +56,18 @@ class Counting:
             raise ValueError("poison")
 
 
-def build(address: str, group: str, state: str, **settings: Any) -> faust.App:
-    """The Faust app of one counting worker."""
+CODEC: Codec[dict[str, int]] = Codec(lambda row: json.dumps(row).encode(), json.loads)
+
+
+def build(
+    address: str,
+    group: str,
+    state: str,
+    fold: Callable[[str, Any], Folder] = Counting,
+    codec: Codec[Any] = CODEC,
+    watch: Callable[[WriteBehind[Any]], None] = lambda engine: None,
+) -> faust.App:
+    """The Faust app of one worker; `watch` sees its engine before the first record."""
     app = faust.App(
         group,
         broker=f"kafka://{address}",
@@ -76,7 +87,6 @@ def build(address: str, group: str, state: str, **settings: Any) -> faust.App:
         broker_rebalance_timeout=5,
         consumer_auto_offset_reset="earliest",
         autodiscover=False,
-        **settings,
     )
     inputs = [f"{group}.{name}" for name in INPUTS]
     app.transport = ChunkTransport(app, inputs)
@@ -96,14 +106,15 @@ def build(address: str, group: str, state: str, **settings: Any) -> faust.App:
         )
         await producer.start()
         engine = WriteBehind(
-            folder=lambda rows: Counting(group, rows),
-            codec=Codec(lambda row: json.dumps(row).encode(), json.loads),
+            folder=partial(fold, group),
+            codec=codec,
             reject=lambda record, error: Output(f"{group}.dead-letters", record.key, record.value),
             shelf=TableShelf(table),
             producer=producer,
             changelog=table.changelog_topic.get_topic_name(),
         )
         app.on_partitions_assigned.connect(lambda *_, **__: engine.reset(), weak=False)
+        watch(engine)
         try:
             async with engine.running():
                 await deliver(stream, engine.take)
