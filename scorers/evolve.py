@@ -193,7 +193,9 @@ def _contact(c: Customer, e: Contact, ref: Ref, ctx: Context) -> None:
                 del c.requests[0]
             deadline = ctx.calendar.add(e.time, ctx.policy.clocks.answer.of(c.tier))
             c.requests.append(Request(e.request_id, e.time, ref, deadline))
-        elif known is not None and (e.request_status in ("answered", "closed") or isinstance(e, ContactMade)):
+        elif known is not None and (
+            e.request_status in ("answered", "closed") or (e.request_status is None and isinstance(e, ContactMade))
+        ):
             c.requests.remove(known)
     if e.satisfaction is not None:
         _satisfied(c, e.time, e.satisfaction, ref, ctx)
@@ -219,7 +221,7 @@ def contact_made(c: Customer, e: ContactMade, ref: Ref, ctx: Context, counts: li
 
 
 def _satisfied(c: Customer, at: Micros, stars: int, ref: Ref, ctx: Context) -> None:
-    c.satisfaction_mood = c.satisfaction_mood + _MOOD * (stars - c.satisfaction_mood) if c.satisfaction_count else stars
+    c.satisfaction_mood += (stars - c.satisfaction_mood) * (_MOOD if c.satisfaction_count else 1.0)
     c.satisfaction_count += 1
     c.satisfaction_sum += stars
     c.satisfaction_last, c.satisfaction_at = stars, at
@@ -349,7 +351,7 @@ def promise_made(c: Customer, e: PromiseMade, ref: Ref, ctx: Context, counts: li
             del c.promises[0]
         c.promises.append(Promise(e.promise_id, e.time, ref, max(e.due, e.time) if e.due else 0))
     elif e.due and not known.broken:
-        known.due = e.due
+        known.due = max(e.due, e.time)
 
 
 def promise_kept(c: Customer, e: PromiseKept, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:

@@ -17,7 +17,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct, field
 
-from scorers.alarm import Alarm, Change
+from scorers.alarm import Alarm, Change, Outcome
 from scorers.assess import Log, instant
 from scorers.context import Context
 from scorers.customer import NOBODY, Customer, Episode, Ref
@@ -260,10 +260,10 @@ class Monitor:
                 self._tell(e, "alarm.raised", time, (), ctx, out)
             elif e.status == "open" != told.status:
                 self._tell(e, "alarm.raised", time, cause, ctx, out)
-            elif _look(told) != _look(e):
+            elif _look(told) != _look(e) and told.status in ("open", "told"):
                 self._tell(e, "alarm.updated", time, (), ctx, out)
             ended = e.status in ("settled", "spent")
-            if ended and (told is None or told.status == "open" or told.outcome != e.outcome):
+            if ended and (told is None or told.status == "open" or _end(told) != _end(e)):
                 self._tell(e, "alarm.settled", time, cause, ctx, out)
             self.told[name] = copy.copy(e)
         if log.counts:
@@ -312,6 +312,11 @@ def _lapse(c: Customer, until: Micros, ctx: Context, log: Log) -> Micros:
 def _look(e: Episode) -> tuple[Micros, str, int]:
     """What an update would tell."""
     return (e.at, e.severity, len(e.evidence))
+
+
+def _end(e: Episode) -> tuple[Micros, Outcome | None]:
+    """What ending it again would tell: a late fact may change how an alarm ended."""
+    return (e.at, e.outcome)
 
 
 def _difference(before: list[Contribution], after: list[Contribution]) -> list[Contribution]:
