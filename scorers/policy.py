@@ -256,20 +256,36 @@ def parse_policy(text: str, source: str = "policy") -> Policy:
     ...
     scorers.policy.PolicyError: policy.toml, line 2: risk.horizn is not a known key; did you mean 'horizon'?
     """
-    from scorers.policy_errors import explain  # only a failing file needs the explanation
+    from scorers.policy_errors import explain, not_toml, senseless  # the two files need each other
 
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise PolicyError(f"{source}: not TOML: {error}") from None
+        raise PolicyError(not_toml(str(error), text, source)) from None
     try:
-        policy = msgspec.convert(tables, Policy, dec_hook=_read_span)
+        policy = msgspec.convert(_filled(tables, Policy()), Policy, dec_hook=_read_span)
     except msgspec.ValidationError as error:
         raise PolicyError(explain(error, tables, text, source)) from None
+    if fault := senseless(policy, tables, text, source):
+        raise PolicyError(fault)
     return policy
 
 
+def _filled(tables: dict[str, Any], defaults: Struct) -> dict[str, Any]:
+    """The tables of a file, with the default for each key that they leave out."""
+    filled = dict(tables)
+    for name in defaults.__struct_fields__:
+        default, stated = getattr(defaults, name), tables.get(name)
+        if isinstance(default, Struct) and isinstance(stated, dict):
+            filled[name] = _filled(stated, default)
+        else:
+            filled.setdefault(name, default)
+    return filled
+
+
 def _read_span(wanted: type, value: Any) -> Any:
+    if wanted is Span and isinstance(value, Span):
+        return value  # a default
     if wanted is Span and isinstance(value, str):
         return parse_span(value)
     if wanted is Span:

@@ -10,8 +10,13 @@ from collections.abc import Sequence
 
 import typer
 
+from vigia.commands import customer, policy
+from vigia.commands.compare import compare
 from vigia.commands.demo import demo
 from vigia.commands.replay import replay
+from vigia.commands.roster import roster
+from vigia.commands.schema import schema
+from vigia.commands.simulate import simulate
 from vigia.typed import Unusable
 
 app = typer.Typer(
@@ -22,8 +27,10 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(demo)
-app.command()(replay)
+for command in (demo, replay, roster, compare, simulate, schema):
+    app.command()(command)
+app.add_typer(customer.app, name="customer")
+app.add_typer(policy.app, name="policy")
 
 
 @app.callback()

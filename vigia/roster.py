@@ -50,13 +50,17 @@ COLUMNS = (
 
 def write_roster(customers: Iterable[CustomerRow], out: Path) -> int:
     """Write the roster as .xlsx or .csv; how many customers stand in it."""
-    writers = {".xlsx": _xlsx, ".csv": _csv}
-    if out.suffix.lower() not in writers:
-        raise Unusable(f"--out {out}: a roster is written as .xlsx or .csv; give it one of these endings")
+    check_ending(out)
     ordered = sorted(customers, key=alphabetical)
     out.parent.mkdir(parents=True, exist_ok=True)
-    writers[out.suffix.lower()](ordered, out)
+    _WRITERS[out.suffix.lower()](ordered, out)
     return len(ordered)
+
+
+def check_ending(out: Path) -> None:
+    """A roster goes into a file of a known kind."""
+    if out.suffix.lower() not in _WRITERS:
+        raise Unusable(f"--out {out}: a roster is written as .xlsx or .csv; give it one of these endings")
 
 
 def alphabetical(c: CustomerRow) -> tuple[str, str, str]:
@@ -120,3 +124,6 @@ def _guarded(cell: Cell) -> Cell:
         return cell
     guarded = "'" if cell.startswith(_RUNS_AS_FORMULA) else ""
     return guarded + _clean(cell)
+
+
+_WRITERS: dict[str, Callable[[list[CustomerRow], Path], None]] = {".xlsx": _xlsx, ".csv": _csv}

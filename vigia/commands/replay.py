@@ -1,34 +1,16 @@
 """`vigia replay`: files of events in, alarms, scores and customers out."""
 
-import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from gzip import BadGzipFile, GzipFile
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer import Argument, Option
+from typer import Option
 
 from streams.replay import Asked, Summary
 from streams.replay import replay as fold
 from vigia import progress, typed
-from vigia.typed import Unusable
-
-Events = Annotated[
-    list[str],
-    Argument(metavar="EVENTS...", help="Files of events, one JSON object a line, plain or .gz; '-' is standard input."),
-]
-PolicyFile = Annotated[
-    Path | None, Option("--policy", metavar="FILE", help="Thresholds as TOML; without it the defaults are used.")
-]
-Horizon = Annotated[
-    str | None, Option(metavar="SPAN", help="How far risk looks ahead, like 28d or 12w; overrides the policy's.")
-]
-Until = Annotated[
-    str | None,
-    Option(metavar="TIME", help="Where the run ends; without it, at the last event. Like 2024-05-06T00:00:00Z."),
-]
+from vigia.commands.options import Events, Horizon, PolicyFile, Until
+from vigia.packed import damage_named
 
 
 def replay(
@@ -69,26 +51,3 @@ def lines(summary: Summary, out: Path) -> list[str]:
     if summary.rejected:
         told.append(f"{summary.rejected:,} lines could not be used; {out / 'rejected.jsonl'} says why")
     return told
-
-
-@contextmanager
-def damage_named(files: Sequence[str]) -> Iterator[None]:
-    """Says which file is damaged, should unpacking fail."""
-    try:
-        yield
-    except (EOFError, zlib.error, BadGzipFile):
-        names = [name for name in files if name != "-" and not _whole(Path(name))]
-        raise Unusable(f"{', '.join(names) or 'the input'}: damaged or cut short; fetch or pack it again") from None
-
-
-def _whole(path: Path) -> bool:
-    with path.open("rb") as file:
-        if file.peek(2)[:2] != b"\x1f\x8b":
-            return True
-        try:
-            with GzipFile(fileobj=file) as packed:
-                while packed.read(1 << 20):
-                    pass
-        except (EOFError, zlib.error, BadGzipFile):
-            return False
-    return True
