@@ -199,5 +199,9 @@ def pack(x: list[float]) -> bytes:
 def unpack(packed: bytes) -> list[float]:
     """The features that `pack` was given."""
     mask = int.from_bytes(packed[:_MASK_BYTES], "little")
-    told = iter(array("f", packed[_MASK_BYTES:]))
-    return [next(told) if mask >> i & 1 else 0.0 for i in range(WIDTH)]
+    x = [0.0] * WIDTH
+    for value in array("f", packed[_MASK_BYTES:]):
+        lowest = mask & -mask
+        x[lowest.bit_length() - 1] = value
+        mask ^= lowest
+    return x

@@ -6,6 +6,7 @@ learning rate, is calibrated while it learns, and lets weights drift with time. 
 They know columns and labels; that those are customers is known elsewhere.
 """
 
+from collections.abc import Sequence
 from math import exp, expm1, log, pi, sqrt
 from typing import Any
 
@@ -19,7 +20,7 @@ from scorers.features import NAMES
 from scorers.prior import Population
 
 Floats = NDArray[np.float64]
-FARTHEST = 4.0  # standard deviations: an outlier speaks no louder
+FINEST = 0.15  # spreads below this count as this: a rare flag speaks by its unit, not by its rarity
 _STEADY = 1e-4  # the share of a new row in a column's mean and spread, once many were seen
 _SMALL = 1e-9
 
@@ -104,11 +105,11 @@ class Scale:
 
     def inverse(self) -> Floats:
         """One over the spread of each column."""
-        return np.where(self.variance > _SMALL, 1.0 / np.sqrt(np.maximum(self.variance, _SMALL)), 0.0)
+        return np.where(self.variance > _SMALL, 1.0 / np.maximum(np.sqrt(self.variance), FINEST), 0.0)
 
     def apply(self, x: Floats) -> Floats:
         """The row in standard deviations from the mean."""
-        return np.clip((x - self.mean) * self.inverse(), -FARTHEST, FARTHEST)
+        return (x - self.mean) * self.inverse()
 
     def widen(self, by: int) -> None:
         """Take in more columns."""
@@ -173,13 +174,15 @@ class BayesianLogistic(base.Classifier):
         return {False: 1.0 - p, True: p}
 
 
+LEAST = np.array([-6.0, -6.0, -6.0, -6.0, 0.0])  # of the fields of `Population`
+MOST = np.array([9.0, 9.0, 9.0, 9.0, 1.5])
 STEP = 1e-4  # of a parameter's logarithm, for the slope of the log-odds
 
 
 class PopulationBelief:
     """What is believed of a shop's population: a Gaussian over the logarithms of its parameters."""
 
-    SPREAD = 1.0  # a parameter is known to a factor of e before any answer
+    SPREADS = np.array([1.0, 1.0, 1.0, 1.0, 0.3])  # known to a factor of e before any answer; trust to a third
 
     def __init__(self, drift: float) -> None:
         self.belief: Belief | None = None
@@ -189,12 +192,11 @@ class PopulationBelief:
         """The most likely one."""
         return Population() if self.belief is None else Population(*self.belief.mean.tolist())
 
-    def learn(self, x: list[float] | tuple[float, ...], y: bool, weight: float) -> float:
+    def learn(self, x: Sequence[float], y: bool, weight: float) -> float:
         """Move by one answer to features in the order of `NAMES`; the log-odds given before."""
         if self.belief is None:
             start = structs.replace(Population(), log_alpha=x[0])  # paces are of the order of the horizon
-            variance = np.full(len(structs.astuple(start)), self.SPREAD**2)
-            self.belief = Belief(np.array(structs.astuple(start)), variance, self.drift)
+            self.belief = Belief(np.array(structs.astuple(start)), self.SPREADS**2, self.drift)
         told = read_rhythm(x)
         values = self.belief.mean.tolist()
         z = odds_of(Population(*values).risk(*told))
@@ -204,11 +206,11 @@ class PopulationBelief:
             slope[i] = (odds_of(Population(*values).risk(*told)) - z) / STEP
             values[i] = value
         self.belief.learn(slope, y, weight, z)
-        np.clip(self.belief.mean, -6.0, 9.0, out=self.belief.mean)
+        np.clip(self.belief.mean, LEAST, MOST, out=self.belief.mean)
         return z
 
 
-def read_rhythm(x: list[float] | tuple[float, ...]) -> tuple[float, float, float, float, float, float]:
+def read_rhythm(x: Sequence[float]) -> tuple[float, float, float, float, float, float]:
     """The arguments of `Population.risk`, from features in the order of `NAMES`."""
     return expm1(x[4]), expm1(x[5]), expm1(x[3]), exp(x[0]), exp(x[6]), exp(x[1]) - 1.0
 

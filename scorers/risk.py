@@ -7,7 +7,9 @@ whoever beats them. A `Model` is what scores, small and fixed; a `Trainer` is wh
 """
 
 import hashlib
-from math import exp, expm1, log
+from collections.abc import Sequence
+from math import exp, log, tanh
+from operator import mul
 
 import msgspec
 import numpy as np
@@ -17,11 +19,14 @@ from scorers.customer import Customer
 from scorers.events import DAY, Duration, Instant, Micros
 from scorers.features import INDEX, NAMES, WIDTH
 from scorers.features import VERSION as FEATURES_VERSION
-from scorers.learners import FARTHEST, Belief, PopulationBelief, Scale, chance, odds_of
+from scorers.learners import Belief, Floats, PopulationBelief, Scale, chance, odds_of, read_rhythm
 from scorers.prior import Population
 from scorers.rhythm import BaseRhythm
 
 VOICES = ("rules", "prior", "logistic")
+KNOTS = (-2.0, -1.0, 0.0, 1.0, 2.0)  # log-odds of the prior at which the logistic may correct it differently
+RHYTHM = INDEX["spent"]  # the columns before this one tell of time alone
+SEASONS = slice(INDEX["season_sin"], INDEX["season_cos"] + 1)
 _STRANGERS = Population()
 
 
@@ -75,40 +80,52 @@ class Model(Struct, frozen=True):
     version: str
     say: tuple[float, float, float]  # how much each of `VOICES` weighs; they add up to 1
     population: Population
-    bias: float
-    echo: float  # the logistic's weight of the prior's log-odds
-    columns: tuple[tuple[int, float, float], ...]  # index, mean, weight per unit; the rest never varied
-    reach: tuple[float, ...]  # of each of these columns: how far from the mean is still believed
+    bias: float = 0.0
+    echo: float = 1.0  # the logistic's weight of the prior's log-odds
+    bends: tuple[float, ...] = ()  # how that weight changes at each of `KNOTS`
+    weights: tuple[float, ...] = ()  # by column, per unit
+    gate_bias: float = 0.0
+    gated: tuple[float, ...] = ()  # by column of rhythm, per unit, times the gate
+    usual: tuple[float, ...] = ()  # mean of each column: what contributions are measured from
     features_version: str = FEATURES_VERSION
 
-    def risk(self, features: list[float], rules: float) -> float:
+    def risk(self, features: Sequence[float], rules: float) -> float:
         """P(no purchase within the horizon); `features` as `features.features` gives them."""
         if self.say[0] == 1.0:
             return rules
         prior = self._prior(features)
-        learned = self.bias + self.echo * prior
-        for (i, mean, weight), reach in zip(self.columns, self.reach, strict=True):
-            off = features[i] - mean
-            learned += weight * (off if -reach < off < reach else reach if off > 0.0 else -reach)
+        gated = self.gate_bias + sum(map(mul, self.gated, features))
+        learned = self._bent(prior) + sum(map(mul, self.weights, features)) + gate(prior) * gated
         say = self.say
         return chance(say[0] * odds_of(rules) + say[1] * prior + say[2] * learned)
 
-    def contributions(self, features: list[float], rules: float) -> list[tuple[str, float]]:
-        """What moves the log-odds, strongest first: `rules`, `prior`, then columns by their distance from the usual."""
+    def contributions(self, features: Sequence[float], rules: float) -> list[tuple[str, float]]:
+        """What moves the log-odds, strongest first: `rules`, `prior`, then columns by their distance from the usual.
+
+        They add up to the log-odds of the risk.
+        """
         if self.say[0] == 1.0:
             return [("rules", odds_of(rules))]
         say = self.say
-        found = [
-            ("rules", say[0] * odds_of(rules)),
-            ("prior", (say[1] + say[2] * self.echo) * self._prior(features)),
-        ]
-        for (i, mean, weight), reach in zip(self.columns, self.reach, strict=True):
-            off = min(max(features[i] - mean, -reach), reach)
-            found.append((NAMES[i], say[2] * weight * off))
+        prior = self._prior(features)
+        opening = gate(prior)
+        gated = (*self.gated, *(0.0 for _ in self.weights[len(self.gated) :]))
+        slopes = [weight + opening * more for weight, more in zip(self.weights, gated, strict=True)]
+        level = self._bent(prior) + opening * self.gate_bias + sum(map(mul, slopes, self.usual))
+        found = [("rules", say[0] * odds_of(rules)), ("prior", say[1] * prior + say[2] * level)]
+        for name, slope, value, usual in zip(NAMES, slopes, features, self.usual, strict=True):
+            found.append((name, say[2] * slope * (value - usual)))
         return sorted((pair for pair in found if pair[1]), key=lambda pair: (-abs(pair[1]), pair[0]))
 
-    def _prior(self, x: list[float]) -> float:
-        p = self.population.risk(expm1(x[4]), expm1(x[5]), expm1(x[3]), exp(x[0]), exp(x[6]), exp(x[1]) - 1.0)
+    def _bent(self, prior: float) -> float:
+        told = self.bias + self.echo * prior
+        for knot, bend in zip(KNOTS, self.bends, strict=True):
+            if prior > knot:
+                told += bend * (prior - knot)
+        return told
+
+    def _prior(self, features: Sequence[float]) -> float:
+        p = self.population.risk(*read_rhythm(features))
         return log(p / (1.0 - p))
 
     def encode(self) -> bytes:
@@ -138,27 +155,37 @@ def _version(model: Model) -> str:
     return hashlib.sha256(msgspec.json.encode(msgspec.structs.replace(model, version=""))).hexdigest()[:12]
 
 
-COLD = Model("cold", (1.0, 0.0, 0.0), Population(), 0.0, 1.0, (), ())
+COLD = Model("cold", (1.0, 0.0, 0.0), Population())
 """The model before any lesson: the rules."""
+
+
+def gate(prior: float) -> float:
+    """How the columns of rhythm speak differently of the lively and of the silent: from -2 to 2."""
+    return 2.0 * tanh(0.5 * prior)
 
 
 # --- settings of the trainer, each with its reason ---------------------------------------------------------------
 
 OVERLAP = 0.25  # a question is asked every quarter of the horizon: four of them share what an answer tells
-SPREAD = 0.15  # a column may move the odds by about 15 % per standard deviation before any answer: the prior knows most
+SPREAD = 0.14  # a column may move the odds by about 14 % per standard deviation before any answer: the prior knows most
+GATED_SPREAD = 0.045  # and a third of that as a difference between the lively and the silent
+BEND_SPREAD = 0.14
 ECHO_SPREAD = 0.3  # the prior's own log-odds are believed to within a third
 BIAS_SPREAD = 1.0
 DRIFT = 0.2  # a weight's variance grows by a fifth of its first variance each year
 POPULATION_DRIFT = 0.5
 LOSS_MEMORY_YEARS = 1.0  # half-life of a voice's record
 HANDICAP = (0.0, 4.0, 6.0)  # nats that each voice must have gained on the rules before it speaks as loud
+SEASONS_FROM = 400 * DAY  # a season is told from a trend only where some of the year was seen twice
 _YEAR = 365.0 * DAY
+_LEAD = 2 + len(KNOTS)  # bias, echo, bends
 
 
 class _State(Struct):
     """Everything that a trainer is, as plain numbers."""
 
     lessons: int
+    since: Micros
     time: Micros
     loss: list[float]
     seen: int
@@ -176,41 +203,49 @@ class Trainer:
 
     def __init__(self) -> None:
         self.lessons = 0
+        self._since: Micros = 0
         self._time: Micros = 0
         self._loss = [0.0] * len(VOICES)
         self._scale = Scale(WIDTH)
-        self._belief = Belief(
-            np.array([0.0, 1.0] + [0.0] * WIDTH),
-            np.array([BIAS_SPREAD**2, ECHO_SPREAD**2] + [SPREAD**2] * WIDTH),
-            DRIFT,
-        )
+        spreads = [BIAS_SPREAD, ECHO_SPREAD, *[BEND_SPREAD] * len(KNOTS), *[SPREAD] * WIDTH, *[GATED_SPREAD] * RHYTHM]
+        start = np.zeros(len(spreads))
+        start[1] = 1.0
+        self._belief = Belief(start, np.array(spreads) ** 2, DRIFT)
         self._population = PopulationBelief(POPULATION_DRIFT)
 
     def learn(self, lesson: Lesson) -> None:
         """Take in one answer; lessons of other features are left alone."""
         if lesson.features_version != FEATURES_VERSION or len(lesson.features) != WIDTH:
             return
-        self._age(lesson.answered_at)
+        self._age(int(lesson.answered_at))
         self.lessons += 1
         inactive = lesson.inactive
         prior = self._population.learn(lesson.features, inactive, OVERLAP)
         columns = np.array(lesson.features)
+        if self._time - self._since < SEASONS_FROM:
+            columns[SEASONS] = 0.0
         self._scale.learn(columns)
-        row = np.concatenate(((1.0, prior), self._scale.apply(columns)))
-        learned = self._belief.learn(row, inactive, OVERLAP)
+        learned = self._belief.learn(self._row(prior, columns), inactive, OVERLAP)
         for voice, p in enumerate((lesson.rules, chance(prior), learned)):
             right = p if inactive else 1.0 - p
             self._loss[voice] -= OVERLAP * log(max(right, 1e-4))
 
+    def _row(self, prior: float, columns: Floats) -> Floats:
+        told = self._scale.apply(columns)
+        bends = [max(prior - knot, 0.0) for knot in KNOTS]
+        return np.concatenate(((1.0, prior, *bends), told, told[:RHYTHM] * gate(prior)))
+
     def _age(self, now: Micros) -> None:
-        if self._time and now > self._time:
+        if not self._time:
+            self._since = self._time = now
+        elif now >= self._time + DAY:
             years = (now - self._time) / _YEAR
             self._belief.age(years)
             if self._population.belief is not None:
                 self._population.belief.age(years)
             kept = 0.5 ** (years / LOSS_MEMORY_YEARS)
             self._loss = [kept * loss for loss in self._loss]
-        self._time = max(self._time, int(now))
+            self._time = now
 
     def say(self) -> tuple[float, float, float]:
         """How much each voice weighs."""
@@ -225,16 +260,20 @@ class Trainer:
         if not self.lessons:
             return COLD
         inverse = self._scale.inverse()
-        weights = self._belief.mean[2:] * inverse
-        used = np.flatnonzero(weights).tolist()
+        usual = self._scale.mean
+        weights = self._belief.mean[_LEAD : _LEAD + WIDTH] * inverse
+        gated = self._belief.mean[_LEAD + WIDTH :] * inverse[:RHYTHM]
         model = Model(
             version="",
             say=self.say(),
             population=self._population.population(),
-            bias=float(self._belief.mean[0]),
+            bias=float(self._belief.mean[0] - weights @ usual),
             echo=float(self._belief.mean[1]),
-            columns=tuple((i, float(self._scale.mean[i]), float(weights[i])) for i in used),
-            reach=tuple(FARTHEST / float(inverse[i]) for i in used),
+            bends=tuple(self._belief.mean[2:_LEAD].tolist()),
+            weights=tuple(weights.tolist()),
+            gate_bias=float(-gated @ usual[:RHYTHM]),
+            gated=tuple(gated.tolist()),
+            usual=tuple(usual.tolist()),
         )
         return msgspec.structs.replace(model, version=_version(model))
 
@@ -243,6 +282,7 @@ class Trainer:
         belief = self._population.belief
         state = _State(
             lessons=self.lessons,
+            since=self._since,
             time=self._time,
             loss=self._loss,
             seen=self._scale.seen,
@@ -270,6 +310,7 @@ class Trainer:
             )
         trainer = cls()
         trainer.lessons = state.lessons
+        trainer._since = state.since
         trainer._time = state.time
         trainer._loss = state.loss
         trainer._scale.seen = state.seen
@@ -279,19 +320,7 @@ class Trainer:
         trainer._belief.cov = np.array(state.cov).reshape(len(state.weights), -1)
         if state.population:
             mean = np.array(state.population)
-            belief = Belief(mean, np.full(len(mean), PopulationBelief.SPREAD**2), POPULATION_DRIFT)
+            belief = Belief(mean, PopulationBelief.SPREADS**2, POPULATION_DRIFT)
             belief.cov = np.array(state.population_cov).reshape(len(mean), -1)
             trainer._population.belief = belief
         return trainer
-
-
-assert NAMES[:7] == (
-    "horizon",
-    "occasions",
-    "survived_days",
-    "silence",
-    "paced_gaps",
-    "paced_days",
-    "regularity",
-), "the prior reads these by position"
-assert INDEX["silence"] == 3
