@@ -31,7 +31,7 @@ MAX_RING = 64  # facts inside the allowed lateness that are kept to be refolded
 _TIDY = 16  # facts kept before the older ones are settled
 _SEEN = 32  # settled identities that are still known as duplicates
 
-Verdict = Literal["folded", "refolded", "duplicate", "conflict", "too_late"]
+Verdict = Literal["folded", "refolded", "duplicate", "conflict", "too_late", "core_error"]
 
 
 class Fact(Struct, array_like=True, frozen=True):
@@ -70,6 +70,7 @@ class Step(Struct):
     lessons: list[Lesson] = field(default_factory=list)
     counts: list[Contribution] = field(default_factory=list)
     verdict: Verdict = "folded"
+    fault: str = ""  # of a core_error: what went wrong
 
 
 def _int(value: Instant) -> int:
@@ -118,7 +119,22 @@ class Monitor:
         return self.head.due
 
     def step(self, event: AnyEvent, ref: Ref, clock: Micros, ctx: Context) -> Step:
-        """Fold one event. `clock` is the newest instant that the runner has seen."""
+        """Fold one event. `clock` is the newest instant that the runner has seen.
+
+        A fault of the core leaves the row as it was and is a verdict: the stream goes on.
+        """
+        row = self.row
+        told, ring, counts, lessons = dict(self.told), row.ring[:], row.counts[:], row.lessons[:]
+        base, base_time, forced, seen, passed = row.base, row.base_time, row.forced, row.seen, row.clock
+        try:
+            return self._step(event, ref, clock, ctx)
+        except Exception as fault:  # whatever it is, it concerns this record alone
+            self.told, row.ring, row.counts, row.lessons = told, ring, counts, lessons
+            row.base, row.base_time, row.forced, row.seen, row.clock = base, base_time, forced, seen, passed
+            self._refold(ctx, Log(), Log())
+            return Step(verdict="core_error", fault=f"{type(fault).__name__}: {fault}")
+
+    def _step(self, event: AnyEvent, ref: Ref, clock: Micros, ctx: Context) -> Step:
         row, ring = self.row, self.row.ring
         fact = Fact(int(event.time), _slim(event), ref)
         oldest = (ring[-1].time if ring else row.base_time) - ctx.policy.time.allowed_lateness
@@ -147,9 +163,16 @@ class Monitor:
         return out
 
     def settle(self, until: Micros, clock: Micros, ctx: Context) -> Step:
-        """Let time pass: judge every deadline before an instant."""
+        """Let time pass: judge every deadline before an instant.
+
+        Where the core fails, the customer's deadlines wait for the next fact, and the others' go on.
+        """
         out = Step()
-        self._pass(until, clock, ctx, out)
+        try:
+            self._pass(until, clock, ctx, out)
+        except Exception as fault:
+            out.verdict, out.fault = "core_error", f"{type(fault).__name__}: {fault}"
+            self.head.due = 0
         self.row.clock = max(self.row.clock, until)
         return out
 

@@ -27,6 +27,7 @@ class Tally(Struct):
     duplicates: int = 0
     conflicts: int = 0
     too_late: int = 0
+    core_errors: int = 0
     unfolded: int = 0  # accepted, but no fact of a customer's: staff pulses, merges
 
 
@@ -124,3 +125,5 @@ class Partition:
             tally.conflicts += 1
         elif step.verdict == "too_late":
             tally.too_late += 1
+        elif step.verdict == "core_error":
+            tally.core_errors += 1

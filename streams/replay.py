@@ -173,9 +173,7 @@ class _Run:
         """Fold one line."""
         event = line.event
         if isinstance(event, Rejected):
-            self.rejected += 1
-            told = {"file": line.file, "line": line.number, "code": event.code, "detail": event.detail}
-            self._rejects.write(msgspec.json.encode(told) + b"\n")
+            self._reject(line, event.code, event.detail)
             return
         at = int(event.time)
         if self.until is not None and at > self.until:
@@ -185,7 +183,15 @@ class _Run:
             self._next = at // DAY * DAY + self._every if self._every else 0
         if at > self.partition.clock:
             self._score_before(at)
-        self._apply(self.partition.feed(event, Ref(event.source, event.id, line.file, 0, line.number)))
+        for step in self.partition.feed(event, Ref(event.source, event.id, line.file, 0, line.number)):
+            self._apply((step,))
+            if step.verdict == "core_error":
+                self._reject(line, "core_error", step.fault)
+
+    def _reject(self, line: Line, code: str, detail: str) -> None:
+        self.rejected += 1
+        told = {"file": line.file, "line": line.number, "code": code, "detail": detail}
+        self._rejects.write(msgspec.json.encode(told) + b"\n")
 
     def finish(self) -> Summary:
         """Let time run to the end, and write what stands then."""
