@@ -82,7 +82,7 @@ def _stage(c: Customer, at: Micros, now: Micros, ref: Ref, bought: bool, ctx: Co
 
 
 def _tier(c: Customer, at: Micros, now: Micros, ctx: Context, log: Log) -> None:
-    figures, policy = ctx.figures(now), ctx.policy
+    figures, policy = ctx.figures(at), ctx.policy
     tiers.expire(c, now, policy)
     bucket = value_bucket(c.year_minor) if c.days else -1
     if bucket != c.year_bucket:
@@ -103,9 +103,10 @@ def _tier(c: Customer, at: Micros, now: Micros, ctx: Context, log: Log) -> None:
         return
     else:
         at = c.tier_low_since + policy.tiers.dwell
-        if RANK[before] > RANK[c.drop_from]:
-            c.drop_from = before
-        c.drop_at, c.drop_opener, c.tier_low_since = at, c.tier_low_opener, 0
+        stands = any(e.kind == "tier-drop" and e.status == "open" for e in c.open)
+        if c.stage not in LEFT and not stands:  # a further fall is the same alarm; who left falls unheard
+            c.drop_from, c.drop_at, c.drop_opener = before, at, c.tier_low_opener
+        c.tier_low_since = 0
     c.tier_ranked = figures.bounds is not None
     if after != before:
         c.tier = after
@@ -168,7 +169,7 @@ def _review_wait(c: Customer, rules: Risk) -> Duration:
     if c.rhythm.occasions < rules.occasions_at_least or any(e.kind == "risk-high" for e in c.open):
         return rules.review_at_most
     gap = c.rhythm.mean_gap() * DAY * rules.review_share_of_gap
-    return min(max(int(gap), rules.review_at_least), rules.review_at_most)
+    return max(min(max(int(gap), rules.review_at_least), rules.review_at_most), DAY)
 
 
 def _answer(c: Customer, now: Micros, ctx: Context, log: Log) -> None:

@@ -44,6 +44,7 @@ def findings(c: Customer, now: Micros, ctx: Context) -> Iterator[Finding]:
         yield from _promises(c)
     if c.loyalty == "terrorist":
         yield _customer(c, "terrorist", c.terrorist_at, c.terrorist_opener, "critical")
+    yield from _lasting(c, now, ctx)
     if c.stage in LEFT:
         yield _defected(c, ctx)
         return
@@ -54,6 +55,19 @@ def findings(c: Customer, now: Micros, ctx: Context) -> Iterator[Finding]:
     if c.trouble is not None:
         kind, severity = _TROUBLE[c.trouble.stage]
         yield _customer(c, kind, c.trouble.at, c.trouble.opener, severity, *c.trouble.evidence)
+
+
+def _lasting(c: Customer, now: Micros, ctx: Context) -> Iterator[Finding]:
+    """What may outlast the customer's leaving: told before, it is not told again on the way back."""
+    held = [case for case in c.cases if case.hostage_at]
+    if held:
+        case = min(held, key=lambda case: case.hostage_at)
+        yield _customer(c, "hostage", case.hostage_at, case.opener, "warning", c.last_purchase_ref)
+    if RANK[c.tier] < RANK[c.drop_from]:
+        yield _customer(c, "tier-drop", c.drop_at, c.drop_opener, "warning")
+    if c.apostle_until and c.apostle_until + ctx.policy.loyalty.apostle_dwell < now:
+        at = c.apostle_until + ctx.policy.loyalty.apostle_dwell
+        yield _customer(c, "apostle-lost", at, c.apostle_opener, "error")
     if c.debt:
         owed = ledger.debt(c, now, ctx.policy.ledger)
         standing = _standing(c, "experience-debt")
@@ -86,13 +100,12 @@ def _complaints(c: Customer, now: Micros, ctx: Context) -> Iterator[Finding]:
         ref = case.opener
         if case.severity != "minor":
             severity: Severity = "error" if case.severity == "major" else "critical"
-            yield Finding("major-problem", "complaint", case.id, case.opened, ref, severity)
+            since, fact = (case.grave_since, case.grave_ref) if case.grave_since else (case.opened, ref)
+            yield Finding("major-problem", "complaint", case.id, since, fact, severity)
         if not case.acknowledged and not case.exempt and case.acknowledge_by < now:
             yield Finding("complaint-unacknowledged", "complaint", case.id, case.acknowledge_by, ref, "warning")
         if case.breached:
             yield Finding("complaint-overdue", "complaint", case.id, case.rectify_by, ref, "error")
-        if case.hostage_at and c.stage not in LEFT:
-            yield _customer(c, "hostage", case.hostage_at, ref, "warning", c.last_purchase_ref)
 
 
 def _requests(c: Customer, now: Micros) -> Iterator[Finding]:
@@ -139,11 +152,6 @@ def _buyer(c: Customer, now: Micros, ctx: Context) -> Iterator[Finding]:
                 yield _customer(c, "risk-high", c.risk_at, c.last_purchase_ref, "error")
         elif c.risk >= threshold - rules.hysteresis or c.last_purchase <= standing.at:
             yield standing
-    if RANK[c.tier] < RANK[c.drop_from]:
-        yield _customer(c, "tier-drop", c.drop_at, c.drop_opener, "warning")
-    if c.apostle_until and c.apostle_until + ctx.policy.loyalty.apostle_dwell < now:
-        at = c.apostle_until + ctx.policy.loyalty.apostle_dwell
-        yield _customer(c, "apostle-lost", at, c.apostle_opener, "error")
 
 
 def _defected(c: Customer, ctx: Context) -> Finding:

@@ -52,6 +52,8 @@ class Case(Struct, array_like=True):
     hostage_at: Micros = 0
     subject: str = ""
     store_id: str = ""
+    grave_since: Micros = 0  # a minor complaint became a major one then
+    grave_ref: Ref = NOBODY
 
 
 class Request(Struct, array_like=True):

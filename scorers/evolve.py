@@ -173,9 +173,10 @@ def refund(c: Customer, e: Refund, ref: Ref, ctx: Context, counts: list[Contribu
     c.last_refund = e.time
     known = c.margin_of_minor
     lost = e.amount_minor * c.margin_minor // known if known else e.amount_minor
-    if c.purchases:
-        tiers.expire(c, e.time, ctx.policy)
-        _takings(c, e.time // DAY, -lost)
+    tiers.expire(c, e.time, ctx.policy)
+    if c.days:  # it is taken from the last purchase: the day of a refund is no day of a purchase
+        c.takings[-1] -= lost
+        c.year_minor -= lost
     _bad(c, e.time, ref, ctx)
 
 
@@ -243,16 +244,11 @@ def _case(c: Customer, complaint_id: str) -> Case | None:
     return next((case for case in c.cases if case.id == complaint_id), None)
 
 
-def complaint_opened(c: Customer, e: ComplaintOpened, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
+def complaint_opened(c: Customer, e: Complaint, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
     """Both clocks start; a second opening of an open case only makes it graver, of a closed one reopens it."""
     known = _case(c, e.complaint_id)
     if known is not None:
-        if _SEVERITY_RANK[e.severity] > _SEVERITY_RANK[known.severity]:
-            known.severity, known.exempt = e.severity, False
-        if e.public and not known.public:
-            known.public = True
-            c.complaints_public += 1
-        return
+        return _graver(c, known, e, ref, ctx)
     if any(case.id == e.complaint_id for case in c.closed):
         return complaint_reopened(c, e, ref, ctx, counts)
     clocks, calendar = ctx.policy.clocks, ctx.calendar
@@ -277,6 +273,21 @@ def complaint_opened(c: Customer, e: ComplaintOpened, ref: Ref, ctx: Context, co
         c.complaints_public += 1
         c.last_public = e.time
     _bad(c, e.time, ref, ctx)
+
+
+def _graver(c: Customer, case: Case, e: Complaint, ref: Ref, ctx: Context) -> None:
+    """A complaint may turn out worse than first said, never better."""
+    if _SEVERITY_RANK[e.severity] > _SEVERITY_RANK[case.severity]:
+        if case.severity == "minor":
+            case.grave_since, case.grave_ref = e.time, ref
+        if case.exempt:  # the clock that did not run starts now
+            allowed = ctx.policy.clocks.acknowledge.of(c.tier)
+            case.exempt, case.acknowledge_by = False, ctx.calendar.add(e.time, allowed)
+        case.severity = e.severity
+    if e.public and not case.public:
+        case.public = True
+        c.complaints_public += 1
+        c.last_public = e.time
 
 
 def complaint_acknowledged(
@@ -306,14 +317,18 @@ def complaint_resolved(c: Customer, e: ComplaintResolved, ref: Ref, ctx: Context
 
 def complaint_reopened(c: Customer, e: Complaint, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
     """The clock counts on from where it stopped."""
+    case = _case(c, e.complaint_id)
+    if case is not None:
+        return _graver(c, case, e, ref, ctx)
     case = next((case for case in c.closed if case.id == e.complaint_id), None)
     if case is None:
-        return
+        return complaint_opened(c, e, ref, ctx, counts)  # its opening was never told
     c.closed.remove(case)
-    case.opened, case.opener, case.resolved = e.time, ref, 0
+    case.opened, case.opener, case.resolved, case.grave_since, case.grave_ref = e.time, ref, 0, 0, NOBODY
     case.rectify_by = ctx.calendar.add(e.time, case.left)
     case.breached, case.occasions_since_breach, case.hostage_at = False, 0, 0
     c.cases.append(case)
+    _graver(c, case, e, ref, ctx)
 
 
 def referral(c: Customer, e: ReferralMade, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:

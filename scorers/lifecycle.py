@@ -78,7 +78,7 @@ def judge(c: Customer, now: Micros, policy: Policy) -> Stage:
     'prospect'
     """
     occasions = c.rhythm.occasions
-    if c.stage in LEFT and c.last_purchase < c.stage_since:
+    if c.stage in LEFT and (c.exit_at or c.last_purchase < c.stage_since):
         return c.stage
     if not occasions:
         return "defector" if c.exit_at else "prospect"
