@@ -1,0 +1,377 @@
+"""State is written behind in one order only, fenced, undone on a fault, and bounded in memory."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.rows import Codec, Rows, unpack
+from streams.writebehind import Output, WriteBehind
+
+CODEC: Codec[int] = Codec(lambda row: b"%d" % row, int)
+
+
+class Record(NamedTuple):
+    offset: int
+    key: bytes | None
+    value: bytes
+    topic: str = "events"
+
+
+class Offset(NamedTuple):
+    offset: int
+
+
+@dataclass
+class Table:
+    """A shelf in memory, which writes what it does into the diary."""
+
+    diary: list[str] = field(default_factory=list)
+    rows: dict[tuple[int, bytes], bytes] = field(default_factory=dict)
+    reads: int = 0
+
+    def get(self, partition: int, key: bytes) -> bytes | None:
+        self.reads += 1
+        return self.rows.get((partition, key))
+
+    def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
+        return iter([(key, value) for (of, key), value in self.rows.items() if of == partition])
+
+    def write(self, partition: int, rows: Any, offset: int) -> None:
+        self.diary.append("store")
+        for key, value in rows:
+            if value is None:
+                self.rows.pop((partition, key), None)
+            else:
+                self.rows[partition, key] = value
+
+
+class Batch(list[tuple[bytes, bytes | None]]):
+    def append(self, *, timestamp: None, key: bytes, value: bytes | None) -> bool | None:  # type: ignore[override]
+        if len(self) == 3:
+            return None
+        super().append((key, value))
+        return True
+
+
+@dataclass
+class Producer:
+    """A producer whose acknowledgements come when the test says so; `fails` names what is refused."""
+
+    diary: list[str]
+    fails: str = ""
+    outputs: list[tuple[str, bytes | None, bytes | None]] = field(default_factory=list)
+    changelog: list[tuple[bytes, bytes | None]] = field(default_factory=list)
+
+    async def send(self, topic: str, value: bytes | None, key: bytes | None, headers: Any) -> asyncio.Future[None]:
+        self.diary.append("output sent")
+        self.outputs.append((topic, key, value))
+        return self._later("output", None)
+
+    def create_batch(self) -> Batch:
+        return Batch()
+
+    async def send_batch(self, batch: Batch, topic: str, partition: int) -> asyncio.Future[Offset]:
+        self.diary.append("changelog sent")
+        base = len(self.changelog)
+        self.changelog += batch
+        return self._later("changelog", Offset(base))
+
+    def _later(self, what: str, result: Any) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+        def acknowledge() -> None:
+            if self.fails == what:
+                future.set_exception(OSError(what))
+            else:
+                self.diary.append(f"{what} acknowledged")
+                future.set_result(result)
+
+        asyncio.get_running_loop().call_soon(acknowledge)
+        return future
+
+
+class Sum:
+    """Adds numbers to the row of the key; an odd sum is an output, `x` raises after the change."""
+
+    def __init__(self, rows: Rows[int]) -> None:
+        self.rows, self.recovered = rows, dict[bytes, int]()
+
+    def recover(self, key: bytes, row: int) -> None:
+        self.recovered[key] = row
+
+    def fold(self, record: Record) -> Iterator[Output]:
+        if record.key is None:  # as a tick: every row that is known
+            for key in self.recovered:
+                if not self.rows.folded(key) and (row := self.rows.get(key)) is not None:
+                    self.rows.put(key, row * 2)
+            return
+        if record.value == b"delete":
+            self.rows.delete(record.key)
+            return
+        total = (self.rows.get(record.key) or 0) + int(record.value.strip(b"x"))
+        self.rows.put(record.key, total)
+        if total % 2:
+            yield Output("odd", record.key, b"%d" % total)
+        if record.value.startswith(b"x"):
+            raise ValueError("x")
+
+
+def build(table: Table, producer: Producer, fail: Callable[[BaseException], object] | None = None, **more: Any) -> Any:
+    def refuse(error: BaseException) -> None:
+        raise error
+
+    return WriteBehind(
+        folder=Sum,
+        codec=CODEC,
+        reject=lambda record, error: Output("dead-letters", record.key, record.value),
+        shelf=table,
+        producer=producer,
+        changelog="changelog",
+        fail=fail or refuse,
+        **more,
+    )
+
+
+def records(*pairs: tuple[bytes | None, bytes], start: int = 0) -> list[Record]:
+    return [Record(start + at, key, value) for at, (key, value) in enumerate(pairs)]
+
+
+def stored(table: Table) -> dict[bytes, int]:
+    return {key: int(unpack(value)[1]) for (_, key), value in table.rows.items()}
+
+
+async def test_inputs_are_acknowledged_last() -> None:
+    """Outputs, changelog, store, acknowledgement: each is complete before the next begins."""
+    table = Table()
+    producer = Producer(table.diary)
+    engine = build(table, producer)
+    await engine.take(
+        "events", 0, records((b"a", b"1"), (b"b", b"2")), lambda: table.diary.append("input acknowledged")
+    )
+    assert table.diary == ["output sent"], "an output leaves with its chunk, before any flush"
+    await engine.flush()
+    assert table.diary == [
+        "output sent",
+        "output acknowledged",
+        "changelog sent",
+        "changelog acknowledged",
+        "store",
+        "input acknowledged",
+    ]
+    assert stored(table) == {b"a": 1, b"b": 2}
+    assert engine.backlog == 0
+
+
+@pytest.mark.parametrize("what", ["output", "changelog"])
+async def test_after_a_failure_nothing_further_is_done(what: str) -> None:
+    """A refused output or changelog write reaches `fail`, and neither store nor acknowledgement follows."""
+    table, failures = Table(), list[BaseException]()
+    engine = build(table, Producer(table.diary, fails=what), failures.append)
+    await engine.take("events", 0, records((b"a", b"1")), lambda: table.diary.append("input acknowledged"))
+    await engine.flush()
+    assert [str(failure) for failure in failures] == [what]
+    assert "store" not in table.diary
+    assert "input acknowledged" not in table.diary
+
+
+async def test_a_record_that_is_already_in_the_row_has_no_effect_but_the_row_is_written_again() -> None:
+    """After a crash the inputs come again: no output, no change, and a second copy of the row for the changelog."""
+    table = Table()
+    await _through(table, records((b"a", b"1"), (b"a", b"2")))
+    producer = Producer(table.diary)
+    engine = build(table, producer)
+    await engine.take("events", 0, records((b"a", b"1"), (b"a", b"2"), (b"a", b"4")), lambda: None)
+    await engine.flush()
+    assert producer.outputs == [("odd", b"a", b"7")]
+    assert engine.counts.fenced == 2
+    again = Producer(table.diary)
+    engine = build(table, again)
+    await engine.take("events", 0, records((b"a", b"1")), lambda: None)
+    await engine.flush()
+    assert again.changelog == [(b"a", table.rows[0, b"a"])]
+    assert stored(table) == {b"a": 7}
+
+
+async def test_a_topic_made_anew_is_not_fenced() -> None:
+    """Offsets of another epoch of the topic are other records."""
+    table = Table()
+    await _through(table, records((b"a", b"1")))
+    engine = build(table, Producer(table.diary), epochs={"events": "2"})
+    await engine.take("events", 0, records((b"a", b"4")), lambda: None)
+    await engine.flush()
+    assert stored(table) == {b"a": 5}
+    assert unpack(table.rows[0, b"a"])[0] == {"events@0": 0, "events@2": 0}
+
+
+async def test_a_fault_undoes_the_record_and_only_it() -> None:
+    """Rows and outputs are as if the record had not been, it goes to the dead-letters, and the rest is folded."""
+    table = Table()
+    producer = Producer(table.diary)
+    engine = build(table, producer)
+    await engine.take("events", 0, records((b"a", b"2"), (b"a", b"x3"), (b"b", b"x3"), (b"a", b"4")), lambda: None)
+    await engine.flush()
+    assert stored(table) == {b"a": 6}
+    assert producer.outputs == [("dead-letters", b"a", b"x3"), ("dead-letters", b"b", b"x3")]
+    assert engine.counts.rejected == 2
+
+
+async def test_a_record_may_change_its_row_more_than_once() -> None:
+    """The fence of a row never keeps out the record that has just set it."""
+    rows: Rows[int] = Rows(0, Table(), CODEC)
+    assert rows.begin("events@0", Record(5, b"a", b""))
+    rows.put(b"a", 1)
+    assert not rows.folded(b"a")
+    rows.put(b"a", 2)
+    assert rows.get(b"a") == 2
+    rows.delete(b"a")
+    assert rows.get(b"a") is None
+    rows.put(b"a", 3)
+    assert rows.get(b"a") == 3
+    rows.undo()
+    assert rows.get(b"a") is None
+
+
+async def test_a_record_for_many_rows_touches_each_once() -> None:
+    """Read again after a crash that kept some rows, it changes only those that were not kept."""
+    table = Table()
+    await _through(table, records((b"a", b"1"), (b"b", b"2")))
+    before = dict(table.rows)
+    tick = [Record(0, None, b"", "clock")]
+    await _through(table, tick, topic="clock")
+    assert stored(table) == {b"a": 2, b"b": 4}
+    table.rows[0, b"b"] = before[0, b"b"]
+    await _through(table, tick, topic="clock")
+    assert stored(table) == {b"a": 2, b"b": 4}
+
+
+async def test_a_deleted_row_is_a_tombstone() -> None:
+    """Deletion reaches the changelog as a null and the store as an absence."""
+    table = Table()
+    producer = Producer(table.diary)
+    engine = build(table, producer)
+    await engine.take("events", 0, records((b"a", b"2")), lambda: None)
+    await engine.flush()
+    await engine.take("events", 0, records((b"a", b"delete"), start=1), lambda: None)
+    await engine.flush()
+    assert producer.changelog[-1] == (b"a", None)
+    assert table.rows == {}
+
+
+async def test_a_partition_is_recovered_before_its_first_record() -> None:
+    """The fold of a partition sees all stored rows of it, and of no other."""
+    table = Table()
+    await _through(table, records((b"a", b"1")), partition=0)
+    await _through(table, records((b"z", b"1")), partition=1)
+    engine = build(table, Producer(table.diary))
+    await engine.take("events", 0, records((b"b", b"1"), start=9), lambda: None)
+    assert engine._partitions[0][1].recovered == {b"a": 1}
+
+
+async def test_an_assignment_forgets_what_was_not_flushed() -> None:
+    """After `reset` nothing of the former assignment is written or acknowledged, and rows are read anew."""
+    table = Table()
+    producer = Producer(table.diary)
+    engine = build(table, producer)
+    await engine.take("events", 0, records((b"a", b"2")), lambda: table.diary.append("input acknowledged"))
+    engine.reset()
+    await engine.flush()
+    assert (table.rows, producer.changelog, table.diary, engine.backlog) == ({}, [], [], 0)
+    await engine.take("events", 0, records((b"a", b"2")), lambda: None)
+    await engine.flush()
+    assert stored(table) == {b"a": 2}
+
+
+async def test_memory_is_bounded() -> None:
+    """Beyond the limit rows leave the cache, and come back from the store as they were."""
+    table = Table()
+    engine = build(table, Producer(table.diary), cached=10)
+    keys = [b"%d" % number for number in range(40)]
+    await engine.take("events", 0, records(*((key, b"2") for key in keys)), lambda: None)
+    await engine.flush()
+    assert len(engine._partitions[0][0]._cache) == 10
+    await engine.take("events", 0, records(*((key, b"2") for key in keys), start=40), lambda: None)
+    await engine.flush()
+    assert stored(table) == dict.fromkeys(keys, 4)
+
+
+async def test_folding_waits_for_the_flusher() -> None:
+    """Beyond twice the limit no further chunk is folded until a flush has caught up."""
+    table = Table()
+    engine = build(table, Producer(table.diary), records=2)
+    for start in (0, 2):
+        await engine.take("events", 0, records((b"a", b"2"), (b"a", b"2"), start=start), lambda: None)
+    third = asyncio.create_task(engine.take("events", 0, records((b"a", b"2"), start=4), lambda: None))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert engine.counts.records == 4
+    await engine.flush()
+    await third
+    assert engine.counts.records == 5
+
+
+async def test_the_flusher_flushes_by_itself() -> None:
+    """While the engine runs, what is folded becomes safe without anybody asking."""
+    table, safe = Table(), asyncio.Event()
+    engine = build(table, Producer(table.diary), interval=0.001)
+    async with engine.running():
+        await engine.take("events", 0, records((b"a", b"2")), safe.set)
+        await asyncio.wait_for(safe.wait(), 5)
+    assert stored(table) == {b"a": 2}
+
+
+Steps = st.lists(
+    st.tuples(st.sampled_from([b"a", b"b", b"c"]), st.sampled_from([b"1", b"2", b"x5", b"delete"])), max_size=12
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(steps=Steps, cuts=st.sets(st.integers(0, 12), max_size=4), crash=st.integers(0, 12))
+async def test_chunks_flushes_and_a_crash_do_not_show(steps: list[Any], cuts: set[int], crash: int) -> None:
+    """However the records are cut into chunks and flushes, and wherever the process died, the rows are the same."""
+    wanted: dict[bytes, int] = {}
+    for key, value in steps:
+        if value == b"delete":
+            wanted.pop(key, None)
+        elif not value.startswith(b"x"):
+            wanted[key] = wanted.get(key, 0) + int(value)
+
+    async def run() -> dict[bytes, int]:
+        table, every = Table(), records(*steps)
+        engine = build(table, Producer(table.diary), cached=1)
+        at = 0
+        for until in sorted({*cuts, len(every)}):
+            if every[at:until]:
+                await engine.take("events", 0, every[at:until], lambda: None)
+                await engine.flush()
+            at = until
+            if until >= crash:
+                break
+        engine = build(table, Producer(table.diary))
+        if not any(value == b"delete" for _, value in steps):
+            await engine.take("events", 0, every, lambda: None)
+        elif every[at:]:
+            await engine.take("events", 0, every[at:], lambda: None)
+        await engine.flush()
+        return stored(table)
+
+    assert await run() == wanted
+
+
+async def _through(table: Table, chunk: list[Record], topic: str = "events", partition: int = 0) -> None:
+    """One whole life of an engine."""
+    engine = build(table, Producer(table.diary))
+    await engine.take(topic, partition, chunk, lambda: None)
+    await engine.flush()
+
+
+def test_a_row_is_stored_behind_its_fence() -> None:
+    """The stored form can be read with a console consumer and ten lines of anything."""
+    fence, row = b'{"events@0":4}\n{"n": 1}'.split(b"\n")
+    assert unpack(fence + b"\n" + row) == ({"events@0": 4}, row)
+    assert json.loads(row) == {"n": 1}
