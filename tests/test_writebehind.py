@@ -237,6 +237,19 @@ async def test_a_record_may_change_its_row_more_than_once() -> None:
     assert rows.get(b"a") is None
 
 
+async def test_a_row_that_is_ahead_keeps_what_it_has() -> None:
+    """A fold that does not ask cannot put back a row that already holds the record; it is only written again."""
+    table = Table()
+    await _through(table, records((b"a", b"1"), (b"a", b"2")))
+    rows: Rows[int] = Rows(0, table, CODEC)
+    assert rows.begin("events@0", Record(0, b"other", b""))
+    assert rows.folded(b"a")
+    rows.put(b"a", 99)
+    rows.delete(b"a")
+    assert rows.get(b"a") == 3
+    assert [key for key, _ in rows.take_changed()] == [b"a"]
+
+
 async def test_a_record_for_many_rows_touches_each_once() -> None:
     """Read again after a crash that kept some rows, it changes only those that were not kept."""
     table = Table()
@@ -285,6 +298,21 @@ async def test_an_assignment_forgets_what_was_not_flushed() -> None:
     await engine.take("events", 0, records((b"a", b"2")), lambda: None)
     await engine.flush()
     assert stored(table) == {b"a": 2}
+
+
+async def test_a_flush_that_an_assignment_overtakes_stops_before_the_store() -> None:
+    """What went to the changelog is recovered from there: the store is not touched and nothing is acknowledged."""
+    table = Table()
+    producer = Producer(table.diary)
+    engine = build(table, producer)
+    await engine.take("events", 0, records((b"a", b"2")), lambda: table.diary.append("input acknowledged"))
+    flush = asyncio.create_task(engine.flush())
+    while "changelog sent" not in table.diary:
+        await asyncio.sleep(0)
+    engine.reset()
+    await flush
+    assert table.diary == ["changelog sent", "changelog acknowledged"]
+    assert engine.backlog == 0
 
 
 async def test_memory_is_bounded() -> None:
