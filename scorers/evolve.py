@@ -460,10 +460,12 @@ def lapse(c: Customer, now: Micros, ctx: Context) -> None:
             request.breached = True
             c.breaches += 1
             ledger.bad(c, request.answer_by, rules)
+            c.last_bad, c.last_bad_ref = request.answer_by, request.opener
     for case in c.cases:
         if not case.breached and case.rectify_by < now:
             case.breached = True
             c.breaches += 1
             ledger.bad(c, case.rectify_by, rules)
+            c.last_bad, c.last_bad_ref = case.rectify_by, case.opener
     if c.pending:
         ledger.mature(c, now, rules)

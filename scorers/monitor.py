@@ -61,6 +61,7 @@ class Row(Struct, array_like=True):
     counts: list[Contribution] = field(default_factory=list)
     lessons: list[Micros] = field(default_factory=list)  # answered questions since the base
     seen: list[int] = field(default_factory=list)
+    erased: Micros = 0  # facts up to then stay out
 
 
 class Step(Struct):
@@ -138,7 +139,7 @@ class Monitor:
         row, ring = self.row, self.row.ring
         fact = Fact(int(event.time), _slim(event), ref)
         oldest = (ring[-1].time if ring else row.base_time) - ctx.policy.time.allowed_lateness
-        late = fact.time < oldest or (row.forced and fact.time <= row.base_time)
+        late = fact.time < oldest or fact.time <= row.erased or (row.forced and fact.time <= row.base_time)
         for n, other in enumerate(ring):
             if other.ref.id == ref.id and other.ref.source == ref.source:
                 mine, its = _digest(fact), _digest(other)
@@ -146,8 +147,10 @@ class Monitor:
                     ring[n] = fact
                     return self._again(fact, clock, ctx, "conflict")
                 return Step(verdict="duplicate" if mine == its else "conflict")
+        if row.seen and _mark_of(fact) in row.seen:
+            return Step(verdict="duplicate")
         if late:
-            return Step(verdict="duplicate" if _mark_of(fact) in row.seen else "too_late")
+            return Step(verdict="too_late")
         if (ring and fact.key < ring[-1].key) or fact.time <= self.fired:
             ring.append(fact)
             return self._again(fact, clock, ctx, "refolded")
@@ -177,20 +180,33 @@ class Monitor:
         return out
 
     def erase(self, at: Micros, ref: Ref, clock: Micros, ctx: Context) -> Step:
-        """Forget the customer: alarms end, the row is emptied, and facts up to that instant stay out."""
-        out, row = Step(), self.row
-        if row.forced and at <= row.base_time:
-            return Step(verdict="too_late")
-        for e in self.head.open:
-            if e.status == "open":
+        """Forget the customer: alarms end, and facts up to that instant are gone and stay out; later ones remain."""
+        row = self.row
+        if at <= row.erased:
+            return Step(verdict="duplicate")
+        gone = Log()
+        was = _fold(row.base, [fact for fact in row.ring if fact.time <= at], ctx, gone)
+        _lapse(was, at, ctx, gone)
+        if was.year_bucket >= 0:
+            gone.counts.append((at // DAY, YEARS, was.year_bucket, -1))
+        told, counted, answered = self.told, row.counts, set(row.lessons)
+        later = [fact for fact in row.ring if fact.time > at]
+        empty = _encode(Customer(row.id))
+        self.row = Row(ROW_VERSION, row.id, empty, base_time=at, clock=max(row.clock, at), ring=later, erased=at)
+        facts, silence, out = Log(), Log(), Step()
+        self._refold(ctx, facts, silence)
+        log = Log(
+            facts.touched | silence.touched,
+            facts.counts + silence.counts,
+            [lesson for lesson in facts.lessons + silence.lessons if lesson.asked_at not in answered],
+        )
+        for name, e in told.items():
+            if e.status == "open" and name not in log.touched:
                 e.status, e.outcome = "settled", "expired"
                 self._tell(e, "alarm.settled", max(clock, at), (ref,), ctx, out)
-        if self.head.year_bucket >= 0:
-            out.counts.append((at // DAY, YEARS, self.head.year_bucket, -1))
-        empty = _encode(Customer(row.id))
-        self.row = Row(ROW_VERSION, row.id, empty, base_time=at, forced=True, clock=row.clock)
-        self.told, self.fired, self._mark = {}, 0, None
-        self._refold(ctx, Log(), Log())
+        self.told = {name: e for name, e in told.items() if name in log.touched}
+        self._emit(log, max(clock, at), ref, ctx, out)
+        out.counts = _difference(counted, gone.counts + log.counts)
         return out
 
     # --- in order ---------------------------------------------------------------------------------------------
@@ -212,7 +228,8 @@ class Monitor:
         if ring[-1].time < before:
             mark = self._mark or _Mark.of(self.head, row)
             self.told = {name: e for name, e in self.told.items() if name in mark.touched}
-            row.counts, row.lessons = row.counts[mark.counts :], row.lessons[mark.lessons :]
+            row.counts = _difference(mark.counts, row.counts)
+            row.lessons = [at for at in row.lessons if at not in mark.lessons]
             self._rebase(mark.base, ring, [])
             return
         old = sum(fact.time < before for fact in ring)
@@ -268,7 +285,7 @@ class Monitor:
         row = self.row
         self.head = head = _fold(row.base, row.ring, ctx, facts)
         self._mark = mark = _Mark.of(head, row)
-        mark.counts, mark.lessons = len(facts.counts), len(facts.lessons)
+        mark.counts, mark.lessons = facts.counts, [int(lesson.asked_at) for lesson in facts.lessons]
         self.fired = _lapse(head, row.clock, ctx, silence)
         mark.touched.update(silence.touched)
 
@@ -304,13 +321,13 @@ class _Mark(Struct):
     """The head as it was after its newest fact: the base to be, should the next fact come a day later."""
 
     base: bytes
-    counts: int
-    lessons: int
+    counts: list[Contribution]  # what the facts since the old base had contributed
+    lessons: list[Micros]  # and answered
     touched: dict[str, Episode]  # alarms open then, or touched by time since
 
     @classmethod
     def of(cls, head: Customer, row: Row) -> "_Mark":
-        return cls(_encode(head), len(row.counts), len(row.lessons), {e.alarm_id: e for e in head.open})
+        return cls(_encode(head), row.counts[:], row.lessons[:], {e.alarm_id: e for e in head.open})
 
 
 def _fold(base: bytes, facts: list[Fact], ctx: Context, log: Log) -> Customer:

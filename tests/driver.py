@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from scorers.alarm import Alarm
 from scorers.context import Context
 from scorers.customer import Ref
@@ -71,10 +73,8 @@ class Driver:
         return {(f"{a.subject.type}:{a.subject.id}", a.kind, int(a.at), a.outcome or "standing") for a in last.values()}
 
     def heads(self) -> dict[str, bytes]:
-        """The final state of each customer, byte for byte."""
-        from scorers.monitor import _encode
-
-        return {name: _encode(m.head) for name, m in sorted(self.monitors.items()) if m.head.first_seen}
+        """The final state of each known customer, byte for byte."""
+        return {name: msgspec.msgpack.encode(m.head, enc_hook=int) for name, m in sorted(self.monitors.items()) if m.head.first_seen}
 
     def kinds(self, customer: str | None = None) -> list[str]:
         """Kinds raised, in their order, state changes apart."""
@@ -86,6 +86,7 @@ class Driver:
 
     def _apply(self, steps: Iterable[Step]) -> None:
         for step in steps:
+            assert step.verdict != "core_error", step.fault
             self.verdicts.append(step.verdict)
             self.lessons += step.lessons
             for day, name, bucket, count in step.counts:

@@ -9,21 +9,23 @@ from scorers.conditions import cooling_after, ends_after
 from scorers.context import Context
 from scorers.customer import Customer
 from scorers.events import DAY, HOUR, SECOND, Micros
-from scorers.instants import parse_instant
+from scorers.features import NAMES
+from scorers.instants import parse_instant, rfc3339
 from scorers.lifecycle import gone_after, quiet_after
-from scorers.risk import COLD, Model
+from scorers.risk import COLD, KNOTS, Model
 from tests.driver import Driver, record
 
 START = int(parse_instant("2024-01-01T09:00:00Z"))
 
+_WEIGHTS = {"silence": 0.4, "complaints": 0.8, "satisfaction": -0.5, "trouble": 0.3}
 FIXED = Model(
-    version="fixed",
+    "fixed",
     say=(0.2, 0.3, 0.5),
     population=COLD.population,
     bias=-0.1,
-    echo=0.9,
-    columns=((3, 2.0, 0.4), (39, 0.2, 0.8), (43, 0.5, -0.5)),
-    reach=(3.0, 3.0, 3.0),
+    bends=tuple(0.1 for _ in KNOTS),
+    weights=tuple(_WEIGHTS.get(name, 0.0) for name in NAMES),
+    usual=tuple(0.0 for _ in NAMES),
 )
 """A model that listens to more than the rules."""
 
@@ -110,8 +112,6 @@ def histories(draw: st.DrawFn, most: int = 24, names: int = 3, erase: bool = Fal
         if erase and draw(st.integers(0, 15)) == 0:
             kind, own = "customer.erased", {}
         if "due" in own:
-            from scorers.instants import rfc3339
-
             own = {**own, "due": rfc3339(now + own["due"])}
         raw = record(kind, now, customer, id=f"e{draw(st.integers(0, 9))}{n}", **own)
         records.append(raw)
