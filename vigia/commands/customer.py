@@ -10,6 +10,7 @@ from alerts.playbooks import TREATMENTS
 from alerts.text import inert
 from scorers.alarm import Alarm
 from scorers.instants import rfc3339
+from scorers.kinds import STATE_CHANGES
 from vigia import typed
 from vigia.book import CustomerRow, fate, read_alarms, read_customers
 from vigia.commands.options import Horizon, PolicyFile, Run, Until
@@ -64,12 +65,14 @@ def card(c: CustomerRow) -> Iterator[str]:
 
 
 def story(alarms: list[Alarm]) -> Iterator[str]:
-    """Every alarm and change, in the order of time."""
+    """Every alarm and change, in the order of time, each alarm with what was proposed."""
     for alarm in alarms:
-        if alarm.severity == "info" and alarm.type == "alarm.settled":
-            continue  # a state change is born settled
-        what = "raised" if alarm.type == "alarm.raised" else fate(alarm) if fate(alarm) != "open" else "updated"
-        why = inert(alarm.reasons[0].text) if alarm.reasons and what in ("raised", "updated") else ""
+        born_settled = alarm.kind in STATE_CHANGES
+        if born_settled and alarm.type != "alarm.raised":
+            continue
+        fresh = alarm.type in ("alarm.raised", "alarm.updated")
+        what = "changed" if born_settled else alarm.type.partition(".")[2] if fresh else fate(alarm)
+        why = inert(alarm.reasons[0].text) if alarm.reasons and fresh else ""
         yield f"{rfc3339(alarm.time)[:10]}  {what:9} {alarm.kind:24} {why}".rstrip()
-        if what == "raised" and alarm.treatment and alarm.severity != "info":
+        if what == "raised" and alarm.treatment:
             yield f"{'':22}{TREATMENTS[alarm.treatment]}"
