@@ -25,8 +25,7 @@ def households(folder: Path) -> list[int]:
 
 def baskets(folder: Path, chosen: set[int]) -> Iterator[Purchase]:
     """One purchase per basket in which something was paid."""
-    lines = pd.read_parquet(folder / "transactions.parquet")
-    lines = lines[lines["household_id"].isin(chosen)]
+    lines = pd.read_parquet(folder / "transactions.parquet", filters=[("household_id", "in", chosen)])
     lines = lines.assign(
         amount=_minor(lines["sales_value"]),
         discount=_minor(lines["retail_disc"]) + _minor(lines["coupon_disc"]),
