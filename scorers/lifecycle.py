@@ -109,3 +109,10 @@ def move(before: Stage, after: Stage) -> str:
         return TRANSITIONS[before][after]
     except KeyError:
         raise IllegalTransition(f"no customer goes from {before} to {after}") from None
+
+
+def diagram() -> str:
+    """The table as a Mermaid state diagram, for the docs."""
+    lines = ["stateDiagram-v2", "    [*] --> prospect"]
+    lines += [f"    {before} --> {after}: {why}" for before, row in TRANSITIONS.items() for after, why in row.items()]
+    return "\n".join(lines)

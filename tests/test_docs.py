@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from scorers.lifecycle import diagram
+
 ROOT = Path(__file__).parent.parent
 
 RULES = {"L": 9, "T": 6, "Q": 8, "X": 11, "P": 7, "A": 12}
@@ -161,6 +163,12 @@ def test_a_dead_link_is_seen() -> None:
     """A file or heading that is not there is told; hosts and fenced text are not looked at."""
     text = "# Why so?\n[a](b.md) [c](#why-so) [d](#no) [e](https://x.example)\n```\n[f](g.md)\n```\n"
     assert dead_links(ROOT / "README.md", text) == ["b.md", "#no"]
+
+
+def test_the_diagram_of_the_stages_is_the_table() -> None:
+    """docs/lifecycle.md holds the picture that the table of transitions draws."""
+    drawn = [body for language, body in blocks((ROOT / "docs/lifecycle.md").read_text()) if language == "mermaid"]
+    assert drawn == [diagram() + "\n"]
 
 
 def test_the_changelog_has_room_for_the_next_change() -> None:
