@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PACKAGES := scorers streams alerts vigia
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint goldens bench lock clean
+.PHONY: help demo test test-kafka lint goldens bench kafka lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-18s%s\n", $$1, $$2}'
@@ -19,6 +19,12 @@ demo: $(VENV)/demo.stamp ## a year of real households on an embedded broker, ala
 
 test: $(VENV)/dev.stamp ## all tests that need no real broker
 	$(BIN)/python -m pytest -m "not kafka" $(ARGS)
+
+test-kafka: $(VENV)/dev.stamp ## the tests that need a real Apache Kafka (Java 17 and Maven), which they start
+	$(BIN)/python -m pytest -m kafka $(ARGS)
+
+kafka: $(VENV)/dev.stamp ## run a real Apache Kafka on this machine until Ctrl-C (Java 17 and Maven)
+	$(BIN)/python -m streams.localkafka $(ARGS)
 
 lint: $(VENV)/dev.stamp ## format, style, types, spelling, and that the documents tell the truth
 	$(BIN)/ruff format --check .
