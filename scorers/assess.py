@@ -206,9 +206,7 @@ def alarm_id(subject: str, subject_id: str, kind: str, opener: Ref, more: str = 
 def _tell(c: Customer, kind: str, at: Micros, opener: Ref, detail: str, log: Log) -> None:
     """A state change: told once, born settled."""
     name = alarm_id("customer", c.id, kind, opener, detail)
-    log.touched[name] = Episode(
-        name, kind, "customer", c.id, at, opener, "info", "told", detail=detail
-    )
+    log.touched[name] = Episode(name, kind, "customer", c.id, at, opener, "info", "told", detail=detail)
 
 
 def compare(c: Customer, now: Micros, ref: Ref, ctx: Context, log: Log) -> None:
