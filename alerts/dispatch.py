@@ -109,7 +109,7 @@ class Dispatcher:
         if case is not None and alarm.type in ENDINGS:
             case = self._withdraw(case, now)
         records = self._offer(decide(ask(alarm, case, now, self.world)))
-        after = noted(fold(case, alarm), *records)
+        after = noted(fold(case, alarm, now), *records)
         await self._keep(after)
         if after.ended and alarm.customer_id is not None:
             await self._release(alarm.customer_id, now)

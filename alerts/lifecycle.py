@@ -61,11 +61,15 @@ class Audit(Struct, frozen=True, omit_defaults=True):
 
 
 class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One alarm with all that people and channels did about it."""
+    """One alarm with all that people and channels did about it.
+
+    It was `made` in event time, which is long ago where years of history are read; it was `found` when it was read here.
+    """
 
     alarm: Alarm
     made: Instant
     became: Instant
+    found: Instant = Instant(0)
     ended: bool = False
     acked_by: str | None = None
     snoozed_until: Instant | None = None
@@ -118,12 +122,13 @@ def identity(alarm: Alarm) -> str:
     return change_id(alarm.alarm_id, alarm.type, alarm.time)
 
 
-def fold(case: Case | None, alarm: Alarm) -> Case:
-    """The case after this record of the `alarms` topic; one already seen changes nothing."""
+def fold(case: Case | None, alarm: Alarm, now: Instant) -> Case:
+    """The case after this record of the `alarms` topic, read at `now`; one already seen changes nothing."""
     mark = identity(alarm)
+    found = max(now, alarm.time)
     ended = alarm.type in ENDINGS or alarm.kind in STATE_CHANGES
     if case is None:
-        return Case(alarm=alarm, made=alarm.time, became=alarm.at, ended=ended, seen=(mark,))
+        return Case(alarm=alarm, made=alarm.time, became=alarm.at, found=found, ended=ended, seen=(mark,))
     if mark in case.seen:
         return case
     seen = (*case.seen, mark)[-KEPT:]
@@ -132,6 +137,7 @@ def fold(case: Case | None, alarm: Alarm) -> Case:
             alarm=alarm,
             made=alarm.time,
             became=alarm.at,
+            found=found,
             ended=ended,
             seen=seen,
             records=tuple(record for record in case.records if record.state == "waiting"),

@@ -84,10 +84,15 @@ def over(q: Ask) -> Stop:
 
 
 def too_old(q: Ask) -> Stop:
-    """What was already old when it was found is recorded, so that a start on years of history pages nobody."""
-    made, became = (q.case.made, q.case.became) if q.case and not q.case.ended else (q.alarm.time, q.alarm.at)
-    late = made - became > q.world.notify_within
-    return f"it became true {(made - became) // DAY} days before it was found" if late and not q.ends else None
+    """What was already old when it was found is recorded, so that a start on years of history pages nobody.
+
+    Found is when it was first read here: in history even a deadline that was seen in time lies years back.
+    """
+    found, became = max(q.now, q.alarm.time), q.alarm.at
+    if q.case and not q.case.ended:
+        found, became = max(q.case.found, q.case.made), q.case.became
+    late = found - became > q.world.notify_within
+    return f"it became true {(found - became) // DAY} days before it was found" if late and not q.ends else None
 
 
 def no_route(q: Ask) -> Stop:

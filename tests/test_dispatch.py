@@ -169,6 +169,25 @@ async def test_one_alarm_is_told_once() -> None:
     assert story.rules() == ["first", "already_sent", "nothing_worse", "worse", "ended", "never_told"]
 
 
+async def test_a_start_on_years_of_history_pages_nobody() -> None:
+    """A deadline that was found in time, two years ago, is old to the one who reads it now."""
+    story = Story()
+    await story.push(alarm(), now=at(9, days=730))
+    await story.push(alarm(when=at(10), type="alarm.updated", severity="critical"), now=at(9.5, days=730))
+    await story.push(alarm("a2", when=at(9, days=728)), now=at(10, days=730))
+    assert story.told() == []
+    assert story.rules() == ["too_old", "too_old"]
+    assert story.rules("a2") == ["too_old"]
+
+
+async def test_what_was_found_in_time_stays_worth_telling() -> None:
+    """The age counts to where the alarm was first read, not to its later changes."""
+    story = Story()
+    await story.push(alarm(), now=at(9, days=2))
+    await story.push(alarm(when=at(9, days=9), type="alarm.updated", severity="critical"))
+    assert [change for _, change, _ in story.told()] == ["alarm.raised", "alarm.updated"]
+
+
 async def test_a_new_beginning_is_told_again() -> None:
     """After its end the same alarm raised anew is news, also where the end itself is not told."""
     story = Story(PLAIN.replace("tell_end = true", ""))
@@ -722,8 +741,8 @@ def test_a_case_stays_small_and_folds_once(history: list[Alarm]) -> None:
     """Folding a change twice changes nothing, and no list in a case grows without end."""
     case: Case | None = None
     for one in history * 12:
-        case = lifecycle.fold(case, one)
-        assert lifecycle.fold(case, one) == case
+        case = lifecycle.fold(case, one, one.time)
+        assert lifecycle.fold(case, one, Instant(one.time + DAY)) == case
         record = Record(
             id=f"{len(case.records)}{one.time}",
             alarm_id="a",
