@@ -74,7 +74,11 @@ class Driver:
 
     def heads(self) -> dict[str, bytes]:
         """The final state of each known customer, byte for byte."""
-        return {name: msgspec.msgpack.encode(m.head, enc_hook=int) for name, m in sorted(self.monitors.items()) if m.head.first_seen}
+        return {
+            name: msgspec.msgpack.encode(m.head, enc_hook=int)
+            for name, m in sorted(self.monitors.items())
+            if m.head.first_seen
+        }
 
     def kinds(self, customer: str | None = None) -> list[str]:
         """Kinds raised, in their order, state changes apart."""
