@@ -49,47 +49,81 @@ def no_figures(policy: Policy) -> Figures:
     return Figures("none", 0, BaseRhythm.of({}, {}), 0, None, policy.lifecycle.second_purchase_default)
 
 
+Totals = dict[str, Counter[int]]
+"""Histograms by name: how many, by bucket."""
+
+
+def no_totals() -> Totals:
+    """Histograms of nobody."""
+    return {GAPS: Counter(), FIRST_GAPS: Counter(), YEARS: Counter()}
+
+
 class FigureBook:
-    """Adds up contributions and closes days."""
+    """Adds up contributions and closes days.
+
+    A replay closes its own days. On Kafka each partition has a book that only settles, and the sums of all partitions
+    are closed in one place.
+    """
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self._pending: dict[int, Counter[tuple[str, int]]] = {}
-        self._total: dict[str, Counter[int]] = {GAPS: Counter(), FIRST_GAPS: Counter(), YEARS: Counter()}
+        self.pending: dict[int, Counter[tuple[str, int]]] = {}
+        self.total: Totals = no_totals()
 
     def add(self, contributions: list[Contribution]) -> None:
         """Take in counts; those of a day that is closed already count from the next closing on."""
         for day, name, bucket, count in contributions:
-            self._pending.setdefault(day, Counter())[name, bucket] += count
+            self.pending.setdefault(day, Counter())[name, bucket] += count
+
+    def settle(self, day: int) -> None:
+        """What is dated on a day or before it is no longer pending."""
+        for due in sorted(d for d in self.pending if d <= day):
+            for (name, bucket), count in self.pending.pop(due).items():
+                self.total[name][bucket] += count
 
     def close(self, day: int) -> Figures:
         """The figures of a day: all facts dated on it or before."""
-        for due in sorted(d for d in self._pending if d <= day):
-            for (name, bucket), count in self._pending.pop(due).items():
-                self._total[name][bucket] += count
-        rules = self._policy.lifecycle
-        base = BaseRhythm.of(self._total[GAPS], self._total[FIRST_GAPS])
-        known = sum(self._total[FIRST_GAPS].values())
-        second = (
-            base.first_gap_quantile(rules.second_purchase_quantile) if known >= rules.second_purchase_known else None
-        )
-        years = {bucket: count for bucket, count in self._total[YEARS].items() if count}
-        ranked = sum(years.values())
-        bounds = self._bounds(years, ranked) if ranked >= self._policy.tiers.ranked_at_least else None
-        second_limit = (second or rules.second_purchase_default) // SECOND * SECOND
-        in_force = (day + 1) * DAY + self._policy.time.allowed_lateness
-        told = repr((day, ranked, bounds, second_limit, base))
-        version = hashlib.sha256(told.encode()).hexdigest()[:12]
-        return Figures(version, in_force, base, ranked, bounds, second_limit)
+        self.settle(day)
+        return close(day, self.total, self._policy)
 
-    def _bounds(self, years: dict[int, int], ranked: int) -> tuple[float, float, float]:
-        rules = self._policy.tiers
-        shares = (rules.platinum_share, rules.gold_share, rules.iron_share)
-        places = [max(1, math.ceil(sum(shares[: n + 1]) * ranked - 1e-9)) for n in range(3)]
-        bounds: list[float] = []
-        seen = 0
-        for bucket in sorted(years, reverse=True):
-            seen += years[bucket]
-            while len(bounds) < 3 and seen >= places[len(bounds)]:
-                bounds.append(_lower_edge(bucket))
-        return bounds[0], bounds[1], bounds[2]
+
+def last_day(now: Micros, policy: Policy) -> int:
+    """The newest day whose facts are all in: it ended the allowed lateness ago.
+
+    >>> last_day(3 * DAY, Policy()), last_day(3 * DAY - 1, Policy())
+    (1, 0)
+    """
+    return (now - policy.time.allowed_lateness) // DAY - 1
+
+
+def in_force(day: int, policy: Policy) -> Micros:
+    """When the figures of a day come in force: its end plus the allowed lateness."""
+    return (day + 1) * DAY + policy.time.allowed_lateness
+
+
+def close(day: int, total: Totals, policy: Policy) -> Figures:
+    """What the histograms of all customers say at the end of a day."""
+    rules = policy.lifecycle
+    base = BaseRhythm.of(total[GAPS], total[FIRST_GAPS])
+    known = sum(total[FIRST_GAPS].values())
+    second = base.first_gap_quantile(rules.second_purchase_quantile) if known >= rules.second_purchase_known else None
+    years = {bucket: count for bucket, count in total[YEARS].items() if count}
+    ranked = sum(years.values())
+    bounds = _bounds(years, ranked, policy) if ranked >= policy.tiers.ranked_at_least else None
+    second_limit = (second or rules.second_purchase_default) // SECOND * SECOND
+    told = repr((day, ranked, bounds, second_limit, base))
+    version = hashlib.sha256(told.encode()).hexdigest()[:12]
+    return Figures(version, in_force(day, policy), base, ranked, bounds, second_limit)
+
+
+def _bounds(years: dict[int, int], ranked: int, policy: Policy) -> tuple[float, float, float]:
+    rules = policy.tiers
+    shares = (rules.platinum_share, rules.gold_share, rules.iron_share)
+    places = [max(1, math.ceil(sum(shares[: n + 1]) * ranked - 1e-9)) for n in range(3)]
+    bounds: list[float] = []
+    seen = 0
+    for bucket in sorted(years, reverse=True):
+        seen += years[bucket]
+        while len(bounds) < 3 and seen >= places[len(bounds)]:
+            bounds.append(_lower_edge(bucket))
+    return bounds[0], bounds[1], bounds[2]

@@ -3,11 +3,13 @@
 A heap of (due, customer) makes silence an event: a tick costs what is due, never a scan. At the end of each day plus
 the allowed lateness the base's figures are closed and, where the runner learns itself, a new model comes in force.
 Both runners, the replay and the Faust worker, fold through this one class; a partition is to the worker what the whole
-of its files is to the replay.
+of its files is to the replay. What differs is who moves the time: in a replay every event does (`feed`), on Kafka only
+ticks do (`fold` and `tick`), as topics are read at unequal speed and an event from afar must not make others silent.
 """
 
-from collections.abc import Iterator, MutableMapping
-from heapq import heapify, heappop, heappush
+from collections.abc import Iterator
+from heapq import heappop, heappush
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -31,13 +33,21 @@ class Tally(Struct):
     unfolded: int = 0  # accepted, but no fact of a customer's: staff pulses, merges
 
 
+class Monitors(Protocol):
+    """Monitors by customer; one that has folded something is set again, for those who keep it elsewhere."""
+
+    def get(self, name: str, /) -> Monitor | None: ...
+
+    def __setitem__(self, name: str, monitor: Monitor, /) -> None: ...
+
+
 class Partition:
     """The customers of one partition, and the time that they share."""
 
     def __init__(
         self,
         ctx: Context,
-        monitors: MutableMapping[str, Monitor],
+        monitors: Monitors,
         book: FigureBook | None = None,
         trainer: Trainer | None = None,
     ) -> None:
@@ -48,29 +58,38 @@ class Partition:
         self._book = book
         self._trainer = trainer
         self._boundary: Micros = 0  # the next instant at which a day's figures come in force
-        self._heap = [(monitor.due, name) for name, monitor in monitors.items() if monitor.due]
-        heapify(self._heap)
+        self._heap: list[tuple[Micros, str]] = []
+
+    def expect(self, due: Micros, name: str) -> None:
+        """Something falls due for a customer of an earlier life of this process."""
+        heappush(self._heap, (due, name))
 
     def feed(self, event: AnyEvent, ref: Ref) -> Iterator[Step]:
         """Fold one event; first, the time of all customers moves up to it."""
-        self.tally.events += 1
         if event.time > self.clock:
             yield from self.tick(int(event.time))
+        step = self.fold(event, ref)
+        if step is not None:
+            yield step
+
+    def fold(self, event: AnyEvent, ref: Ref) -> Step | None:
+        """Fold one event, with its own customer's deadlines before it; None where it is no customer's."""
+        self.tally.events += 1
         if event.customer_id is None:
             self.tally.anonymous += 1
-            return
+            return None
         if isinstance(event, (StaffPulse, CustomerMerged)):
             self.tally.unfolded += 1
-            return
+            return None
         monitor = self.monitors.get(event.customer_id)
         if monitor is None:
-            monitor = self.monitors[event.customer_id] = Monitor.new(event.customer_id, self.ctx)
+            monitor = Monitor.new(event.customer_id, self.ctx)
         if isinstance(event, CustomerErased):
             step = monitor.erase(int(event.time), ref, self.clock, self.ctx)
         else:
             step = monitor.step(event, ref, self.clock, self.ctx)
         self._count(step)
-        yield self._after(monitor, step)
+        return self._after(monitor, step)
 
     def tick(self, until: Micros) -> Iterator[Step]:
         """Let the time of all customers pass up to an instant: deadlines and the ends of days, in their order."""
@@ -94,6 +113,7 @@ class Partition:
             yield self._after(monitor, monitor.settle(due + 1, self.clock, self.ctx))
 
     def _after(self, monitor: Monitor, step: Step) -> Step:
+        self.monitors[monitor.row.id] = monitor
         if monitor.due:
             heappush(self._heap, (monitor.due, monitor.row.id))
         if self._book is not None and step.counts:

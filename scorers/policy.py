@@ -192,9 +192,10 @@ class Risk(_Strict, frozen=True):
     )
     hysteresis: Share = 0.05
     occasions_at_least: Count = 2
+    review_from_gap: Positive = 1.0
     review_share_of_gap: Positive = 0.25
     review_at_least: Span = days(1)
-    review_at_most: Span = days(14)
+    review_at_most: Span = days(28)
     questions_per_horizon: Annotated[int, Meta(ge=1, le=4)] = 4
 
 
