@@ -1,10 +1,9 @@
 """The command line: which commands there are, and how a run that cannot go on says so.
 
-Exit status: 0 done, 2 arguments or files that cannot be used, 130 stopped by Ctrl-C.
+Exit status: 0 done, 2 arguments or files that cannot be used, 130 stopped by Ctrl-C (typer sees to that, and to readers
+that go away).
 """
 
-import errno
-import os
 import sys
 from collections.abc import Sequence
 
@@ -45,21 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Unusable as error:
         _leave(str(error))
     except OSError as error:
-        if error.errno == errno.EPIPE:
-            _quietly()
         if error.filename is None:
             raise
         _leave(f"{error.filename}: {(error.strerror or 'cannot be used').lower()}")
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 def _leave(message: str) -> None:
     print(f"vigia: {message}", file=sys.stderr)  # noqa: T201
     sys.exit(2)
-
-
-def _quietly() -> None:
-    """The reader went away: say nothing more, not even at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    sys.exit(1)

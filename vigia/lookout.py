@@ -110,12 +110,16 @@ def kinds(book: Book) -> Table:
 
 
 def worth_saving(book: Book, customers: Iterable[CustomerRow], most: int = 20) -> list[tuple[CustomerRow, Alarm]]:
-    """Customers with an open alarm who have not left yet, by risk times value, with the gravest of their alarms."""
+    """Customers with an open alarm who have not left, by risk times value, with the gravest of their alarms.
+
+    On whom nothing is to be spent, nothing is.
+    """
     gravest: dict[str, Alarm] = {}
     for alarm in sorted(book.open(), key=gravity, reverse=True):
         if alarm.customer_id is not None:
             gravest[alarm.customer_id] = alarm
-    found = [(c, gravest[c.customer_id]) for c in customers if c.customer_id in gravest and c.stage not in LEFT]
+    here = [c for c in customers if c.customer_id in gravest and c.stage not in LEFT]
+    found = [(c, gravest[c.customer_id]) for c in here if gravest[c.customer_id].treatment != "do_not_spend"]
     found.sort(key=lambda pair: (-pair[0].risk * pair[0].value_at_risk_minor, pair[0].customer_id))
     return found[:most]
 
