@@ -161,15 +161,15 @@ def _read_risk(c: Customer, at: Micros, lapsed: bool, reviewing: bool, bought: b
         period = (rules.horizon + ctx.policy.time.allowed_lateness) // rules.questions_per_horizon // SECOND * SECOND
         c.next_question = _on_grid(at, period, c.id)
     if c.stage not in LEFT and (bought or c.next_review <= at):
-        c.next_review = _on_grid(at + _review_wait(c, rules) - DAY, DAY, c.id)
+        c.next_review = _on_grid(at + _review_wait(c, bought, rules) - DAY, DAY, c.id)
 
 
-def _review_wait(c: Customer, rules: Risk) -> Duration:
+def _review_wait(c: Customer, bought: bool, rules: Risk) -> Duration:
     """Risk moves on the scale of the own gaps; where it can raise nothing, only the tier is looked at, rarely."""
     if c.rhythm.occasions < rules.occasions_at_least or any(e.kind == "risk-high" for e in c.open):
         return rules.review_at_most
-    gap = c.rhythm.mean_gap() * DAY * rules.review_share_of_gap
-    return max(min(max(int(gap), rules.review_at_least), rules.review_at_most), DAY)
+    gaps = rules.review_from_gap if bought else rules.review_share_of_gap
+    return max(min(max(int(c.rhythm.mean_gap() * DAY * gaps), rules.review_at_least), rules.review_at_most), DAY)
 
 
 def _answer(c: Customer, now: Micros, ctx: Context, log: Log) -> None:
@@ -206,7 +206,7 @@ def alarm_id(subject: str, subject_id: str, kind: str, opener: Ref, more: str = 
 def _tell(c: Customer, kind: str, at: Micros, opener: Ref, detail: str, log: Log) -> None:
     """A state change: told once, born settled."""
     name = alarm_id("customer", c.id, kind, opener, detail)
-    log.touched[name] = Episode(name, kind, "customer", c.id, at, opener, "info", "told", detail=detail)
+    log.touched[name] = Episode(name, kind, "customer", "", at, opener, "info", "told", detail=detail)
 
 
 def compare(c: Customer, now: Micros, ref: Ref, ctx: Context, log: Log) -> None:
@@ -269,7 +269,7 @@ def _severity(c: Customer, f: Finding) -> Severity:
 
 
 def _raise(c: Customer, f: Finding, log: Log) -> Episode:
-    name = alarm_id(f.subject, f.subject_id, f.kind, f.opener)
+    name = alarm_id(f.subject, f.subject_id or c.id, f.kind, f.opener)
     e = Episode(
         name, f.kind, f.subject, f.subject_id, f.at, f.opener, _severity(c, f), evidence=list(f.evidence[:MAX_EVIDENCE])
     )

@@ -23,7 +23,7 @@ class Finding(Struct, frozen=True, gc=False):
 
     kind: str
     subject: SubjectType
-    subject_id: str
+    subject_id: str  # "" for the customer
     at: Micros
     opener: Ref
     severity: Severity
@@ -31,7 +31,7 @@ class Finding(Struct, frozen=True, gc=False):
 
 
 def _customer(c: Customer, kind: str, at: Micros, opener: Ref, severity: Severity, *evidence: Ref) -> Finding:
-    return Finding(kind, "customer", c.id, at, opener, severity, evidence)
+    return Finding(kind, "customer", "", at, opener, severity, evidence)
 
 
 def findings(c: Customer, now: Micros, ctx: Context) -> Iterator[Finding]:

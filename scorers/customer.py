@@ -93,7 +93,7 @@ class Episode(Struct, array_like=True):
     alarm_id: str
     kind: str
     subject: SubjectType
-    subject_id: str
+    subject_id: str  # "" for the customer
     at: Micros
     opener: Ref
     severity: Severity
@@ -244,3 +244,14 @@ class Customer(Struct, array_like=True):
     next_review: Micros = 0
     next_question: Micros = 0
     due: Micros = 0  # the next instant at which something may change by itself
+
+    def cases_open(self) -> int:
+        """How many cases are kept, the closed ones among them."""
+        return len(self.cases) + len(self.requests) + len(self.promises) + len(self.closed)
+
+    def forget_oldest_half(self) -> None:
+        """Make room: the newer half of the cases, and the alarms on them, are kept."""
+        for cases in (self.cases, self.requests, self.promises, self.closed):
+            del cases[: (len(cases) + 1) // 2]
+        known = {"", *(case.id for case in (*self.cases, *self.requests, *self.promises))}
+        self.open = [e for e in self.open if e.subject_id in known]

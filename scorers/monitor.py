@@ -21,15 +21,17 @@ from scorers.alarm import Alarm, Change, Outcome
 from scorers.assess import Log, instant
 from scorers.context import Context
 from scorers.customer import NOBODY, Customer, Episode, Ref
-from scorers.events import DAY, AnyEvent, Instant, Item, Micros, Purchase
+from scorers.events import DAY, AnyEvent, Instant, Micros
 from scorers.figures import YEARS, Contribution
 from scorers.risk import Lesson
+from scorers.slim import short_ref, slim
 from scorers.tell import record
 
 ROW_VERSION = 1
+MAX_ROW = 60 * 1024
 MAX_RING = 64  # facts inside the allowed lateness that are kept to be refolded
 _TIDY = 16  # facts kept before the older ones are settled
-_SEEN = 32  # settled identities that are still known as duplicates
+_SEEN = 16  # settled identities that are still known as duplicates
 
 Verdict = Literal["folded", "refolded", "duplicate", "conflict", "too_late", "core_error"]
 
@@ -128,7 +130,10 @@ class Monitor:
         told, ring, counts, lessons = dict(self.told), row.ring[:], row.counts[:], row.lessons[:]
         base, base_time, forced, seen, passed = row.base, row.base_time, row.forced, row.seen, row.clock
         try:
-            return self._step(event, ref, clock, ctx)
+            step = self._step(event, ref, clock, ctx)
+            if len(row.ring) >= _TIDY or len(self.head.open) + self.head.cases_open() > _TIDY:
+                self._bound(ctx)
+            return step
         except Exception as fault:  # whatever it is, it concerns this record alone
             self.told, row.ring, row.counts, row.lessons = told, ring, counts, lessons
             row.base, row.base_time, row.forced, row.seen, row.clock = base, base_time, forced, seen, passed
@@ -136,8 +141,8 @@ class Monitor:
             return Step(verdict="core_error", fault=f"{type(fault).__name__}: {fault}")
 
     def _step(self, event: AnyEvent, ref: Ref, clock: Micros, ctx: Context) -> Step:
-        row, ring = self.row, self.row.ring
-        fact = Fact(int(event.time), _slim(event), ref)
+        row, ring, ref = self.row, self.row.ring, short_ref(ref)
+        fact = Fact(int(event.time), slim(event), ref)
         oldest = (ring[-1].time if ring else row.base_time) - ctx.policy.time.allowed_lateness
         late = fact.time < oldest or fact.time <= row.erased or (row.forced and fact.time <= row.base_time)
         for n, other in enumerate(ring):
@@ -256,6 +261,18 @@ class Monitor:
         row.seen = (row.seen + [_mark_of(fact) for fact in settled])[-_SEEN:]
         row.ring = ring
         self._mark = None
+
+    def _bound(self, ctx: Context) -> None:
+        """No row outgrows its store: recent facts settle early, then the oldest cases are forgotten."""
+        row = self.row
+        if len(row.ring) > 1 and len(self.encode()) > MAX_ROW:
+            row.forced = True
+            self._fold_into_base(len(row.ring) - 1, ctx)
+        while len(self.encode()) > MAX_ROW and self.head.cases_open():
+            base = _customer_decoder.decode(_encode(self.head))
+            base.forget_oldest_half()
+            self._rebase(_encode(base), row.ring, [])
+            self._refold(ctx, Log(), Log())
 
     # --- out of order -----------------------------------------------------------------------------------------
 
@@ -379,12 +396,3 @@ def _mark_of(fact: Fact) -> int:
 
 def _digest(fact: Fact) -> bytes:
     return hashlib.sha256(_encode(fact.event)).digest()
-
-
-def _slim(event: AnyEvent) -> AnyEvent:
-    """The event as the ring keeps it: of a basket, one line per category."""
-    if isinstance(event, Purchase) and event.items:
-        categories = sorted({item.category for item in event.items if item.category})
-        lines = tuple(Item(sku="-", quantity=1, category=category) for category in categories)
-        return msgspec.structs.replace(event, items=lines)
-    return event

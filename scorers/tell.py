@@ -12,6 +12,7 @@ from scorers.value import value_at_risk
 def record(c: Customer, e: Episode, change: Change, time: Micros, cause: tuple[Ref, ...], ctx: Context) -> Alarm:
     """One change in the life of an alarm, with the customer as seen at the time."""
     kind = KINDS[e.kind]
+    about = e.subject_id or c.id
     ended = change in ("alarm.settled", "alarm.withdrawn")
     why = () if ended else reasons(c, e, time, ctx)
     by = None if ended else deadline(c, e, ctx)
@@ -19,8 +20,8 @@ def record(c: Customer, e: Episode, change: Change, time: Micros, cause: tuple[R
     return Alarm(
         type=change,
         alarm_id=e.alarm_id,
-        dedup_key=f"{e.kind}:{e.subject}:{e.subject_id}",
-        subject=Subject(e.subject, e.subject_id),
+        dedup_key=f"{e.kind}:{e.subject}:{about}",
+        subject=Subject(e.subject, about),
         customer_id=c.id,
         kind=e.kind,
         severity=e.severity,
