@@ -4,7 +4,7 @@ One bounded record, O(1) to update, plain numbers and short lists, so that it pa
 microseconds, 0 where unknown; lists are bounded by the constants below. Facts change in `evolve` alone.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct, field
 
@@ -251,7 +251,8 @@ class Customer(Struct, array_like=True):
 
     def forget_oldest_half(self) -> None:
         """Make room: the newer half of the cases, and the alarms on them, are kept."""
-        for cases in (self.cases, self.requests, self.promises, self.closed):
+        kept: list[list[Any]] = [self.cases, self.requests, self.promises, self.closed]
+        for cases in kept:
             del cases[: (len(cases) + 1) // 2]
-        known = {"", *(case.id for case in (*self.cases, *self.requests, *self.promises))}
+        known = {"", *(case.id for cases in kept for case in cases)}
         self.open = [e for e in self.open if e.subject_id in known]
