@@ -122,10 +122,13 @@ class Dispatcher:
             raise NotPossible(
                 f"there is no alarm {action.alarm_id!r}; take the id from the message or from alarms tail"
             )
+        done = next((line.time for line in case.audit if line.action == action), None)
         after = act(case, action, now)
         await self._keep(after)
-        if case.acked_by is None and after.acked_by is not None:
-            return acknowledged(after, now, (action.id,) if action.id else ())
+        told = any(record.change == "alarm.acknowledged" for record in case.records)
+        cut_off = done is not None and case.acked_by == action.by and not told  # by a kill, before it was published
+        if after.acked_by is not None and (case.acked_by is None or cut_off):
+            return acknowledged(after, done or now, (action.id,) if action.id else ())
         return None
 
     async def tick(self, now: Instant) -> list[Alarm]:

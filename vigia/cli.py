@@ -12,6 +12,7 @@ import typer
 from vigia.commands import customer, policy
 from vigia.commands.compare import compare
 from vigia.commands.demo import demo
+from vigia.commands.notifier import notifier
 from vigia.commands.replay import replay
 from vigia.commands.roster import roster
 from vigia.commands.schema import schema
@@ -26,7 +27,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, replay, roster, compare, simulate, schema):
+for command in (demo, replay, roster, compare, simulate, schema, notifier):
     app.command()(command)
 app.add_typer(customer.app, name="customer")
 app.add_typer(policy.app, name="policy")

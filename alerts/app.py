@@ -1,0 +1,222 @@
+"""The notifier on Kafka: reads `alarms` and `alarm-actions`, keeps its cases in `notifications`, and sends.
+
+    alarms, alarm-actions -> take, act -> case written to `notifications` -> input acknowledged
+                                `-> lines -> channels -> case written again
+
+A plain loop over aiokafka and no Faust agent: an agent acknowledges a record whose treatment has failed, its table
+would be a second store beside the cases, and there is nothing to spread over workers, as only one notifier serves (see
+`senior`). What cannot be written ends the process with nothing acknowledged past it; what is then read again changes
+nothing, since a case knows the changes that it has seen.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import CommitFailedError
+
+from alerts.cases import Cases
+from alerts.channels import Channel
+from alerts.dispatch import Dispatcher
+from alerts.lifecycle import Action, NotPossible
+from alerts.metrics import NotifierMetrics
+from alerts.routes import Routes
+from alerts.senior import senior
+from scorers.alarm import Alarm
+from scorers.events import DAY, Duration, Instant
+from scorers.instants import parse_instant
+from scorers.wire import Rejected, decode_alarm, encode_alarm
+from vigia.broker import Broker
+
+LOGGER = logging.getLogger("alerts.app")
+GROUP = "vigia-notifier"
+ALARMS, ACTIONS = "alarms", "alarm-actions"
+RECORDS = 500
+POLL_MS = 300
+SESSION_MS = 6_000  # a dead notifier's place is free after so long
+
+
+def wall_clock() -> Instant:
+    """Now, outside."""
+    return Instant(time.time_ns() // 1000)
+
+
+def _read_instant(_: type, value: Any) -> Instant:
+    return parse_instant(value)
+
+
+_decode_action = msgspec.json.Decoder(Action, dec_hook=_read_instant).decode
+
+
+class _Place(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+    """Whether this notifier is the one that serves; what it is given waits until it is ready to read."""
+
+    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+        self.consumer = consumer
+        self.ours = asyncio.Event()
+        self.lost = asyncio.Event()
+
+    def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        """The group changes; until it has, nothing is known."""
+
+    def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        """All is ours, or nothing."""
+        if not assigned:
+            self.ours.clear()
+            self.lost.set()
+        elif not self.ours.is_set():
+            self.consumer.pause(*assigned)
+            self.lost.clear()
+            self.ours.set()
+
+
+class Notifier:
+    """One process of `vigia notifier`. `clock` is the wall's, but where history is shown in fast motion."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        routes: Routes,
+        connect: Callable[[], Mapping[str, Channel]],
+        metrics: NotifierMetrics,
+        notify_within: Duration = 2 * DAY,
+        clock: Callable[[], Instant] = wall_clock,
+    ) -> None:
+        self.broker = broker
+        self.routes = routes
+        self.connect = connect
+        self.metrics = metrics
+        self.notify_within = notify_within
+        self.clock = clock
+        self.serving = False
+
+    async def ready(self) -> str:
+        """Why it does not serve now; nothing when it does."""
+        return "" if self.serving else "stands by: another notifier serves, or the cases are being read"
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve, or stand by, until told to stop; any failure to read or write ends it."""
+        producer = AIOKafkaProducer(**self.broker.client(), acks="all", enable_idempotence=True)
+        consumer = AIOKafkaConsumer(
+            **self.broker.client(),
+            group_id=self.broker.name(GROUP),
+            partition_assignment_strategy=(senior(time.time_ns()),),
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=SESSION_MS,
+            max_poll_records=RECORDS,
+        )
+        place = _Place(consumer)
+        consumer.subscribe([self.broker.name(ALARMS), self.broker.name(ACTIONS)], listener=place)
+        try:
+            await producer.start()
+            await consumer.start()
+            while not stop.is_set():
+                if place.ours.is_set():
+                    await self._serve(consumer, producer, place, stop)
+                else:
+                    await consumer.getmany(timeout_ms=POLL_MS)
+        finally:
+            await consumer.stop()
+            await producer.stop()
+
+    async def _serve(
+        self, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, place: _Place, stop: asyncio.Event
+    ) -> None:
+        cases = Cases(producer, self.broker, self.metrics.case)
+        await cases.fill(self.clock())
+        channels = self.metrics.watched(self.connect())
+        dispatcher = Dispatcher(self.routes, channels, cases, self.notify_within)
+        self.metrics.lines(dispatcher.lines)
+        await dispatcher.resume(cases, self.clock())
+        LOGGER.info("serving; %d cases known", len(cases))
+
+        async def publish(alarm: Alarm) -> None:
+            await producer.send_and_wait(self.broker.name(ALARMS), encode_alarm(alarm), key=alarm.subject.id.encode())
+
+        over = asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(dispatcher.run(self.clock, publish, over))
+            self.serving = True
+            try:
+                await _Reading(self, consumer, dispatcher, publish).until(place, stop)
+            finally:
+                self.serving = False
+                over.set()
+
+
+class _Reading:
+    """Reads on, from the committed place, while this notifier serves."""
+
+    def __init__(
+        self, notifier: Notifier, consumer: AIOKafkaConsumer, dispatcher: Dispatcher, publish: Callable[[Alarm], Any]
+    ) -> None:
+        self.consumer = consumer
+        self.dispatcher = dispatcher
+        self.publish = publish
+        self.metrics = notifier.metrics
+        self.clock = notifier.clock
+        self.plain = {notifier.broker.name(topic): topic for topic in (ALARMS, ACTIONS)}
+
+    async def until(self, place: _Place, stop: asyncio.Event) -> None:
+        """Take what comes until the place is lost or all is to stop.
+
+        What people did is read only when the alarms of the time before have been: they know alarms that we may not.
+        """
+        both = self.consumer.assignment()
+        alarms = [one for one in both if self.plain[one.topic] == ALARMS]
+        ends = await self.consumer.end_offsets(alarms)
+        self.consumer.resume(*alarms)
+        held = True
+        while not stop.is_set() and not place.lost.is_set():
+            if held and all([await self.consumer.position(one) >= ends[one] for one in alarms]):
+                self.consumer.resume(*both)
+                held = False
+            batch = await self.consumer.getmany(timeout_ms=POLL_MS, max_records=RECORDS)
+            if batch:
+                await self._all(batch)
+
+    async def _all(self, batch: Mapping[TopicPartition, Sequence[Any]]) -> None:
+        records = {topic: [r for tp, some in batch.items() if self.plain[tp.topic] == topic for r in some]
+                   for topic in (ALARMS, ACTIONS)}  # fmt: skip
+        await asyncio.gather(*map(self._take, records[ALARMS]))
+        for record in records[ACTIONS]:
+            await self._act(record)
+        try:
+            await self.consumer.commit({place: some[-1].offset + 1 for place, some in batch.items()})
+        except CommitFailedError:
+            LOGGER.info("the group has changed meanwhile: some records will be read again")
+        for place in batch:
+            high = self.consumer.highwater(place)
+            self.metrics.lag(
+                self.plain[place.topic], place.partition, max(0, (high or 0) - batch[place][-1].offset - 1)
+            )
+
+    async def _take(self, record: Any) -> None:
+        alarm = decode_alarm(record.value or b"")
+        if isinstance(alarm, Rejected):
+            self._unread(record, alarm.code)
+        else:
+            self.metrics.decided(await self.dispatcher.take(alarm, self.clock()))
+
+    async def _act(self, record: Any) -> None:
+        try:
+            action = _decode_action(record.value or b"")
+            known = action.id or f"{record.partition}/{record.offset}"  # read again, it is the same
+            told = await self.dispatcher.act(msgspec.structs.replace(action, id=known), self.clock())
+        except NotPossible as fault:
+            self._unread(record, str(fault))
+        except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+            self._unread(record, type(fault).__name__)
+        else:
+            if told is not None:
+                await self.publish(told)
+
+    def _unread(self, record: Any, why: str) -> None:
+        topic = self.plain[record.topic]
+        self.metrics.unread(topic)
+        LOGGER.warning("%s/%d@%d is of no use: %s", topic, record.partition, record.offset, why)

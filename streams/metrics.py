@@ -1,0 +1,136 @@
+"""What the worker counts of itself, for Prometheus: closed lists of labels, a registry of its own, and no customer.
+
+The worker calls the methods; nothing here knows Kafka, Faust or a clock but the one that an age is measured with. What
+is true of a partition (customers, lag, event time) is given with its number and forgotten when it is given away, so
+that figures are right at once after a rebalance: they are read from what the worker holds at the moment of a scrape.
+"""
+
+import time
+from collections import Counter as Tally
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Literal, get_args
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from scorers.alarm import Alarm, Stage, Tier
+from scorers.events import SECOND, TOPIC_OF, Micros
+from scorers.kinds import KINDS
+from scorers.monitor import Verdict
+from scorers.refusal import RejectCode
+from scorers.wire import EVENT_TYPES
+
+FAST = (1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 5e-2, 0.25)
+SLOW = (1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+TOPICS = frozenset({*TOPIC_OF.values(), "clock", "lessons", "figures", "models", "alarms", "alarm-actions"})
+OTHER = "other"  # what is on no closed list, in one series
+
+Fate = Verdict | Literal["anonymous", "unfolded"]
+"""What became of an event; the last two are accepted and are no fact of a customer's."""
+Census = Mapping[tuple[Stage, Tier], int]
+
+
+class WorkerMetrics(Collector):
+    """The worker's figures. All names of topics are plain ones, without the prefix."""
+
+    def __init__(self, registry: CollectorRegistry | None = None, now: Callable[[], float] = time.time) -> None:
+        self.registry = registry if registry is not None else CollectorRegistry()
+        self._now = now
+        self._events = Counter(
+            "vigia_events", "Events folded, by topic and type.", ["topic", "type"], registry=self.registry
+        )
+        self._fates = Counter("vigia_fates", "What became of the events.", ["fate"], registry=self.registry)
+        self._rejects = Counter(
+            "vigia_rejects", "Records that went to the dead letters, by reason.", ["code"], registry=self.registry
+        )
+        self._alarms = Counter(
+            "vigia_alarms", "Changes of alarms told.", ["kind", "severity", "change"], registry=self.registry
+        )
+        self._step = Histogram("vigia_step_seconds", "Time to fold one event.", registry=self.registry, buckets=FAST)
+        self._commit = Histogram(
+            "vigia_commit_seconds",
+            "Time until what follows from a chunk is durable.",
+            registry=self.registry,
+            buckets=SLOW,
+        )
+        self._seen: dict[tuple[str, str], Counter] = {}
+        self._census: dict[int, Census] = {}
+        self._behind: dict[tuple[str, int], int] = {}
+        self._clock: dict[int, Micros] = {}
+        for code in get_args(RejectCode):
+            self._rejects.labels(code)
+        for fate in (*get_args(Verdict), "anonymous", "unfolded"):
+            self._fates.labels(fate)
+        self.registry.register(self)
+
+    def event(self, topic: str, type: str, fate: Fate) -> None:
+        """One event was read and folded, or found to change nothing."""
+        counter = self._seen.get((topic, type))
+        if counter is None:
+            known = topic if topic in TOPICS else OTHER, type if type in EVENT_TYPES else OTHER
+            counter = self._seen[known] = self._events.labels(*known)
+        counter.inc()
+        self._fates.labels(fate).inc()
+
+    def rejected(self, code: RejectCode) -> None:
+        """One record went to the dead letters."""
+        self._rejects.labels(code).inc()
+
+    def alarm(self, alarm: Alarm) -> None:
+        """One change of an alarm was told."""
+        kind = alarm.kind if alarm.kind in KINDS else OTHER
+        self._alarms.labels(kind, alarm.severity, alarm.type.removeprefix("alarm.")).inc()
+
+    def step(self, seconds: float) -> None:
+        """Folding one event took so long."""
+        self._step.observe(seconds)
+
+    def commit(self, seconds: float) -> None:
+        """Making a chunk's consequences durable took so long."""
+        self._commit.observe(seconds)
+
+    def customers(self, partition: int, census: Census) -> None:
+        """The customers of a partition by stage and tier. It is looked at in each scrape: hand it over once, change it freely."""
+        self._census[partition] = census
+
+    def lag(self, topic: str, partition: int, records: int) -> None:
+        """So many records of a topic's partition are still to be read."""
+        self._behind[topic, partition] = records
+
+    def clock(self, partition: int, at: Micros) -> None:
+        """A partition's event time has come to this instant."""
+        self._clock[partition] = at
+
+    def revoked(self, partitions: Iterable[int]) -> None:
+        """These partitions are another worker's now."""
+        gone = set(partitions)
+        for partition in gone:
+            self._census.pop(partition, None)
+            self._clock.pop(partition, None)
+        self._behind = {key: count for key, count in self._behind.items() if key[1] not in gone}
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """What is true at the moment of a scrape."""
+        people = GaugeMetricFamily("vigia_customers", "Customers of this worker.", labels=["stage", "tier"])
+        count: Tally[tuple[Stage, Tier]] = Tally()
+        for census in self._census.values():
+            count.update(census)
+        for stage in get_args(Stage):
+            for tier in get_args(Tier):
+                people.add_metric([stage, tier], count[stage, tier])
+        yield people
+        behind = GaugeMetricFamily("vigia_lag_records", "Records still to be read.", labels=["topic"])
+        by_topic: Tally[str] = Tally()
+        for (topic, _), records in self._behind.items():
+            by_topic[topic if topic in TOPICS else OTHER] += records
+        for topic, records in sorted(by_topic.items()):
+            behind.add_metric([topic], records)
+        yield behind
+        late = GaugeMetricFamily(
+            "vigia_event_time_lag_seconds", "How far the slowest partition's event time lies back."
+        )
+        if self._clock:
+            late.add_metric([], self._now() - min(self._clock.values()) / SECOND)
+        yield late
+        yield GaugeMetricFamily("vigia_partitions", "Partitions that this worker has.", value=len(self._census))

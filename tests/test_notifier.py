@@ -1,0 +1,234 @@
+"""The notifier as a process of its own: on a broker, with a receiver that kills it, restarts it and acknowledges."""
+
+import asyncio
+import base64
+import json
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import time_ns
+from typing import Any
+
+import msgspec
+import pytest
+from aiohttp import web
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from alerts.senior import senior
+from scorers.alarm import Alarm, Subject
+from scorers.events import DAY, Instant
+from scorers.wire import decode_alarm, encode_alarm
+from streams.embedded import EmbeddedKafka
+from vigia.probe import serving
+
+SECRET = f"whsec_{base64.b64encode(bytes(32)).decode()}"
+ROUTES = """
+[channel.desk]
+type = "webhook"
+url = "{url}"
+allow_hosts = ["127.0.0.1"]
+secrets_env = ["HOOK_SECRET"]
+
+[[route]]
+name = "all"
+to = ["desk"]
+"""
+
+
+@pytest.fixture
+def kafka() -> Iterator[str]:
+    """A broker of the test's own."""
+    with EmbeddedKafka() as broker:
+        broker.create("alarms", "alarm-actions", "notifications")
+        yield broker.address
+
+
+def alarm(alarm_id: str, customer: str = "C1", *, age: int = 0, **changed: Any) -> Alarm:
+    """An alarm that became true just now, or so long ago."""
+    at = Instant(time_ns() // 1000 - age)
+    return msgspec.structs.replace(
+        Alarm(
+            type="alarm.raised",
+            alarm_id=alarm_id,
+            dedup_key=alarm_id,
+            subject=Subject("customer", customer),
+            customer_id=customer,
+            kind="gone-quiet",
+            severity="error",
+            time=at,
+            at=at,
+            tier="gold",
+            policy_version="p",
+            figures_version="f",
+            model_version="m",
+        ),
+        **changed,
+    )
+
+
+async def publish(kafka: str, topic: str, *records: tuple[str, bytes]) -> None:
+    """These records stand on the topic."""
+    producer = AIOKafkaProducer(bootstrap_servers=kafka, acks="all")
+    await producer.start()
+    for key, value in records:
+        await producer.send_and_wait(topic, value, key=key.encode())
+    await producer.stop()
+
+
+async def tell(kafka: str, *alarms: Alarm) -> None:
+    """These changes stand on the topic `alarms`."""
+    await publish(kafka, "alarms", *((one.subject.id, encode_alarm(one)) for one in alarms))
+
+
+class Desk:
+    """A receiver of webhooks: what came, in order; `meet` is called before it answers."""
+
+    def __init__(self) -> None:
+        self.got: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+        self.meet: Callable[[], Awaitable[None]] | None = None
+        self.url = ""
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        told = json.loads(await request.read())
+        await self.got.put((request.headers["webhook-id"], told["data"]["alarms"][0]["alarm_id"]))
+        if self.meet is not None:
+            await self.meet()
+        return web.Response(status=204)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator["Desk"]:
+        """It listens while the block runs."""
+        app = web.Application()
+        app.router.add_post("/", self._answer)
+        async with serving(app, "127.0.0.1", 0) as port:
+            self.url = f"http://127.0.0.1:{port}/"
+            yield self
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    """A receiver on this machine."""
+    async with Desk().open() as desk:
+        yield desk
+
+
+class Process:
+    """`vigia notifier` as users start it."""
+
+    def __init__(self, kafka: str, routes: Path) -> None:
+        self.arguments = ["notifier", "--kafka", kafka, "--routes", str(routes), "--metrics-port", "0"]
+        self.log = routes.with_name("log")
+        self.process: asyncio.subprocess.Process | None = None
+
+    async def __aenter__(self) -> "Process":
+        with self.log.open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "vigia", *self.arguments),
+                env=os.environ | {"HOOK_SECRET": SECRET},
+                stderr=log,
+            )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self.process is not None
+        if self.process.returncode is None:
+            self.process.kill()
+        await self.process.wait()
+
+    async def end(self, how: signal.Signals) -> int:
+        """Its exit status after this signal."""
+        assert self.process is not None
+        self.process.send_signal(how)
+        await self.process.wait()
+        assert self.process.returncode is not None
+        return self.process.returncode
+
+
+@pytest.fixture
+def notifier(kafka: str, desk: Desk, tmp_path: Path) -> Callable[[], Process]:
+    """Starts a notifier that tells the desk."""
+    routes = tmp_path / "routes.toml"
+    routes.write_text(ROUTES.format(url=desk.url))
+    return lambda: Process(kafka, routes)
+
+
+async def on_topic(kafka: str, topic: str, until: Callable[[bytes | None], bool]) -> list[bytes | None]:
+    """The values on a topic, up to the one that was waited for."""
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=kafka, auto_offset_reset="earliest")
+    await consumer.start()
+    values: list[bytes | None] = []
+    async for record in consumer:
+        values.append(record.value)
+        if until(record.value):
+            break
+    await consumer.stop()
+    return values
+
+
+async def test_a_restart_repeats_nothing_and_a_kill_only_the_id(
+    kafka: str, desk: Desk, notifier: Callable[[], Process]
+) -> None:
+    """N3: killed between sending and writing it down, it sends again under the same id; ended in order, nothing again."""
+    await tell(kafka, alarm("old", "C0", age=3 * DAY), alarm("a1"))
+    async with notifier() as first:
+
+        async def kill() -> None:
+            await first.end(signal.SIGKILL)
+
+        desk.meet = kill
+        met = await desk.got.get()
+        assert met[1] == "a1"
+    desk.meet = None
+    async with notifier() as second:
+        assert await desk.got.get() == met
+        await tell(kafka, alarm("a2", "C2"))
+        assert (await desk.got.get())[1] == "a2"
+        assert await second.end(signal.SIGTERM) == 0
+    async with notifier() as third:
+        await tell(kafka, alarm("a3", "C3"))
+        assert (await desk.got.get())[1] == "a3"
+        assert await third.end(signal.SIGTERM) == 0
+    assert desk.got.empty()
+
+
+async def test_what_people_did_is_kept_and_published(kafka: str, desk: Desk, notifier: Callable[[], Process]) -> None:
+    """An acknowledgement that lies there before the start finds its alarm; what is of no use stops nobody."""
+    acted = {"alarm_id": "a1", "customer_id": "C1", "action": "ack", "by": "eva"}
+    await publish(kafka, "alarm-actions", ("C1", b"no JSON"), ("C9", json.dumps(acted | {"alarm_id": "?"}).encode()))
+    await publish(kafka, "alarm-actions", ("C1", json.dumps(acted).encode()))
+    await publish(kafka, "alarms", ("C1", b"\xff"), ("C1", encode_alarm(alarm("a1"))))
+    async with notifier() as process:
+
+        def acknowledged(value: bytes | None) -> bool:
+            return value is not None and b"alarm.acknowledged" in value
+
+        values = await on_topic(kafka, "alarms", acknowledged)
+        told = decode_alarm(values[-1] or b"")
+        assert isinstance(told, Alarm)
+        assert (told.alarm_id, told.type) == ("a1", "alarm.acknowledged")
+        assert (await desk.got.get())[1] == "a1"
+        assert await process.end(signal.SIGTERM) == 0
+
+
+class Cluster:
+    """As much of aiokafka's cluster as an assignor asks."""
+
+    def partitions_for_topic(self, topic: str) -> set[int]:
+        """Three of each."""
+        return {0, 1, 2}
+
+
+@pytest.mark.parametrize("ages", [{"a": 7, "b": 9}, {"a": 9, "b": 7, "c": 8}, {"b": 7, "a": 7}])
+def test_the_oldest_has_everything(ages: dict[str, int]) -> None:
+    """All partitions go to the member that has run longest, whoever does the assigning; the others stand by."""
+    members = {member: senior(since).metadata(["alarms", "alarm-actions"]) for member, since in ages.items()}
+    everything = [("alarm-actions", [0, 1, 2]), ("alarms", [0, 1, 2])]
+    for since in ages.values():
+        given = senior(since).assign(Cluster(), members)  # type: ignore[arg-type]
+        counts = Counter(member for member in given if given[member].assignment)
+        assert counts.keys() == {min(ages, key=lambda member: (ages[member], member))}
+        assert [list(x) for x in given[next(iter(counts))].assignment] == [list(x) for x in everything]

@@ -1,0 +1,60 @@
+"""`vigia notifier`: tells people of alarms, by the routes."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import Option
+
+from alerts.app import Notifier
+from alerts.connect import connect_all
+from alerts.metrics import NotifierMetrics
+from alerts.routes import load, read
+from alerts.toml import BadSetting
+from vigia import probe, typed
+from vigia.commands.options import PolicyFile
+from vigia.commands.serving import KAFKA, Host, Kafka, MetricsPort, Prefix, broker, until_stopped
+from vigia.typed import Unusable
+
+TO_THE_LOG = """
+[channel.log]
+type = "log"
+
+[[route]]
+name = "everything"
+to = ["log"]
+"""
+
+
+def notifier(
+    routes: Annotated[
+        Path | None, Option(metavar="FILE", envvar="VIGIA_ROUTES", help="Who is told of what; without it, the log is.")
+    ] = None,
+    policy: PolicyFile = None,
+    kafka: Kafka = KAFKA,
+    prefix: Prefix = "",
+    host: Host = "127.0.0.1",
+    metrics_port: MetricsPort = 9102,
+) -> None:
+    """Tell people of alarms: mute, deduplicate, route, deliver, and remember what was delivered.
+
+    Ended with SIGTERM it repeats nothing when it is started again; killed, it may repeat a delivery under the same id.
+    A second one stands by until the first is gone.
+    """
+    where, within = broker(kafka, prefix), typed.policy(policy).time.notify_within
+    try:
+        told = load(routes) if routes else read(TO_THE_LOG)
+        connect_all(told, os.environ)  # a missing secret is said before anything starts
+    except BadSetting as fault:
+        raise Unusable(str(fault)) from None
+    metrics = NotifierMetrics()
+    serving = Notifier(where, told, lambda: connect_all(told, os.environ), metrics, within)
+
+    async def serve(stop: asyncio.Event) -> None:
+        async with probe.probe(metrics.registry, metrics_port, host, serving.ready) as port:
+            typer.echo(f"notifier: Kafka {kafka}, metrics on http://{host}:{port}/metrics", err=True)
+            await serving.run(stop)
+
+    until_stopped(serve, kafka)

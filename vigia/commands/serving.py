@@ -1,0 +1,92 @@
+"""What commands share that talk to Kafka: where it is, how they end, and what they log."""
+
+import asyncio
+import logging
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Annotated, Any
+
+import typer
+from aiokafka.errors import KafkaError
+from typer import Option
+
+from vigia.broker import Broker
+from vigia.typed import Unusable
+
+KAFKA = "127.0.0.1:9092"
+AWAY = 3  # exit status: Kafka did not do its part; the same again later may work
+SELDOM = 60.0  # seconds in which the same warning of a library is not repeated
+
+Kafka = Annotated[
+    str, Option(metavar="HOST:PORT", envvar="VIGIA_KAFKA", help="Where Kafka is; several with commas between.")
+]
+Prefix = Annotated[str, Option(metavar="TEXT", envvar="VIGIA_PREFIX", help="Stands before every topic and group.")]
+MetricsPort = Annotated[
+    int, Option(metavar="PORT", min=0, max=65535, help="Where metrics and health are told; 0 takes a free port.")
+]
+Host = Annotated[
+    str, Option(metavar="ADDRESS", envvar="VIGIA_HOST", help="Where to listen; 0.0.0.0 is everywhere, for containers.")
+]
+
+
+def broker(kafka: str, prefix: str) -> Broker:
+    """The Kafka that was named."""
+    if not all(
+        part.strip().rpartition(":")[0] and part.rpartition(":")[2].strip().isdigit() for part in kafka.split(",")
+    ):
+        raise Unusable(f"--kafka {kafka!r}: write host and port, like {KAFKA}")
+    return Broker(kafka, prefix)
+
+
+def until_stopped(serve: Callable[[asyncio.Event], Awaitable[None]], kafka: str) -> None:
+    """Serve until SIGTERM or Ctrl-C, then end in good order."""
+
+    async def run() -> None:
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        for sign in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(sign, stop.set)
+        await serve(stop)
+
+    log_lines()
+    finish(run(), kafka)
+
+
+def finish(work: Coroutine[Any, Any, None], kafka: str) -> None:
+    """Do the work; a Kafka that fails it is said in one line and by the exit status."""
+    try:
+        asyncio.run(work)
+    except* KafkaError as faults:
+        why = faults.exceptions[0]
+        while isinstance(why, BaseExceptionGroup):
+            why = why.exceptions[0]
+        print(f"vigia: Kafka at {kafka}: {why}; is it running there? (make kafka)", file=sys.stderr)  # noqa: T201
+        raise typer.Exit(AWAY) from None
+
+
+def log_lines() -> None:
+    """Log to the error stream, a line each; what a library repeats is said once a minute."""
+    out = logging.StreamHandler()
+    out.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    out.addFilter(_Seldom())
+    logging.basicConfig(level=logging.INFO, handlers=[out])
+    logging.getLogger("aiokafka").setLevel(logging.WARNING)
+
+
+class _Seldom(logging.Filter):
+    """Lets a library's line through once in a while; ours always."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line is written."""
+        if not record.name.startswith(("aiokafka", "aiohttp", "redis")):
+            return True
+        now, said = time.monotonic(), self._said.get(record.name)
+        if said is not None and now - said < SELDOM:
+            return False
+        self._said[record.name] = now
+        return True
