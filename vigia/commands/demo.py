@@ -71,7 +71,7 @@ def _console() -> Console:
 
 def _greet(console: Console, count: int) -> None:
     console.print(Text(f"Vigía: a year of a grocer's customers in fast motion, {count:,} events", "bold"))
-    console.print("Real: baskets, mailings, coupons. Invented: names, requests, complaints, surveys.")
+    console.print("Baskets, mailings, coupons are real; names, requests, complaints are invented.")
     console.print("Shown is one alarm in three days, each kind in its turn; all are written down.\n")
 
 
