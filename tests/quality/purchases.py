@@ -38,7 +38,14 @@ def cdnow(name: str = "CDNOW_sample.txt") -> list[Fact]:
         cells = line.split()
         if cells and cells[0].isdigit():
             day = pd.Timestamp(cells[-3])
-            facts.append(Fact(day.value // 1000, f"c{cells[-4] if len(cells) > 4 else cells[0]}", "purchase", round(float(cells[-1]) * 100)))
+            facts.append(
+                Fact(
+                    day.value // 1000,
+                    f"c{cells[-4] if len(cells) > 4 else cells[0]}",
+                    "purchase",
+                    round(float(cells[-1]) * 100),
+                )
+            )
     return sorted(facts)
 
 
