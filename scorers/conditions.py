@@ -62,7 +62,8 @@ def _lasting(c: Customer, now: Micros, ctx: Context) -> Iterator[Finding]:
     held = [case for case in c.cases if case.hostage_at]
     if held:
         case = min(held, key=lambda case: case.hostage_at)
-        yield _customer(c, "hostage", case.hostage_at, case.opener, "warning", c.last_purchase_ref)
+        new = _customer(c, "hostage", case.hostage_at, case.opener, "warning", c.last_purchase_ref)
+        yield _standing(c, "hostage") or new  # one of several solved leaves the customer a hostage of the rest
     if RANK[c.tier] < RANK[c.drop_from]:
         yield _customer(c, "tier-drop", c.drop_at, c.drop_opener, "warning")
     if c.apostle_until and c.apostle_until + ctx.policy.loyalty.apostle_dwell < now:

@@ -142,7 +142,6 @@ class Customer(Struct, array_like=True):
     days: list[int] = field(default_factory=list)  # purchase days of the last year, as day numbers
     takings: list[int] = field(default_factory=list)  # margin (else revenue) of each of these days
     year_minor: int = 0  # their sum
-    spend_trend: float = 0.0  # log of recent spend per occasion over its longer mean
     spend_fast: float = 0.0
     spend_slow: float = 0.0
     variety: int = 0  # a bit for each category bought, categories hashed to 64
