@@ -133,8 +133,11 @@ def _risk(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
 
 def _sentence(name: str, c: Customer, now: Micros) -> str:
     """What a column of the model says of this customer."""
-    silence = f"No purchase for {_days((now - c.last_purchase) / DAY)}; {_rhythm(c)}."
     count = c.rhythm.occasions
+    gone, gap = (now - c.last_purchase) / DAY, c.rhythm.mean_gap()
+    silence = f"No purchase for {_days(gone)}; {_rhythm(c)}."
+    if gone < gap:  # no silence to speak of: the visits are few or far between
+        silence = f"Has come on {_times(count, 'day')} in {_days((now - c.rhythm.first) / DAY)}, {_days(gap)} apart."
     words = {
         "discount_share": f"{round(100 * c.discounted / max(c.purchases, 1))} % of the purchases were at a discount.",
         "complaints": f"{_times(c.complaints, 'complaint')} so far.",
