@@ -28,11 +28,11 @@ Standing = tuple[str, str, Micros, str]
 class Driver:
     """Feeds one partition and keeps all that it says."""
 
-    def __init__(self, policy: str = "", model: Model | None = None) -> None:
+    def __init__(self, policy: str = "", model: Model | None = None, *, figures: bool = True) -> None:
         self.ctx = Context(parse_policy(policy))
         if model is not None:
             self.ctx.adopt_model(model, 0)
-        self.book = FigureBook(self.ctx.policy)
+        self.book = FigureBook(self.ctx.policy) if figures else None
         self.monitors: dict[str, Monitor] = {}
         self.partition = Partition(self.ctx, self.monitors, self.book)
         self.alarms: list[Alarm] = []

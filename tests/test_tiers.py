@@ -83,8 +83,7 @@ def test_the_year_rolls():
 
 def ranked(*facts: bytes) -> Driver:
     """A customer ranked platinum from the first purchase on; bounds rise later, which is a fall."""
-    driver = Driver()
-    driver.partition._book = None  # the figures are given, not learned
+    driver = Driver(figures=False)
     driver.ctx.adopt_figures(BOUNDS)
     driver.feed(*facts)
     higher = Figures("g", START + 20 * DAY, BaseRhythm(), 100, (9000.0, 5000.0, 100.0), 60 * DAY)
