@@ -30,6 +30,10 @@ class Context:
         self._figures_from = 0
         self._model_from = 0
 
+    def adopt_policy(self, policy: Policy) -> None:
+        """Put a policy in force. It has no history: facts that are folded again are judged by the new one."""
+        self.policy, self.policy_version, self.calendar = policy, policy.version, Calendar(policy.calendar)
+
     def adopt_figures(self, figures: Figures) -> None:
         """Put the figures of a day in force, from the instant that they name."""
         self._figures.append(figures)

@@ -161,6 +161,16 @@ class ChunkConsumer(Consumer):
     def _is_input(self, tp: TP) -> bool:
         return tp.topic in self.inputs
 
+    @property
+    def delivering(self) -> frozenset[TP]:
+        """The input partitions whose records are on their way: their start is known and nothing holds them."""
+        return frozenset(self._expected.keys() - self._held)
+
+    def behind(self, tp: TP) -> int | None:
+        """How many records of an input partition are still to be delivered; None while that is not known."""
+        due, end = self._expected.get(tp), self.highwater(tp)
+        return None if due is None or end is None else max(0, end - due)
+
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Nothing of an earlier assignment counts any more."""
         self._forget()

@@ -138,8 +138,12 @@ class Rows(Generic[Row]):
         self._undo.clear()
 
     def take_changed(self) -> list[tuple[bytes, Fenced[Row] | None]]:
-        """What has changed since the last call, as it is now; later changes do not reach into it."""
-        changed = [(key, self._cache[key]) for key in self._changed]
+        """What has changed since the last call, as it is now; later changes do not reach into it.
+
+        In the order of the keys: should only the first of several batches reach the changelog, a row that sums up
+        others, under a key before theirs, is in it, and nothing it has missed can be fenced off.
+        """
+        changed = [(key, self._cache[key]) for key in sorted(self._changed)]
         self._changed.clear()
         return changed
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import typer
 
-from vigia.commands import customer, policy
+from vigia.commands import customer, policy, topics
 from vigia.commands.compare import compare
 from vigia.commands.demo import demo
 from vigia.commands.notifier import notifier
@@ -17,6 +17,7 @@ from vigia.commands.replay import replay
 from vigia.commands.roster import roster
 from vigia.commands.schema import schema
 from vigia.commands.simulate import simulate
+from vigia.commands.worker import worker
 from vigia.typed import Unusable
 
 app = typer.Typer(
@@ -27,10 +28,11 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, replay, roster, compare, simulate, schema, notifier):
+for command in (demo, replay, roster, compare, simulate, schema, notifier, worker):
     app.command()(command)
 app.add_typer(customer.app, name="customer")
 app.add_typer(policy.app, name="policy")
+app.add_typer(topics.app, name="topics")
 
 
 @app.callback()

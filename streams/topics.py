@@ -1,0 +1,150 @@
+"""The topics: their names, how many partitions, what is kept how long; made if they are missing, and checked.
+
+A wrong topic is a named error before anything starts, never a silent wait or half a customer. A broker that cannot
+make topics or tell their settings, as the embedded one, has them checked as far as it answers.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import IncompatibleBrokerVersion, KafkaError, TopicAlreadyExistsError
+
+from vigia.broker import INPUTS, Broker
+
+DAY_MS = 86_400_000
+TABLE = "customers"
+
+
+class TopicsWrong(RuntimeError):
+    """Topics are missing or not as they must be; the message names each with its mend."""
+
+
+class Topic(NamedTuple):
+    """A topic as it has to be; `partitions` 0 is the count of the inputs."""
+
+    name: str
+    partitions: int = 0
+    days: int = 30
+    compacted: bool = False
+    more: tuple[tuple[str, str], ...] = ()
+
+    def settings(self) -> dict[str, str]:
+        """As Kafka writes them."""
+        kept = {"cleanup.policy": "compact"} if self.compacted else {"cleanup.policy": "delete"}
+        if not self.compacted:
+            kept["retention.ms"] = str(self.days * DAY_MS)
+        return {**kept, **dict(self.more)}
+
+
+WORKER = "vigia"  # the consumer group of workers, and the id of the Faust app
+CHANGELOG = f"{WORKER}-{TABLE}-changelog"
+READ = (*INPUTS, "alarm-actions", "clock")  # what the worker's agent reads
+
+TOPICS = (
+    *(Topic(name) for name in INPUTS),
+    Topic("alarm-actions", days=400),
+    Topic("clock", days=400),
+    Topic("alarms", days=400),
+    Topic("lessons", days=400),
+    Topic("figures", partitions=1),
+    Topic("models", partitions=1, compacted=True, more=(("max.message.bytes", "4000000"),)),
+    Topic("dead-letters", days=90),
+    Topic("notifications", compacted=True),
+    # A row that was replaced stays for a while: a worker that was away may still have to read past it.
+    Topic(CHANGELOG, compacted=True, more=(("min.compaction.lag.ms", "3600000"),)),
+)
+
+
+async def apply(broker: Broker, partitions: int, replicas: int = 1) -> list[str]:
+    """Make what is missing, then check everything; the names of the topics made."""
+    async with _admin(broker) as admin:
+        there = await _partitions(admin, broker)
+        missing = [topic for topic in TOPICS if broker.name(topic.name) not in there]
+        try:
+            made = await _make(admin, broker, missing, partitions, replicas) if missing else []
+        except IncompatibleBrokerVersion:
+            made = []  # it makes topics by itself, or not at all: the check will tell
+    await check(broker, partitions)
+    return made
+
+
+async def check(broker: Broker, partitions: int) -> None:
+    """Raise `TopicsWrong` unless every topic is as it has to be."""
+    async with _admin(broker) as admin:
+        there = await _partitions(admin, broker)
+        faults = list(_count_faults(broker, there, partitions))
+        if not faults:
+            faults = list(_setting_faults(broker, await _settings(admin, [broker.name(t.name) for t in TOPICS])))
+    if faults:
+        raise TopicsWrong("; ".join(faults))
+
+
+async def _make(
+    admin: AIOKafkaAdminClient, broker: Broker, missing: Iterable[Topic], partitions: int, replicas: int
+) -> list[str]:
+    wanted = [
+        NewTopic(broker.name(topic.name), topic.partitions or partitions, replicas, topic_configs=topic.settings())
+        for topic in missing
+    ]
+    answer = await admin.create_topics(wanted)
+    for name, code, *told in answer.topic_errors:
+        if code not in (0, TopicAlreadyExistsError.errno):
+            raise TopicsWrong(f"topic {name} cannot be made: {told[0] if told else f'error {code}'}")
+    return [topic.name for topic in wanted]
+
+
+async def _partitions(admin: AIOKafkaAdminClient, broker: Broker) -> dict[str, int]:
+    told = await admin.describe_topics([broker.name(topic.name) for topic in TOPICS])
+    return {topic["topic"]: len(topic["partitions"]) for topic in told if not topic["error_code"]}
+
+
+def _count_faults(broker: Broker, there: dict[str, int], partitions: int) -> Iterator[str]:
+    for topic in TOPICS:
+        name, wanted = broker.name(topic.name), topic.partitions or partitions
+        count = there.get(name, 0)
+        if not count:
+            yield f"topic {name} is missing: run 'vigia topics apply'"
+        elif count < wanted or (count != wanted and not topic.partitions):
+            yield (
+                f"topic {name} has {count} partitions and needs {wanted}: customers would be read in two halves; "
+                f"set VIGIA_PARTITIONS={count}, or delete and make it anew"
+            )
+
+
+def _setting_faults(broker: Broker, told: dict[str, dict[str, str]]) -> Iterator[str]:
+    for topic in TOPICS:
+        name = broker.name(topic.name)
+        policy = told.get(name, {}).get("cleanup.policy")
+        wanted = topic.settings()["cleanup.policy"]
+        if policy is not None and policy != wanted:
+            yield f"topic {name} has cleanup.policy={policy} and needs {wanted}: change it with kafka-configs"
+
+
+async def _settings(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
+    """What the broker says of topics; nothing where it cannot be asked."""
+    try:
+        answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
+    except (IncompatibleBrokerVersion, KafkaError):
+        return {}
+    return {
+        name: {entry[0]: entry[1] for entry in entries}
+        for answer in answers
+        for code, _, _, name, entries in answer.resources
+        if not code
+    }
+
+
+class _admin:
+    """An admin client while the block runs."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._client = AIOKafkaAdminClient(**broker.client())
+
+    async def __aenter__(self) -> AIOKafkaAdminClient:
+        await self._client.start()
+        return self._client
+
+    async def __aexit__(self, *_: Any) -> None:
+        await self._client.close()

@@ -1,0 +1,43 @@
+"""`vigia worker`: folds what happens into alarms."""
+
+import asyncio
+import os
+import sys
+
+import typer
+
+from streams.app import Worker
+from streams.metrics import WorkerMetrics
+from streams.topics import TopicsWrong, apply
+from vigia import probe, settings, typed
+from vigia.commands.options import PolicyFile
+from vigia.commands.serving import KAFKA, Host, Kafka, MetricsPort, Prefix, broker, until_stopped
+
+
+def worker(
+    policy: PolicyFile = None,
+    kafka: Kafka = KAFKA,
+    prefix: Prefix = "",
+    host: Host = "127.0.0.1",
+    metrics_port: MetricsPort = 9101,
+) -> None:
+    """Fold purchases, contacts, complaints and feedback into alarms and lessons.
+
+    Start as many as there are partitions at most, each with a VIGIA_STATE folder of its own. SIGTERM drains; a killed
+    one loses nothing and tells nothing twice under another id.
+    """
+    where, told, rules = broker(kafka, prefix), settings.read(os.environ), typed.policy(policy)
+    metrics = WorkerMetrics()
+
+    async def serve(stop: asyncio.Event) -> None:
+        await apply(where, told.partitions, told.replicas)
+        working = Worker(where, told, rules, metrics)
+        async with probe.probe(metrics.registry, metrics_port, host, working.ready) as port:
+            typer.echo(f"worker: Kafka {kafka}, metrics on http://{host}:{port}/metrics", err=True)
+            await working.serve(stop)
+
+    try:
+        until_stopped(serve, kafka)
+    except TopicsWrong as wrong:
+        print(f"vigia: {wrong}", file=sys.stderr)  # noqa: T201
+        raise typer.Exit(2) from None
