@@ -1,0 +1,67 @@
+"""`vigia gateway`: events by HTTP."""
+
+import asyncio
+import logging
+import os
+from typing import Annotated
+
+import typer
+from typer import Option
+
+from streams.gateway import Gateway, Tokens, new_token
+from streams.intake import Intake
+from streams.redisboard import Board
+from vigia import probe
+from vigia.commands.serving import KAFKA, Host, Kafka, Prefix, broker, until_stopped
+from vigia.typed import Unusable
+
+LOGGER = logging.getLogger("vigia.gateway")
+TOKENS = "VIGIA_GATEWAY_TOKENS"
+LOCAL = ("127.0.0.1", "::1", "localhost")
+
+
+def gateway(
+    kafka: Kafka = KAFKA,
+    prefix: Prefix = "",
+    host: Host = "127.0.0.1",
+    port: Annotated[int, Option(min=0, max=65535, help="Where to listen; 0 takes a free port.")] = 8080,
+    redis: Annotated[
+        str, Option(metavar="URL", envvar="VIGIA_REDIS", help="Keep customer cards and the at-risk board there.")
+    ] = "",
+    open_to_all: Annotated[bool, Option("--no-token", help="Ask for no token; on this machine only.")] = False,
+    make_token: Annotated[bool, Option("--new-token", help="Make a token, print it with its digest, and end.")] = False,
+) -> None:
+    """Take events by HTTP: POST /v1/events, one JSON event or NDJSON lines; 202 means that Kafka has them.
+
+    Senders bring a token; the gateway knows only digests, from the environment variable VIGIA_GATEWAY_TOKENS (several
+    with blanks between). Beside it, customer cards in Redis are kept up to date where one is named.
+    """
+    if make_token:
+        token, digest = new_token()
+        typer.echo(f"for the sender:   Authorization: Bearer {token}\nfor the gateway:  {TOKENS}={digest}")
+        return
+    try:
+        tokens = Tokens(os.environ.get(TOKENS, "").split())
+    except ValueError as fault:
+        raise Unusable(f"{TOKENS}: {fault}") from None
+    if not tokens and not (open_to_all and host in LOCAL):
+        raise Unusable(f"{TOKENS} is not set; make one with --new-token, or give --no-token on this machine only")
+    where = broker(kafka, prefix)
+
+    async def serve(stop: asyncio.Event) -> None:
+        intake = Intake(where)
+        gate = Gateway(intake, tokens)
+        board = asyncio.create_task(Board(redis, where, gate.registry).run()) if redis else None
+        if board is None:
+            LOGGER.info("no Redis is named (--redis): no customer cards and no board, all else works")
+        try:
+            async with probe.serving(gate.app(), host, port) as bound:
+                typer.echo(f"gateway: http://{host}:{bound}/v1/events -> Kafka {kafka}", err=True)
+                await stop.wait()
+        finally:
+            if board is not None:
+                board.cancel()
+                await asyncio.gather(board, return_exceptions=True)
+            await intake.close()
+
+    until_stopped(serve, kafka)
