@@ -110,7 +110,7 @@ class Question(Struct, array_like=True):
     """Will this customer buy again within the horizon? Asked with the features of that day, answered late."""
 
     asked: Micros
-    features: bytes  # packed float32
+    features: bytes  # packed
     answered: Micros = 0  # instant of the first purchase after it was asked
     risk: float = 0.0  # what the model in force said
     rules: float = 0.0  # what the rules said
