@@ -60,6 +60,7 @@ def test_trouble_in_the_week_of_a_purchase_spoils_it(after, repays):
     ledger.bad(c, START + after, RULES)
     owed = 12 * 0.5 ** (after / (365 * DAY)) + 12
     assert c.debt == pytest.approx(owed - repays, abs=0.001)
+    assert c.pending == []
 
 
 def test_the_end_of_a_debt_is_foretold():

@@ -74,7 +74,7 @@ def test_one_of_two_complaints_solved_leaves_a_hostage_of_the_other():
     """One open alarm per customer and reason."""
     driver = Driver().feed(*BOUGHT)
     for name in ("K1", "K2"):
-        driver.feed(record("complaint.opened", START + 29 * DAY, complaint_id=name))
+        driver.feed(record("complaint.opened", START + 29 * DAY, complaint_id=name, id=name))
     driver.feed(purchase(START + 35 * DAY), purchase(START + 36 * DAY))
     driver.feed(record("complaint.resolved", START + 37 * DAY, complaint_id="K1"))
     told = [a.type for a in driver.alarms if a.kind == "hostage"]

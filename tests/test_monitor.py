@@ -278,6 +278,14 @@ def test_an_erasure_that_comes_late_spares_what_came_after():
     assert late.partition.tally.too_late == late.partition.tally.duplicates == 1
 
 
+def test_contributions_add_up_to_the_same_whatever_the_order():
+    """A late fact takes back exactly what it changes, after the base has moved as before."""
+    facts = weekly(6)
+    late = purchase(START + 34 * DAY + HOUR)
+    driver = Driver().feed(*facts, late)
+    assert driver.figures == Driver().feed(*facts[:5], late, facts[5]).figures
+
+
 def test_a_lesson_is_given_once_the_answer_cannot_change():
     """Asked with today's features, answered a horizon and a day later."""
     driver = Driver("[risk]\nhorizon = '28d'").feed(*weekly(20)).advance(START + 300 * DAY)
