@@ -9,10 +9,12 @@ from collections.abc import Sequence
 
 import typer
 
-from vigia.commands import customer, policy, topics
+from vigia.commands import alarms, customer, policy, topics
 from vigia.commands.compare import compare
 from vigia.commands.demo import demo
+from vigia.commands.gateway import gateway
 from vigia.commands.notifier import notifier
+from vigia.commands.publish import publish
 from vigia.commands.replay import replay
 from vigia.commands.roster import roster
 from vigia.commands.schema import schema
@@ -28,11 +30,12 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, replay, roster, compare, simulate, schema, notifier, worker):
+for command in (demo, replay, roster, compare, simulate, schema, notifier, worker, gateway, publish):
     app.command()(command)
 app.add_typer(customer.app, name="customer")
 app.add_typer(policy.app, name="policy")
 app.add_typer(topics.app, name="topics")
+app.add_typer(alarms.app, name="alarms")
 
 
 @app.callback()
