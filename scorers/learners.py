@@ -69,7 +69,8 @@ class Belief:
         p = chance(z / sqrt(1.0 + pi / 8.0 * doubt))
         heed = weight * max(p * (1.0 - p), 1e-4)
         self.mean += told * (weight * (y - p) / (1.0 + heed * doubt))
-        self.cov -= np.outer(told, told) * (heed / (1.0 + heed * doubt))
+        told *= sqrt(heed / (1.0 + heed * doubt))
+        self.cov -= told[:, None] * told
         return p
 
     def age(self, years: float) -> None:
