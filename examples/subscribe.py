@@ -1,0 +1,28 @@
+"""A program of your own that is told of alarms: `python examples/subscribe.py`, on any Kafka that Vigía runs on.
+
+Kafka remembers how far the group has read, so a restart goes on where it ended; each alarm may come more than once
+under the same `alarm_id`, `type` and `time`.
+"""
+
+import asyncio
+import json
+import os
+
+from aiokafka import AIOKafkaConsumer
+
+
+async def main() -> None:
+    """Print each alarm that is raised; here is where your own till, desk or CRM would be told."""
+    kafka = os.environ.get("VIGIA_KAFKA", "127.0.0.1:9092")
+    options = {"group_id": "my-program", "auto_offset_reset": "earliest"}
+    async with AIOKafkaConsumer("alarms", bootstrap_servers=kafka, **options) as records:
+        async for record in records:
+            try:
+                alarm = json.loads(record.value)
+            except ValueError:
+                continue  # not from Vigía
+            if alarm["type"] == "alarm.raised":
+                print(alarm["kind"], alarm["severity"], alarm["customer_id"], alarm["treatment"])  # noqa: T201
+
+
+asyncio.run(main())
