@@ -13,7 +13,7 @@ from scorers import lifecycle, loyalty, tiers
 from scorers.alarm import Outcome, Severity
 from scorers.conditions import KEEP, Finding, due, ends_after, findings
 from scorers.context import Context
-from scorers.customer import MAX_EVIDENCE, MAX_QUESTIONS, NOBODY, Customer, Episode, Question, Ref
+from scorers.customer import MAX_EVIDENCE, MAX_QUESTIONS, MILLION, NOBODY, Customer, Episode, Question, Ref
 from scorers.events import DAY, SECOND, AnyEvent, Duration, Instant, Micros, Purchase
 from scorers.evolve import EVOLVE, lapse
 from scorers.features import features, pack, unpack
@@ -156,7 +156,9 @@ def _read_risk(c: Customer, at: Micros, lapsed: bool, reviewing: bool, bought: b
         if reading:
             c.risk, c.risk_at = risk, at
         if asking and len(c.questions) < MAX_QUESTIONS:
-            c.questions.append(Question(at, pack(x), 0, risk, by_rules, model.version))
+            c.questions.append(
+                Question(at, pack(x), 0, round(risk * MILLION), round(by_rules * MILLION), model.version)
+            )
     if asking or not c.next_question:
         period = (rules.horizon + ctx.policy.time.allowed_lateness) // rules.questions_per_horizon // SECOND * SECOND
         c.next_question = _on_grid(at, period, c.id)
@@ -187,8 +189,8 @@ def _answer(c: Customer, now: Micros, ctx: Context, log: Log) -> None:
                 features=tuple(unpack(q.features)),
                 inactive=after is None or after > horizon,
                 bought_after=after,
-                rules=q.rules,
-                predicted=q.risk,
+                rules=q.rules / MILLION,
+                predicted=q.risk / MILLION,
                 model_version=q.model_version,
             )
         )

@@ -18,6 +18,7 @@ MAX_OUTREACH = 12
 MAX_EVIDENCE = 6
 MAX_QUESTIONS = 4
 MAX_PENDING = 16
+MILLION = 1_000_000
 
 
 class Ref(Struct, array_like=True, frozen=True, gc=False):
@@ -112,8 +113,8 @@ class Question(Struct, array_like=True):
     asked: Micros
     features: bytes  # packed
     answered: Micros = 0  # instant of the first purchase after it was asked
-    risk: float = 0.0  # what the model in force said
-    rules: float = 0.0  # what the rules said
+    risk: int = 0  # what the model in force said, in millionths
+    rules: int = 0  # what the rules said, likewise
     model_version: str = ""
 
 

@@ -31,7 +31,7 @@ ROW_VERSION = 1
 MAX_ROW = 60 * 1024
 MAX_RING = 64  # facts inside the allowed lateness that are kept to be refolded
 _TIDY = 16  # facts kept before the older ones are settled
-_SEEN = 16  # settled identities that are still known as duplicates
+_SEEN = 8  # settled identities that are still known as duplicates
 
 Verdict = Literal["folded", "refolded", "duplicate", "conflict", "too_late", "core_error"]
 
