@@ -10,7 +10,7 @@ import heapq
 import io
 import json
 import sys
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +20,7 @@ import msgspec
 from msgspec import Struct
 
 from scorers.context import Context
+from scorers.control import Control, FiguresInForce, ModelInForce
 from scorers.customer import Customer, Ref
 from scorers.events import DAY, AnyEvent, Micros
 from scorers.figures import FigureBook
@@ -81,11 +82,15 @@ def replay(
     *,
     progress: Progress | None = None,
     watch: Callable[[Step], None] | None = None,
+    controls: Iterable[Control] | None = None,
 ) -> Summary:
-    """Fold event files and write alarms, scores, customers, rejects and a summary into a folder."""
+    """Fold event files and write alarms, scores, customers, rejects and a summary into a folder.
+
+    With `controls` the figures and models are those that a worker was told, and none are made here.
+    """
     out.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        run = _Run(out, policy, asked or Asked(), stack, watch)
+        run = _Run(out, policy, asked or Asked(), stack, watch, controls)
         for line in _merged([_lines(source, stack, progress) for source in sources]):
             run.take(line)
         return run.finish()
@@ -148,12 +153,23 @@ class _Run:
     """One run: the partition and the files it writes."""
 
     def __init__(
-        self, out: Path, policy: Policy, asked: Asked, stack: ExitStack, watch: Callable[[Step], None] | None
+        self,
+        out: Path,
+        policy: Policy,
+        asked: Asked,
+        stack: ExitStack,
+        watch: Callable[[Step], None] | None,
+        controls: Iterable[Control] | None = None,
     ) -> None:
         self.out = out
         self.ctx = Context(policy)
         self.monitors: dict[str, Monitor] = {}
-        self.partition = Partition(self.ctx, self.monitors, FigureBook(policy), Trainer())
+        self._told: deque[FiguresInForce | ModelInForce] = deque()
+        if controls is None:
+            self.partition = Partition(self.ctx, self.monitors, FigureBook(policy), Trainer())
+        else:
+            self.partition = Partition(self.ctx, self.monitors)
+            self._told.extend(one for one in controls if isinstance(one, FiguresInForce | ModelInForce))
         self.until = asked.until
         self.first: Micros | None = None
         self.rejected = 0
@@ -182,6 +198,7 @@ class _Run:
             self.first = at
             self._next = at // DAY * DAY + self._every if self._every else 0
         if at > self.partition.clock:
+            self._adopt(at)
             self._score_before(at)
         for step in self.partition.feed(event, Ref(event.source, event.id, line.file, 0, line.number)):
             self._apply((step,))
@@ -196,6 +213,7 @@ class _Run:
     def finish(self) -> Summary:
         """Let time run to the end, and write what stands then."""
         end = self.until if self.until is not None else self.partition.clock
+        self._adopt(end)
         self._score_before(end + 1)
         self._apply(self.partition.tick(end))
         known = {name: self.monitors[name] for name in sorted(self.monitors) if self.monitors[name].head.first_seen}
@@ -221,6 +239,15 @@ class _Run:
         told = json.dumps(msgspec.to_builtins(summary), indent=2)
         (self.out / "summary.json").write_text(told + "\n", encoding="utf-8")
         return summary
+
+    def _adopt(self, until: Micros) -> None:
+        """Put in force what the worker was told; each verdict looks up what was in force at its own instant."""
+        while self._told and self._told[0].in_force <= until:
+            control = self._told.popleft()
+            if isinstance(control, FiguresInForce):
+                self.ctx.adopt_figures(control.figures())
+            else:
+                self.ctx.adopt_model(control.read(), int(control.in_force))
 
     def _apply(self, steps: Iterable[Step]) -> None:
         for step in steps:

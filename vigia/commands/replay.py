@@ -6,11 +6,16 @@ from typing import Annotated
 import typer
 from typer import Option
 
+from scorers.control import Control
+from scorers.policy import Policy, PolicyError, parse_policy
+from streams import controls
+from streams.controls import ControlsWrong
 from streams.replay import Asked, Summary
 from streams.replay import replay as fold
 from vigia import progress, typed
 from vigia.commands.options import Events, Horizon, PolicyFile, Until
 from vigia.packed import damage_named
+from vigia.typed import Unusable
 
 
 def replay(
@@ -26,6 +31,12 @@ def replay(
         str | None, Option(metavar="SPAN", help="Score every customer again and again after so long, like 28d.")
     ] = None,
     until: Until = None,
+    control: Annotated[
+        Path | None,
+        Option(
+            metavar="FILE", help="Judge by the figures, models and policy of a worker: what 'vigia control dump' wrote."
+        ),
+    ] = None,
 ) -> None:
     """Fold files of events in this process and write what follows: no broker needed.
 
@@ -37,11 +48,24 @@ def replay(
         every=typed.span(score_every, "--score-every", 1_000_000) if score_every else 0,
         until=typed.instant(until, "--until") if until else None,
     )
-    rules, files = typed.policy(policy, horizon), typed.sources(events)
-    with progress.of_bytes("Folding", progress.size(files)) as told, damage_named(files):
-        summary = fold(files, out, rules, asked, progress=told)
+    rules, told, files = typed.policy(policy, horizon), None, typed.sources(events)
+    if control is not None:
+        rules, told = _as_the_worker(control, rules, policy is None and horizon is None)
+    with progress.of_bytes("Folding", progress.size(files)) as seen, damage_named(files):
+        summary = fold(files, out, rules, asked, progress=seen, controls=told)
     for line in lines(summary, out):
         typer.echo(line)
+
+
+def _as_the_worker(control: Path, rules: Policy, own: bool) -> tuple[Policy, list[Control]]:
+    """The worker's policy, where no other was asked for, and what it was told."""
+    try:
+        told = list(controls.read(control))
+        if own and (text := controls.policy_text(control)) is not None:
+            rules = parse_policy(text, str(control))
+    except (ControlsWrong, PolicyError) as error:
+        raise Unusable(str(error)) from None
+    return rules, told
 
 
 def lines(summary: Summary, out: Path) -> list[str]:

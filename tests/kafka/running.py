@@ -1,0 +1,263 @@
+"""Vigía on a broker: workers as processes of their own, a clock in this one, and what they say against a replay."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
+
+from scorers.alarm import Alarm
+from scorers.control import FiguresInForce, decode_control
+from scorers.events import DAY, TOPIC_OF
+from scorers.figures import last_day
+from scorers.instants import parse_instant
+from scorers.policy import Policy
+from scorers.wire import decode_alarm
+from streams import controls, topics
+from streams.clock import Clock
+from streams.replay import replay
+from vigia.broker import Broker
+from vigia.commands.policy import default_text
+from vigia.settings import Settings
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+Standing = set[tuple[str, str, int, str]]
+Told = set[tuple[str, str, int, str | None]]
+
+
+def standing(alarms: Iterable[Alarm]) -> Standing:
+    """Each alarm by subject, kind and `at`, and whether it stands or how it ended; the withdrawn are gone."""
+    last: dict[str, Alarm] = {}
+    for alarm in alarms:
+        if alarm.type == "alarm.withdrawn":
+            last.pop(alarm.alarm_id, None)
+        else:
+            last[alarm.alarm_id] = alarm
+    return {(f"{a.subject.type}:{a.subject.id}", a.kind, int(a.at), a.outcome or "standing") for a in last.values()}
+
+
+def told(alarms: Iterable[Alarm]) -> Told:
+    """Each change once."""
+    return {(alarm.alarm_id, alarm.type, int(alarm.at), alarm.outcome) for alarm in alarms}
+
+
+def replayed(events: Iterable[bytes], directory: Path, control: Path | None = None) -> list[Alarm]:
+    """What a replay of the same events says, judged by what the worker was told if there is a file of that."""
+    directory.mkdir(parents=True, exist_ok=True)
+    file = directory / "events.jsonl"
+    file.write_bytes(b"\n".join(events) + b"\n")
+    replay([str(file)], directory, Policy(), controls=None if control is None else controls.read(control))
+    found = [decode_alarm(line) for line in (directory / "alarms.jsonl").read_bytes().splitlines()]
+    return [alarm for alarm in found if isinstance(alarm, Alarm)]
+
+
+def time_of(line: bytes) -> int:
+    return int(parse_instant(json.loads(line)["time"]))
+
+
+def by_day(lines: Iterable[bytes]) -> list[list[bytes]]:
+    """The events of each day."""
+    days: dict[int, list[bytes]] = {}
+    for line in lines:
+        days.setdefault(time_of(line) // DAY, []).append(line)
+    return [days[day] for day in sorted(days)]
+
+
+class Running:
+    """Workers of one prefix on a broker."""
+
+    def __init__(self, address: str, prefix: str, directory: Path, partitions: int = 4) -> None:
+        self.broker = Broker(address, prefix)
+        self.directory = directory
+        self.settings = Settings(partitions=partitions, margin=0)
+        self.workers: dict[str, subprocess.Popen[bytes]] = {}
+        self.exits: list[int] = []
+        self._over = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        await topics.apply(self.broker, self.settings.partitions)
+        self.admin = AIOKafkaAdminClient(**self.broker.client())
+        self.producer = AIOKafkaProducer(acks="all", **self.broker.client())
+        self.ends = AIOKafkaConsumer(enable_auto_commit=False, **self.broker.client())
+        for client in (self.admin, self.producer, self.ends):
+            await client.start()
+        self.clock = Clock(self.broker, self.settings, Policy(), follows=True, every=0.05)
+        self._ticking: asyncio.Task[None] | None = None
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._over.set()
+        for name in list(self.workers):
+            self.kill(name)
+        if self._ticking is not None:
+            with suppress(Exception):
+                await self._ticking
+        await self.producer.stop()
+        await self.ends.stop()
+        await self.admin.close()
+
+    # --- processes --------------------------------------------------------------------------------------------
+
+    def start(self, name: str = "a", **environment: str) -> None:
+        """Start a worker with a state directory of its own name."""
+        with (self.directory / f"{name}.log").open("ab") as log:
+            self.workers[name] = subprocess.Popen(
+                [sys.executable, "-m", "vigia", "worker", "--metrics-port", "0"],
+                cwd=CHECKOUT,
+                env={
+                    **os.environ,
+                    "VIGIA_KAFKA": self.broker.address,
+                    "VIGIA_PREFIX": self.broker.prefix,
+                    "VIGIA_STATE": str(self.directory / name),
+                    "VIGIA_PARTITIONS": str(self.settings.partitions),
+                    "VIGIA_FLUSH": "0.05",
+                    "VIGIA_COMMIT": "0.1",
+                    "VIGIA_SESSION": "6",
+                    "VIGIA_MARGIN": "0s",
+                    **environment,
+                },
+                stdout=log,
+                stderr=log,
+            )
+
+    def kill(self, name: str = "a") -> None:
+        worker = self.workers.pop(name)
+        worker.kill()
+        self.exits.append(worker.wait())
+
+    async def stop(self, name: str = "a") -> int:
+        """Ask a worker to stop and return its exit status."""
+        worker = self.workers.pop(name)
+        worker.terminate()
+        self.exits.append(await asyncio.to_thread(worker.wait, 30))
+        return self.exits[-1]
+
+    async def died(self, name: str = "a", within: float = 40) -> int:
+        """Wait until a worker has ended by itself and return its exit status."""
+        self.exits.append(await asyncio.to_thread(self.workers.pop(name).wait, within))
+        return self.exits[-1]
+
+    def tick(self) -> None:
+        """Let a clock follow the events from now on."""
+
+        async def ticking() -> None:
+            await self.clock.run(self._over, default_text())
+
+        self._ticking = asyncio.create_task(ticking())
+
+    # --- records ----------------------------------------------------------------------------------------------
+
+    async def publish(self, lines: Iterable[bytes]) -> None:
+        """Send events, in their order, to the topics of their types."""
+        for line in lines:
+            event = json.loads(line)
+            customer = event.get("customer_id")
+            topic = self.broker.name(TOPIC_OF[event["type"].split(".")[0]])
+            await self.producer.send(topic, line, key=None if customer is None else customer.encode())
+        await self.producer.flush()
+
+    async def read(self, *plain: str) -> list[Any]:
+        """All records of topics, from the beginning to the present end."""
+        consumer = AIOKafkaConsumer(auto_offset_reset="earliest", enable_auto_commit=False, **self.broker.client())
+        await consumer.start()
+        try:
+            tps = [TopicPartition(self.broker.name(p), n) for p in plain for n in range(self.settings.partitions)]
+            consumer.assign(tps)
+            ends = await consumer.end_offsets(tps)
+            found: list[Any] = []
+            for tp, end in ends.items():
+                while await consumer.position(tp) < end:
+                    for batch in (await consumer.getmany(timeout_ms=300)).values():
+                        found += batch
+            return found
+        finally:
+            await consumer.stop()
+
+    async def alarms(self) -> list[Alarm]:
+        """Everything on `alarms`."""
+        found = [decode_alarm(record.value) for record in await self.read("alarms")]
+        assert all(isinstance(alarm, Alarm) for alarm in found)
+        return [alarm for alarm in found if isinstance(alarm, Alarm)]
+
+    async def control(self) -> Path:
+        """What the partitions were told, as a file."""
+        path = self.directory / "control.jsonl"
+        await controls.dump(self.broker, self.settings.partitions, path)
+        return path
+
+    # --- waiting ----------------------------------------------------------------------------------------------
+
+    async def standing(self) -> tuple[int, int]:
+        """How many input records are committed, and how many are not."""
+        partitions = range(self.settings.partitions)
+        tps = [TopicPartition(self.broker.name(name), n) for name in topics.READ for n in partitions]
+        end = sum((await self.ends.end_offsets(tps)).values())
+        try:
+            committed = await self.admin.list_consumer_group_offsets(self.broker.name(topics.WORKER), partitions=tps)
+        except GroupCoordinatorNotAvailableError:
+            return 0, end
+        done = sum(max(0, offset.offset) for offset in committed.values())
+        return done, end - done
+
+    async def until(self, true: Callable[[], Any], within: float = 60) -> None:
+        """Wait until something is so; a worker that has ended fails the test."""
+        deadline = time.monotonic() + within
+        while not await true():
+            for name, worker in self.workers.items():
+                assert worker.poll() is None, f"worker {name} ended with {worker.poll()}:\n{self.tail(name)}"
+            assert time.monotonic() < deadline, f"{await self.standing()} after {within} s:\n{self.tails()}"
+            await asyncio.sleep(0.05)
+
+    async def ticked(self, until: int, within: float = 60) -> None:
+        """Wait until every partition was told an instant, and everything is folded and committed."""
+
+        async def there() -> bool:
+            return min(self.clock.sent.values()) >= until and (await self.standing())[1] == 0
+
+        await self.until(there, within)
+
+    async def figures(self, day: int) -> None:
+        """Wait until the figures of a day are told to all partitions, and they have taken them in."""
+
+        async def there() -> bool:
+            found = [decode_control(record.value) for record in await self.read("clock")]
+            days = [control.day for control in found if isinstance(control, FiguresInForce)]
+            return days.count(day) >= self.settings.partitions and (await self.standing())[1] == 0
+
+        await self.until(there)
+
+    async def step_by_step(self, days: Iterable[list[bytes]]) -> None:
+        """Publish day by day, each after the figures that the day before has closed are in force."""
+        first = True
+        for lines in days:
+            await self.publish(lines)
+            newest = max(map(time_of, lines))
+            await self.ticked(newest)
+            if not first:
+                await self.figures(last_day(newest, Policy()))
+            first = False
+
+    async def progress(self) -> None:
+        """Wait until something more is committed than now."""
+        before, _ = await self.standing()
+
+        async def there() -> bool:
+            return (await self.standing())[0] > before
+
+        await self.until(there)
+
+    def tail(self, name: str) -> str:
+        return "\n".join((self.directory / f"{name}.log").read_text(errors="replace").splitlines()[-40:])
+
+    def tails(self) -> str:
+        return "\n".join(f"--- {name}\n{self.tail(name)}" for name in self.workers)

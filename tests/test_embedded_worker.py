@@ -1,0 +1,44 @@
+"""The worker on the embedded broker tells what a replay of the same events tells."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from streams.embedded import PARTITIONS, EmbeddedKafka
+from streams.simulate import simulate
+from tests.kafka.running import Running, by_day, replayed, standing, time_of, told
+
+pytest.importorskip("confluent_kafka")
+
+
+@pytest_asyncio.fixture
+async def running(tmp_path: Path) -> AsyncIterator[Running]:
+    with EmbeddedKafka() as broker:
+        async with Running(broker.address, "", tmp_path, PARTITIONS) as running:
+            yield running
+
+
+def simulated(directory: Path, customers: int, days: int, seed: int) -> list[bytes]:
+    """The events of an invented business, in their order."""
+    simulate(customers, days, seed, directory)
+    return (directory / "events.jsonl").read_bytes().splitlines()
+
+
+async def test_the_worker_tells_what_a_replay_tells(running: Running, tmp_path: Path) -> None:
+    """Day by day on a broker, with figures in force, the same alarms stand as in a replay told the same."""
+    lines = simulated(tmp_path / "sim", 150, 30, 3)
+    running.start()
+    running.tick()
+    await running.step_by_step(by_day(lines))
+    await running.ticked(max(map(time_of, lines)))
+    assert await running.stop() == 0
+    found = await running.alarms()
+    again = replayed(lines, tmp_path / "replay", await running.control())
+    nothing = tmp_path / "nothing.jsonl"
+    nothing.touch()
+    assert len(again) > 300
+    assert standing(found) == standing(again)
+    assert told(found) == told(again)
+    assert standing(found) != standing(replayed(lines, tmp_path / "blind", nothing)), "figures made no difference"

@@ -1,0 +1,41 @@
+"""`vigia clock`: tells the partitions that time has passed."""
+
+import asyncio
+import os
+from typing import Annotated
+
+import typer
+from typer import Option
+
+from streams.clock import Clock
+from vigia import settings, typed
+from vigia.commands.options import PolicyFile
+from vigia.commands.policy import default_text
+from vigia.commands.serving import KAFKA, Kafka, Prefix, broker, until_stopped
+
+
+def clock(
+    follow_events: Annotated[
+        bool, Option("--follow-events", help="Tell the time of the newest event: for demonstrations and backfills.")
+    ] = False,
+    every: Annotated[float, Option(metavar="SECONDS", min=0.05, help="How long to wait between two looks.")] = 5.0,
+    policy: PolicyFile = None,
+    kafka: Kafka = KAFKA,
+    prefix: Prefix = "",
+) -> None:
+    """Let time pass: without it nobody ever falls silent.
+
+    A partition is ticked once its worker has committed everything that was written before. One clock serves all
+    workers; a second one does no harm.
+    """
+    where, told, rules = broker(kafka, prefix), settings.read(os.environ), typed.policy(policy)
+    text = default_text() if policy is None else policy.read_text(encoding="utf-8-sig")
+    telling = Clock(where, told, rules, follows=follow_events, every=every)
+
+    async def serve(stop: asyncio.Event) -> None:
+        typer.echo(
+            f"clock: Kafka {kafka}, {'the time of events' if follow_events else 'the time of the world'}", err=True
+        )
+        await telling.run(stop, text)
+
+    until_stopped(serve, kafka)
