@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 import typer
 
-from vigia.commands import alarms, customer, policy, topics
+from vigia.commands import alarms, control, customer, policy, topics
+from vigia.commands.clock import clock
 from vigia.commands.compare import compare
 from vigia.commands.demo import demo
 from vigia.commands.gateway import gateway
@@ -30,11 +31,12 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, replay, roster, compare, simulate, schema, notifier, worker, gateway, publish):
+for command in (demo, replay, roster, compare, simulate, schema, notifier, worker, clock, gateway, publish):
     app.command()(command)
 app.add_typer(customer.app, name="customer")
 app.add_typer(policy.app, name="policy")
 app.add_typer(topics.app, name="topics")
+app.add_typer(control.app, name="control")
 app.add_typer(alarms.app, name="alarms")
 
 
