@@ -5,14 +5,14 @@ import hmac
 
 
 def seal(secret: str, data: bytes) -> str:
-    """The seal of some bytes; none without a secret."""
-    return hmac.new(secret.encode(), data, hashlib.sha256).hexdigest() if secret else ""
+    """The seal of some bytes."""
+    return hmac.new(secret.encode(), data, hashlib.sha256).hexdigest()
 
 
 def sealed(secret: str, data: bytes, told: str) -> bool:
-    """Whether these bytes were sealed with this secret; without one, anything is believed.
+    """Whether these bytes were sealed with this secret; without a secret nothing is believed.
 
-    >>> sealed("s", b"x", seal("s", b"x")), sealed("s", b"y", seal("s", b"x")), sealed("s", b"x", "")
+    >>> sealed("s", b"x", seal("s", b"x")), sealed("s", b"y", seal("s", b"x")), sealed("", b"x", seal("", b"x"))
     (True, False, False)
     """
-    return not secret or hmac.compare_digest(seal(secret, data), told)
+    return bool(secret) and hmac.compare_digest(seal(secret, data).encode(), told.encode("utf-8", "replace"))
