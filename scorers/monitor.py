@@ -378,6 +378,8 @@ def _end(e: Episode) -> tuple[Micros, Outcome | None]:
 
 def _difference(before: list[Contribution], after: list[Contribution]) -> list[Contribution]:
     """What has to be added to the one to have the other."""
+    if before == after:
+        return []
     changed: Counter[tuple[int, str, int]] = Counter()
     for counts, sign in ((after, 1), (before, -1)):
         for day, name, bucket, count in counts:
