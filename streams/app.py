@@ -17,10 +17,12 @@ from typing import Any
 
 import faust
 from aiokafka import AIOKafkaProducer
+from faust.types import TP
 
 from scorers.control import ModelInForce
 from scorers.policy import Policy
 from streams.aggregator import add_up
+from streams.align import Alignment
 from streams.chunks import ChunkSchema, ChunkTransport, deliver
 from streams.fold import Folder, dead_letter
 from streams.kept import CODEC, Kept
@@ -47,6 +49,7 @@ class Worker:
         self.broker, self.settings, self.policy, self.metrics = broker, settings, policy, metrics
         self.inputs = [broker.name(topic) for topic in READ]
         self.engine: WriteBehind[Kept] | None = None
+        self.aligned: Alignment | None = None
         self.app = self._build()
 
     def _build(self) -> Any:
@@ -106,12 +109,13 @@ class Worker:
             interval=settings.flush,
             cached=settings.rows,
         )
-        self.engine = engine
+        aligned = Alignment(engine.take, self.inputs, self._behind, self._halted)
+        self.engine, self.aligned = engine, aligned
         try:
-            async with engine.running():
-                await deliver(stream, engine.take)
+            async with engine.running(), aligned.running():
+                await deliver(stream, aligned.take)
         finally:
-            self.engine = None
+            self.engine = self.aligned = None
             await producer.stop()
 
     def _folder(self, rows: Rows[Kept]) -> Folder:
@@ -125,9 +129,17 @@ class Worker:
         return dead_letter(self.broker.name("dead-letters"), record, "core_error", detail)
 
     def _assigned(self, *_: Any, **__: Any) -> None:
-        if self.engine is not None:
+        if self.engine is not None and self.aligned is not None:
             self.engine.reset()
+            self.aligned.reset()
         self.metrics.revoked(range(self.settings.partitions))
+
+    def _behind(self, tp: TP, position: int | None) -> int | None:
+        behind: int | None = self.app.consumer.behind(tp, position)
+        return behind
+
+    def _halted(self) -> bool:
+        return bool(self.app.should_stop or not self.app.consumer.flow_active)
 
     async def ready(self) -> str:
         """Why the worker does not work yet; nothing when an agent is alive on every assigned partition."""

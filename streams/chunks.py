@@ -29,7 +29,7 @@ What it leans on in faust-streaming 0.15.3 (held by tests/test_chunks.py, which 
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from faust import Schema
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
@@ -41,7 +41,14 @@ from mode.utils.futures import notify
 RECORDS = 500  # in one chunk: larger gains nothing measurable and makes the others wait longer
 FETCH_WAIT_MS = 50
 
-Take = Callable[[str, int, Sequence[Any], Callable[[], object]], Awaitable[None]]
+
+class Done(Protocol):
+    """Called when a chunk has been dealt with; not `safe` means that it is to be read again."""
+
+    def __call__(self, safe: bool = True) -> object: ...
+
+
+Take = Callable[[str, int, Sequence[Any], Done], Awaitable[None]]
 
 
 class TopicShrank(RuntimeError):
@@ -166,10 +173,13 @@ class ChunkConsumer(Consumer):
         """The input partitions whose records are on their way: their start is known and nothing holds them."""
         return frozenset(self._expected.keys() - self._held)
 
-    def behind(self, tp: TP) -> int | None:
-        """How many records of an input partition are still to be delivered; None while that is not known."""
-        due, end = self._expected.get(tp), self.highwater(tp)
-        return None if due is None or end is None else max(0, end - due)
+    def behind(self, tp: TP, position: int | None = None) -> int | None:
+        """How many records of an input partition lie after a position; None while that is not known.
+
+        Without a position, after what is committed.
+        """
+        at, end = self._done.get(tp) if position is None else position, self.highwater(tp)
+        return None if at is None or end is None else max(0, end - at)
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Nothing of an earlier assignment counts any more."""
@@ -313,12 +323,12 @@ class ChunkSchema(Schema[Any, Any]):
 
 
 async def deliver(stream: Any, take: Take) -> None:
-    """Pass every chunk of an agent's stream to `take(topic, partition, records, done)`; calling `done` acknowledges."""
+    """Pass every chunk of an agent's stream to `take(topic, partition, records, done)`; calling `done` lets it go."""
     async for event in stream.noack().events():
         chunk: Chunk = event.value
 
-        def done(event: Any = event, chunk: Chunk = chunk) -> None:
-            chunk.done = True
+        def done(safe: bool = True, event: Any = event, chunk: Chunk = chunk) -> None:
+            chunk.done = safe
             event.ack()
 
         await take(chunk.topic, chunk.partition, chunk.records, done)

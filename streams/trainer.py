@@ -68,6 +68,10 @@ class Trainer:
         self._clock = TopicPartition(broker.name("clock"), 0)
         self._models = broker.name("models")
 
+    def has_answered(self, upto: int) -> bool:
+        """Whether what partition 0 of the clock was told before an offset has been dealt with."""
+        return self.saved.clock >= upto and self._due is None
+
     async def run(self, stop: asyncio.Event) -> None:
         """Learn until told to stop."""
         consumer = AIOKafkaConsumer(enable_auto_commit=False, fetch_max_wait_ms=100, **self.broker.client())

@@ -16,7 +16,7 @@ pytest.importorskip("confluent_kafka")
 @pytest_asyncio.fixture
 async def running(tmp_path: Path) -> AsyncIterator[Running]:
     with EmbeddedKafka() as broker:
-        async with Running(broker.address, "", tmp_path, PARTITIONS) as running:
+        async with Running(broker.address, "", tmp_path, PARTITIONS, "[risk]\nhorizon = '10d'\n") as running:
             yield running
 
 
@@ -27,18 +27,36 @@ def simulated(directory: Path, customers: int, days: int, seed: int) -> list[byt
 
 
 async def test_the_worker_tells_what_a_replay_tells(running: Running, tmp_path: Path) -> None:
-    """Day by day on a broker, with figures in force, the same alarms stand as in a replay told the same."""
+    """Day by day on a broker, with figures and models in force, the same alarms stand as in a replay told the same."""
     lines = simulated(tmp_path / "sim", 150, 30, 3)
     running.start()
     running.tick()
+    running.train()
     await running.step_by_step(by_day(lines))
     await running.ticked(max(map(time_of, lines)))
     assert await running.stop() == 0
     found = await running.alarms()
-    again = replayed(lines, tmp_path / "replay", await running.control())
-    nothing = tmp_path / "nothing.jsonl"
-    nothing.touch()
+    control = await running.control()
+    again = replayed(lines, tmp_path / "replay", control, running.policy)
     assert len(again) > 300
     assert standing(found) == standing(again)
     assert told(found) == told(again)
-    assert standing(found) != standing(replayed(lines, tmp_path / "blind", nothing)), "figures made no difference"
+    for left_out in ("figures.in_force", "model.in_force"):
+        part = tmp_path / "part.jsonl"
+        part.write_text("".join(line for line in control.read_text().splitlines(True) if left_out not in line))
+        other = replayed(lines, tmp_path / "part", part, running.policy)
+        assert told(found) != told(other), f"{left_out} made no difference"
+
+
+async def test_a_backlog_of_months_is_read_in_the_order_it_was_written(running: Running, tmp_path: Path) -> None:
+    """A worker that starts late finds months on several topics; nothing comes too late, and time passes after it."""
+    lines = simulated(tmp_path / "sim", 100, 150, 5)
+    await running.publish(lines)
+    running.start()
+    running.tick()
+    await running.ticked(max(map(time_of, lines)))
+    assert await running.stop() == 0
+    found = await running.alarms()
+    again = replayed(lines, tmp_path / "replay", await running.control(), running.policy)
+    assert len(again) > 300
+    assert standing(found) == standing(again)

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,13 +19,13 @@ from scorers.control import FiguresInForce, decode_control
 from scorers.events import DAY, TOPIC_OF
 from scorers.figures import last_day
 from scorers.instants import parse_instant
-from scorers.policy import Policy
+from scorers.policy import Policy, parse_policy
 from scorers.wire import decode_alarm
 from streams import controls, topics
 from streams.clock import Clock
 from streams.replay import replay
+from streams.trainer import Trainer
 from vigia.broker import Broker
-from vigia.commands.policy import default_text
 from vigia.settings import Settings
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -51,12 +50,14 @@ def told(alarms: Iterable[Alarm]) -> Told:
     return {(alarm.alarm_id, alarm.type, int(alarm.at), alarm.outcome) for alarm in alarms}
 
 
-def replayed(events: Iterable[bytes], directory: Path, control: Path | None = None) -> list[Alarm]:
+def replayed(
+    events: Iterable[bytes], directory: Path, control: Path | None = None, policy: Policy | None = None
+) -> list[Alarm]:
     """What a replay of the same events says, judged by what the worker was told if there is a file of that."""
     directory.mkdir(parents=True, exist_ok=True)
     file = directory / "events.jsonl"
     file.write_bytes(b"\n".join(events) + b"\n")
-    replay([str(file)], directory, Policy(), controls=None if control is None else controls.read(control))
+    replay([str(file)], directory, policy or Policy(), controls=None if control is None else controls.read(control))
     found = [decode_alarm(line) for line in (directory / "alarms.jsonl").read_bytes().splitlines()]
     return [alarm for alarm in found if isinstance(alarm, Alarm)]
 
@@ -76,10 +77,14 @@ def by_day(lines: Iterable[bytes]) -> list[list[bytes]]:
 class Running:
     """Workers of one prefix on a broker."""
 
-    def __init__(self, address: str, prefix: str, directory: Path, partitions: int = 4) -> None:
+    def __init__(self, address: str, prefix: str, directory: Path, partitions: int = 4, policy: str = "") -> None:
         self.broker = Broker(address, prefix)
         self.directory = directory
-        self.settings = Settings(partitions=partitions, margin=0)
+        self.settings = Settings(partitions=partitions, margin=0, seal="a secret of the tests")
+        self.policy_text = policy
+        self.policy = parse_policy(policy)
+        self.policy_file = directory / "policy.toml"
+        self.policy_file.write_text(policy)
         self.workers: dict[str, subprocess.Popen[bytes]] = {}
         self.exits: list[int] = []
         self._over = asyncio.Event()
@@ -91,17 +96,16 @@ class Running:
         self.ends = AIOKafkaConsumer(enable_auto_commit=False, **self.broker.client())
         for client in (self.admin, self.producer, self.ends):
             await client.start()
-        self.clock = Clock(self.broker, self.settings, Policy(), follows=True, every=0.05)
-        self._ticking: asyncio.Task[None] | None = None
+        self.clock = Clock(self.broker, self.settings, self.policy, follows=True, every=0.05)
+        self.trainer: Trainer | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._over.set()
         for name in list(self.workers):
             self.kill(name)
-        if self._ticking is not None:
-            with suppress(Exception):
-                await self._ticking
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.producer.stop()
         await self.ends.stop()
         await self.admin.close()
@@ -112,7 +116,7 @@ class Running:
         """Start a worker with a state directory of its own name."""
         with (self.directory / f"{name}.log").open("ab") as log:
             self.workers[name] = subprocess.Popen(
-                [sys.executable, "-m", "vigia", "worker", "--metrics-port", "0"],
+                [sys.executable, "-m", "vigia", "worker", "--metrics-port", "0", "--policy", str(self.policy_file)],
                 cwd=CHECKOUT,
                 env={
                     **os.environ,
@@ -124,6 +128,7 @@ class Running:
                     "VIGIA_COMMIT": "0.1",
                     "VIGIA_SESSION": "6",
                     "VIGIA_MARGIN": "0s",
+                    "VIGIA_SEAL": self.settings.seal,
                     **environment,
                 },
                 stdout=log,
@@ -149,11 +154,12 @@ class Running:
 
     def tick(self) -> None:
         """Let a clock follow the events from now on."""
+        self._tasks.append(asyncio.create_task(self.clock.run(self._over, self.policy_text)))
 
-        async def ticking() -> None:
-            await self.clock.run(self._over, default_text())
-
-        self._ticking = asyncio.create_task(ticking())
+    def train(self) -> None:
+        """Let a trainer learn from now on."""
+        self.trainer = Trainer(self.broker, self.settings)
+        self._tasks.append(asyncio.create_task(self.trainer.run(self._over)))
 
     # --- records ----------------------------------------------------------------------------------------------
 
@@ -232,7 +238,13 @@ class Running:
         async def there() -> bool:
             found = [decode_control(record.value) for record in await self.read("clock")]
             days = [control.day for control in found if isinstance(control, FiguresInForce)]
-            return days.count(day) >= self.settings.partitions and (await self.standing())[1] == 0
+            if days.count(day) < self.settings.partitions:
+                return False
+            if self.trainer is not None:
+                tp = TopicPartition(self.broker.name("clock"), 0)
+                if not self.trainer.has_answered((await self.ends.end_offsets([tp]))[tp]):
+                    return False
+            return (await self.standing())[1] == 0
 
         await self.until(there)
 
@@ -244,7 +256,7 @@ class Running:
             newest = max(map(time_of, lines))
             await self.ticked(newest)
             if not first:
-                await self.figures(last_day(newest, Policy()))
+                await self.figures(last_day(newest, self.policy))
             first = False
 
     async def progress(self) -> None:
