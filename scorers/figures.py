@@ -73,7 +73,10 @@ class FigureBook:
     def add(self, contributions: list[Contribution]) -> None:
         """Take in counts; those of a day that is closed already count from the next closing on."""
         for day, name, bucket, count in contributions:
-            self.pending.setdefault(day, Counter())[name, bucket] += count
+            counts = self.pending.get(day)
+            if counts is None:
+                counts = self.pending[day] = Counter()
+            counts[name, bucket] += count
 
     def settle(self, day: int) -> None:
         """What is dated on a day or before it is no longer pending."""
