@@ -119,7 +119,11 @@ def step(lines: list[bytes]) -> list[Row]:
         ("settle the base", split["base"], "us an event"),
         ("decode to compare, without the score", core, "us an event (target: at most 75)"),
         ("score", split["score"], "us an event (target: at most 25)"),
-        ("a deadline, score included", deadline_time / max(deadlines, 1) / 1000, f"us each, {deadlines / n:.1f} an event"),
+        (
+            "a deadline, score included",
+            deadline_time / max(deadlines, 1) / 1000,
+            f"us each, {deadlines / n:.1f} an event",
+        ),
         ("a customer's row, median", float(statistics.median(sizes)), "bytes (target: at most 1,500)"),
         ("a customer's row, 99 of 100", float(statistics.quantiles(sizes, n=100)[98]), "bytes"),
     ]
