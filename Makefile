@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PACKAGES := scorers streams alerts vigia
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-kafka lint goldens bench kafka lock clean
+.PHONY: help demo test test-kafka lint goldens quality bench kafka lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-18s%s\n", $$1, $$2}'
@@ -36,6 +36,10 @@ lint: $(VENV)/dev.stamp ## format, style, types, spelling, and that the document
 
 goldens: $(VENV)/dev.stamp ## write the expected alarms of the scenarios anew; review the diff like code
 	$(BIN)/python -m pytest tests/test_scenarios.py --goldens $(ARGS)
+
+quality: $(VENV)/dev.stamp ## how good risk and alarms are: CDNOW, the Complete Journey, a simulated business
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.quality $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.quality.alarms
 
 bench: $(VENV)/dev.stamp ## measure throughput and latency on this machine
 	$(BIN)/python -m tests.bench $(ARGS)
