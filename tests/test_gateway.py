@@ -3,6 +3,9 @@
 import asyncio
 import gzip
 import json
+import re
+import signal
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from io import BytesIO
@@ -217,6 +220,29 @@ async def test_the_metrics_name_no_customer(door: Door) -> None:
     assert 'vigia_gateway_events_total{topic="purchases",type="purchase.completed"} 2.0' in text
     assert 'vigia_gateway_rejects_total{code="missing_field"} 1.0' in text
     assert "canary" not in text
+
+
+async def test_the_command_serves_and_ends_in_order(kafka: str) -> None:
+    """Started as users start it, it takes events without Redis, says once that Redis is away, and ends with 0."""
+    command = [sys.executable, "-m", "vigia", "gateway", "--kafka", kafka, "--port", "0", "--no-token"]
+    command += ["--redis", f"redis://127.0.0.1:{free_port()}/0"]
+    process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+    assert process.stderr is not None
+    said = b""
+    while b"/v1/events" not in said or b"no customer cards" not in said:
+        line = await process.stderr.readline()
+        assert line, said
+        said += line
+    found = re.search(rb"(http://\S+/v1/events)", said)
+    assert found
+    url = found[1].decode()
+    async with aiohttp.ClientSession() as web, web.post(url, data=batch(purchase()), headers=ONE) as answer:
+        assert answer.status == 202
+    process.send_signal(signal.SIGTERM)
+    said += await process.stderr.read()
+    assert await process.wait() == 0
+    assert said.count(b"no customer cards") == 1
+    assert await standing(kafka) == 1
 
 
 @pytest.mark.parametrize("arguments", [[], ["--no-token", "--host", "0.0.0.0"]])

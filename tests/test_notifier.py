@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import os
+import re
 import signal
 import sys
 from collections import Counter
@@ -12,6 +13,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from time import time_ns
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 import pytest
@@ -80,9 +82,9 @@ async def publish(kafka: str, topic: str, *records: tuple[str, bytes]) -> None:
     await producer.stop()
 
 
-async def tell(kafka: str, *alarms: Alarm) -> None:
+async def tell(kafka: str, *alarms: Alarm, prefix: str = "") -> None:
     """These changes stand on the topic `alarms`."""
-    await publish(kafka, "alarms", *((one.subject.id, encode_alarm(one)) for one in alarms))
+    await publish(kafka, f"{prefix}alarms", *((one.subject.id, encode_alarm(one)) for one in alarms))
 
 
 class Desk:
@@ -120,10 +122,17 @@ async def desk() -> AsyncIterator[Desk]:
 class Process:
     """`vigia notifier` as users start it."""
 
-    def __init__(self, kafka: str, routes: Path) -> None:
+    def __init__(self, kafka: str, routes: Path, prefix: str = "") -> None:
         self.arguments = ["notifier", "--kafka", kafka, "--routes", str(routes), "--metrics-port", "0"]
-        self.log = routes.with_name("log")
+        self.arguments += ["--prefix", prefix] if prefix else []
+        self.log = routes.with_name(f"{uuid4().hex}.log")
         self.process: asyncio.subprocess.Process | None = None
+
+    async def port(self) -> int:
+        """Where it tells of itself."""
+        while not (found := re.search(r":(\d+)/metrics", self.log.read_text())):
+            await asyncio.sleep(0.05)
+        return int(found[1])
 
     async def __aenter__(self) -> "Process":
         with self.log.open("ab") as log:
