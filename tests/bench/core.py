@@ -89,7 +89,7 @@ def step(lines: list[bytes]) -> list[Row]:
     times: list[int] = []
     deadlines = 0
     deadline_time = 0
-    parts = {part: 0 for part in ("fold", "score", "compare", "base")}
+    parts = dict.fromkeys(("fold", "score", "compare", "base"), 0)
     for event in events:
         at = int(event.time)
         begin = time.thread_time_ns()
