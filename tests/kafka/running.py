@@ -250,7 +250,7 @@ class Running:
 
     async def step_by_step(self, days: Iterable[list[bytes]]) -> None:
         """Publish day by day, each after the figures that the day before has closed are in force."""
-        first = True
+        first = not self.clock.newest
         for lines in days:
             await self.publish(lines)
             newest = max(map(time_of, lines))
