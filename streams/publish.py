@@ -71,8 +71,10 @@ async def _acknowledged(
     intake: Intake, done: Published, line: Line, fact: Fact, handed: "asyncio.Future[object]"
 ) -> None:
     try:
-        async with asyncio.timeout(intake.deadline):
-            await handed
+        if not handed.done():
+            async with asyncio.timeout(intake.deadline):
+                await handed
+        handed.result()
     except Exception as fault:
         why = f"{line.file}:{line.number} was not acknowledged ({type(fault).__name__}); {done.events} events before it were"
         raise KafkaAway(why) from fault
