@@ -238,7 +238,19 @@ class _Run:
         )
         told = json.dumps(msgspec.to_builtins(summary), indent=2)
         (self.out / "summary.json").write_text(told + "\n", encoding="utf-8")
+        self._score_after_the_end()
         return summary
+
+    def _score_after_the_end(self) -> None:
+        """Score at the instants asked for that no event reaches; what time alone would tell by then is not told."""
+        if self.first is None:
+            return
+        while self._asked:
+            when = self._asked.pop()
+            self._adopt(when)
+            for _ in self.partition.tick(when):
+                pass
+            self._write_scores(when)
 
     def _adopt(self, until: Micros) -> None:
         """Put in force what the worker was told; each verdict looks up what was in force at its own instant."""

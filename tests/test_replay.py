@@ -226,3 +226,19 @@ def test_nothing_to_read_is_a_run_of_nobody(tmp_path):
     out, summary = run(tmp_path, [write(tmp_path / "empty.jsonl", [])], asked=Asked(every=DAY))
     assert (summary.events, summary.customers, summary.from_time) == (0, 0, None)
     assert rows(out) == []
+
+
+def test_an_instant_after_the_last_event_is_scored_and_tells_no_alarm(tmp_path):
+    """A file cut at the instant asked for gives the scores of the whole file there, and no alarm of later silence."""
+    bought = [purchase(START + n * 7 * DAY) for n in range(8)]
+    asked = Asked(at=(START + 80 * DAY,))
+    events = tmp_path / "cut.jsonl"
+    events.write_bytes(b"\n".join(bought))
+    cut = replay([str(events)], tmp_path / "cut", Policy(), asked)
+    plain = replay([str(events)], tmp_path / "plain", Policy())
+    events.write_bytes(b"\n".join([*bought, purchase(START + 200 * DAY)]))
+    replay([str(events)], tmp_path / "whole", Policy(), asked)
+    scores = (tmp_path / "cut" / "scores.csv").read_text()
+    assert len(scores.splitlines()) == 2
+    assert scores == (tmp_path / "whole" / "scores.csv").read_text()
+    assert cut == plain
