@@ -64,7 +64,7 @@ async def test_workers_tell_what_a_replay_tells(running: Running, tmp_path: Path
 
 async def test_killed_at_random_moments(running: Running, tmp_path: Path) -> None:
     """kill -9 again and again, the disk kept and lost in turn: no alarm is missing and none is told that is not so."""
-    lines = simulated(tmp_path / "sim", 150, 200, 7)
+    lines = simulated(tmp_path / "sim", 150, 150, 7)
     dice = random.Random(7)
     running.start(VIGIA_MARGIN=LATER)
     running.tick()
@@ -85,7 +85,7 @@ async def test_killed_at_random_moments(running: Running, tmp_path: Path) -> Non
 @pytest.mark.parametrize("point", NAMES)
 async def test_killed_at_a_named_place(running: Running, tmp_path: Path, point: str) -> None:
     """Death after the outputs, the changelog, the store or the acknowledgement: the disk kept, then lost."""
-    lines = simulated(tmp_path / "sim", 100, 120, 8)
+    lines = simulated(tmp_path / "sim", 100, 60, 8)
     running.tick()
     half = len(lines) // 2
     for fault, part in enumerate((lines[:half], lines[half:])):
@@ -104,7 +104,7 @@ async def same_as_a_replay(running: Running, lines: list[bytes], tmp_path: Path)
     assert await running.stop() == 0
     found = await running.alarms()
     again = replayed(lines, tmp_path / "replay", await running.control(), running.policy)
-    assert len(again) > 200
+    assert len(again) > 100
     assert standing(found) == standing(again)
     assert told(found) == told(again)
 
