@@ -49,7 +49,7 @@ class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="f
             version=f.version,
             ranked=f.ranked,
             bounds=f.bounds,
-            second_limit=f.second_limit,
+            second_limit=int(f.second_limit),  # a policy's length of time is a number to everybody else
             base=f.base,
         )
 
