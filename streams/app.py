@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -23,7 +23,7 @@ from scorers.control import ModelInForce
 from scorers.policy import Policy
 from streams.aggregator import add_up
 from streams.align import Alignment
-from streams.chunks import ChunkSchema, ChunkTransport, deliver
+from streams.chunks import ChunkSchema, ChunkTransport, Done, Take, deliver
 from streams.fold import Folder, dead_letter
 from streams.kept import CODEC, Kept
 from streams.metrics import WorkerMetrics
@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 
 BLOCK_CACHE, WRITE_BUFFER = 16 << 20, 8 << 20  # bytes per partition; Faust's choice is two gigabytes
 MAX_BATCH, MAX_REQUEST = 900_000, 1_000_000
+LAG_EVERY = 1.0  # seconds
 STALLED = 70  # exit status, as of any failure that the next start repairs
 
 
@@ -109,7 +110,7 @@ class Worker:
             interval=settings.flush,
             cached=settings.rows,
         )
-        aligned = Alignment(engine.take, self.inputs, self._behind, self._halted)
+        aligned = Alignment(self._timed(engine.take), self.inputs, self._behind, self._halted)
         self.engine, self.aligned = engine, aligned
         try:
             async with engine.running(), aligned.running():
@@ -117,6 +118,28 @@ class Worker:
         finally:
             self.engine = self.aligned = None
             await producer.stop()
+
+    def _timed(self, take: Take) -> Take:
+        """Measures how long it is from a chunk to its acknowledgement."""
+
+        async def timed(topic: str, partition: int, records: Sequence[Any], done: Done) -> None:
+            began = time.perf_counter()
+
+            def measured(safe: bool = True) -> None:
+                self.metrics.commit(time.perf_counter() - began)
+                done(safe)
+
+            await take(topic, partition, records, measured)
+
+        return timed
+
+    async def _tell_lag(self) -> None:
+        while True:
+            await asyncio.sleep(LAG_EVERY)
+            consumer = self.app.consumer
+            for tp in consumer.delivering:
+                if (behind := consumer.behind(tp)) is not None:
+                    self.metrics.lag(tp.topic.removeprefix(self.broker.prefix), tp.partition, behind)
 
     def _folder(self, rows: Rows[Kept]) -> Folder:
         trust = partial(_trusted, self.settings.seal)
@@ -158,9 +181,11 @@ class Worker:
         await check(self.broker, self.settings.partitions)
         self.settings.state.mkdir(parents=True, exist_ok=True)
         adding = asyncio.create_task(add_up(self.broker, self.settings, self.policy), name="figures")
+        telling: asyncio.Task[None] | None = None
         watch = Watchdog(self.settings.session / 2)
         try:
             await self.app.start()
+            telling = asyncio.create_task(self._tell_lag(), name="lag")
             ending = [asyncio.create_task(what) for what in (stop.wait(), self.app.wait_until_stopped())]
             await asyncio.wait([*ending, adding], return_when=asyncio.FIRST_COMPLETED)
             for task in ending:
@@ -170,9 +195,10 @@ class Worker:
             if self.app.crash_reason is not None:
                 raise self.app.crash_reason
         finally:
-            adding.cancel()
-            with suppress(asyncio.CancelledError, Exception):
-                await adding
+            for task in filter(None, (adding, telling)):
+                task.cancel()
+                with suppress(asyncio.CancelledError, Exception):
+                    await task
             try:
                 await asyncio.wait_for(self.app.stop(), self.settings.drain)
             except TimeoutError:

@@ -9,6 +9,7 @@ It refuses to know Kafka clients, Faust, and when rows are written.
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
+from time import perf_counter
 from typing import Any
 
 import msgspec
@@ -102,7 +103,9 @@ class Folder:
         event = self._read(record)
         if isinstance(event, Rejected):
             return [self.dead_letter(record, event.code, event.detail)]
+        began = perf_counter()
         step = self.partition.fold(event, Ref(event.source, event.id, record.topic, record.partition, record.offset))
+        self._metrics.step(perf_counter() - began)
         plain = self._plain.get(record.topic, record.topic)
         kind = str(event.__struct_config__.tag)
         if step is None:
