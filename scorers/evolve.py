@@ -1,6 +1,7 @@
 """How facts change what is known of a customer: one function per event type, and `lapse` for time that passes.
 
 Nothing is judged here. Each function trusts that facts come in order of (time, source, id); `monitor` sees to that.
+The file is long because every event type of the contract has its function here, and the table at the end is the index.
 """
 
 from collections.abc import Callable
