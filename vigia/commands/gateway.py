@@ -3,15 +3,19 @@
 import asyncio
 import logging
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 import typer
+from prometheus_client import CollectorRegistry
 from typer import Option
 
 from streams.gateway import Gateway, Tokens, new_token
 from streams.intake import Intake
 from streams.redisboard import Board
 from vigia import probe
+from vigia.broker import Broker
 from vigia.commands.serving import KAFKA, Host, Kafka, Prefix, broker, until_stopped
 from vigia.typed import Unusable
 
@@ -40,28 +44,44 @@ def gateway(
         token, digest = new_token()
         typer.echo(f"for the sender:   Authorization: Bearer {token}\nfor the gateway:  {TOKENS}={digest}")
         return
+    tokens, where = senders(host, open_to_all), broker(kafka, prefix)
+
+    async def serve(stop: asyncio.Event) -> None:
+        async with gate(where, tokens, redis, host, port) as bound:
+            typer.echo(f"gateway: http://{host}:{bound}/v1/events -> Kafka {kafka}", err=True)
+            await stop.wait()
+
+    until_stopped(serve, kafka)
+
+
+def senders(host: str, open_to_all: bool) -> Tokens:
+    """Who may send: the digests of the environment, or everybody on this machine where that was asked for."""
     try:
         tokens = Tokens(os.environ.get(TOKENS, "").split())
     except ValueError as fault:
         raise Unusable(f"{TOKENS}: {fault}") from None
     if not tokens and not (open_to_all and host in LOCAL):
-        raise Unusable(f"{TOKENS} is not set; make one with --new-token, or give --no-token on this machine only")
-    where = broker(kafka, prefix)
+        raise Unusable(
+            f"{TOKENS} is not set; make one with vigia gateway --new-token, or give --no-token on this machine only"
+        )
+    return tokens
 
-    async def serve(stop: asyncio.Event) -> None:
-        intake = Intake(where)
-        gate = Gateway(intake, tokens)
-        board = asyncio.create_task(Board(redis, where, gate.registry).run()) if redis else None
-        if board is None:
-            LOGGER.info("no Redis is named (--redis): no customer cards and no board, all else works")
-        try:
-            async with probe.serving(gate.app(), host, port) as bound:
-                typer.echo(f"gateway: http://{host}:{bound}/v1/events -> Kafka {kafka}", err=True)
-                await stop.wait()
-        finally:
-            if board is not None:
-                board.cancel()
-                await asyncio.gather(board, return_exceptions=True)
-            await intake.close()
 
-    until_stopped(serve, kafka)
+@asynccontextmanager
+async def gate(
+    where: Broker, tokens: Tokens, redis: str, host: str, port: int, registry: CollectorRegistry | None = None
+) -> AsyncIterator[int]:
+    """Events are taken, and cards kept where a Redis is named, while the block runs; the port."""
+    intake = Intake(where)
+    serving = Gateway(intake, tokens, registry)
+    board = asyncio.create_task(Board(redis, where, serving.registry).run()) if redis else None
+    if board is None:
+        LOGGER.info("no Redis is named (--redis): no customer cards and no board, all else works")
+    try:
+        async with probe.serving(serving.app(), host, port) as bound:
+            yield bound
+    finally:
+        if board is not None:
+            board.cancel()
+            await asyncio.gather(board, return_exceptions=True)
+        await intake.close()
