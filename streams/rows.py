@@ -4,6 +4,12 @@ A stored row carries a *fence*: the last offset folded into it, by topic and top
 is already in the row and must not change it again; the row is only written once more, as the process may have died
 before the changelog had it everywhere.
 
+A row is encoded once for each flush, in `take_changed`, while nothing is folded. So it may change in place, and is put
+again to say so; only what undoes such a change after a fault is then the fold's own affair.
+
+It also carries the *form* of its bytes. A form is read by the release before the first that writes it; a row of a form
+that this release does not know ends the process and stays as it is.
+
 It refuses to know what a row means, who folds, and when rows are written.
 """
 
@@ -17,31 +23,59 @@ from streams.shelf import Shelf
 
 Row = TypeVar("Row")
 
+FORM = "form"  # beside the sources of a fence, which all have an @
+
 
 class Codec(NamedTuple, Generic[Row]):
-    """How a row becomes bytes and a row again."""
+    """How a row becomes bytes and a row again; `form` is raised when an older release could not read the bytes.
+
+    Forms up to `reads` are decoded: a release that learns a new form reads it first, and the next one writes it.
+    """
 
     encode: Callable[[Row], bytes]
     decode: Callable[[bytes], Row]
+    form: int = 1
+    reads: int = 1
 
 
-class Fenced(Struct, Generic[Row]):
-    """A row and the last offset of each source that is folded into it; never changed, only replaced."""
+class NewerRow(RuntimeError):
+    """A stored row has a form that a later release wrote and this one cannot read."""
 
-    row: Row
+
+class Unreadable(BaseException):
+    """A row could not be had from the store: no fault of the record at hand, so nothing that a fold may catch."""
+
+
+class _Held(Struct, Generic[Row]):
+    """A row, what is folded into it, and the record that changed it last; no row if it was deleted or never was."""
+
+    row: Row | None
     fence: dict[str, int]
+    turn: int = -1
+
+
+class _Before(NamedTuple):
+    """What a record found when it first changed a row."""
+
+    held: _Held[Any]
+    row: Any
+    fence: dict[str, int]
+    offset: int | None
+    turn: int
 
 
 _fence = json.Decoder(dict[str, int])
 
 
-def pack(fence: Mapping[str, int], row: bytes) -> bytes:
+def pack(fence: Mapping[str, int], row: bytes, form: int = 1) -> bytes:
     """The stored form: the fence as one line of JSON, then the row.
 
     >>> unpack(pack({"purchases@1": 41}, b"row"))
     ({'purchases@1': 41}, b'row')
+    >>> pack({"purchases@1": 41}, b"row", form=2)
+    b'{"purchases@1":41,"form":2}\\nrow'
     """
-    return json.encode(fence) + b"\n" + row
+    return json.encode(fence if form == 1 else {**fence, FORM: form}) + b"\n" + row
 
 
 def unpack(stored: bytes) -> tuple[dict[str, int], bytes]:
@@ -57,98 +91,109 @@ class Rows(Generic[Row]):
         self.partition = partition
         self._shelf = shelf
         self._codec = codec
-        self._cache: dict[bytes, Fenced[Row] | None] = {}
+        self._cache: dict[bytes, _Held[Row]] = {}
         self._changed: set[bytes] = set()
-        self._undo: list[tuple[bytes, Fenced[Row] | None]] = []
-        self._source, self._offset = "", -1
+        self._undo: list[_Before] = []
+        self._source, self._offset, self._turn = "", -1, 0
 
     def get(self, key: bytes) -> Row | None:
         """The row of this key, or None."""
-        try:
-            held = self._cache[key]
-        except KeyError:
-            held = self._load(key)
-        return None if held is None else held.row
+        return (self._cache.get(key) or self._load(key)).row
 
     def put(self, key: bytes, row: Row) -> None:
         """The row of this key from now on; a row that holds the record at hand from an earlier life stays as it is."""
-        try:
-            held = self._cache[key]
-        except KeyError:
-            held = self._load(key)
+        held = self._cache.get(key) or self._load(key)
         self._changed.add(key)
-        if held is None:
-            fence = {self._source: self._offset}
-        elif held.fence.get(self._source, -1) < self._offset or self._mine(key):
-            fence = {**held.fence, self._source: self._offset}
-        else:
+        if held.turn != self._turn and not self._change(held):
             return
-        self._undo.append((key, held))
-        self._cache[key] = Fenced(row, fence)
+        held.fence[self._source] = self._offset
+        held.row = row
 
     def delete(self, key: bytes) -> None:
         """Forget the row and its fence: a repeated older record would make it anew, unless a row says otherwise."""
-        if not self.folded(key):
-            self._undo.append((key, self._cache[key]))
-            self._cache[key] = None
+        held = self._cache.get(key) or self._load(key)
         self._changed.add(key)
+        if held.turn == self._turn or self._change(held):
+            held.row, held.fence = None, {}
 
     def folded(self, key: bytes) -> bool:
         """Whether the row holds the record at hand from an earlier life (a fold that touches many rows asks)."""
+        held = self._cache.get(key) or self._load(key)
+        return held.fence.get(self._source, -1) >= self._offset and held.turn != self._turn
+
+    def _change(self, held: _Held[Row]) -> bool:
+        """Note what the record at hand is about to change; False if the row holds that record already."""
+        fence, before = held.fence, held.fence.get(self._source)
+        if before is not None and before >= self._offset:
+            return False
+        self._undo.append(_Before(held, held.row, fence, before, held.turn))
+        held.turn = self._turn
+        return True
+
+    def _load(self, key: bytes) -> _Held[Row]:
         try:
-            held = self._cache[key]
-        except KeyError:
-            held = self._load(key)
-        return held is not None and held.fence.get(self._source, -1) >= self._offset and not self._mine(key)
-
-    def _mine(self, key: bytes) -> bool:
-        """Whether the record at hand has itself changed the row just now."""
-        return any(key == changed for changed, _ in self._undo)
-
-    def _load(self, key: bytes) -> Fenced[Row] | None:
-        stored = self._shelf.get(self.partition, key)
-        held = self._cache[key] = None if stored is None else self._decode(stored)
+            stored = self._shelf.get(self.partition, key)
+            held: _Held[Row] = _Held(None, {}) if stored is None else self._decode(stored)
+        except Exception as error:
+            raise Unreadable(f"partition {self.partition}: {type(error).__name__}: {error}") from error
+        self._cache[key] = held
         return held
 
-    def _decode(self, stored: bytes) -> Fenced[Row]:
+    def _decode(self, stored: bytes) -> _Held[Row]:
         fence, row = unpack(stored)
-        return Fenced(self._codec.decode(row), fence)
+        form = fence.pop(FORM, 1)
+        if form > self._codec.reads:
+            raise NewerRow(
+                f"a row of partition {self.partition} has form {form}, this release reads up to {self._codec.reads}: "
+                "start the release that wrote it, or the one before that"
+            )
+        return _Held(self._codec.decode(row), fence)
 
     # What follows is for the engine.
 
     def recovered(self) -> Iterator[tuple[bytes, Row]]:
         """All stored rows, decoded; they are not cached."""
         for key, stored in self._shelf.items(self.partition):
-            yield key, self._decode(stored).row
+            row = self._decode(stored).row
+            assert row is not None
+            yield key, row
 
     def begin(self, source: str, record: Any) -> bool:
         """Set the record at hand; False if the row of its key already holds it (then it is to be written again)."""
         self._source, self._offset = source, record.offset
-        self._undo.clear()
+        self._turn += 1
+        if self._undo:
+            self._undo.clear()
         key = record.key
-        if key is None or not self.folded(key):
+        if key is None:
+            return True
+        held = self._cache.get(key) or self._load(key)
+        if held.fence.get(source, -1) < record.offset:
             return True
         self._changed.add(key)
         return False
 
     def undo(self) -> None:
-        """Take back what the record at hand has changed."""
-        for key, held in reversed(self._undo):
-            self._cache[key] = held
+        """Take back what the record at hand has changed: each row is the one that was there, with its fence."""
+        for held, row, fence, offset, turn in reversed(self._undo):
+            held.row, held.fence, held.turn = row, fence, turn
+            if offset is None:
+                fence.pop(self._source, None)
+            else:
+                fence[self._source] = offset
         self._undo.clear()
 
-    def take_changed(self) -> list[tuple[bytes, Fenced[Row] | None]]:
-        """What has changed since the last call, as it is now; later changes do not reach into it.
+    def take_changed(self) -> Iterator[tuple[bytes, bytes | None]]:
+        """What has changed since the last call, as bytes; nothing may be folded until all of it is taken.
 
         In the order of the keys: should only the first of several batches reach the changelog, a row that sums up
         others, under a key before theirs, is in it, and nothing it has missed can be fenced off.
         """
-        changed = [(key, self._cache[key]) for key in sorted(self._changed)]
-        self._changed.clear()
-        return changed
-
-    def encode(self, held: Fenced[Row] | None) -> bytes | None:
-        return None if held is None else pack(held.fence, self._codec.encode(held.row))
+        changed, self._changed = self._changed, set()
+        cache, (encode, _, form, _) = self._cache, self._codec
+        for key in sorted(changed):
+            held = cache[key]
+            yield key, None if held.row is None else pack(held.fence, encode(held.row), form)
 
     def evict(self, limit: int) -> None:
         """Drop the rows beyond the limit that came first; only right when all but `_changed` is in the store."""

@@ -25,10 +25,15 @@ from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, NoReturn, Protocol, Self
 
 from streams.failpoints import failpoint
-from streams.rows import Codec, Fenced, Row, Rows
+from streams.rows import Codec, Row, Rows, Unreadable
 from streams.shelf import Shelf
 
 log = logging.getLogger(__name__)
+
+SLICE = 500  # rows that are encoded in one go: thousands would stop heartbeats
+
+Pair = tuple[bytes, bytes | None]
+"""A key and a row as it is stored; None where the row is gone."""
 
 
 class Output(NamedTuple):
@@ -45,7 +50,8 @@ class Folder(Protocol):
 
     `recover` is called with each stored row before the first record: the place to rebuild what is derived from rows.
     `fold` changes rows through the accessor it was made with and returns what is to be sent. It must depend on nothing
-    but the record and the rows, and must leave a row that it got as it was: it puts a new one.
+    but the record and the rows. A row is put after each change; one that changes in place is undone by the fold itself
+    before it raises.
     """
 
     def recover(self, key: bytes, row: Any) -> None: ...
@@ -146,7 +152,7 @@ class WriteBehind(Generic[Row]):
             self._work.set()
             if due.records >= self._limit:
                 self._full.set()
-        except Exception as error:
+        except (Exception, Unreadable) as error:
             self._fail(error)
 
     def _fold(self, source: str, records: Sequence[Any], rows: Rows[Row], folder: Folder) -> list[Output]:
@@ -217,16 +223,16 @@ class WriteBehind(Generic[Row]):
             self._work.clear()
             self._full.clear()
             partitions, self._in_flight = self._partitions, due.records
-            changed = [(rows, taken) for rows, _ in partitions.values() if (taken := rows.take_changed())]
+            changed = [(rows.partition, pairs) for rows, _ in partitions.values() if (pairs := await _taken(rows))]
         for sent in due.sends:
             await sent
         failpoint("outputs")
-        logged = await asyncio.gather(*(self._log(rows, pairs) for rows, pairs in changed))
+        offsets = await asyncio.gather(*(self._log(partition, pairs) for partition, pairs in changed))
         failpoint("changelog")
         if self._partitions is not partitions:
             return  # assigned anew meanwhile: the changelog has it, and the store is being recovered from there
-        for (rows, _), (written, offset) in zip(changed, logged, strict=True):
-            self._shelf.write(rows.partition, written, offset)
+        for (partition, pairs), offset in zip(changed, offsets, strict=True):
+            self._shelf.write(partition, pairs, offset)
         failpoint("store")
         for done in due.done:
             done()
@@ -234,30 +240,35 @@ class WriteBehind(Generic[Row]):
         for rows, _ in partitions.values():
             rows.evict(self._cached // len(partitions))
         self.counts.flushes += 1
-        self.counts.rows_written += sum(len(written) for written, _ in logged)
+        self.counts.rows_written += sum(len(pairs) for _, pairs in changed)
         self._in_flight = 0
         self._room.set()
 
-    async def _log(
-        self, rows: Rows[Row], changed: Sequence[tuple[bytes, Fenced[Row] | None]]
-    ) -> tuple[list[tuple[bytes, bytes | None]], int]:
-        """Write rows to the changelog; what was written, and the offset of the last."""
-        written: list[tuple[bytes, bytes | None]] = []
+    async def _log(self, partition: int, pairs: Sequence[Pair]) -> int:
+        """Write rows to the changelog; the offset of the last."""
         sent: list[tuple[Awaitable[Any], int]] = []
         batch, size = self._producer.create_batch(), 0
-        for number, (key, held) in enumerate(changed):
-            value = rows.encode(held)
+        for number, (key, value) in enumerate(pairs, 1):
             if batch.append(timestamp=None, key=key, value=value) is None:
-                sent.append((await self._producer.send_batch(batch, self._changelog, partition=rows.partition), size))
+                sent.append((await self._producer.send_batch(batch, self._changelog, partition=partition), size))
                 batch, size = self._producer.create_batch(), 0
                 if batch.append(timestamp=None, key=key, value=value) is None:
                     raise ValueError(f"a row of {len(value or b'')} bytes does not fit into an empty batch")
             size += 1
-            written.append((key, value))
-            if number % 500 == 499:
-                await asyncio.sleep(0)  # encoding thousands of rows must not stop the folding
-        sent.append((await self._producer.send_batch(batch, self._changelog, partition=rows.partition), size))
+            if number % SLICE == 0:
+                await asyncio.sleep(0)
+        sent.append((await self._producer.send_batch(batch, self._changelog, partition=partition), size))
         offset = -1
         for delivered, size in sent:
             offset = (await delivered).offset + size - 1
-        return written, offset
+        return offset
+
+
+async def _taken(rows: Rows[Any]) -> list[Pair]:
+    """What has changed, encoded with pauses in which the loop lives, but nothing is folded."""
+    pairs: list[Pair] = []
+    for number, pair in enumerate(rows.take_changed(), 1):
+        pairs.append(pair)
+        if number % SLICE == 0:
+            await asyncio.sleep(0)
+    return pairs

@@ -109,7 +109,7 @@ class Desk:
 
     def flush(self, share: float = 1.0) -> None:
         """Write what has changed, or only the first rows of it: the process dies in the middle."""
-        changed = [(key, self.rows.encode(held)) for key, held in self.rows.take_changed()]
+        changed = list(self.rows.take_changed())
         self.shelf.write(0, changed[: round(len(changed) * share)], 0)
 
     def alarms(self) -> list[Alarm]:
