@@ -21,6 +21,7 @@ from vigia.commands.roster import roster
 from vigia.commands.schema import schema
 from vigia.commands.simulate import simulate
 from vigia.commands.trainer import trainer
+from vigia.commands.up import up
 from vigia.commands.worker import worker
 from vigia.typed import Unusable
 
@@ -32,7 +33,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, replay, roster, compare, simulate, schema, notifier, worker, clock, trainer, gateway, publish):
+for command in (demo, up, replay, roster, compare, simulate, schema, notifier, worker, clock, trainer, gateway, publish):
     app.command()(command)
 app.add_typer(customer.app, name="customer")
 app.add_typer(policy.app, name="policy")

@@ -4,12 +4,15 @@ The text is Prometheus' own, from a registry of the process; no customer is in i
 unless told otherwise, as it asks nobody for a password.
 """
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from vigia.typed import Unusable
 
 Ready = Callable[[], Awaitable[str]]
 """Says why the process is not ready for work; nothing when it is."""
@@ -38,12 +41,19 @@ def routes(registry: CollectorRegistry, ready: Ready = always) -> list[web.Route
 
 @asynccontextmanager
 async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
-    """The application answers while the block runs; the port it has, which is a free one where 0 was asked for."""
+    """The application answers while the block runs; the port it has, which is a free one where 0 was asked for.
+
+    A port that somebody else has raises `Unusable`.
+    """
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=5)
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)
-        await site.start()
+        try:
+            await site.start()
+        except OSError as error:  # its message names machine and number, and no mend
+            why = os.strerror(error.errno or 0).lower()
+            raise Unusable(f"cannot listen on {host}:{port}: {why}; name another port, or end who has it") from None
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()

@@ -11,7 +11,7 @@ from typer import Option
 from alerts.app import Notifier
 from alerts.connect import connect_all
 from alerts.metrics import NotifierMetrics
-from alerts.routes import load, read
+from alerts.routes import Routes, load, read
 from alerts.toml import BadSetting
 from vigia import probe, typed
 from vigia.commands.options import PolicyFile
@@ -44,12 +44,7 @@ def notifier(
     A second one stands by until the first is gone.
     """
     where, within = broker(kafka, prefix), typed.policy(policy).time.notify_within
-    try:
-        told = load(routes) if routes else read(TO_THE_LOG)
-        connect_all(told, os.environ)  # a missing secret is said before anything starts
-    except BadSetting as fault:
-        raise Unusable(str(fault)) from None
-    metrics = NotifierMetrics()
+    told, metrics = routed(routes), NotifierMetrics()
     serving = Notifier(where, told, lambda: connect_all(told, os.environ), metrics, within)
 
     async def serve(stop: asyncio.Event) -> None:
@@ -58,3 +53,13 @@ def notifier(
             await serving.run(stop)
 
     until_stopped(serve, kafka)
+
+
+def routed(routes: Path | None) -> Routes:
+    """Who is told of what, with every secret there that it names."""
+    try:
+        told = load(routes) if routes else read(TO_THE_LOG)
+        connect_all(told, os.environ)  # a missing secret is said before anything starts
+    except BadSetting as fault:
+        raise Unusable(str(fault)) from None
+    return told

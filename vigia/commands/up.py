@@ -1,0 +1,143 @@
+"""`vigia up`: all of Vigía in one process."""
+
+import asyncio
+import logging
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from aiokafka.errors import KafkaError
+from prometheus_client import CollectorRegistry
+from typer import Option
+
+from alerts.app import Notifier
+from alerts.connect import connect_all
+from alerts.metrics import NotifierMetrics
+from streams.app import Worker
+from streams.clock import Clock
+from streams.metrics import WorkerMetrics
+from streams.topics import TopicsWrong, apply
+from streams.trainer import Trainer
+from vigia import probe, settings, typed
+from vigia.commands.gateway import gate, senders
+from vigia.commands.notifier import routed
+from vigia.commands.options import PolicyFile
+from vigia.commands.policy import default_text
+from vigia.commands.serving import KAFKA, Host, Kafka, Prefix, broker, until_stopped
+from vigia.crew import Part, PartEnded, together
+from vigia.settings import Settings
+from vigia.typed import Unusable
+
+LOGGER = logging.getLogger("vigia.up")
+SEAL = "seal"  # the file in the state folder
+
+
+def up(
+    kafka: Kafka = KAFKA,
+    prefix: Prefix = "",
+    policy: PolicyFile = None,
+    routes: Annotated[
+        Path | None, Option(metavar="FILE", envvar="VIGIA_ROUTES", help="Who is told of what; without it, the log is.")
+    ] = None,
+    host: Host = "127.0.0.1",
+    port: Annotated[int, Option(min=0, max=65535, help="Where events are taken; 0 takes a free port.")] = 8080,
+    metrics_port: Annotated[
+        int, Option(metavar="PORT", min=0, max=65535, help="Where metrics and health of all are told.")
+    ] = 9100,
+    redis: Annotated[
+        str, Option(metavar="URL", envvar="VIGIA_REDIS", help="Keep customer cards and the at-risk board there.")
+    ] = "",
+    open_to_all: Annotated[bool, Option("--no-token", help="Ask senders for no token; on this machine only.")] = False,
+    follow_events: Annotated[
+        bool, Option("--follow-events", help="Tell the time of the newest event: for demonstrations and backfills.")
+    ] = False,
+    every: Annotated[float, Option(metavar="SECONDS", min=0.05, help="How often the clock looks.")] = 5.0,
+) -> None:
+    """Run worker, trainer, clock, notifier and gateway in one process, for a business that one machine serves.
+
+    Makes missing topics first. If one part ends, all end, and it is named. SIGTERM ends them in good order: no more
+    events are taken, what was read is folded, its alarms are told. To serve more, start the parts as processes of their
+    own: they share nothing but Kafka.
+    """
+    where, rules, tokens = broker(kafka, prefix), typed.policy(policy), senders(host, open_to_all)
+    text = default_text() if policy is None else policy.read_text(encoding="utf-8-sig")
+    told = with_seal(settings.read(os.environ))
+    known = routed(routes)
+    registry = CollectorRegistry()
+    clock = Clock(where, told, rules, follows=follow_events, every=every)
+    trainer = Trainer(where, told)
+    notifier = Notifier(
+        where, known, lambda: connect_all(known, os.environ), NotifierMetrics(registry), rules.time.notify_within
+    )
+
+    async def serve(stop: asyncio.Event) -> None:
+        await apply(where, told.partitions, told.replicas)
+        worker = Worker(where, told, rules, WorkerMetrics(registry))
+
+        async def take_events(over: asyncio.Event) -> None:
+            async with gate(where, tokens, redis, host, port, registry) as bound:
+                typer.echo(f"up: http://{host}:{bound}/v1/events -> Kafka {kafka}", err=True)
+                await over.wait()
+
+        async def ready() -> str:
+            why = {"worker": await worker.ready(), "notifier": await notifier.ready()}
+            return "; ".join(f"{name}: {reason}" for name, reason in why.items() if reason)
+
+        parts = (
+            Part("gateway", take_events),
+            Part("clock", lambda over: clock.run(over, text)),
+            Part("worker", worker.serve),
+            Part("trainer", trainer.run),
+            Part("notifier", notifier.run),
+        )
+        async with probe.probe(registry, metrics_port, host, ready) as bound:
+            typer.echo(f"up: metrics on http://{host}:{bound}/metrics, health on /healthz and /readyz", err=True)
+            await together(parts, stop, told.drain + 10)
+
+    try:
+        until_stopped(serve, kafka)
+    except TopicsWrong as wrong:
+        print(f"vigia: {wrong}", file=sys.stderr)  # noqa: T201
+        raise typer.Exit(2) from None
+    except PartEnded as ended:
+        _explain(ended, kafka)
+
+
+def _explain(ended: PartEnded, kafka: str) -> None:
+    """Say which part has ended all, and leave with its exit status."""
+    why = ended.__cause__
+    if isinstance(why, Unusable | TopicsWrong):
+        raise Unusable(str(ended)) from None
+    if isinstance(why, KafkaError | OSError):
+        print(f"vigia: {ended}; is Kafka running at {kafka}? (make kafka)", file=sys.stderr)  # noqa: T201
+        raise typer.Exit(3) from None
+    if why is not None:
+        LOGGER.error("the %s failed", ended.name, exc_info=why)
+    print(f"vigia: {ended}", file=sys.stderr)  # noqa: T201
+    raise typer.Exit(1) from None
+
+
+def with_seal(told: Settings) -> Settings:
+    """The settings with a seal: where none was given, the one in the state folder, which is made if need be.
+
+    Trainer and worker are both in this process, so nobody has to know it; a restart must, to believe its own models.
+    """
+    if told.seal:
+        return told
+    path = told.state / SEAL
+    try:
+        told.state.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_hex(32))
+        typer.echo(f"up: VIGIA_SEAL is not set; models are sealed with a secret of our own, kept in {path}", err=True)
+    except FileExistsError:
+        if not path.is_file():
+            raise
+    kept = path.read_text(encoding="ascii").strip()
+    if not kept:
+        raise Unusable(f"{path} is empty: set VIGIA_SEAL, or delete it to have a new one made (old models then go)")
+    return msgspec.structs.replace(told, seal=kept)
