@@ -1,113 +1,87 @@
-"""Prints how good the risk is beside published baselines: `python -m tests.quality [cdnow] [complete-journey]`.
+"""Prints how good the risk is: `python -m tests.quality [SET ...]`.
 
-The events run through `streams.replay` as a user's would; each origin is the last second of a UTC day, and labels are
-read off the purchases after it. Positive class: no purchase in (t, t + horizon].
+Two public sets, and shops invented by known processes. Each origin is the last second of a UTC day, and labels are read
+off the purchases after it. Positive class: no purchase in (t, t + horizon]. Rivals are fitted anew at every origin.
 """
 
 import argparse
-import csv
-import json
 import sys
-import tempfile
-from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Callable
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
 
-from scorers.events import DAY, SECOND
-from scorers.instants import parse_instant, rfc3339
+from scorers.events import DAY
 from scorers.policy import Policy, Span
-from streams.replay import Asked, replay
-from tests.quality import purchases
-from tests.quality.judge import Figures, judge, reliability
-from tests.quality.purchases import Fact
+from tests.quality import rivals
+from tests.quality.history import History, last_second
+from tests.quality.judge import Floats, Margin, Origin, judge, margins, mean, reliability
+from tests.quality.run import Asked, Tape, run
+from tests.quality.sets import EVERY_DAYS, SETS, DataSet
 
-EVERY_DAYS = 28
-
-
-class DataSet(NamedTuple):
-    """A table, its question, and what models refitted at each origin reach on it: AUC and log-loss."""
-
-    read: Callable[[], list[Fact]]
-    horizon_days: int
-    first_day: int
-    baselines: dict[str, tuple[float, float]]
+OURS = "vigia"
 
 
-SETS = {
-    "cdnow": DataSet(
-        purchases.cdnow,
-        91,
-        196,
-        {"BG/NBD": (0.782, 0.361), "logistic": (0.794, 0.355), "boosting": (0.777, 0.363), "blend": (0.792, 0.354)},
-    ),
-    "complete-journey": DataSet(
-        purchases.complete_journey,
-        28,
-        84,
-        {"BG/NBD": (0.861, 0.333), "logistic": (0.871, 0.317), "boosting": (0.872, 0.316), "blend": (0.874, 0.313)},
-    ),
-}
-
-
-def wire(n: int, fact: Fact) -> dict[str, object]:
-    """A fact as an event of the contract."""
-    event: dict[str, object] = {
-        "id": str(n),
-        "source": "quality",
-        "customer_id": fact.customer,
-        "time": rfc3339(fact.at),
-    }
-    if fact.kind == "outreach":
-        return event | {"type": "contact.made", "channel": "mail", "purpose": "marketing"}
-    if fact.kind == "reward":
-        return event | {"type": "reward.granted", "reward": "financial"}
-    items = [{"sku": kind, "quantity": 1, "category": kind} for kind in fact.categories]
-    money = {"amount_minor": fact.amount_minor, "currency": "USD", "discount_minor": fact.discount_minor}
-    return event | {"type": "purchase.completed", "items": items} | money
-
-
-def measure(data: DataSet, folder: Path) -> tuple[list[Figures], np.ndarray, np.ndarray]:
-    """Figures by origin, and all labels and risks together."""
-    facts = data.read()
-    bought: dict[str, list[int]] = defaultdict(list)
-    for fact in facts:
-        if fact.kind == "purchase":
-            bought[fact.customer].append(fact.at // DAY)
-    start, end = min(days[0] for days in bought.values()), max(days[-1] for days in bought.values())
-    origins = list(range(start + data.first_day, end - data.horizon_days + 1, EVERY_DAYS))
-    source = folder / "events.jsonl"
-    source.write_text("".join(json.dumps(wire(n, fact)) + "\n" for n, fact in enumerate(facts)))
+def policy_for(data: DataSet) -> Policy:
+    """The defaults, with the horizon of the question."""
     policy = Policy()
     risk = msgspec.structs.replace(policy.risk, horizon=Span(data.horizon_days * DAY))
-    asked = Asked(at=tuple((day + 1) * DAY - SECOND for day in origins))
-    replay([str(source)], folder, msgspec.structs.replace(policy, risk=risk), asked)
+    return msgspec.structs.replace(policy, risk=risk)
 
-    scores: dict[int, dict[str, float]] = defaultdict(dict)
-    with (folder / "scores.csv").open(newline="") as table:
-        for row in csv.DictReader(table):
-            if row["risk"]:
-                scores[parse_instant(row["time"]) // DAY][row["customer_id"]] = float(row["risk"])
 
-    def buys(who: str, after: int, upto: int) -> bool:
-        days = bought[who]
-        n = bisect_left(days, after + 1)
-        return n < len(days) and days[n] <= upto
+def origins_of(history: History, data: DataSet) -> list[Origin]:
+    """Every instant that is judged."""
+    days = range(history.start + data.first_day, history.end - data.horizon_days + 1, EVERY_DAYS)
+    return [history.origin(day, data.horizon_days) for day in days]
 
-    figures, labels, risks = [], [], []
-    for day in origins:
-        who = sorted(name for name, days in bought.items() if days[0] <= day)
-        inactive = np.array([not buys(name, day, day + data.horizon_days) for name in who], dtype=float)
-        recent = np.array([buys(name, day - data.horizon_days, day) for name in who])
-        told = np.array([scores[day][name] for name in who])  # a missing row is an error, never a skip
-        figures.append(judge(inactive, told, recent))
-        labels.append(inactive)
-        risks.append(told)
-    return figures, np.concatenate(labels), np.concatenate(risks)
+
+def ours(history: History, data: DataSet, origins: Sequence[Origin]) -> tuple[list[Asked], Tape]:
+    """What the core was asked at the origins, and the lessons that it took."""
+    asked, tape = run(history.lines(), policy_for(data), [last_second(origin.day) for origin in origins])
+    for question, origin in zip(asked, origins, strict=True):
+        if question.who != origin.who:
+            raise AssertionError(f"day {origin.day}: those who are scored are not those who had bought")
+    return asked, tape
+
+
+def measure(data: DataSet) -> tuple[list[Origin], dict[str, list[Floats]]]:
+    """All origins of a set, and the risk by every model at each."""
+    history = History(data.read())
+    origins = origins_of(history, data)
+    asked, _ = ours(history, data, origins)
+    models = rivals.told(history, origins, data.horizon_days)
+    models["prior alone"] = [question.voice("prior") for question in asked]
+    models["logistic alone"] = [question.voice("logistic") for question in asked]
+    models["rules alone"] = [question.rules for question in asked]
+    models[OURS] = [question.risks(question.model) for question in asked]
+    return origins, models
+
+
+def tell(name: str, data: DataSet, origins: Sequence[Origin], models: dict[str, list[Floats]]) -> None:
+    """Print the tables of one set."""
+    say = sys.stdout.write
+    labels = np.concatenate([origin.inactive for origin in origins])
+    recent = np.concatenate([origin.recent for origin in origins])
+    say(f"\n{name}: {data.horizon_days} days, {len(origins)} origins, {len(origins[-1].who)} customers at the last, ")
+    say(f"{labels.mean():.3f} inactive ({labels[recent].mean():.3f} of recent buyers)\n")
+    say(f"{'':<16}{'recent':>8}{'loss':>8} |{'AUC':>8}{'worst':>8}{'Brier':>8}{'log-loss':>9}{'ECE':>8} |")
+    say(f"{'ahead by: recent':>24}{'whole base':>24}\n")
+    lately, whole = margins(origins, models, OURS, recent=True), margins(origins, models, OURS)
+    for model, risks in models.items():
+        figures = [judge(origin, risk) for origin, risk in zip(origins, risks, strict=True)]
+        m, worst = mean(figures), np.nanmin([f.auc for f in figures])
+        say(f"{model:<16}{m.auc_recent:>8.4f}{m.log_loss_recent:>8.4f} |{m.auc:>8.4f}{worst:>8.4f}{m.brier:>8.4f}")
+        say(f"{m.log_loss:>9.4f}{m.ece:>8.4f} |")
+        say("\n" if model == OURS else f"{_told(lately[model]):>24}{_told(whole[model]):>24}\n")
+    say("\nrisk told  inactive  scores\n")
+    for told, seen, many in reliability(labels, np.concatenate(models[OURS])):
+        say(f"{told:>9.3f}{seen:>10.3f}{many:>8}  {'#' * round(40 * seen)}\n")
+    sys.stdout.flush()
+
+
+def _told(margin: Margin) -> str:
+    mark = " *" if margin.ahead else "  "
+    return f"{margin.auc:+.4f} ±{margin.se:.4f} {margin.wins:4.0%}{mark}"
 
 
 def main() -> int:
@@ -118,26 +92,8 @@ def main() -> int:
     if unknown := [name for name in names if name not in SETS]:
         parser.error(f"unknown data set {unknown[0]}; known: {', '.join(SETS)}")
     for name in names:
-        data = SETS[name]
-        with tempfile.TemporaryDirectory() as folder:
-            figures, labels, risks = measure(data, Path(folder))
-        tell(name, data, figures, labels, risks)
+        tell(name, SETS[name], *measure(SETS[name]))
     return 0
-
-
-def tell(name: str, data: DataSet, figures: list[Figures], labels: np.ndarray, risks: np.ndarray) -> None:
-    """Print the tables of one data set."""
-    say = sys.stdout.write
-    say(f"\n{name}: {data.horizon_days} days, {len(figures)} origins, {labels.mean():.3f} inactive\n")
-    say(f"{'':<18}{'AUC':>8}{'worst':>8}{'recent':>8}{'Brier':>8}{'log-loss':>10}{'ECE':>8}\n")
-    for model, (auc, loss) in data.baselines.items():
-        say(f"{model:<18}{auc:>8.3f}{'':>24}{loss:>10.3f}\n")
-    mean = Figures(*np.mean(figures, axis=0).tolist())
-    worst = min(f.auc for f in figures)
-    say(f"{'vigia':<18}{mean.auc:>8.4f}{worst:>8.4f}{mean.auc_recent:>8.4f}{mean.brier:>8.4f}{mean.log_loss:>10.4f}")
-    say(f"{mean.ece:>8.4f}\n\nrisk told  inactive  scores\n")
-    for told, seen, many in reliability(labels, risks):
-        say(f"{told:>9.3f}{seen:>10.3f}{many:>8}  {'#' * round(40 * seen)}\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,114 @@
+"""One run of the core over a shop: the risk told at each origin, what each voice alone would have said, and the lessons.
+
+The same partition, figures and trainer as in `streams.replay`; a test holds that both tell the same risk.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+import numpy as np
+
+from scorers.context import Context
+from scorers.customer import Ref
+from scorers.events import Micros
+from scorers.features import features
+from scorers.figures import FigureBook
+from scorers.monitor import Monitor
+from scorers.partition import Partition
+from scorers.policy import Policy
+from scorers.risk import COLD, VOICES, Lesson, Model, Trainer, rules_risk
+from scorers.wire import Rejected, decode
+from tests.quality.judge import Floats
+
+
+class Tape(Trainer):
+    """A trainer that remembers what it was taught, and how much of that each of its models knows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taught: list[tuple[Lesson, Floats]] = []  # the columns apart, as 57 small numbers are a large tuple
+        self.known = {COLD.version: 0}
+
+    def learn(self, lesson: Lesson) -> None:
+        self.taught.append((msgspec.structs.replace(lesson, features=()), np.array(lesson.features)))
+        super().learn(lesson)
+
+    def snapshot(self) -> Model:
+        model = super().snapshot()
+        self.known.setdefault(model.version, len(self.taught))
+        return model
+
+
+class Asked(msgspec.Struct):
+    """The questions of one origin: who was asked about, their columns, what the rules say, and the model in force."""
+
+    at: Micros
+    who: list[str]
+    columns: Floats
+    rules: Floats
+    model: Model
+
+    def risks(self, model: Model, columns: Floats | None = None) -> Floats:
+        """What a model says."""
+        rows = self.columns if columns is None else columns
+        return np.array([model.risk(x, r) for x, r in zip(rows.tolist(), self.rules.tolist(), strict=True)])
+
+    def voice(self, name: str) -> Floats:
+        """What one of the voices says alone."""
+        alone = tuple(float(voice == name) for voice in VOICES)
+        return self.risks(self.model if self.model.version == COLD.version else with_say(self.model, alone))
+
+
+def with_say(model: Model, say: tuple[float, ...]) -> Model:
+    """The model with other weights of its voices."""
+    return msgspec.structs.replace(model, say=say)
+
+
+def run(lines: Iterable[bytes], policy: Policy, origins: Sequence[Micros]) -> tuple[list[Asked], Tape]:
+    """Fold lines of events and ask about everybody at each origin."""
+    ctx, monitors, tape = Context(policy), dict[str, Monitor](), Tape()
+    partition = Partition(ctx, monitors, FigureBook(policy), tape)
+    due, told = sorted(origins, reverse=True), []
+
+    def ask_before(at: Micros | None) -> None:
+        while due and (at is None or due[-1] < at):
+            when = due.pop()
+            for _ in partition.tick(when):
+                pass
+            told.append(_ask(monitors, when, ctx))
+
+    for number, line in enumerate(lines, 1):
+        event = decode(line)
+        if isinstance(event, Rejected):
+            raise ValueError(f"line {number}: {event.detail}")
+        if int(event.time) > partition.clock:
+            ask_before(int(event.time))
+        for _ in partition.feed(event, Ref(event.source, event.id, "quality", 0, number)):
+            pass
+    ask_before(None)
+    return told, tape
+
+
+def _ask(monitors: dict[str, Monitor], now: Micros, ctx: Context) -> Asked:
+    horizon, base = ctx.policy.risk.horizon, ctx.figures(now).base
+    buyers = [monitors[name].head for name in sorted(monitors) if monitors[name].head.purchases]
+    return Asked(
+        now,
+        [c.id for c in buyers],
+        np.array([features(c, now, horizon, base) for c in buyers]),
+        np.array([rules_risk(c, now, horizon, base) for c in buyers]),
+        ctx.model(now),
+    )
+
+
+def relearned(tape: Tape, asked: Sequence[Asked], keep: Floats, trainer: Trainer | None = None) -> list[Floats]:
+    """What would have been said at each origin, had some columns been always 0."""
+    trainer = trainer or Trainer()
+    done, found = 0, []
+    for question in asked:
+        upto = tape.known[question.model.version]
+        for lesson, x in tape.taught[done:upto]:
+            trainer.learn(msgspec.structs.replace(lesson, features=tuple((x * keep).tolist())))
+        done = max(done, upto)
+        found.append(question.risks(trainer.snapshot(), question.columns * keep))
+    return found
