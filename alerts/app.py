@@ -3,6 +3,9 @@
     alarms, alarm-actions -> take, act -> case written to `notifications` -> input acknowledged
                                 `-> lines -> channels -> case written again
 
+Of `feedback` it reads only who was erased: an erasure leaves no word on `alarms` where no alarm stood open, and what
+was told of the customer before has to go all the same. A record that is of no use becomes a dead letter.
+
 A plain loop over aiokafka and no Faust agent: an agent acknowledges a record whose treatment has failed, its table
 would be a second store beside the cases, and there is nothing to spread over workers, as only one notifier serves (see
 `senior`). What cannot be written ends the process with nothing acknowledged past it; what is then read again changes
@@ -12,44 +15,40 @@ nothing, since a case knows the changes that it has seen.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError
 
+from alerts.actions import read_action
 from alerts.cases import Cases
 from alerts.channels import Channel
 from alerts.dispatch import Dispatcher
-from alerts.lifecycle import Action, NotPossible
+from alerts.erasure import read_erasure
+from alerts.lifecycle import NotPossible
 from alerts.metrics import NotifierMetrics
 from alerts.routes import Routes
 from alerts.senior import senior
 from scorers.alarm import Alarm
 from scorers.events import DAY, Duration, Instant
-from scorers.instants import parse_instant
 from scorers.wire import Rejected, decode_alarm, encode_alarm
+from vigia import letters
 from vigia.broker import Broker
 
 LOGGER = logging.getLogger("alerts.app")
 GROUP = "vigia-notifier"
-ALARMS, ACTIONS = "alarms", "alarm-actions"
+ALARMS, ACTIONS, FEEDBACK = TOPICS = "alarms", "alarm-actions", "feedback"
 RECORDS = 500
 POLL_MS = 300
+MILLISECOND = 1_000
 SESSION_MS = 6_000  # a dead notifier's place is free after so long
 
 
 def wall_clock() -> Instant:
     """Now, outside."""
     return Instant(time.time_ns() // 1000)
-
-
-def _read_instant(_: type, value: Any) -> Instant:
-    return parse_instant(value)
-
-
-_decode_action = msgspec.json.Decoder(Action, dec_hook=_read_instant).decode
 
 
 class _Place(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
@@ -111,7 +110,7 @@ class Notifier:
             max_poll_records=RECORDS,
         )
         place = _Place(consumer)
-        consumer.subscribe([self.broker.name(ALARMS), self.broker.name(ACTIONS)], listener=place)
+        consumer.subscribe([self.broker.name(topic) for topic in TOPICS], listener=place)
         try:
             await producer.start()
             await consumer.start()
@@ -138,12 +137,16 @@ class Notifier:
         async def publish(alarm: Alarm) -> None:
             await producer.send_and_wait(self.broker.name(ALARMS), encode_alarm(alarm), key=alarm.subject.id.encode())
 
+        async def reject(record: Any, code: str, detail: str) -> None:
+            heads = list(letters.headers(record, code, detail))
+            await producer.send_and_wait(self.broker.name(letters.TOPIC), record.value, key=record.key, headers=heads)
+
         over = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(dispatcher.run(self.clock, publish, over))
             self.serving = True
             try:
-                await _Reading(self, consumer, dispatcher, publish).until(place, stop)
+                await _Reading(self, consumer, dispatcher, publish, reject).until(place, stop)
             finally:
                 self.serving = False
                 over.set()
@@ -153,28 +156,34 @@ class _Reading:
     """Reads on, from the committed place, while this notifier serves."""
 
     def __init__(
-        self, notifier: Notifier, consumer: AIOKafkaConsumer, dispatcher: Dispatcher, publish: Callable[[Alarm], Any]
+        self,
+        notifier: Notifier,
+        consumer: AIOKafkaConsumer,
+        dispatcher: Dispatcher,
+        publish: Callable[[Alarm], Awaitable[None]],
+        reject: Callable[[Any, str, str], Awaitable[None]],
     ) -> None:
         self.consumer = consumer
         self.dispatcher = dispatcher
         self.publish = publish
+        self.reject = reject
         self.metrics = notifier.metrics
         self.clock = notifier.clock
-        self.plain = {notifier.broker.name(topic): topic for topic in (ALARMS, ACTIONS)}
+        self.plain = {notifier.broker.name(topic): topic for topic in TOPICS}
 
     async def until(self, place: _Place, stop: asyncio.Event) -> None:
         """Take what comes until the place is lost or all is to stop.
 
         What people did is read only when the alarms of the time before have been: they know alarms that we may not.
         """
-        both = self.consumer.assignment()
-        alarms = [one for one in both if self.plain[one.topic] == ALARMS]
+        everything = self.consumer.assignment()
+        alarms = [one for one in everything if self.plain[one.topic] == ALARMS]
         ends = await self.consumer.end_offsets(alarms)
-        self.consumer.resume(*alarms)
+        self.consumer.resume(*(one for one in everything if self.plain[one.topic] != ACTIONS))
         held = True
         while not stop.is_set() and not place.lost.is_set():
             if held and all([await self.consumer.position(one) >= ends[one] for one in alarms]):
-                self.consumer.resume(*both)
+                self.consumer.resume(*everything)
                 held = False
             batch = await self.consumer.getmany(timeout_ms=POLL_MS, max_records=RECORDS)
             if batch:
@@ -182,7 +191,9 @@ class _Reading:
 
     async def _all(self, batch: Mapping[TopicPartition, Sequence[Any]]) -> None:
         records = {topic: [r for tp, some in batch.items() if self.plain[tp.topic] == topic for r in some]
-                   for topic in (ALARMS, ACTIONS)}  # fmt: skip
+                   for topic in TOPICS}  # fmt: skip
+        for record in records[FEEDBACK]:
+            await self._erase(record)
         await asyncio.gather(*map(self._take, records[ALARMS]))
         for record in records[ACTIONS]:
             await self._act(record)
@@ -199,24 +210,33 @@ class _Reading:
     async def _take(self, record: Any) -> None:
         alarm = decode_alarm(record.value or b"")
         if isinstance(alarm, Rejected):
-            self._unread(record, alarm.code)
+            await self._unread(record, alarm.code, alarm.detail)
         else:
             self.metrics.decided(await self.dispatcher.take(alarm, self.clock()))
 
     async def _act(self, record: Any) -> None:
+        action = read_action(record.value or b"")
+        if isinstance(action, Rejected):
+            return await self._unread(record, action.code, action.detail)
+        known = action.id or f"{record.partition}/{record.offset}"  # read again, it is the same
         try:
-            action = _decode_action(record.value or b"")
-            known = action.id or f"{record.partition}/{record.offset}"  # read again, it is the same
             told = await self.dispatcher.act(msgspec.structs.replace(action, id=known), self.clock())
         except NotPossible as fault:
-            self._unread(record, str(fault))
-        except (msgspec.DecodeError, UnicodeDecodeError) as fault:
-            self._unread(record, type(fault).__name__)
-        else:
-            if told is not None:
-                await self.publish(told)
+            return await self._unread(record, "bad_value", str(fault))
+        if told is not None:
+            await self.publish(told)
 
-    def _unread(self, record: Any, why: str) -> None:
+    async def _erase(self, record: Any) -> None:
+        found = read_erasure(record.key, record.value, record.offset, Instant(record.timestamp * MILLISECOND))
+        if found is None:
+            return
+        customer, at, event_id = found
+        now = self.clock()
+        if at <= now + DAY:  # one that lies further ahead is refused by the worker as well
+            await self.dispatcher.forget(customer, at, event_id, now)
+
+    async def _unread(self, record: Any, code: str, why: str) -> None:
         topic = self.plain[record.topic]
         self.metrics.unread(topic)
-        LOGGER.warning("%s/%d@%d is of no use: %s", topic, record.partition, record.offset, why)
+        LOGGER.warning("%s/%d@%d is of no use: %s: %s", topic, record.partition, record.offset, code, why)
+        await self.reject(record, code, why)

@@ -10,6 +10,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
+from alerts import erasure
 from alerts.lifecycle import Case, dump, load
 from scorers.events import DAY, Duration, Instant
 from vigia.broker import Broker
@@ -74,7 +75,8 @@ class Cases:
             await consumer.stop()
         for case in self:
             self._watch(case.alarm.alarm_id, case)
-            if case.ended and now - _last_touched(case) > KEPT_AFTER_END:
+            kept = erasure.KEPT if case.alarm.alarm_id.startswith(erasure.BEGINS) else KEPT_AFTER_END
+            if case.ended and now - _last_touched(case) > kept:
                 await self.put(case.alarm.alarm_id, None)
 
     def _keep(self, alarm_id: str, packed: bytes | None) -> None:

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import msgspec
 
+from alerts import erasure
 from alerts.channels import Channel
 from alerts.lifecycle import (
     ENDINGS,
@@ -106,6 +107,9 @@ class Dispatcher:
         case = self.store.get(alarm.alarm_id)
         if case is not None and identity(alarm) in case.seen:
             return ()
+        if self._is_forgotten(alarm):
+            await self._drop(alarm.alarm_id, case)
+            return ()
         if case is not None and alarm.type in ENDINGS:
             case = self._withdraw(case, now)
         records = self._offer(decide(ask(alarm, case, now, self.world)))
@@ -152,14 +156,15 @@ class Dispatcher:
         await self._record(step.records)
         return step.again
 
-    async def forget(self, customer_id: str) -> None:
-        """Forget the customer's cases, open or over, and whatever of them still waits."""
+    async def forget(self, customer_id: str, at: Instant, event_id: str, now: Instant) -> None:
+        """Forget the customer's cases, open or over, whatever of them still waits, and what is yet to be read of them.
+
+        Alarms lie on another topic than erasures, so what was told before this one may be read after it.
+        """
+        key = erasure.erased_key(customer_id)
+        await self.store.put(key, erasure.mark(key, at, event_id, now, self.store.get(key)))
         for alarm_id in sorted(self._by_customer.pop(customer_id, ())):
-            case = self.store.get(alarm_id)
-            for record in waiting(case.records) if case else ():
-                if record.channel in self.lines:
-                    self.lines[record.channel].withdraw(record, even_tried=True)
-            await self.store.put(alarm_id, None)
+            await self._drop(alarm_id, self.store.get(alarm_id))
 
     def explain(self, alarm: Alarm, now: Instant) -> list[str]:
         """Where the change would go, and why or why not."""
@@ -253,6 +258,21 @@ class Dispatcher:
             and hour >= self._hours.get(record.channel, (0, 0))[0]
         ):
             self._hours[record.channel] = (hour, self._used(record.channel, hour) + 1)
+
+    def _is_forgotten(self, alarm: Alarm) -> bool:
+        """Whether it tells of a time before its customer was erased, or that the erasure has ended it."""
+        if alarm.customer_id is None:
+            return False
+        mark = self.store.get(erasure.erased_key(alarm.customer_id))
+        return mark is not None and erasure.covers(mark, alarm)
+
+    async def _drop(self, alarm_id: str, case: Case | None) -> None:
+        if case is None:
+            return
+        for record in waiting(case.records):
+            if record.channel in self.lines:
+                self.lines[record.channel].withdraw(record, even_tried=True)
+        await self.store.put(alarm_id, None)
 
     async def _record(self, records: Iterable[Record]) -> None:
         for record in records:

@@ -154,11 +154,15 @@ class Line:
             pause = rest(name, self.fails)
             self.shut_until = Instant(now + pause)
         due = Instant(now + pause)
+        group = self._groups.get(name, {})
         tried = tuple(
-            msgspec.structs.replace(record, attempts=attempts, due=due, detail=inert(why)) for record in records
+            msgspec.structs.replace(record, attempts=attempts, due=due, detail=inert(why))
+            for record in records
+            if record.id in group  # its customer may have been erased meanwhile
         )
-        self._groups[name].update({record.id: record for record in tried})
-        self._wait(name, due)
+        group.update({record.id: record for record in tried})
+        if group:
+            self._wait(name, due)
         if self.shut_until > now:
             self._share_the_rest()
         return tried
@@ -170,7 +174,8 @@ class Line:
                 self._wait(name, self.shut_until)
 
     def _remove(self, name: str, records: list[Record]) -> None:
-        group = self._groups[name]
+        if (group := self._groups.get(name)) is None:
+            return  # taken out while it was being sent
         for record in records:
             self._count -= group.pop(record.id, None) is not None
         if not group:

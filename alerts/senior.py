@@ -26,9 +26,9 @@ def senior(since: int) -> type[AbstractPartitionAssignor]:
         def assign(
             cls, cluster: ClusterMetadata, members: Mapping[str, ConsumerProtocolMemberMetadata]
         ) -> dict[str, ConsumerProtocolMemberAssignment]:
-            """All partitions of all topics for one member."""
+            """All partitions of its topics for one member."""
             oldest = min(members, key=lambda member: (members[member].user_data, member))
-            topics = sorted({topic for member in members.values() for topic in member.subscription})
+            topics = sorted(members[oldest].subscription)  # one of an older release may read fewer
             all_of = [(topic, sorted(cluster.partitions_for_topic(topic) or ())) for topic in topics]
             return {
                 member: ConsumerProtocolMemberAssignment(VERSION, all_of if member == oldest else [], b"")

@@ -7,6 +7,7 @@ that the record of a silence says whose it was. `explain` walks the very same li
 import hashlib
 from collections.abc import Callable, Iterable
 
+import msgspec
 from msgspec import Struct
 
 from alerts.hours import next_of
@@ -220,36 +221,26 @@ def decide(q: Ask) -> tuple[Record, ...]:
     key = change_id(q.alarm.alarm_id, q.change, q.mark)
     for stage in MUTES:
         if (why := stage(q)) is not None:
-            return (_stopped(q, key, "", stage.__name__, why),)
+            return (_record(q, key, "", stage.__name__, why),)
     if q.route is not None and q.route.suppress and not q.ends:
-        return (_stopped(q, key, "", q.route.suppress, f"route {q.route.name!r} says so"),)
+        return (_record(q, key, "", q.route.suppress, f"route {q.route.name!r} says so"),)
     if not (places := targets(q)):
-        return (_stopped(q, key, "", "no_rung", "the ladder has no rung for it"),)
+        return (_record(q, key, "", "no_rung", "the ladder has no rung for it"),)
     return tuple(_placed(q, key, channel) for channel in places)
 
 
 def _placed(q: Ask, key: str, channel: str) -> Record:
     wanted, reason = dedupe(q, channel)
     if not wanted:
-        return _stopped(q, key, channel, reason, "")
+        return _record(q, key, channel, reason, "")
     due, why = timing(q, channel)
-    return Record(
-        id=key,
-        alarm_id=q.alarm.alarm_id,
-        change=q.change,
-        channel=channel,
-        state="waiting",
-        rule=reason,
-        time=q.now,
-        severity=q.alarm.severity,
-        detail=why,
-        due=due,
-        group=change_id(channel, "digest", due) if why else key,
-        alarm=q.alarm,
-    )
+    stopped = _record(q, key, channel, reason, why)
+    group = change_id(channel, "digest", due) if why else key
+    return msgspec.structs.replace(stopped, state="waiting", due=due, group=group, alarm=q.alarm)
 
 
-def _stopped(q: Ask, key: str, channel: str, rule: str, why: str) -> Record:
+def _record(q: Ask, key: str, channel: str, rule: str, why: str) -> Record:
+    """The change on this channel, stopped by this rule."""
     return Record(
         id=key,
         alarm_id=q.alarm.alarm_id,

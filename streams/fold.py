@@ -23,7 +23,7 @@ from scorers.figures import Contribution, last_day
 from scorers.monitor import Monitor, Step
 from scorers.partition import Partition
 from scorers.policy import Policy, PolicyError, parse_policy
-from scorers.refusal import Rejected, inert
+from scorers.refusal import Rejected
 from scorers.wire import decode, encode_alarm
 from streams.kept import Kept
 from streams.lessons import encode_lesson
@@ -32,6 +32,7 @@ from streams.reports import Report
 from streams.rows import Rows
 from streams.story import CONTROL, KEY, Story
 from streams.writebehind import Output
+from vigia import letters
 
 AHEAD = DAY  # an event may be so far ahead of the newest tick
 HISTORY = 1_600  # control records that are kept: two a day for the time that `Context` looks back
@@ -266,14 +267,7 @@ class Folder:
 
 def dead_letter(topic: str, record: Any, code: str, detail: str) -> Output:
     """The record as it came, with its reason and where it stood as headers."""
-    headers = (
-        ("code", code.encode()),
-        ("detail", inert(detail, 240).encode()),
-        ("topic", record.topic.encode()),
-        ("partition", b"%d" % record.partition),
-        ("offset", b"%d" % record.offset),
-    )
-    return Output(topic, record.key, record.value, headers)
+    return Output(topic, record.key, record.value, letters.headers(record, code, detail))
 
 
 class _Monitors:

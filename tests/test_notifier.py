@@ -24,8 +24,10 @@ from alerts.app import ALARMS, GROUP
 from alerts.senior import senior
 from scorers.alarm import Alarm, Subject
 from scorers.events import DAY, Instant
+from scorers.instants import rfc3339
 from scorers.wire import decode_alarm, encode_alarm
 from streams.embedded import PARTITIONS, EmbeddedKafka
+from vigia import letters
 from vigia.probe import serving
 
 SECRET = f"whsec_{base64.b64encode(bytes(32)).decode()}"
@@ -46,7 +48,7 @@ to = ["desk"]
 def kafka() -> Iterator[str]:
     """A broker of the test's own."""
     with EmbeddedKafka() as broker:
-        broker.create("alarms", "alarm-actions", "notifications")
+        broker.create("alarms", "alarm-actions", "feedback", "notifications", "dead-letters")
         yield broker.address
 
 
@@ -73,7 +75,7 @@ def alarm(alarm_id: str, customer: str = "C1", *, age: int = 0, **changed: Any) 
     )
 
 
-async def publish(kafka: str, topic: str, *records: tuple[str, bytes]) -> None:
+async def publish(kafka: str, topic: str, *records: tuple[str, bytes | None]) -> None:
     """These records stand on the topic."""
     producer = AIOKafkaProducer(bootstrap_servers=kafka, acks="all")
     await producer.start()
@@ -177,6 +179,17 @@ async def acknowledged(kafka: str, count: int) -> None:
     await consumer.stop()
 
 
+async def records(kafka: str, topic: str) -> AsyncIterator[Any]:
+    """The records of a topic from its beginning, without end."""
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=kafka, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        async for record in consumer:
+            yield record
+    finally:
+        await consumer.stop()
+
+
 async def on_topic(kafka: str, topic: str, until: Callable[[bytes | None], bool]) -> list[bytes | None]:
     """The values on a topic, up to the one that was waited for."""
     consumer = AIOKafkaConsumer(topic, bootstrap_servers=kafka, auto_offset_reset="earliest")
@@ -234,6 +247,68 @@ async def test_what_people_did_is_kept_and_published(kafka: str, desk: Desk, not
         assert (told.alarm_id, told.type) == ("a1", "alarm.acknowledged")
         assert (await desk.got.get())[1] == "a1"
         assert await process.end(signal.SIGTERM) == 0
+
+
+async def test_what_is_of_no_use_is_a_dead_letter(kafka: str, notifier: Callable[[], Process]) -> None:
+    """D1: bytes that tell no alarm, no action, or one that fits nothing: each with its reason and where it stood, as it came."""
+    lost = {"alarm_id": "a9", "customer_id": "C1", "action": "ack", "by": "eva"}
+    bad = json.dumps(lost | {"action": "fly"}).encode(), json.dumps(lost).encode(), b"\xff\xfe", b"[" * 200_000
+    await publish(kafka, "alarms", ("C1", b"\xff"), ("C1", b"{}"), ("C1", b""))
+    await publish(kafka, "alarm-actions", *(("C1", raw) for raw in bad))
+    found: list[letters.Letter] = []
+    async with notifier() as process:
+        async for record in records(kafka, "dead-letters"):
+            letter = letters.read(record)
+            assert isinstance(letter, letters.Letter)
+            found.append(letter)
+            if len(found) == 7:
+                break
+        assert await process.end(signal.SIGTERM) == 0
+    assert {(one.topic, one.code, one.value) for one in found} == {
+        ("alarms", "bad_text", b"\xff"),
+        ("alarms", "missing_field", b"{}"),
+        ("alarms", "not_json", b""),
+        ("alarm-actions", "bad_value", bad[0]),
+        ("alarm-actions", "bad_value", bad[1]),
+        ("alarm-actions", "bad_text", bad[2]),
+        ("alarm-actions", "too_deep", bad[3]),
+    }
+    assert {one.key for one in found} == {b"C1"}
+    assert {(one.topic, one.offset) for one in found} == {("alarms", n) for n in range(3)} | {
+        ("alarm-actions", n) for n in range(4)
+    }
+
+
+async def test_the_erased_are_forgotten_for_good(kafka: str, desk: Desk, notifier: Callable[[], Process]) -> None:
+    """D13: whoever asks to be erased leaves no case, open or over, neither now nor after a restart that reads more of before."""
+    old, over, other = alarm("a1"), alarm("a2", kind="risk-high"), alarm("a3", "C2")
+    ended = msgspec.structs.replace(over, type="alarm.settled", outcome="saved", time=Instant(over.time + 1))
+    await tell(kafka, old, over, ended, other, alarm("a4", "C3"))
+    asked = {"id": "e1", "source": "crm", "type": "customer.erased", "time": rfc3339(time_ns() // 1000)}
+    wrong = json.dumps(asked | {"customer_id": "C2"}).encode()  # under another's key: the worker refuses it as well
+    cases: dict[str, bytes | None] = {}
+
+    async def until(gone: set[str], left: set[str]) -> None:
+        async with asyncio.timeout(30):
+            async for record in records(kafka, "notifications"):
+                cases[record.key.decode()] = record.value
+                there = {key for key, value in cases.items() if value is not None}
+                if left <= there and not gone & there and sum(key.startswith("erased/") for key in there) == 2:
+                    break
+
+    async with notifier() as first:
+        while "a3" not in [told := (await desk.got.get())[1]]:
+            pass
+        assert told == "a3"
+        await publish(kafka, "feedback", ("C1", json.dumps(asked | {"customer_id": "C1"}).encode()), ("C1", wrong))
+        await publish(kafka, "feedback", ("C3", None))
+        await until({"a1", "a2", "a4"}, {"a3"})
+        assert await first.end(signal.SIGTERM) == 0
+    assert not any(value is not None and b'"C1"' in value for value in cases.values())
+    async with notifier() as second:
+        await tell(kafka, alarm("a5", age=DAY), alarm("a6", "C3", age=DAY), alarm("a7", "C2"), alarm("a8", "C1"))
+        await until({"a1", "a2", "a4", "a5", "a6"}, {"a3", "a7", "a8"})
+        assert await second.end(signal.SIGTERM) == 0
 
 
 class Cluster:
