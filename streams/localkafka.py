@@ -14,6 +14,7 @@ import tempfile
 import time
 import uuid
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -64,12 +65,24 @@ def free_port() -> int:
 class LocalKafka:
     """One Kafka node: `start()` returns when it answers, `stop()` is clean, `kill()` is not and keeps the data.
 
+    `listeners` are more doors beside the plain one: a protocol for each name, whose address is in `addresses` then.
+    `properties` are Kafka's own, `users` have a SCRAM password each.
     As a context manager it runs for the block and leaves nothing behind.
     """
 
-    def __init__(self, directory: Path | None = None, port: int | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path | None = None,
+        port: int | None = None,
+        *,
+        listeners: Mapping[str, str] | None = None,
+        properties: Mapping[str, str] | None = None,
+        users: Mapping[str, str] | None = None,
+    ) -> None:
         self.port = port or free_port()
         self.address = f"127.0.0.1:{self.port}"
+        self.addresses = {name: f"127.0.0.1:{free_port()}" for name in listeners or ()}
+        self._listeners, self._properties, self._users = listeners or {}, properties or {}, users or {}
         self._own_directory = directory is None
         self.directory = directory or Path(tempfile.mkdtemp(prefix="vigia-kafka-"))
         self.log = self.directory / "kafka.log"
@@ -120,16 +133,27 @@ class LocalKafka:
     def _format(self, properties: Path) -> None:
         controller = free_port()
         self.directory.mkdir(parents=True, exist_ok=True)
-        properties.write_text(
-            (SETTINGS / "server.properties").read_text()
-            + f"\nlisteners=PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}"
-            + f"\nadvertised.listeners=PLAINTEXT://127.0.0.1:{self.port}"
-            + f"\ncontroller.quorum.voters=1@127.0.0.1:{controller}"
-            + f"\nlog.dirs={self.directory / 'data'}\n"
-        )
+        doors = [f"PLAINTEXT://127.0.0.1:{self.port}", *(f"{n}://{at}" for n, at in self.addresses.items())]
+        spoken = {"CONTROLLER": "PLAINTEXT", "PLAINTEXT": "PLAINTEXT", **self._listeners}
+        told = {
+            "listeners": ",".join([*doors, f"CONTROLLER://127.0.0.1:{controller}"]),
+            "advertised.listeners": ",".join(doors),
+            "listener.security.protocol.map": ",".join(f"{name}:{spoken[name]}" for name in spoken),
+            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+            "log.dirs": str(self.directory / "data"),
+            **self._properties,
+        }
+        lines = [(SETTINGS / "server.properties").read_text(), *(f"{key}={value}" for key, value in told.items()), ""]
+        properties.write_text("\n".join(lines))
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        scram = [
+            word
+            for user, password in self._users.items()
+            for kind in ("SCRAM-SHA-256", "SCRAM-SHA-512")
+            for word in ("--add-scram", f"{kind}=[name={user},password={password}]")
+        ]
         formatted = subprocess.run(  # noqa: S603
-            self._java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)),
+            self._java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties), *scram),
             capture_output=True,
             text=True,
         )

@@ -1,6 +1,7 @@
-"""Brokers without Docker: the embedded one carries records, and what is missing for the real one is said by name."""
+"""Brokers: the embedded one carries records, what the real one lacks here is named, and nothing is said in the clear."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from streams import localkafka
 from streams.embedded import PARTITIONS, EmbeddedKafka, EmbeddedUnavailable
 from streams.localkafka import KafkaUnavailable, LocalKafka
+from vigia import settings
+from vigia.broker import Broker, read
+from vigia.typed import Unusable
 
 
 async def test_the_embedded_broker_carries_records() -> None:
@@ -64,3 +68,76 @@ def test_a_failpoint_ends_the_process_at_its_turn() -> None:
     assert run("store:3") == (-9, "01")
     assert run("ack") == (0, "012")
     assert run("nowhere") == (1, "")
+
+
+FAR = "kafka.example.com:9093"
+IN_THE_CLEAR = [
+    ("127.0.0.1:9092", {}, True),
+    ("[::1]:9092,localhost:9093", {}, True),
+    (FAR, {}, False),
+    ("127.0.0.1:9092," + FAR, {}, False),
+    ("127.example.com:9092", {}, False),
+    (FAR, {"VIGIA_KAFKA_USER": "vigia", "VIGIA_KAFKA_PASSWORD": "hidden-17"}, False),
+    (FAR, {"VIGIA_KAFKA_PLAINTEXT": "no"}, False),
+    (FAR, {"VIGIA_KAFKA_PLAINTEXT": "yes"}, True),
+    (FAR, {"VIGIA_KAFKA_TLS": "yes"}, True),
+]
+
+
+@pytest.mark.parametrize(("address", "told", "taken"), IN_THE_CLEAR)
+def test_nothing_leaves_this_machine_in_the_clear(address: str, told: dict[str, str], taken: bool) -> None:
+    """Without TLS only a broker on this machine is spoken to, with or without log-in, unless a variable says so."""
+    if taken:
+        assert read(told, address).address == address
+    else:
+        with pytest.raises(Unusable, match="VIGIA_KAFKA_PLAINTEXT=yes"):
+            read(told, address)
+
+
+def test_a_connection_that_cannot_be_is_named(tmp_path: Path) -> None:
+    """Each message names the variable and the mend, and no secret."""
+    file = tmp_path / "no.pem"
+    file.write_text("hidden-17")
+    near = "127.0.0.1:9092"
+    for told, said in {
+        ("VIGIA_KAFKA_SASL", "MD5"): "'MD5': not known; known are SCRAM-SHA-512",
+        ("VIGIA_KAFKA_USER", "vigia"): "go together: set both",
+        ("VIGIA_KAFKA_PASSWORD", "hidden-17"): "go together: set both",
+        ("VIGIA_KAFKA_KEY", "key.pem"): "set VIGIA_KAFKA_CERT as well",
+        ("VIGIA_KAFKA_TLS", "perhaps"): "VIGIA_KAFKA_TLS='perhaps': write yes or no",
+        ("VIGIA_KAFKA_CA", "/nowhere.pem"): "VIGIA_KAFKA_CA='/nowhere.pem': No such file or directory",
+        ("VIGIA_KAFKA_CA", str(file)): "no certificate or crl found; name a file of PEM certificates",
+        ("VIGIA_KAFKA_CERT", str(file)): "name files of a PEM certificate and of its key",
+        ("VIGIA_KAFKA_PASSWORD_FILE", "/nowhere"): "VIGIA_KAFKA_PASSWORD_FILE='/nowhere': No such file",
+    }.items():
+        with pytest.raises(Unusable) as refused:
+            read(dict([told]), near)
+        assert said in str(refused.value)
+        assert "hidden-17" not in str(refused.value)
+
+
+def test_secrets_are_in_no_repr(tmp_path: Path) -> None:
+    """A password or a seal comes from its variable or a file, and neither broker nor settings show it."""
+    file = tmp_path / "secret"
+    file.write_text("hidden-17\n")
+    told = {"VIGIA_KAFKA_USER": "vigia", "VIGIA_KAFKA_PASSWORD_FILE": str(file), "VIGIA_SEAL_FILE": str(file)}
+    broker, known = read(told, "127.0.0.1:9092"), settings.read(told)
+    assert (broker.password, known.seal) == ("hidden-17", "hidden-17")
+    assert "hidden-17" not in f"{broker!r} {broker} {known!r} {known}"
+    with pytest.raises(Unusable, match="VIGIA_SEAL and VIGIA_SEAL_FILE are both set"):
+        settings.read(told | {"VIGIA_SEAL": "hidden-18"})
+
+
+async def test_who_does_not_answer_is_named() -> None:
+    """A greeting says what is wrong at the other end."""
+    assert "cannot be reached" in await Broker("127.0.0.1:1").refused()
+
+
+def test_the_composed_broker_is_allowed_openly() -> None:
+    """Compose's own network is the one place where a broker is spoken to in the clear: its file says so."""
+    compose = (Path(__file__).parent.parent / "docker-compose.yml").read_text()
+    told = dict(re.findall(r"(VIGIA_KAFKA\w*): \"?([\w:.]+)", compose))
+    address = told.pop("VIGIA_KAFKA")
+    assert read(told, address).address == "kafka:9092"
+    with pytest.raises(Unusable):
+        read({}, address)

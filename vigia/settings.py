@@ -1,7 +1,7 @@
 """What a process of the worker's side is told from outside, each value by one environment variable.
 
-A value that cannot be used is named with its variable and the mend. Secrets come from here and from nowhere else; no
-setting shows them.
+A value that cannot be used is named with its variable and the mend. Secrets come from here, or from the file that the
+variable with `_FILE` behind names, and from nowhere else; no setting shows them.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from scorers.events import HOUR, Duration
 from scorers.policy import Span, parse_span
-from vigia.broker import Broker
+from vigia.broker import Broker, secret
 from vigia.typed import Unusable
 
 
@@ -48,7 +48,7 @@ def read(environment: Mapping[str, str]) -> Settings:
     """
     told: dict[str, Any] = {}
     for variable, name in SETTINGS.items():
-        text = environment.get(variable, "").strip()
+        text = (secret(environment, variable) if name == "seal" else environment.get(variable, "")).strip()
         if text:
             told[name] = _span(variable, text) if name == "margin" else text
     for name, value in told.items():

@@ -10,7 +10,7 @@ from streams.intake import Intake, KafkaAway
 from streams.publish import Line, Published, lines
 from streams.publish import publish as send
 from vigia import progress, typed
-from vigia.commands.serving import AWAY, KAFKA, Kafka, Prefix, broker, finish
+from vigia.commands.serving import KAFKA, Kafka, Prefix, away, broker, finish
 from vigia.packed import damage_named
 
 
@@ -46,8 +46,7 @@ def publish(
     try:
         finish(work(), kafka)
     except KafkaAway as fault:
-        typer.echo(f"vigia: {fault}; is it running there? (make kafka)", err=True)
-        raise typer.Exit(AWAY) from None
+        away(kafka, str(fault))
     for topic, count in sorted(done.topics.items()):
         typer.echo(f"{count:,} events -> {where.name(topic)}")
     if done.rejected:

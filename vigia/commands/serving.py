@@ -2,17 +2,18 @@
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from aiokafka.errors import KafkaError
 from typer import Option
 
-from vigia.broker import Broker
+from vigia.broker import Broker, read
 from vigia.typed import Unusable
 
 KAFKA = "127.0.0.1:9092"
@@ -32,12 +33,12 @@ Host = Annotated[
 
 
 def broker(kafka: str, prefix: str) -> Broker:
-    """The Kafka that was named."""
+    """The Kafka that was named, spoken to as the environment tells."""
     if not all(
         part.strip().rpartition(":")[0] and part.rpartition(":")[2].strip().isdigit() for part in kafka.split(",")
     ):
         raise Unusable(f"--kafka {kafka!r}: write host and port, like {KAFKA}")
-    return Broker(kafka, prefix)
+    return read(os.environ, kafka, prefix)
 
 
 def until_stopped(serve: Callable[[asyncio.Event], Awaitable[None]], kafka: str) -> None:
@@ -54,15 +55,22 @@ def until_stopped(serve: Callable[[asyncio.Event], Awaitable[None]], kafka: str)
 
 
 def finish(work: Coroutine[Any, Any, None], kafka: str) -> None:
-    """Do the work; a Kafka that fails it is said in one line and by the exit status."""
+    """Do the work; a Kafka that fails it is said in one line, with the mend, and by the exit status."""
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # where nothing is logged, that line is all
     try:
         asyncio.run(work)
     except* KafkaError as faults:
-        why = faults.exceptions[0]
-        while isinstance(why, BaseExceptionGroup):
-            why = why.exceptions[0]
-        print(f"vigia: Kafka at {kafka}: {why}; is it running there? (make kafka)", file=sys.stderr)  # noqa: T201
-        raise typer.Exit(AWAY) from None
+        fault = faults.exceptions[0]
+        while isinstance(fault, BaseExceptionGroup):
+            fault = fault.exceptions[0]
+        away(kafka, str(fault))
+
+
+def away(kafka: str, fault: str) -> NoReturn:
+    """End as Kafka did not do its part: what it says to a greeting, or else the fault."""
+    why = asyncio.run(broker(kafka, "").refused()) or fault
+    print(f"vigia: Kafka at {kafka}: {why}", file=sys.stderr)  # noqa: T201
+    raise typer.Exit(AWAY) from None
 
 
 def log_lines() -> None:

@@ -1,0 +1,204 @@
+"""Kafka with TLS and log-in: who shows what is asked for gets everything done, who does not is told why in one line."""
+
+import asyncio
+import datetime
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import trustme
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from cryptography.hazmat.primitives import serialization
+
+from streams.localkafka import LocalKafka
+from vigia.broker import MECHANISMS, read
+
+pytestmark = pytest.mark.kafka
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+PASSWORD = "open-sesame-4711"
+WRONG = "open-barley-4712"
+LATE = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+ENTRY = "org.apache.kafka.common.security.{}LoginModule required{};"
+
+
+class Secured(NamedTuple):
+    """A node with doors of several kinds, and the files that open them."""
+
+    node: LocalKafka
+    ca: Path
+    other_ca: Path
+    certificate: Path
+
+
+def keystore(path: Path, issued: trustme.LeafCert) -> Path:
+    """The certificate and its key as Kafka reads them from one file."""
+    key = serialization.load_pem_private_key(issued.private_key_pem.bytes(), None)
+    pkcs8 = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(pkcs8 + b"".join(blob.bytes() for blob in issued.cert_chain_pems))
+    return path
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    files = tmp_path_factory.mktemp("secured")
+    ca, other = trustme.CA(), trustme.CA()
+    ca.cert_pem.write_to_path(files / "ca.pem")
+    other.cert_pem.write_to_path(files / "other-ca.pem")
+    good = keystore(files / "good.pem", ca.issue_cert("127.0.0.1"))
+    expired = keystore(files / "expired.pem", ca.issue_cert("127.0.0.1", not_after=LATE))
+    client = keystore(files / "client.pem", ca.issue_cert("worker@example.com"))
+    properties = {"sasl.enabled.mechanisms": ",".join(MECHANISMS)}
+    for door, store in (("secured", good), ("mutual", good), ("expired", expired)):
+        name = f"listener.name.{door}"
+        properties |= {f"{name}.ssl.keystore.type": "PEM", f"{name}.ssl.keystore.location": str(store)}
+        properties |= {f"{name}.ssl.truststore.type": "PEM", f"{name}.ssl.truststore.location": str(files / "ca.pem")}
+        properties[f"{name}.plain.sasl.jaas.config"] = ENTRY.format("plain.Plain", f' user_vigia="{PASSWORD}"')
+        for kind in ("scram-sha-256", "scram-sha-512"):
+            properties[f"{name}.{kind}.sasl.jaas.config"] = ENTRY.format("scram.Scram", "")
+    properties["listener.name.mutual.ssl.client.auth"] = "required"
+    doors = {"SECURED": "SASL_SSL", "MUTUAL": "SSL", "EXPIRED": "SASL_SSL"}
+    with LocalKafka(listeners=doors, properties=properties, users={"vigia": PASSWORD}) as node:
+        yield Secured(node, files / "ca.pem", files / "other-ca.pem", client)
+
+
+def by_password(secured: Secured, mechanism: str = MECHANISMS[0]) -> dict[str, str]:
+    return {
+        "VIGIA_KAFKA": secured.node.addresses["SECURED"],
+        "VIGIA_KAFKA_CA": str(secured.ca),
+        "VIGIA_KAFKA_USER": "vigia",
+        "VIGIA_KAFKA_PASSWORD": PASSWORD,
+        "VIGIA_KAFKA_SASL": mechanism,
+    }
+
+
+def by_certificate(secured: Secured) -> dict[str, str]:
+    return {
+        "VIGIA_KAFKA": secured.node.addresses["MUTUAL"],
+        "VIGIA_KAFKA_CA": str(secured.ca),
+        "VIGIA_KAFKA_CERT": str(secured.certificate),
+    }
+
+
+def started(environment: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "vigia", *arguments],
+        cwd=CHECKOUT,
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def ended(environment: dict[str, str], *arguments: str) -> tuple[int, str]:
+    """The exit status and the output of a command that has 30 s to end."""
+    process = started(environment, *arguments)
+    try:
+        output, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    return process.returncode, output
+
+
+EVENT = {
+    "id": "1", "source": "till", "type": "purchase.completed", "time": "2024-03-01T09:30:00Z", "customer_id": "ana",
+    "amount_minor": 2450, "currency": "EUR",
+}  # fmt: skip
+
+
+async def rows(secured: Secured, prefix: str) -> list[bytes]:
+    """Keys in the changelog of a group's partitions, once there are any."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=secured.node.address, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        consumer.assign([TopicPartition(f"{prefix}vigia-customers-changelog", n) for n in range(2)])
+        async with asyncio.timeout(60):
+            found: list[bytes] = []
+            while b"ana" not in found:
+                for records in (await consumer.getmany(timeout_ms=200)).values():
+                    found += [record.key for record in records]
+            return found
+    finally:
+        await consumer.stop()
+
+
+@pytest.mark.parametrize("door", ["password", "certificate"])
+async def test_who_may_in_has_all_done(secured: Secured, tmp_path: Path, door: str) -> None:
+    """With log-in or client certificate, over TLS: topics are made, an event is taken, and the worker folds it."""
+    environment = by_password(secured) if door == "password" else by_certificate(secured)
+    environment |= {"VIGIA_PREFIX": f"{door}-", "VIGIA_PARTITIONS": "2", "VIGIA_STATE": str(tmp_path / "state")}
+    assert ended(environment, "topics", "apply")[0] == 0
+    (tmp_path / "event.jsonl").write_text(json.dumps(EVENT) + "\n")
+    assert ended(environment, "publish", str(tmp_path / "event.jsonl")) == (0, f"1 events -> {door}-purchases\n")
+    worker = started(environment, "worker", "--metrics-port", "0")
+    try:
+        assert b"ana" in await rows(secured, f"{door}-")
+    finally:
+        worker.terminate()
+        output, _ = await asyncio.to_thread(worker.communicate, timeout=30)
+    assert worker.returncode == 0
+    assert PASSWORD not in output
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+async def test_every_way_to_log_in(secured: Secured, mechanism: str) -> None:
+    """Each mechanism takes the right password, here from a file, and refuses the wrong one."""
+    environment = by_password(secured, mechanism)
+    address = environment.pop("VIGIA_KAFKA")
+    del environment["VIGIA_KAFKA_PASSWORD"]
+    file = secured.ca.with_name("password")
+    environment["VIGIA_KAFKA_PASSWORD_FILE"] = str(file)
+    file.write_text(PASSWORD + "\n")
+    assert await read(environment, address).refused() == ""
+    file.write_text(WRONG)
+    assert "user or password are refused" in await read(environment, address).refused()
+
+
+COMMANDS = {
+    "worker": ("worker", "--metrics-port", "0"),
+    "clock": ("clock",),
+    "trainer": ("trainer",),
+    "notifier": ("notifier", "--metrics-port", "0"),
+}
+FAULTS = {
+    "wrong password": ({"VIGIA_KAFKA_PASSWORD": WRONG}, "user or password are refused: check VIGIA_KAFKA_USER"),
+    "unknown CA": ({"VIGIA_KAFKA_CA": "{other_ca}"}, "signed by nobody who is known here: name the CA's file"),
+    "expired certificate": ({"VIGIA_KAFKA": "{expired}"}, "its certificate has expired: it has to be renewed"),
+    "no TLS": (
+        {"VIGIA_KAFKA_CA": "", "VIGIA_KAFKA_USER": "", "VIGIA_KAFKA_PASSWORD": ""},
+        "it hangs up: does it want TLS",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "fault"),
+    [*(("worker", fault) for fault in FAULTS), *((command, "wrong password") for command in COMMANDS)][1:],
+)
+def test_who_may_not_is_told_why(secured: Secured, command: str, fault: str) -> None:
+    """What cannot be believed ends the process within 30 s: one line with the mend, no secret in any."""
+    changed, said = FAULTS[fault]
+    places = {"other_ca": str(secured.other_ca), "expired": secured.node.addresses["EXPIRED"]}
+    environment = by_password(secured) | {"VIGIA_SEAL": "a-seal-4713"}
+    environment |= {name: value.format(**places) for name, value in changed.items()}
+    status, output = ended(environment, *COMMANDS[command])
+    lines = [line for line in output.splitlines() if line.startswith("vigia: ")]
+    assert (status, len(lines)) == (3, 1), output
+    assert said in lines[0]
+    assert not any(word in output for word in (PASSWORD, WRONG, "a-seal-4713", "Traceback")), output
+
+
+def test_a_missing_client_certificate_is_named(secured: Secured) -> None:
+    """Where both sides must show one, whoever shows none is told that it may be wanted."""
+    environment = by_certificate(secured) | {"VIGIA_KAFKA_CERT": ""}
+    status, output = ended(environment, "topics", "check")
+    assert (status, output.count("\n")) == (3, 1)
+    assert "VIGIA_KAFKA_CERT" in output or "client certificate" in output
