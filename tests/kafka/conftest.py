@@ -1,25 +1,13 @@
-"""One real Kafka for all tests of this folder, and a fresh group of workers for each."""
+"""A fresh group of counting workers for each test."""
 
-import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 import pytest_asyncio
 
-from streams.localkafka import LocalKafka
 from tests.kafka.ledger import Ledger
-
-
-@pytest.fixture(scope="session")
-def kafka() -> Iterator[str]:
-    """The address of a real Kafka: the one VIGIA_TEST_KAFKA names, or one that lives as long as the tests."""
-    if address := os.environ.get("VIGIA_TEST_KAFKA"):
-        yield address
-        return
-    with LocalKafka() as node:
-        yield node.address
 
 
 @pytest_asyncio.fixture

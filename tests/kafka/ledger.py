@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import os
 import random
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -19,23 +17,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from streams.rows import unpack
+from tests.faults.verdict import Outcome, Verdict, judge
 from tests.kafka.counting import INPUTS, PARTITIONS, topics
-
-CHECKOUT = Path(__file__).resolve().parents[2]
-
-
-@dataclass
-class Verdict:
-    """How the outcome differs from the ledger; all zero and empty is exact."""
-
-    missing: int = 0
-    double: int = 0
-    wrong_rows: int = 0
-    missing_outputs: int = 0
-    foreign_outputs: int = 0
-
-    def exact(self) -> bool:
-        return self == Verdict()
+from tests.kafka.processes import Processes
 
 
 @dataclass
@@ -46,15 +30,14 @@ class Ledger:
     group: str
     directory: Path
     seed: int
-    events: Counter[bytes] = field(default_factory=Counter)
-    sums: Counter[bytes] = field(default_factory=Counter)
+    events: Counter[str] = field(default_factory=Counter)
+    sums: Counter[str] = field(default_factory=Counter)
     ticks: int = 0
     number: int = 0
-    workers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-    exits: list[int] = field(default_factory=list)
 
     async def __aenter__(self) -> Self:
         self.dice = random.Random(self.seed)
+        self.processes = Processes(self.directory)
         self.admin = AIOKafkaAdminClient(bootstrap_servers=self.address)
         await self.admin.start()
         await self.admin.create_topics(
@@ -68,8 +51,7 @@ class Ledger:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for name in list(self.workers):
-            self.kill(name)
+        self.processes.kill_all()
         await self.producer.stop()
         await self.admin.close()
 
@@ -78,14 +60,14 @@ class Ledger:
         started, sent = time.monotonic(), 0
         for sent in range(1, count + 1):
             self.number += 1
-            key = b"customer-%d" % self.dice.randrange(customers)
+            key = f"customer-{self.dice.randrange(customers)}"
             event: dict[str, object] = {"number": self.number}
             if poison_every and self.number % poison_every == 0:
                 event["poison"] = True
             else:
                 self.events[key] += 1
                 self.sums[key] += self.number
-            await self.producer.send(f"{self.group}.events", json.dumps(event).encode(), key=key)
+            await self.producer.send(f"{self.group}.events", json.dumps(event).encode(), key=key.encode())
             if rate and sent % 100 == 0:
                 await asyncio.sleep(max(0.0, started + sent / rate - time.monotonic()))
         await self.producer.flush()
@@ -114,31 +96,19 @@ class Ledger:
 
     def start(self, name: str = "a", failpoint: str = "") -> None:
         """Start a worker with a state directory of its own name."""
-        with (self.directory / f"{name}.log").open("ab") as log:
-            self.workers[name] = subprocess.Popen(
-                [sys.executable, "-m", "tests.kafka.counting", self.address, self.group, str(self.directory / name)],
-                cwd=CHECKOUT,
-                env={**os.environ, "VIGIA_FAILPOINT": failpoint},
-                stdout=log,
-                stderr=log,
-            )
+        command = [sys.executable, "-m", "tests.kafka.counting", self.address, self.group, str(self.directory / name)]
+        self.processes.start(name, command, {"VIGIA_FAILPOINT": failpoint})
 
     def kill(self, name: str = "a") -> None:
-        worker = self.workers.pop(name)
-        worker.kill()
-        self.exits.append(worker.wait())
+        self.processes.kill(name)
 
     async def stop(self, name: str = "a") -> int:
         """Ask a worker to stop and return its exit status."""
-        worker = self.workers.pop(name)
-        worker.terminate()
-        self.exits.append(await asyncio.to_thread(worker.wait, 30))
-        return self.exits[-1]
+        return await self.processes.stop(name)
 
-    async def died(self, name: str = "a", within: float = 30) -> int:
+    async def died(self, name: str = "a", within: float = 90) -> int:
         """Wait until a worker has ended by itself and return its exit status."""
-        self.exits.append(await asyncio.to_thread(self.workers.pop(name).wait, within))
-        return self.exits[-1]
+        return await self.processes.died(name, within)
 
     async def standing(self) -> tuple[int, int]:
         """How many input records are committed, and how many are not."""
@@ -155,13 +125,14 @@ class Ledger:
         done = sum(max(0, committed[tp].offset) for tp in inputs if tp in committed)
         return done, end - done
 
-    async def until(self, true: Callable[[int, int], bool], within: float = 45) -> None:
+    async def until(self, true: Callable[[int, int], bool], within: float = 120) -> None:
         """Wait until what is committed and what is not satisfy a condition; a dead worker fails the test."""
         deadline = time.monotonic() + within
         while not true(*(standing := await self.standing())):
-            for name, worker in self.workers.items():
-                assert worker.poll() is None, f"worker {name} ended with {worker.poll()}: {self.tail(name)}"
-            assert time.monotonic() < deadline, f"committed, not committed: {standing} after {within} s: {self.tails()}"
+            self.processes.check()
+            assert time.monotonic() < deadline, (
+                f"waited {within} s; committed, not committed: {standing}\n{self.processes.tails()}"
+            )
             await asyncio.sleep(0.2)
 
     async def drained(self) -> None:
@@ -172,12 +143,6 @@ class Ledger:
         """Wait until something more is committed than now."""
         before, _ = await self.standing()
         await self.until(lambda done, _: done > before)
-
-    def tail(self, name: str) -> str:
-        return "\n".join((self.directory / f"{name}.log").read_text(errors="replace").splitlines()[-40:])
-
-    def tails(self) -> str:
-        return "\n".join(f"--- {name}\n{self.tail(name)}" for name in self.workers)
 
     async def read(self, *names: str) -> list[tuple[str, bytes, bytes | None]]:
         """All records of topics, from the beginning to the present end."""
@@ -198,18 +163,18 @@ class Ledger:
 
     async def verdict(self) -> Verdict:
         """The changelog and the outputs against the ledger."""
-        state: dict[bytes, dict[str, int]] = {}
+        rows: dict[str, dict[str, int]] = {}
         for _, key, value in await self.read(f"{self.group}-counts-changelog"):
             assert value is not None
-            state[key] = json.loads(unpack(value)[1])
-        verdict = Verdict()
-        for key in self.events.keys() | state.keys():
-            row = state.get(key, {"events": 0, "sum": 0, "ticks": 0})
-            verdict.missing += max(0, self.events[key] - row["events"])
-            verdict.double += max(0, row["events"] - self.events[key])
-            verdict.wrong_rows += row["sum"] != self.sums[key] or row["ticks"] != self.ticks
-        outputs = {int(value or b"0") for _, _, value in await self.read(f"{self.group}.outputs")}
-        expected = set(range(100, self.number + 1, 100))
-        verdict.missing_outputs = len(expected - outputs)
-        verdict.foreign_outputs = len(outputs - expected)
-        return verdict
+            rows[key.decode()] = json.loads(unpack(value)[1])
+        expected = Outcome(
+            self.events,
+            {name: (self.sums[name], self.ticks) for name in self.events},
+            set(range(100, self.number + 1, 100)),
+        )
+        found = Outcome(
+            Counter({name: row["events"] for name, row in rows.items()}),
+            {name: (row["sum"], row["ticks"]) for name, row in rows.items()},
+            {int(value or b"0") for _, _, value in await self.read(f"{self.group}.outputs")},
+        )
+        return judge(expected, found)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 import time
@@ -25,10 +24,11 @@ from streams import controls, topics
 from streams.clock import Clock
 from streams.replay import replay
 from streams.trainer import Trainer
+from tests.kafka.processes import Processes
 from vigia.broker import Broker
 from vigia.settings import Settings
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+WORKER = (sys.executable, "-m", "vigia", "worker", "--metrics-port", "0")
 
 Standing = set[tuple[str, str, int, str]]
 Told = set[tuple[str, str, int, str | None]]
@@ -85,8 +85,7 @@ class Running:
         self.policy = parse_policy(policy)
         self.policy_file = directory / "policy.toml"
         self.policy_file.write_text(policy)
-        self.workers: dict[str, subprocess.Popen[bytes]] = {}
-        self.exits: list[int] = []
+        self.processes = Processes(directory)
         self._over = asyncio.Event()
 
     async def __aenter__(self) -> Self:
@@ -103,55 +102,45 @@ class Running:
 
     async def __aexit__(self, *_: object) -> None:
         self._over.set()
-        for name in list(self.workers):
-            self.kill(name)
+        self.processes.kill_all()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.producer.stop()
         await self.ends.stop()
         await self.admin.close()
 
+    @property
+    def workers(self) -> dict[str, subprocess.Popen[bytes]]:
+        """Those that run."""
+        return self.processes.running
+
     # --- processes --------------------------------------------------------------------------------------------
 
     def start(self, name: str = "a", **environment: str) -> None:
         """Start a worker with a state directory of its own name."""
-        with (self.directory / f"{name}.log").open("ab") as log:
-            self.workers[name] = subprocess.Popen(
-                [sys.executable, "-m", "vigia", "worker", "--metrics-port", "0", "--policy", str(self.policy_file)],
-                cwd=CHECKOUT,
-                env={
-                    **os.environ,
-                    "VIGIA_KAFKA": self.broker.address,
-                    "VIGIA_PREFIX": self.broker.prefix,
-                    "VIGIA_STATE": str(self.directory / name),
-                    "VIGIA_PARTITIONS": str(self.settings.partitions),
-                    "VIGIA_FLUSH": "0.05",
-                    "VIGIA_COMMIT": "0.1",
-                    "VIGIA_SESSION": "3",
-                    "VIGIA_NAME": name,
-                    "VIGIA_MARGIN": "0s",
-                    "VIGIA_SEAL": self.settings.seal,
-                    **environment,
-                },
-                stdout=log,
-                stderr=log,
-            )
+        told = {
+            "VIGIA_KAFKA": self.broker.address,
+            "VIGIA_PREFIX": self.broker.prefix,
+            "VIGIA_STATE": str(self.directory / name),
+            "VIGIA_PARTITIONS": str(self.settings.partitions),
+            "VIGIA_FLUSH": "0.05",
+            "VIGIA_COMMIT": "0.1",
+            "VIGIA_SESSION": "3",
+            "VIGIA_NAME": name,
+            "VIGIA_MARGIN": "0s",
+            "VIGIA_SEAL": self.settings.seal,
+        }
+        self.processes.start(name, [*WORKER, "--policy", str(self.policy_file)], told | environment)
 
     def kill(self, name: str = "a") -> None:
-        worker = self.workers.pop(name)
-        worker.kill()
-        self.exits.append(worker.wait())
+        self.processes.kill(name)
 
     async def stop(self, name: str = "a") -> int:
         """Ask a worker to stop and return its exit status."""
-        worker = self.workers.pop(name)
-        worker.terminate()
-        self.exits.append(await asyncio.to_thread(worker.wait, 30))
-        return self.exits[-1]
+        return await self.processes.stop(name)
 
-    async def died(self, name: str = "a", within: float = 40) -> int:
+    async def died(self, name: str = "a", within: float = 90) -> int:
         """Wait until a worker has ended by itself and return its exit status."""
-        self.exits.append(await asyncio.to_thread(self.workers.pop(name).wait, within))
-        return self.exits[-1]
+        return await self.processes.died(name, within)
 
     def tick(self) -> None:
         """Let a clock follow the events from now on."""
@@ -216,16 +205,17 @@ class Running:
         done = sum(max(0, offset.offset) for offset in committed.values())
         return done, end - done
 
-    async def until(self, true: Callable[[], Any], within: float = 60) -> None:
+    async def until(self, true: Callable[[], Any], within: float = 120) -> None:
         """Wait until something is so; a worker that has ended fails the test."""
         deadline = time.monotonic() + within
         while not await true():
-            for name, worker in self.workers.items():
-                assert worker.poll() is None, f"worker {name} ended with {worker.poll()}:\n{self.tail(name)}"
-            assert time.monotonic() < deadline, f"{await self.standing()} after {within} s:\n{self.tails()}"
+            self.processes.check()
+            assert time.monotonic() < deadline, (
+                f"waited {within} s; committed, not committed: {await self.standing()}\n{self.processes.tails()}"
+            )
             await asyncio.sleep(0.05)
 
-    async def ticked(self, until: int, within: float = 60) -> None:
+    async def ticked(self, until: int, within: float = 120) -> None:
         """Wait until every partition was told an instant, and everything is folded and committed."""
 
         async def there() -> bool:
@@ -268,9 +258,3 @@ class Running:
             return (await self.standing())[0] > before
 
         await self.until(there)
-
-    def tail(self, name: str) -> str:
-        return "\n".join((self.directory / f"{name}.log").read_text(errors="replace").splitlines()[-40:])
-
-    def tails(self) -> str:
-        return "\n".join(f"--- {name}\n{self.tail(name)}" for name in self.workers)

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import random
-import shutil
 import signal
 
 import pytest
@@ -12,11 +11,6 @@ from streams.failpoints import NAMES
 from tests.kafka.ledger import Ledger
 
 pytestmark = pytest.mark.kafka
-
-
-def wipe(ledger: Ledger, name: str = "a") -> None:
-    """Lose the disk of a worker."""
-    shutil.rmtree(ledger.directory / name, ignore_errors=True)
 
 
 async def test_a_stopped_worker_goes_on_where_it_was(ledger: Ledger) -> None:
@@ -42,7 +36,7 @@ async def test_killed_at_random_moments(ledger: Ledger, seed: int) -> None:
             await asyncio.sleep(dice.uniform(0.1, 1.5))
             ledger.kill()
             if (fault + seed) % 2:
-                wipe(ledger)
+                ledger.processes.wipe("a")
     ledger.start()
     await ledger.drained()
     assert (await ledger.verdict()).exact()
@@ -56,7 +50,7 @@ async def test_killed_at_a_named_place(ledger: Ledger, point: str) -> None:
             ledger.start(failpoint=f"{point}:{4 + fault}")
             assert await ledger.died() == -signal.SIGKILL
             if fault == 1:
-                wipe(ledger)
+                ledger.processes.wipe("a")
     ledger.start()
     await ledger.drained()
     assert (await ledger.verdict()).exact()
@@ -72,7 +66,7 @@ async def test_workers_join_and_leave(ledger: Ledger, seed: int) -> None:
         for fault in range(4):
             ledger.start(str(fault + 1))
             await asyncio.sleep(dice.uniform(3, 5))
-            leaver = dice.choice(sorted(ledger.workers))
+            leaver = dice.choice(sorted(ledger.processes.running))
             if fault % 2:
                 ledger.kill(leaver)
             else:
@@ -93,7 +87,7 @@ async def test_a_tick_reaches_every_row_once(ledger: Ledger) -> None:
     await ledger.tick()
     ledger.start(failpoint="store")
     assert await ledger.died() == -signal.SIGKILL
-    wipe(ledger)
+    ledger.processes.wipe("a")
     ledger.start()
     await ledger.drained()
     assert (await ledger.verdict()).exact()
@@ -107,5 +101,5 @@ async def test_a_fault_in_one_fold_is_one_dead_letter(ledger: Ledger) -> None:
     letters = [json.loads(value or b"{}") for _, _, value in await ledger.read(f"{ledger.group}.dead-letters")]
     assert sorted(letter["number"] for letter in letters) == list(range(50, 5_001, 50))
     verdict = await ledger.verdict()
-    assert (verdict.missing, verdict.double, verdict.wrong_rows) == (0, 0, 0)
-    assert verdict.missing_outputs == 50, "poisoned records have no outputs"
+    assert (verdict.missing, verdict.double, verdict.wrong_states) == (0, 0, 0)
+    assert verdict.missing_effects == 50, "poisoned records have no outputs"

@@ -1,9 +1,5 @@
-"""On a real Kafka the worker tells what a replay tells: with one, with two, killed, stopped and started again."""
+"""On a real Kafka the worker tells what a replay tells: with one, and with two of which one is killed."""
 
-import asyncio
-import random
-import shutil
-import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
@@ -12,14 +8,12 @@ import pytest
 import pytest_asyncio
 
 from streams import topics
-from streams.failpoints import NAMES
-from streams.simulate import simulate
 from streams.topics import TopicsWrong
+from tests.faults.proof import simulated
 from tests.kafka.running import Running, by_day, replayed, standing, time_of, told
 
 pytestmark = pytest.mark.kafka
 
-LATER = "3650d"  # figures come in force after the run: events run ahead of them here
 POLICY = "[risk]\nhorizon = '10d'\n"
 
 
@@ -27,17 +21,6 @@ POLICY = "[risk]\nhorizon = '10d'\n"
 async def running(kafka: str, tmp_path: Path) -> AsyncIterator[Running]:
     async with Running(kafka, f"test-{uuid4().hex[:8]}-", tmp_path, 4, POLICY) as running:
         yield running
-
-
-def simulated(directory: Path, customers: int, days: int, seed: int) -> list[bytes]:
-    """The events of an invented business, in their order."""
-    simulate(customers, days, seed, directory)
-    return (directory / "events.jsonl").read_bytes().splitlines()
-
-
-def wipe(running: Running, name: str) -> None:
-    """Lose the disk of a worker."""
-    shutil.rmtree(running.directory / name, ignore_errors=True)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -58,53 +41,6 @@ async def test_workers_tell_what_a_replay_tells(running: Running, tmp_path: Path
     found = await running.alarms()
     again = replayed(lines, tmp_path / "replay", await running.control(), running.policy)
     assert len(again) > 200
-    assert standing(found) == standing(again)
-    assert told(found) == told(again)
-
-
-async def test_killed_at_random_moments(running: Running, tmp_path: Path) -> None:
-    """kill -9 again and again, the disk kept and lost in turn: no alarm is missing and none is told that is not so."""
-    lines = simulated(tmp_path / "sim", 150, 150, 7)
-    dice = random.Random(7)
-    running.start(VIGIA_MARGIN=LATER)
-    running.tick()
-    days = by_day(lines)
-    share = len(days) // 5
-    for fault in range(4):
-        await running.publish(line for day in days[fault * share : (fault + 1) * share] for line in day)
-        await running.progress()
-        await asyncio.sleep(dice.uniform(0.0, 0.6))
-        running.kill()
-        if fault % 2:
-            wipe(running, "a")
-        running.start(VIGIA_MARGIN=LATER)
-    await running.publish(line for day in days[4 * share :] for line in day)
-    await same_as_a_replay(running, lines, tmp_path)
-
-
-@pytest.mark.parametrize("point", NAMES)
-async def test_killed_at_a_named_place(running: Running, tmp_path: Path, point: str) -> None:
-    """Death after the outputs, the changelog, the store or the acknowledgement: the disk kept, then lost."""
-    lines = simulated(tmp_path / "sim", 100, 60, 8)
-    running.tick()
-    half = len(lines) // 2
-    for fault, part in enumerate((lines[:half], lines[half:])):
-        running.start(VIGIA_MARGIN=LATER, VIGIA_FAILPOINT=f"{point}:2")
-        await running.publish(part)
-        assert await running.died() == -signal.SIGKILL
-        if fault:
-            wipe(running, "a")
-    running.start(VIGIA_MARGIN=LATER)
-    await same_as_a_replay(running, lines, tmp_path)
-
-
-async def same_as_a_replay(running: Running, lines: list[bytes], tmp_path: Path) -> None:
-    """All is folded, and what stands is what stands after a replay; nothing was told that it does not tell."""
-    await running.ticked(max(map(time_of, lines)))
-    assert await running.stop() == 0
-    found = await running.alarms()
-    again = replayed(lines, tmp_path / "replay", await running.control(), running.policy)
-    assert len(again) > 100
     assert standing(found) == standing(again)
     assert told(found) == told(again)
 

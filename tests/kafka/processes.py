@@ -1,0 +1,95 @@
+"""Workers as processes of their own: started, killed, stopped, wiped and waited for, each with a log and a directory.
+
+It knows nothing of Kafka: what is started is a command line, and what a worker is for is its caller's.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+class Processes:
+    """The workers of a test by name; `exits` are the statuses of those that have ended, in their order."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.exits: list[int] = []
+        self._mortal: set[str] = set()
+
+    @property
+    def kills(self) -> int:
+        """How many have died of a SIGKILL, whoever sent it."""
+        return self.exits.count(-signal.SIGKILL)
+
+    def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Start one; what it says is added to the log of its name."""
+        assert name not in self.running, f"{name} runs already"
+        with (self.directory / f"{name}.log").open("ab") as log:
+            self.running[name] = subprocess.Popen(
+                command, cwd=CHECKOUT, env={**os.environ, **environment}, stdout=log, stderr=log
+            )
+
+    def kill(self, name: str) -> None:
+        """Kill one as `kill -9` does."""
+        worker = self.running.pop(name)
+        worker.kill()
+        self.exits.append(worker.wait())
+
+    def signal(self, name: str, what: signal.Signals) -> None:
+        """Send one a signal."""
+        self.running[name].send_signal(what)
+
+    async def stop(self, name: str, within: float = 60) -> int:
+        """Ask one to stop and return its exit status."""
+        self.running[name].terminate()
+        return await self.died(name, within)
+
+    async def died(self, name: str, within: float = 90) -> int:
+        """Wait until one has ended by itself and return its exit status."""
+        worker = self.running[name]
+        try:
+            status = await asyncio.to_thread(worker.wait, within)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{name} has not ended after {within} s:\n{self.tail(name)}") from None
+        del self.running[name]
+        self.exits.append(status)
+        return status
+
+    def wipe(self, name: str) -> None:
+        """Lose the disk of one."""
+        shutil.rmtree(self.directory / name, ignore_errors=True)
+
+    def kill_all(self) -> None:
+        for name in list(self.running):
+            self.kill(name)
+
+    @contextmanager
+    def may_die(self, name: str) -> Iterator[None]:
+        """Inside this block the end of one fails nothing."""
+        self._mortal.add(name)
+        try:
+            yield
+        finally:
+            self._mortal.discard(name)
+
+    def check(self) -> None:
+        """Fail if one has ended by itself that may not."""
+        for name, worker in self.running.items():
+            if name not in self._mortal:
+                assert worker.poll() is None, f"worker {name} ended with {worker.poll()}:\n{self.tail(name)}"
+
+    def tail(self, name: str) -> str:
+        """The end of a log."""
+        return "\n".join((self.directory / f"{name}.log").read_text(errors="replace").splitlines()[-40:])
+
+    def tails(self) -> str:
+        """The ends of the logs of all that run."""
+        return "\n".join(f"--- {name}\n{self.tail(name)}" for name in self.running)
