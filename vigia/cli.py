@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import typer
 
-from vigia.commands import alarms, control, customer, policy, topics
+from vigia.commands import alarms, control, customer, lessons, policy, topics
 from vigia.commands.clock import clock
 from vigia.commands.compare import compare
 from vigia.commands.demo import demo
@@ -40,6 +40,7 @@ app.add_typer(policy.app, name="policy")
 app.add_typer(topics.app, name="topics")
 app.add_typer(control.app, name="control")
 app.add_typer(alarms.app, name="alarms")
+app.add_typer(lessons.app, name="lessons")
 
 
 @app.callback()

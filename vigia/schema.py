@@ -14,6 +14,7 @@ import msgspec
 from alerts.lifecycle import Action
 from scorers.alarm import Alarm
 from scorers.events import TOPIC_OF, AnyEvent, Instant
+from streams.lessons import LessonRecord
 
 Schema = dict[str, Any]
 
@@ -48,7 +49,7 @@ TOPICS: tuple[tuple[str, str, bool, bool, str], ...] = (
 
 
 def write_schemas(out: Path) -> list[Path]:
-    """Writes `<type>.json` for every event, the alarm and the action, and `asyncapi.json`; says which files."""
+    """Writes `<type>.json` for every event, the alarm, the action and the lesson, and `asyncapi.json`; says which files."""
     out.mkdir(parents=True, exist_ok=True)
     documents = {f"{name}.json": schema for name, schema in json_schemas().items()}
     documents["asyncapi.json"] = asyncapi()
@@ -111,10 +112,11 @@ def _records() -> Iterable[tuple[str, type]]:
         yield str(event.__struct_config__.tag), event
     yield "alarm", Alarm
     yield "alarm-action", Action
+    yield "lesson", LessonRecord
 
 
 def _topic_of(name: str) -> str:
-    return {"alarm": "alarms", "alarm-action": "alarm-actions"}.get(name) or TOPIC_OF[name.split(".")[0]]
+    return {"alarm": "alarms", "alarm-action": "alarm-actions", "lesson": "lessons"}.get(name) or TOPIC_OF[name.split(".")[0]]
 
 
 def _key_of(topic: str) -> Schema:

@@ -1,5 +1,7 @@
 """`vigia replay`: files of events in, alarms, scores and customers out."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -7,9 +9,11 @@ import typer
 from typer import Option
 
 from scorers.control import Control
+from scorers.monitor import Step
 from scorers.policy import Policy, PolicyError, parse_policy
 from streams import controls
 from streams.controls import ControlsWrong
+from streams.lessons import encode_lesson
 from streams.replay import Asked, Summary
 from streams.replay import replay as fold
 from vigia import progress, typed
@@ -31,6 +35,12 @@ def replay(
         str | None, Option(metavar="SPAN", help="Score every customer again and again after so long, like 28d.")
     ] = None,
     until: Until = None,
+    lessons: Annotated[
+        Path | None,
+        Option(
+            metavar="FILE", help="Also write what the model learned from, a lesson a line, for 'vigia lessons export'."
+        ),
+    ] = None,
     control: Annotated[
         Path | None,
         Option(
@@ -51,8 +61,8 @@ def replay(
     rules, told, files = typed.policy(policy, horizon), None, typed.sources(events)
     if control is not None:
         rules, told = _as_the_worker(control, rules, policy is None and horizon is None)
-    with progress.of_bytes("Folding", progress.size(files)) as seen, damage_named(files):
-        summary = fold(files, out, rules, asked, progress=seen, controls=told)
+    with progress.of_bytes("Folding", progress.size(files)) as seen, damage_named(files), _writing(lessons) as watch:
+        summary = fold(files, out, rules, asked, progress=seen, controls=told, watch=watch)
     for line in lines(summary, out):
         typer.echo(line)
 
@@ -66,6 +76,16 @@ def _as_the_worker(control: Path, rules: Policy, own: bool) -> tuple[Policy, lis
     except (ControlsWrong, PolicyError) as error:
         raise Unusable(str(error)) from None
     return rules, told
+
+
+@contextmanager
+def _writing(lessons: Path | None) -> Iterator[Callable[[Step], None] | None]:
+    """Writes the lessons of each step, if they are wanted."""
+    if lessons is None:
+        yield None
+        return
+    with lessons.open("wb") as file:
+        yield lambda step: file.writelines(encode_lesson(lesson) + b"\n" for lesson in step.lessons)
 
 
 def lines(summary: Summary, out: Path) -> list[str]:
