@@ -8,7 +8,7 @@ is the same from a row and from a packed question.
 
 import struct
 from bisect import bisect_right
-from math import cos, exp, log, log1p, pi, sin, sqrt
+from math import cos, exp, floor, log, log1p, pi, sin, sqrt
 
 from scorers.customer import Customer
 from scorers.events import DAY, Duration, Micros
@@ -83,9 +83,14 @@ WIDTH = len(NAMES)
 INDEX = {name: i for i, name in enumerate(NAMES)}
 
 _YEAR = 365.2425 * DAY
+_TURN = 2.0 * pi / _YEAR
 _DEBT_HALF_LIFE = 365 * DAY
 _MASK_BYTES = (WIDTH + 7) // 8
-_HALVES = struct.Struct(f"<{WIDTH}e")
+_WORDS = INDEX["contacts_in"]  # before this column stand time and money, which every purchase tells
+_SEASON = INDEX["season_sin"]
+_ALWAYS = struct.Struct(f"<{_WORDS + WIDTH - _SEASON}e")
+_SAID = struct.Struct(f"<{_SEASON - _WORDS}e")
+_NOTHING = (0.0,) * (_SEASON - _WORDS)
 
 
 def features(c: Customer, now: Micros, horizon: Duration, base: BaseRhythm) -> list[float]:
@@ -96,7 +101,7 @@ def features(c: Customer, now: Micros, horizon: Duration, base: BaseRhythm) -> l
     survived = (rhythm.last - rhythm.first) / DAY
     silence = max((now - rhythm.last) / DAY, 0.0)
     tenure = survived + silence
-    x = [0.0] * WIDTH
+    x = [0.0] * _WORDS
     x[0] = log(h)
     x[1] = log(n) if n else 0.0
     x[2] = log1p(survived)
@@ -118,13 +123,16 @@ def features(c: Customer, now: Micros, horizon: Duration, base: BaseRhythm) -> l
     else:
         x[6] = log(base.shape)
         x[8] = 1.0
-    if c.days:
-        total = len(c.days)
-        today = now // DAY
-        x[16] = log1p(total - bisect_right(c.days, today - 0.5 * h))
-        x[17] = log1p(total - bisect_right(c.days, today - h))
-        x[18] = log1p(total - bisect_right(c.days, today - 2.0 * h))
-        x[19] = log1p(total - bisect_right(c.days, today - 4.0 * h))
+    if days := c.days:
+        total, today = len(days), now // DAY
+        first = bisect_right(days, floor(today - 4.0 * h))
+        if first < total:
+            x[19] = log1p(total - first)
+            first = bisect_right(days, floor(today - 2.0 * h), first)
+            x[18] = log1p(total - first)
+            first = bisect_right(days, floor(today - h), first)
+            x[17] = log1p(total - first)
+            x[16] = log1p(total - bisect_right(days, floor(today - 0.5 * h), first))
     if c.amount_minor and n:
         x[20] = log1p(c.amount_minor / 100.0)
         x[21] = log1p(c.amount_minor / (100.0 * n))
@@ -140,48 +148,73 @@ def features(c: Customer, now: Micros, horizon: Duration, base: BaseRhythm) -> l
     if c.refunds:
         x[28] = log1p(c.refunds)
         x[29] = min(c.refund_minor / (c.amount_minor + 1.0), 2.0)
+    season = _TURN * (now % _YEAR)
+    rounded = _ALWAYS.unpack(_ALWAYS.pack(*x, sin(season), cos(season)))
+    words = _words(c, now, horizon)
+    return [*rounded[:_WORDS], *words, *rounded[_WORDS:]]
+
+
+def _words(c: Customer, now: Micros, horizon: Duration) -> tuple[float, ...]:
+    """The columns of contacts, complaints, moods and words; most customers of most shops say nothing."""
+    if not (
+        c.contacts_in
+        or c.contacts_out
+        or c.requests
+        or c.rewards
+        or c.complaints
+        or c.satisfaction_count
+        or c.recommend_last >= 0
+        or c.referral_last
+        or c.debt
+        or c.trouble is not None
+        or c.tone
+        or c.promises_broken
+        or c.competitor_mentions
+        or c.exit_at
+        or c.owner_good
+        or c.bonds
+    ):
+        return _NOTHING
+    x = [0.0] * len(_NOTHING)
     if c.contacts_in:
-        x[30] = log1p(c.contacts_in)
-        x[31] = exp((c.last_contact_in - now) / horizon)
+        x[0] = log1p(c.contacts_in)
+        x[1] = exp((c.last_contact_in - now) / horizon)
     if c.contacts_out:
-        x[32] = log1p(c.contacts_out)
-        x[33] = exp((c.last_contact_out - now) / horizon)
-        x[34] = log1p(len(c.outreach))
-        x[35] = c.answers / c.contacts_out
-    x[36] = log1p(len(c.requests))
+        x[2] = log1p(c.contacts_out)
+        x[3] = exp((c.last_contact_out - now) / horizon)
+        x[4] = log1p(len(c.outreach))
+        x[5] = c.answers / c.contacts_out
+    x[6] = log1p(len(c.requests))
     if c.rewards:
-        x[37] = log1p(c.rewards)
-        x[38] = exp((c.last_reward - now) / horizon)
+        x[7] = log1p(c.rewards)
+        x[8] = exp((c.last_reward - now) / horizon)
     if c.complaints:
-        x[39] = log1p(c.complaints)
-        x[40] = exp((c.last_complaint - now) / horizon)
+        x[9] = log1p(c.complaints)
+        x[10] = exp((c.last_complaint - now) / horizon)
         if c.cases:
-            x[41] = log1p(len(c.cases))
-            x[42] = log1p(sum(case.rectify_by < now for case in c.cases))
+            x[11] = log1p(len(c.cases))
+            x[12] = log1p(sum(case.rectify_by < now for case in c.cases))
     if c.satisfaction_count:
-        x[43] = c.satisfaction_mood - 3.0
-        x[44] = c.satisfaction_last - 3.0
+        x[13] = c.satisfaction_mood - 3.0
+        x[14] = c.satisfaction_last - 3.0
     if c.recommend_last >= 0:
-        x[45] = (c.recommend_last - 7.0) / 3.0
-    x[46] = c.referral_last
+        x[15] = (c.recommend_last - 7.0) / 3.0
+    x[16] = c.referral_last
     if c.debt:
-        x[47] = min(c.debt / 12.0, 1000.0) * 0.5 ** ((now - c.debt_at) / _DEBT_HALF_LIFE)
+        x[17] = min(c.debt / 12.0, 1000.0) * 0.5 ** ((now - c.debt_at) / _DEBT_HALF_LIFE)
     if c.trouble is not None:
-        x[48] = log1p(c.trouble.count)
-    x[49] = c.tone
+        x[18] = log1p(c.trouble.count)
+    x[19] = c.tone
     if c.promises_broken:
-        x[50] = log1p(c.promises_broken)
+        x[20] = log1p(c.promises_broken)
     if c.competitor_mentions:
-        x[51] = exp((c.last_competitor - now) / horizon)
+        x[21] = exp((c.last_competitor - now) / horizon)
     if c.exit_at:
-        x[52] = 1.0
-    x[53] = c.owner_good
+        x[22] = 1.0
+    x[23] = c.owner_good
     if c.bonds:
-        x[54] = log1p(len(c.bonds))
-    season = 2.0 * pi * (now % _YEAR) / _YEAR
-    x[55] = sin(season)
-    x[56] = cos(season)
-    return list(_HALVES.unpack(_HALVES.pack(*x)))
+        x[24] = log1p(len(c.bonds))
+    return _SAID.unpack(_SAID.pack(*x))
 
 
 def pack(x: list[float]) -> bytes:

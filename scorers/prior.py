@@ -35,25 +35,49 @@ class Population(Struct, frozen=True):
         >>> p.risk(10, 70, 3, 28, 1.0, 10) < 0.2 < 0.9 < p.risk(10, 70, 90, 28, 1.0, 10)
         True
         """
-        shape = min(max(shape, 1.0) ** self.trust, MOST_SHAPE)
-        certainty = exp(self.log_r) + shape * gaps
-        behind = exp(self.log_alpha) + shape * spent_days
-        gone = exp(self.log_a) / (exp(self.log_b) + survived)  # odds of having stopped at the last purchase
+        return no_purchase(*self.spelt(), gaps, spent_days, silence, horizon, shape, survived)
+
+    def spelt(self) -> tuple[float, float, float, float, float]:
+        """What `no_purchase` takes first."""
+        return exp(self.log_r), exp(self.log_alpha), exp(self.log_a), exp(self.log_b), self.trust
+
+
+def no_purchase(
+    r: float,
+    alpha: float,
+    a: float,
+    b: float,
+    trust: float,
+    gaps: float,
+    spent_days: float,
+    silence: float,
+    horizon: float,
+    shape: float,
+    survived: float,
+) -> float:
+    """As `Population.risk`, for a population that is spelt out: a score makes no object."""
+    shape = min(max(shape, 1.0) ** trust, MOST_SHAPE)
+    certainty = r + shape * gaps
+    behind = alpha + shape * spent_days
+    gone = a / (b + survived)  # odds of having stopped at the last purchase
+    if shape == 1.0:
+        silent = exp(certainty * log(behind / (behind + silence)))
+        longer = exp(certainty * log(behind / (behind + silence + horizon)))
+    else:
         silent = _outlasts(silence * shape, behind, certainty, shape)
         longer = _outlasts((silence + horizon) * shape, behind, certainty, shape)
-        return min(max((gone + longer) / (gone + silent), CERTAIN), 1.0 - CERTAIN)
+    return min(max((gone + longer) / (gone + silent), CERTAIN), 1.0 - CERTAIN)
 
 
 def _outlasts(scaled: float, behind: float, certainty: float, shape: float) -> float:
     """P(a gap is longer), its pace known up to a gamma distribution: a negative binomial sum, cut at the shape."""
     share = scaled / (behind + scaled)
-    term = exp(certainty * log(1.0 - share))
-    total = 0.0
-    left = shape
+    term = total = exp(certainty * log(1.0 - share))
+    left = shape - 1.0
     j = 0.0
     while left > 1.0:
-        total += term
         term *= (certainty + j) / (j + 1.0) * share
+        total += term
         j += 1.0
         left -= 1.0
-    return total + left * term
+    return total + left * term * (certainty + j) / (j + 1.0) * share

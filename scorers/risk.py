@@ -7,9 +7,12 @@ whoever beats them. A `Model` is what scores, small and fixed; a `Trainer` is wh
 """
 
 import hashlib
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from math import exp, log, tanh
-from operator import mul
+from operator import itemgetter, mul
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -20,14 +23,14 @@ from scorers.events import DAY, Duration, Instant, Micros
 from scorers.features import INDEX, NAMES, WIDTH
 from scorers.features import VERSION as FEATURES_VERSION
 from scorers.learners import Belief, Floats, PopulationBelief, Scale, chance, odds_of, read_rhythm
-from scorers.prior import Population
+from scorers.prior import Population, no_purchase
 from scorers.rhythm import BaseRhythm
 
 VOICES = ("rules", "prior", "logistic")
 KNOTS = (-2.0, -1.0, 0.0, 1.0, 2.0)  # log-odds of the prior at which the logistic may correct it differently
 RHYTHM = INDEX["spent"]  # the columns before this one tell of time alone
 SEASONS = slice(INDEX["season_sin"], INDEX["season_cos"] + 1)
-_STRANGERS = Population()
+STRANGERS = Population().spelt()
 
 
 def rules_risk(c: Customer, now: Micros, horizon: Duration, base: BaseRhythm) -> float:
@@ -35,11 +38,11 @@ def rules_risk(c: Customer, now: Micros, horizon: Duration, base: BaseRhythm) ->
     if c.exit_at:
         return 0.97
     rhythm = c.rhythm
-    strangers = Population(_STRANGERS.log_r, log(base.first_mean), _STRANGERS.log_a, _STRANGERS.log_b)
     silence = max(now - rhythm.last, 0) / DAY
     shape = rhythm.shape(base.shape)
     gaps = float(max(rhythm.occasions - 1, 0))
-    p = strangers.risk(rhythm.known, rhythm.paced, silence, horizon / DAY, shape, gaps)
+    r, _, a, b, trust = STRANGERS
+    p = no_purchase(r, base.first_mean, a, b, trust, rhythm.known, rhythm.paced, silence, horizon / DAY, shape, gaps)
     moved = 0.0
     if c.satisfaction_count:
         moved -= 0.3 * (c.satisfaction_mood - 3.0)
@@ -70,7 +73,7 @@ class Lesson(Struct, frozen=True, kw_only=True):
     features_version: str = FEATURES_VERSION
 
 
-class Model(Struct, frozen=True):
+class Model(Struct, frozen=True, dict=True):
     """What scores: a snapshot of the trainer, small and fixed.
 
     >>> COLD.risk([0.0] * WIDTH, 0.3)
@@ -94,10 +97,26 @@ class Model(Struct, frozen=True):
         if self.say[0] == 1.0:
             return rules
         prior = self._prior(features)
-        gated = self.gate_bias + sum(map(mul, self.gated, features))
-        learned = self._bent(prior) + sum(map(mul, self.weights, features)) + gate(prior) * gated
+        told, read, weights, gated = self._compiled
+        column = read(features)
+        level, slope = told[bisect_left(KNOTS, prior)]
+        learned = level + slope * prior + sum(map(mul, weights, column))
+        learned += gate(prior) * (self.gate_bias + sum(map(mul, gated, column)))
         say = self.say
         return chance(say[0] * odds_of(rules) + say[1] * prior + say[2] * learned)
+
+    @cached_property
+    def _compiled(self) -> tuple[list[tuple[float, float]], Callable[..., Any], list[float], list[float]]:
+        """The bends as a line for each stretch between knots, and the columns that weigh anything."""
+        level, slope = self.bias, self.echo
+        told = [(level, slope)]
+        for knot, bend in zip(KNOTS, self.bends, strict=True):
+            level, slope = level - bend * knot, slope + bend
+            told.append((level, slope))
+        gates = dict(enumerate(self.gated))
+        live = [i for i, weight in enumerate(self.weights) if i < 2 or weight or gates.get(i)]  # a row has two at least
+        gated = [gates[i] for i in live if i in gates]
+        return told, itemgetter(*live), [self.weights[i] for i in live], gated
 
     def contributions(self, features: Sequence[float], rules: float) -> list[tuple[str, float]]:
         """What moves the log-odds, strongest first: `rules`, `prior`, then columns by their distance from the usual.
@@ -111,21 +130,19 @@ class Model(Struct, frozen=True):
         opening = gate(prior)
         gated = (*self.gated, *(0.0 for _ in self.weights[len(self.gated) :]))
         slopes = [weight + opening * more for weight, more in zip(self.weights, gated, strict=True)]
-        level = self._bent(prior) + opening * self.gate_bias + sum(map(mul, slopes, self.usual))
+        level, slope = self._compiled[0][bisect_left(KNOTS, prior)]
+        level += slope * prior + opening * self.gate_bias + sum(map(mul, slopes, self.usual))
         found = [("rules", say[0] * odds_of(rules)), ("prior", say[1] * prior + say[2] * level)]
         for name, slope, value, usual in zip(NAMES, slopes, features, self.usual, strict=True):
             found.append((name, say[2] * slope * (value - usual)))
         return sorted((pair for pair in found if pair[1]), key=lambda pair: (-abs(pair[1]), pair[0]))
 
-    def _bent(self, prior: float) -> float:
-        told = self.bias + self.echo * prior
-        for knot, bend in zip(KNOTS, self.bends, strict=True):
-            if prior > knot:
-                told += bend * (prior - knot)
-        return told
+    @cached_property
+    def _shop(self) -> tuple[float, float, float, float, float]:
+        return self.population.spelt()
 
     def _prior(self, features: Sequence[float]) -> float:
-        p = self.population.risk(*read_rhythm(features))
+        p = no_purchase(*self._shop, *read_rhythm(features))
         return log(p / (1.0 - p))
 
     def encode(self) -> bytes:
