@@ -92,12 +92,13 @@ _row_decoder = msgspec.msgpack.Decoder(Row, dec_hook=_instant)
 class Monitor:
     """Watches one customer: the row, and its head in memory."""
 
-    __slots__ = ("_mark", "fired", "head", "row", "told")
+    __slots__ = ("_mark", "before", "fired", "head", "row", "told")
 
     def __init__(self, row: Row, ctx: Context) -> None:
         self.row = row
         self.told = {e.alarm_id: e for e in row.told}
         self.fired: Micros = 0
+        self.before: tuple[Row, dict[str, Episode]] | None = None
         self._mark: _Mark | None = None
         self._refold(ctx, Log(), Log())
 
@@ -126,19 +127,31 @@ class Monitor:
 
         A fault of the core leaves the row as it was and is a verdict: the stream goes on.
         """
-        row = self.row
-        told, ring, counts, lessons = dict(self.told), row.ring[:], row.counts[:], row.lessons[:]
-        base, base_time, forced, seen, passed = row.base, row.base_time, row.forced, row.seen, row.clock
+        kept = self.before is not None
+        if not kept:
+            self.keep()
         try:
             step = self._step(event, ref, clock, ctx)
-            if len(row.ring) >= _TIDY or len(self.head.open) + self.head.cases_open() > _TIDY:
+            if len(self.row.ring) >= _TIDY or len(self.head.open) + self.head.cases_open() > _TIDY:
                 self._bound(ctx)
-            return step
         except Exception as fault:  # whatever it is, it concerns this record alone
-            self.told, row.ring, row.counts, row.lessons = told, ring, counts, lessons
-            row.base, row.base_time, row.forced, row.seen, row.clock = base, base_time, forced, seen, passed
-            self._refold(ctx, Log(), Log())
+            self.undo(ctx)
             return Step(verdict="core_error", fault=f"{type(fault).__name__}: {fault}")
+        if not kept:
+            self.before = None
+        return step
+
+    def keep(self) -> None:
+        """Remember the row as it is; a runner that has more to do with a record than the step lets go of `before`."""
+        row = copy.copy(self.row)
+        row.ring, row.counts, row.lessons = row.ring[:], row.counts[:], row.lessons[:]
+        self.before = row, dict(self.told)
+
+    def undo(self, ctx: Context) -> None:
+        """Be again as before the record at hand."""
+        if self.before is not None:
+            (self.row, self.told), self.before = self.before, None
+            self._refold(ctx, Log(), Log())
 
     def _step(self, event: AnyEvent, ref: Ref, clock: Micros, ctx: Context) -> Step:
         row, ring, ref = self.row, self.row.ring, short_ref(ref)

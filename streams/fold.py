@@ -25,6 +25,7 @@ from scorers.partition import Partition
 from scorers.policy import Policy, PolicyError, parse_policy
 from scorers.refusal import Rejected
 from scorers.wire import decode, encode_alarm
+from streams.failpoints import faulty
 from streams.kept import Kept
 from streams.lessons import encode_lesson
 from streams.metrics import WorkerMetrics
@@ -51,6 +52,7 @@ class Folder:
         names: Names,
         metrics: WorkerMetrics,
         trust: Callable[[ModelInForce], bool] = lambda _: True,
+        home: Callable[[bytes], int] | None = None,
     ) -> None:
         self.rows = rows
         self.ctx = Context(policy)
@@ -59,7 +61,7 @@ class Folder:
         self._monitors = _Monitors(self)
         self.partition = Partition(self.ctx, self._monitors)
         self.era = 0
-        self._names, self._metrics, self._trust = names, metrics, trust
+        self._names, self._metrics, self._trust, self._home = names, metrics, trust, home
         self._clock, self._actions = names("clock"), names("alarm-actions")
         self._alarms, self._lessons = names("alarms"), names("lessons")
         self._plain = {names(plain): plain for plain in ("purchases", "contacts", "complaints", "feedback")}
@@ -107,6 +109,7 @@ class Folder:
         began = perf_counter()
         step = self.partition.fold(event, Ref(event.source, event.id, record.topic, record.partition, record.offset))
         self._metrics.step(perf_counter() - began)
+        faulty(record.value)
         plain = self._plain.get(record.topic, record.topic)
         kind = str(event.__struct_config__.tag)
         if step is None:
@@ -129,10 +132,21 @@ class Folder:
         customer = event.customer_id
         if record.key != (None if customer is None else customer.encode()):
             return Rejected("key_mismatch", "the record's key is not its customer_id", event.id, event.source)
+        if customer is not None and (fault := self._astray(record)):
+            return Rejected("key_mismatch", fault, event.id, event.source)
         point = self.story.point
         if point.clock and not point.follows and event.time > point.clock + AHEAD:
             return Rejected("bad_time", "time is more than a day ahead of the newest tick", event.id, event.source)
         return event
+
+    def _astray(self, record: Any) -> str:
+        """Why a customer who is new here cannot be: producers that spread keys otherwise would make two halves of one."""
+        if self._home is None or self.rows.get(record.key) is not None:
+            return ""
+        home = self._home(record.key)
+        if home == record.partition:
+            return ""
+        return f"the key belongs to partition {home}: its producer must spread keys by murmur2, as Java's clients do"
 
     def _forget(self, record: Any) -> AnyEvent | Rejected:
         """A null value asks to forget the customer of its key: everything known of them up to now."""
@@ -142,6 +156,8 @@ class Folder:
             name = ""
         if not name or name.startswith("\x00"):
             return Rejected("key_mismatch", "neither a value nor a key that names a customer")
+        if fault := self._astray(record):
+            return Rejected("key_mismatch", fault)
         monitor = self._monitors.get(name)
         known = monitor.head.last_fact if monitor is not None else 0
         at = Instant(max(known, self.story.point.clock))
@@ -271,42 +287,61 @@ def dead_letter(topic: str, record: Any, code: str, detail: str) -> Output:
 
 
 class _Monitors:
-    """Monitors by customer, out of rows and back into them."""
+    """Monitors by customer, out of rows and back into them; what a record changes in place can be taken back."""
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
         self._out: list[Kept] = []
+        self._new: list[Kept] = []
 
     def get(self, name: str, /) -> Monitor | None:
         folder = self._folder
         kept = folder.rows.get(name.encode())
         if kept is None:
             return None
-        if kept.live is None or kept.era != folder.era:
+        monitor = kept.live
+        if monitor is None or kept.era != folder.era:
             monitor = kept.monitor(folder.ctx, folder.era)
             if monitor.due and monitor.due != kept.due:
                 folder.partition.expect(monitor.due, name)  # another policy, other deadlines
-        self._out.append(kept)
-        return kept.live
+        if monitor.before is None:
+            monitor.keep()
+            self._out.append(kept)
+        return monitor
 
     def __setitem__(self, name: str, monitor: Monitor, /) -> None:
-        folder = self._folder
-        key = name.encode()
-        before, after = folder.rows.get(key), Kept.of(monitor, folder.era)
-        folder.rows.put(key, after)
-        if before is None:
-            folder.census[after.stage, after.tier] += 1
-            return
-        before.live = None  # it has moved on
-        if (before.stage, before.tier) != (after.stage, after.tier):
-            folder.census[before.stage, before.tier] -= 1
-            folder.census[after.stage, after.tier] += 1
+        rows, key = self._folder.rows, name.encode()
+        kept = rows.get(key)
+        if kept is None:
+            kept = Kept.of(monitor, self._folder.era)
+            self._folder.census[kept.stage, kept.tier] += 1
+            self._new.append(kept)
+        else:
+            self._look(kept)
+        rows.put(key, kept)
+
+    def _look(self, kept: Kept) -> None:
+        stage, tier = kept.stage, kept.tier
+        kept.look()
+        if (stage, tier) != (kept.stage, kept.tier):
+            census = self._folder.census
+            census[stage, tier] -= 1
+            census[kept.stage, kept.tier] += 1
 
     def begin(self) -> None:
-        """Another record is at hand."""
+        """Another record is at hand: what the last one changed stays."""
+        for kept in self._out:
+            if kept.live is not None:
+                kept.live.before = None
         self._out.clear()
+        self._new.clear()
 
     def forget(self) -> None:
-        """The fold failed: what was changed in place is made from the bytes again."""
+        """The fold failed: what the record has changed in place is as it was."""
         for kept in self._out:
-            kept.live = None
+            if kept.live is not None:
+                kept.live.undo(self._folder.ctx)
+                self._look(kept)
+                self._folder.partition.expect(kept.due, kept.live.row.id)
+        for kept in self._new:
+            self._folder.census[kept.stage, kept.tier] -= 1
