@@ -46,7 +46,7 @@ class Unreadable(BaseException):
     """A row could not be had from the store: no fault of the record at hand, so nothing that a fold may catch."""
 
 
-class _Held(Struct, Generic[Row]):
+class _Held(Struct, Generic[Row], gc=False):
     """A row, what is folded into it, and the record that changed it last; no row if it was deleted or never was."""
 
     row: Row | None
@@ -54,17 +54,12 @@ class _Held(Struct, Generic[Row]):
     turn: int = -1
 
 
-class _Before(NamedTuple):
-    """What a record found when it first changed a row."""
-
-    held: _Held[Any]
-    row: Any
-    fence: dict[str, int]
-    offset: int | None
-    turn: int
+_Before = tuple[_Held[Row], Row | None, dict[str, int], int, int]
+"""What a record found when it first changed a row: the row, its fence, its offset there, and who had changed it."""
 
 
 _fence = json.Decoder(dict[str, int])
+_encode = json.Encoder().encode
 
 
 def pack(fence: Mapping[str, int], row: bytes, form: int = 1) -> bytes:
@@ -75,7 +70,7 @@ def pack(fence: Mapping[str, int], row: bytes, form: int = 1) -> bytes:
     >>> pack({"purchases@1": 41}, b"row", form=2)
     b'{"purchases@1":41,"form":2}\\nrow'
     """
-    return json.encode(fence if form == 1 else {**fence, FORM: form}) + b"\n" + row
+    return b"%b\n%b" % (_encode(fence if form == 1 else {**fence, FORM: form}), row)
 
 
 def unpack(stored: bytes) -> tuple[dict[str, int], bytes]:
@@ -92,8 +87,8 @@ class Rows(Generic[Row]):
         self._shelf = shelf
         self._codec = codec
         self._cache: dict[bytes, _Held[Row]] = {}
-        self._changed: set[bytes] = set()
-        self._undo: list[_Before] = []
+        self._changed: dict[bytes, _Held[Row]] = {}
+        self._undo: list[_Before[Row]] = []
         self._source, self._offset, self._turn = "", -1, 0
 
     def get(self, key: bytes) -> Row | None:
@@ -103,31 +98,30 @@ class Rows(Generic[Row]):
     def put(self, key: bytes, row: Row) -> None:
         """The row of this key from now on; a row that holds the record at hand from an earlier life stays as it is."""
         held = self._cache.get(key) or self._load(key)
-        self._changed.add(key)
-        if held.turn != self._turn and not self._change(held):
-            return
-        held.fence[self._source] = self._offset
-        held.row = row
+        if held.turn == self._turn or self._change(key, held):
+            held.row = row
 
     def delete(self, key: bytes) -> None:
         """Forget the row and its fence: a repeated older record would make it anew, unless a row says otherwise."""
         held = self._cache.get(key) or self._load(key)
-        self._changed.add(key)
-        if held.turn == self._turn or self._change(held):
-            held.row, held.fence = None, {}
+        if held.turn == self._turn or self._change(key, held):
+            held.row, held.fence = None, {self._source: self._offset}
 
     def folded(self, key: bytes) -> bool:
         """Whether the row holds the record at hand from an earlier life (a fold that touches many rows asks)."""
         held = self._cache.get(key) or self._load(key)
         return held.fence.get(self._source, -1) >= self._offset and held.turn != self._turn
 
-    def _change(self, held: _Held[Row]) -> bool:
-        """Note what the record at hand is about to change; False if the row holds that record already."""
-        fence, before = held.fence, held.fence.get(self._source)
-        if before is not None and before >= self._offset:
+    def _change(self, key: bytes, held: _Held[Row]) -> bool:
+        """The record at hand is about to change a row; False if the row holds that record already."""
+        self._changed[key] = held
+        fence, source, offset = held.fence, self._source, self._offset
+        before = fence.get(source, -1)
+        if before >= offset:
             return False
-        self._undo.append(_Before(held, held.row, fence, before, held.turn))
+        self._undo.append((held, held.row, fence, before, held.turn))
         held.turn = self._turn
+        fence[source] = offset
         return True
 
     def _load(self, key: bytes) -> _Held[Row]:
@@ -158,27 +152,25 @@ class Rows(Generic[Row]):
             assert row is not None
             yield key, row
 
-    def begin(self, source: str, record: Any) -> bool:
+    def begin(self, source: str, offset: int, key: bytes | None) -> bool:
         """Set the record at hand; False if the row of its key already holds it (then it is to be written again)."""
-        self._source, self._offset = source, record.offset
+        self._source, self._offset = source, offset
         self._turn += 1
-        if self._undo:
-            self._undo.clear()
-        key = record.key
+        self._undo.clear()
         if key is None:
             return True
         held = self._cache.get(key) or self._load(key)
-        if held.fence.get(source, -1) < record.offset:
+        if held.fence.get(source, -1) < offset:
             return True
-        self._changed.add(key)
+        self._changed[key] = held
         return False
 
     def undo(self) -> None:
         """Take back what the record at hand has changed: each row is the one that was there, with its fence."""
-        for held, row, fence, offset, turn in reversed(self._undo):
+        for held, row, fence, offset, turn in self._undo:
             held.row, held.fence, held.turn = row, fence, turn
-            if offset is None:
-                fence.pop(self._source, None)
+            if offset < 0:
+                del fence[self._source]
             else:
                 fence[self._source] = offset
         self._undo.clear()
@@ -186,14 +178,15 @@ class Rows(Generic[Row]):
     def take_changed(self) -> Iterator[tuple[bytes, bytes | None]]:
         """What has changed since the last call, as bytes; nothing may be folded until all of it is taken.
 
-        In the order of the keys: should only the first of several batches reach the changelog, a row that sums up
-        others, under a key before theirs, is in it, and nothing it has missed can be fenced off.
+        Keys that begin with a null byte come first, in their order: should only the first of several batches reach the
+        changelog, a row that sums up others is in it, and nothing it has missed can be fenced off.
         """
-        changed, self._changed = self._changed, set()
-        cache, (encode, _, form, _) = self._cache, self._codec
-        for key in sorted(changed):
-            held = cache[key]
-            yield key, None if held.row is None else pack(held.fence, encode(held.row), form)
+        changed, self._changed = self._changed, {}
+        encode, _, form, _ = self._codec
+        sums = {key: changed.pop(key) for key in sorted(key for key in changed if key < b"\x01")}
+        for several in (sums, changed):
+            for key, held in several.items():
+                yield key, None if held.row is None else pack(held.fence, encode(held.row), form)
 
     def evict(self, limit: int) -> None:
         """Drop the rows beyond the limit that came first; only right when all but `_changed` is in the store."""

@@ -136,6 +136,19 @@ class WriteBehind(Generic[Row]):
         self._full.clear()
         self._room.set()
 
+    @property
+    def opened(self) -> frozenset[int]:
+        """The partitions whose rows have been read."""
+        return frozenset(self._partitions)
+
+    async def open(self, partition: int) -> None:
+        """Read the rows of a partition before its first record comes."""
+        try:
+            async with self._folding:
+                await self._open(partition)
+        except (Exception, Unreadable) as error:
+            self._fail(error)
+
     async def take(self, topic: str, partition: int, records: Sequence[Any], done: Callable[[], object]) -> None:
         """Fold one chunk and send its outputs; `done` is called when all that came of it is safe."""
         try:
@@ -159,7 +172,7 @@ class WriteBehind(Generic[Row]):
         outputs: list[Output] = []
         fold, begin, counts = folder.fold, rows.begin, self.counts
         for record in records:
-            if not begin(source, record):
+            if not begin(source, record.offset, record.key):
                 counts.fenced += 1
                 continue
             so_far = len(outputs)

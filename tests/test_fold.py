@@ -95,7 +95,7 @@ class Desk:
 
     def fold(self, one: Record) -> list[Output]:
         """Fold a record as the engine does; the outputs are sent at once."""
-        if not self.rows.begin(one.topic, one):
+        if not self.rows.begin(one.topic, one.offset, one.key):
             return []
         outputs = self.folder.fold(one)
         self.outputs += outputs
@@ -213,7 +213,7 @@ def test_a_fault_of_the_fold_leaves_rows_and_monitors_as_they_were(monkeypatch: 
     assert kept is not None
     one = Record("purchases", 1, b"C1", purchase(MAY + DAY))
     monkeypatch.setattr(desk.folder, "_outputs", lambda step: 1 / 0)
-    desk.rows.begin("purchases", one)
+    desk.rows.begin("purchases", one.offset, one.key)
     with pytest.raises(ZeroDivisionError):
         desk.folder.fold(one)
     desk.rows.undo()

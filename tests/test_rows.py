@@ -52,14 +52,14 @@ def test_a_row_that_changes_in_place_is_encoded_once_for_each_flush() -> None:
     rows = Rows(0, shelf, many.codec())
     row: list[int] = []
     for offset in range(5):
-        assert rows.begin("events@0", Record(offset, b"a"))
+        assert rows.begin("events@0", offset, b"a")
         row.append(offset)
         rows.put(b"a", row)
     assert many.encoded == 0
     assert list(rows.take_changed()) == [(b"a", pack({"events@0": 4}, bytes(range(5))))]
     assert many.encoded == 1
     assert list(rows.take_changed()) == []
-    rows.begin("events@0", Record(5, b"a"))
+    rows.begin("events@0", 5, b"a")
     row.append(5)
     rows.put(b"a", row)
     assert list(rows.take_changed()) == [(b"a", pack({"events@0": 5}, bytes(range(6))))]
@@ -68,13 +68,13 @@ def test_a_row_that_changes_in_place_is_encoded_once_for_each_flush() -> None:
 def test_what_is_undone_has_the_fence_that_it_had() -> None:
     """A record that failed is not in the fence: read again, it is folded."""
     rows = Rows(0, Shelf(a=pack({"events@0": 3, "clock@0": 1}, b"\x01")), Many().codec())
-    rows.begin("events@0", Record(4, b"a"))
+    rows.begin("events@0", 4, b"a")
     rows.put(b"a", [9])
     rows.put(b"b", [9])
     rows.delete(b"a")
     rows.undo()
     assert dict(rows.take_changed()) == {b"a": pack({"events@0": 3, "clock@0": 1}, b"\x01"), b"b": None}
-    assert rows.begin("events@0", Record(4, b"a"))
+    assert rows.begin("events@0", 4, b"a")
     rows.put(b"b", [2])
     assert dict(rows.take_changed()) == {b"b": pack({"events@0": 4}, b"\x02")}
 
@@ -82,7 +82,7 @@ def test_what_is_undone_has_the_fence_that_it_had() -> None:
 def test_a_row_of_the_form_before_is_read_and_written_in_its_own() -> None:
     """The release that writes form 2 opens rows of form 1, and tells its own on each row that it writes."""
     rows = Rows(0, Shelf(a=pack({"events@0": 3}, b"\x01")), Many().codec(form=2, reads=2))
-    rows.begin("events@0", Record(4, b"a"))
+    rows.begin("events@0", 4, b"a")
     rows.put(b"a", [*(rows.get(b"a") or []), 2])
     ((_, stored),) = rows.take_changed()
     assert stored == pack({"events@0": 4}, b"\x01\x02", form=2)
@@ -94,7 +94,7 @@ def test_a_row_of_a_form_that_is_not_known_is_no_fault_of_a_record() -> None:
     shelf = Shelf(a=pack({"events@0": 3}, b"\x01", form=3))
     rows = Rows(7, shelf, Many().codec(form=1, reads=2))
     with pytest.raises(Unreadable, match="partition 7 has form 3, this release reads up to 2") as caught:
-        rows.begin("events@0", Record(4, b"a"))
+        rows.begin("events@0", 4, b"a")
     assert isinstance(caught.value.__cause__, NewerRow)
     assert not isinstance(caught.value, Exception)
     with pytest.raises(NewerRow):

@@ -224,7 +224,7 @@ async def test_a_fault_undoes_the_record_and_only_it() -> None:
 async def test_a_record_may_change_its_row_more_than_once() -> None:
     """The fence of a row never keeps out the record that has just set it."""
     rows: Rows[int] = Rows(0, Table(), CODEC)
-    assert rows.begin("events@0", Record(5, b"a", b""))
+    assert rows.begin("events@0", 5, b"a")
     rows.put(b"a", 1)
     assert not rows.folded(b"a")
     rows.put(b"a", 2)
@@ -242,7 +242,7 @@ async def test_a_row_that_is_ahead_keeps_what_it_has() -> None:
     table = Table()
     await _through(table, records((b"a", b"1"), (b"a", b"2")))
     rows: Rows[int] = Rows(0, table, CODEC)
-    assert rows.begin("events@0", Record(0, b"other", b""))
+    assert rows.begin("events@0", 0, b"other")
     assert rows.folded(b"a")
     rows.put(b"a", 99)
     rows.delete(b"a")
