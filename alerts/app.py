@@ -138,8 +138,8 @@ class Notifier:
             await producer.send_and_wait(self.broker.name(ALARMS), encode_alarm(alarm), key=alarm.subject.id.encode())
 
         async def reject(record: Any, code: str, detail: str) -> None:
-            heads = list(letters.headers(record, code, detail))
-            await producer.send_and_wait(self.broker.name(letters.TOPIC), record.value, key=record.key, headers=heads)
+            key, value, headers = letters.bury(record, code, detail)
+            await producer.send_and_wait(self.broker.name(letters.TOPIC), value, key=key, headers=list(headers))
 
         over = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:

@@ -283,7 +283,7 @@ class Folder:
 
 def dead_letter(topic: str, record: Any, code: str, detail: str) -> Output:
     """The record as it came, with its reason and where it stood as headers."""
-    return Output(topic, record.key, record.value, letters.headers(record, code, detail))
+    return Output(topic, *letters.bury(record, code, detail))
 
 
 class _Monitors:

@@ -251,7 +251,7 @@ def test_every_command_has_help_and_stands_in_the_readme() -> None:
     table = README.split("## Commands")[1].split("\n## ")[0]
     named = set()
     for row in re.findall(r"^\| (.+?) \|", table, flags=re.MULTILINE)[1:]:
-        first, *others = re.findall(r"`([a-z ]+)", row)
+        first, *others = re.findall(r"`((?:[a-z ]|(?<=[a-z])-(?=[a-z]))+)", row)
         named.add(first.removeprefix("vigia ").strip())
         named |= {f"{first.split()[1]} {other}" for other in others}
     assert named - {""} == commands()

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 
 import typer
 
-from vigia.commands import alarms, control, customer, lessons, policy, topics
+from vigia.commands import alarms, channels, control, customer, dead_letters, lessons, policy, routes, topics
 from vigia.commands.clock import clock
 from vigia.commands.compare import compare
 from vigia.commands.demo import demo
+from vigia.commands.explain import explain
 from vigia.commands.gateway import gateway
 from vigia.commands.notifier import notifier
 from vigia.commands.publish import publish
@@ -35,11 +36,15 @@ app = typer.Typer(
 )
 for command in (demo, up, replay, roster, compare, simulate, schema, notifier, worker, clock, trainer, gateway, publish):
     app.command()(command)
+app.command()(explain)
 app.add_typer(customer.app, name="customer")
 app.add_typer(policy.app, name="policy")
 app.add_typer(topics.app, name="topics")
 app.add_typer(control.app, name="control")
 app.add_typer(alarms.app, name="alarms")
+app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(channels.app, name="channels")
+app.add_typer(routes.app, name="routes")
 app.add_typer(lessons.app, name="lessons")
 
 

@@ -1,7 +1,7 @@
 """What a dead letter is: a record that could not be used, as it came, with its reason and its origin as headers.
 
 Whoever writes one (worker, notifier) and whoever reads them takes the form from here. A letter that was sent back to
-its topic is answered by a mark: a record without value that names the same origin and no code. Clients of Kafka are
+its topic is answered by a mark: an empty record that names the same origin and no code. Clients of Kafka are
 not known here.
 """
 
@@ -37,13 +37,17 @@ class Letter(Struct, frozen=True, kw_only=True):
         return self.topic, self.partition, self.offset
 
 
-def headers(record: Any, code: str, detail: str) -> Headers:
-    """The headers under which a record becomes a dead letter."""
-    return (
+def bury(record: Any, code: str, detail: str) -> tuple[bytes | None, bytes | None, Headers]:
+    """Key, value and headers of the dead letter that a record becomes.
+
+    A record of nothing at all has an empty value here, as aiokafka sends none that has neither key nor value.
+    """
+    headers = (
         ("code", code.encode()),
         ("detail", inert(detail, MAX_DETAIL).encode()),
         *_origin((record.topic, record.partition, record.offset)),
     )
+    return record.key, b"" if record.key is None and record.value is None else record.value, headers
 
 
 def mark(origin: Origin) -> Headers:

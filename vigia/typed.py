@@ -76,3 +76,15 @@ def sources(events: Sequence[str]) -> list[str]:
         if name != "-":
             Path(name).open("rb").close()  # says which file is missing before anything is written
     return list(events)
+
+
+def known(option: str, given: Sequence[str] | None, names: Sequence[str]) -> None:
+    """What was given is among the names that there are.
+
+    >>> known("--kind", ["risk-hig"], ["risk-high"])
+    Traceback (most recent call last):
+    vigia.typed.Unusable: --kind 'risk-hig': not known; known are risk-high
+    """
+    for one in given or ():
+        if one not in names:
+            raise Unusable(f"{option} {one!r}: not known; known are {', '.join(names)}")

@@ -1,28 +1,44 @@
-"""`vigia alarms tail`: the alarms as they come."""
+"""`vigia alarms`: the alarms as they come, and what people do about them.
 
-from collections.abc import Sequence
+What people do goes to the topic `alarm-actions`; the notifier takes it from there and tells `alarms` of it.
+"""
+
+import getpass
+import time
 from typing import Annotated, Any
 
 import typer
-from aiokafka import AIOKafkaConsumer
-from aiokafka.structs import TopicPartition
-from typer import Option
+from aiokafka import AIOKafkaProducer
+from typer import Argument, Option
 
+from alerts.actions import encode_action
+from alerts.lifecycle import ENDINGS, Action, Verb
 from alerts.message import title
 from alerts.text import day_and_time, inert
 from scorers.alarm import SEVERITIES, Alarm
+from scorers.events import Instant
 from scorers.kinds import KINDS
 from scorers.wire import Rejected, decode_alarm
+from vigia import typed
 from vigia.broker import Broker
 from vigia.commands.serving import KAFKA, Kafka, Prefix, broker, finish
-from vigia.typed import Unusable
+from vigia.reading import read
+from vigia.typed import Unusable, known
 
-app = typer.Typer(help="Look at alarms.", no_args_is_help=True)
+app = typer.Typer(help="Look at alarms, and say what is done about them.", no_args_is_help=True)
+
+AlarmId = Annotated[str, Argument(metavar="ALARM_ID", help="The alarm's id, from the message or from alarms tail.")]
+Customer = Annotated[
+    str | None,
+    Option(metavar="ID", help="The alarm's customer, if it is known: the topic need not be searched then."),
+]
+By = Annotated[str | None, Option(metavar="NAME", help="Who does it; without it, the user of this machine.")]
+Why = Annotated[str | None, Option("--reason", metavar="TEXT", help="Why, for those who read it later.")]
 
 
 @app.callback()
 def _alarms() -> None:
-    """Look at alarms."""
+    """Look at alarms, and say what is done about them."""
 
 
 @app.command()
@@ -42,18 +58,136 @@ def tail(
     prefix: Prefix = "",
 ) -> None:
     """Show alarms as they come, each change a line, until Ctrl-C."""
-    _known("--kind", kind, tuple(KINDS))
-    _known("--severity", severity, SEVERITIES)
+    known("--kind", kind, tuple(KINDS))
+    known("--severity", severity, SEVERITIES)
     where = broker(kafka, prefix)
 
-    def show(raw: bytes) -> None:
+    def show(record: Any) -> None:
+        raw = record.value or b""
         alarm = decode_alarm(raw)
         if isinstance(alarm, Rejected) or alarm.kind not in (kind or (alarm.kind,)):
             return
         if alarm.severity in (severity or (alarm.severity,)):
             typer.echo(raw.decode() if as_json else line(alarm))
 
-    finish(_read(where, show, from_beginning, until_now), kafka)
+    everything = from_beginning or until_now
+    finish(read(where, "alarms", show, new_only=not everything, go_on=not until_now), kafka)
+
+
+@app.command()
+def ack(
+    alarm_id: AlarmId,
+    customer: Customer = None,
+    by: By = None,
+    reason: Why = None,
+    kafka: Kafka = KAFKA,
+    prefix: Prefix = "",
+) -> None:
+    """Take an alarm on: nobody else is pressed about it any more."""
+    _act("ack", alarm_id, customer, by, reason, None, kafka, prefix)
+
+
+@app.command()
+def snooze(
+    alarm_id: AlarmId,
+    until: Annotated[
+        str, Option(metavar="WHEN", help="Until when, like 2024-05-06T09:00:00Z, or how long from now, like 2d.")
+    ],
+    reason: Annotated[str, Option(metavar="TEXT", help="Why it may wait, for those who read it later.")],
+    customer: Customer = None,
+    by: By = None,
+    kafka: Kafka = KAFKA,
+    prefix: Prefix = "",
+) -> None:
+    """Be told nothing of an alarm for a while; at the end it is told again if it still stands."""
+    end = _end(until)
+    if not reason.strip():
+        raise Unusable("--reason is empty: a snooze needs one, for those who read it later")
+    _act("snooze", alarm_id, customer, by, reason, end, kafka, prefix)
+
+
+@app.command()
+def resolve(
+    alarm_id: AlarmId,
+    customer: Customer = None,
+    by: By = None,
+    reason: Why = None,
+    kafka: Kafka = KAFKA,
+    prefix: Prefix = "",
+) -> None:
+    """Say that what could be done is done. Whether the alarm still stands is judged by what the customer does."""
+    _act("resolve", alarm_id, customer, by, reason, None, kafka, prefix)
+
+
+def _act(
+    verb: Verb,
+    alarm_id: str,
+    customer: str | None,
+    by: str | None,
+    reason: str | None,
+    until: Instant | None,
+    kafka: str,
+    prefix: str,
+) -> None:
+    where, who = broker(kafka, prefix), (getpass.getuser() if by is None else by).strip()
+    if not who:
+        raise Unusable("--by is empty: give the name of whoever does it")
+
+    async def work() -> None:
+        key: str
+        whose = customer
+        if customer is not None:
+            key = customer
+        else:
+            alarm = await newest(where, alarm_id)
+            if alarm.type in ENDINGS:
+                raise Unusable(
+                    f"{inert(alarm_id)!r} is over ({alarm.outcome or 'withdrawn'}): nothing is left to {verb}"
+                )
+            whose, key = alarm.customer_id, alarm.customer_id or alarm.subject.id
+        action = Action(alarm_id=alarm_id, customer_id=whose, action=verb, by=who, until=until, reason=reason)
+        await _send(where, key, encode_action(action))
+        end = f" until {day_and_time(until)}" if until is not None else ""
+        typer.echo(f"{verb} of {inert(alarm_id)} by {inert(who)}{end} -> {where.name('alarm-actions')}")
+
+    finish(work(), kafka)
+
+
+async def newest(where: Broker, alarm_id: str) -> Alarm:
+    """The last word on an alarm; `Unusable` where there is no such alarm."""
+    found: list[Alarm] = []
+    sought = alarm_id.encode()
+
+    def look(record: Any) -> None:
+        if sought in (record.value or b""):
+            alarm = decode_alarm(record.value)
+            if isinstance(alarm, Alarm) and alarm.alarm_id == alarm_id and alarm.type != "alarm.acknowledged":
+                found[:] = [alarm]
+
+    await read(where, "alarms", look)
+    if not found:
+        raise Unusable(
+            f"{inert(alarm_id)!r}: no such alarm on {where.name('alarms')}; take the id from alarms tail, or give --customer"
+        )
+    return found[0]
+
+
+async def _send(where: Broker, key: str, value: bytes) -> None:
+    producer = AIOKafkaProducer(acks="all", enable_idempotence=True, **where.client())
+    try:
+        await producer.start()
+        await producer.send_and_wait(where.name("alarm-actions"), value, key=key.encode())
+    finally:
+        await producer.stop()
+
+
+def _end(until: str) -> Instant:
+    now = time.time_ns() // 1000
+    ahead = until[-1:].isalpha() and not until.endswith("Z")
+    end = Instant(now + typed.span(until, "--until")) if ahead else typed.instant(until, "--until")
+    if end <= now:
+        raise Unusable(f"--until {until!r}: lies in the past; give an end that is yet to come")
+    return end
 
 
 def line(alarm: Alarm) -> str:
@@ -63,29 +197,3 @@ def line(alarm: Alarm) -> str:
     return (
         f"{day_and_time(alarm.time)}  {alarm.severity:8}  {change}  {title(alarm, '')}{why}  [{inert(alarm.alarm_id)}]"
     )
-
-
-def _known(option: str, given: list[str] | None, known: Sequence[str]) -> None:
-    for one in given or ():
-        if one not in known:
-            raise Unusable(f"{option} {one!r}: not known; known are {', '.join(known)}")
-
-
-async def _read(where: Broker, show: Any, from_beginning: bool, until_now: bool) -> None:
-    start = "earliest" if from_beginning or until_now else "latest"
-    topic = where.name("alarms")
-    consumer = AIOKafkaConsumer(topic, **where.client(), auto_offset_reset=start, enable_auto_commit=False)
-    try:
-        await consumer.start()
-        places: frozenset[TopicPartition] = consumer.assignment()
-        if not places:
-            raise Unusable(f"the topic {topic} is not there; run vigia topics apply, or mend --prefix")
-        if from_beginning:
-            await consumer.seek_to_beginning()
-        ends = await consumer.end_offsets(places)
-        while not until_now or any([await consumer.position(place) < ends[place] for place in places]):
-            for records in (await consumer.getmany(timeout_ms=200)).values():
-                for record in records:
-                    show(record.value or b"")
-    finally:
-        await consumer.stop()

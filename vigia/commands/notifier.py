@@ -3,35 +3,23 @@
 import asyncio
 import os
 from pathlib import Path
-from typing import Annotated
 
 import typer
-from typer import Option
 
 from alerts.app import Notifier
 from alerts.connect import connect_all
 from alerts.metrics import NotifierMetrics
-from alerts.routes import Routes, load, read
+from alerts.routes import Routes
 from alerts.toml import BadSetting
-from vigia import probe, typed
+from vigia import probe, routing, typed
 from vigia.commands.options import PolicyFile
 from vigia.commands.serving import KAFKA, Host, Kafka, MetricsPort, Prefix, broker, until_stopped
+from vigia.routing import RoutesFile
 from vigia.typed import Unusable
-
-TO_THE_LOG = """
-[channel.log]
-type = "log"
-
-[[route]]
-name = "everything"
-to = ["log"]
-"""
 
 
 def notifier(
-    routes: Annotated[
-        Path | None, Option(metavar="FILE", envvar="VIGIA_ROUTES", help="Who is told of what; without it, the log is.")
-    ] = None,
+    routes: RoutesFile = None,
     policy: PolicyFile = None,
     kafka: Kafka = KAFKA,
     prefix: Prefix = "",
@@ -57,8 +45,8 @@ def notifier(
 
 def routed(routes: Path | None) -> Routes:
     """Who is told of what, with every secret there that it names."""
+    told = routing.routes(routes)
     try:
-        told = load(routes) if routes else read(TO_THE_LOG)
         connect_all(told, os.environ)  # a missing secret is said before anything starts
     except BadSetting as fault:
         raise Unusable(str(fault)) from None

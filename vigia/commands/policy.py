@@ -1,7 +1,6 @@
 """`vigia policy`: the user's control parameters, checked, shown and compared (A12)."""
 
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +9,7 @@ from msgspec import Struct
 from typer import Argument
 
 from scorers.policy import Policy, Span, format_span
-from vigia import typed
+from vigia import shipped, typed
 
 app = typer.Typer(help="Check, show and compare the thresholds (policies).", no_args_is_help=True)
 File = Annotated[Path, Argument(metavar="FILE", help="A policy as TOML.")]
@@ -49,9 +48,7 @@ def diff(file: File, other: Other = None) -> None:
 
 def default_text() -> str:
     """The policy file that ships with Vigía, comments and all."""
-    packed = files("vigia") / "defaults" / "policy.toml"  # in a wheel; in a checkout it stands under deploy/
-    here = packed if packed.is_file() else Path(__file__).parents[2] / "deploy" / "policy.toml"
-    return here.read_text(encoding="utf-8")
+    return shipped.text("policy.toml")
 
 
 def leaves(table: Struct, before: str = "") -> Iterator[tuple[str, Any]]:
