@@ -1,22 +1,22 @@
 """The worker: one Faust app whose one thin agent folds all input topics of its partitions.
 
 Here everything meets and nothing is decided: chunks are `chunks`', the order of writing is `writebehind`'s, what a
-record does is `fold`'s. What is added is life: ready when an agent has every assigned partition, drained when told to
-stop, gone at once when its event loop has stalled so long that another worker may have its partitions.
+record does is `fold`'s. What is added is life: ready when the rows of every assigned partition are read and its records
+come, drained when told to stop, gone at once and by name when it runs without working (`life`).
 """
 
 import asyncio
 import logging
-import os
-import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import faust
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.partitioner import murmur2
 from faust.types import TP
 
 from scorers.control import ModelInForce
@@ -26,10 +26,12 @@ from streams.align import Alignment
 from streams.chunks import ChunkSchema, ChunkTransport, Done, Take, deliver
 from streams.fold import Folder, dead_letter
 from streams.kept import CODEC, Kept
+from streams.life import Guarded, Liveness, Recovery, Watchdog, leave
 from streams.metrics import WorkerMetrics
 from streams.rows import Rows
 from streams.seal import sealed
 from streams.shelf import TableShelf
+from streams.standpoint import Standpoint
 from streams.topics import READ, TABLE, WORKER, check
 from streams.writebehind import Output, WriteBehind
 from vigia.broker import Broker
@@ -39,8 +41,8 @@ log = logging.getLogger(__name__)
 
 BLOCK_CACHE, WRITE_BUFFER = 16 << 20, 8 << 20  # bytes per partition; Faust's choice is two gigabytes
 MAX_BATCH, MAX_REQUEST = 900_000, 1_000_000
-LAG_EVERY = 1.0  # seconds
-STALLED = 70  # exit status, as of any failure that the next start repairs
+LOOK, LOOK_CLOSELY = 0.5, 0.05  # seconds between two looks at itself; the latter until it is ready
+ASK = 5.0  # seconds between two questions to Kafka, at most
 
 
 class Worker:
@@ -51,6 +53,10 @@ class Worker:
         self.inputs = [broker.name(topic) for topic in READ]
         self.engine: WriteBehind[Kept] | None = None
         self.aligned: Alignment | None = None
+        self.standpoint = Standpoint(broker, self.inputs)
+        self.recovery = Recovery(metrics.recovered)
+        self._given = False  # partitions, or the word that there are none for this worker
+        self._away = False  # Kafka, when it was asked last
         self.app = self._build()
 
     def _build(self) -> Any:
@@ -77,7 +83,7 @@ class Worker:
             consumer_group_instance_id=settings.name or None,
             autodiscover=False,
         )
-        app.transport = ChunkTransport(app, self.inputs)
+        app.transport = ChunkTransport(app, self.inputs, lives=self.standpoint.lives)
         table = app.Table(
             broker.name(f"{WORKER}-{TABLE}").removeprefix(f"{app.conf.id}-"),
             partitions=settings.partitions,
@@ -100,13 +106,15 @@ class Worker:
             acks="all", max_batch_size=MAX_BATCH, max_request_size=MAX_REQUEST, **broker.client()
         )
         await producer.start()
+        watch = Watchdog(settings.session / 2)
         engine: WriteBehind[Kept] = WriteBehind(
             folder=self._folder,
             codec=CODEC,
             reject=self._reject,
             shelf=TableShelf(table),
-            producer=producer,
+            producer=Guarded(producer, watch),
             changelog=table.changelog_topic.get_topic_name(),
+            epochs=self.standpoint.lives,
             interval=settings.flush,
             cached=settings.rows,
         )
@@ -118,6 +126,7 @@ class Worker:
         finally:
             self.engine = self.aligned = None
             await producer.stop()
+            watch.stop()
 
     def _timed(self, take: Take) -> Take:
         """Measures how long it is from a chunk to its acknowledgement."""
@@ -133,17 +142,51 @@ class Worker:
 
         return timed
 
-    async def _tell_lag(self) -> None:
+    async def _look(self) -> None:
+        """Tells how far things are, and reads the rows of partitions that were given, before their first record comes."""
         while True:
-            await asyncio.sleep(LAG_EVERY)
-            consumer = self.app.consumer
+            await asyncio.sleep(LOOK_CLOSELY if await self.ready() else LOOK)
+            recovery = self.app.tables.recovery
+            self.recovery.look(recovery.active_remaining_total() if recovery.in_recovery else 0)
+            consumer, engine = self.app.consumer, self.engine
             for tp in consumer.delivering:
+                if engine is not None and tp.partition not in engine.opened:
+                    await engine.open(tp.partition)
                 if (behind := consumer.behind(tp)) is not None:
                     self.metrics.lag(tp.topic.removeprefix(self.broker.prefix), tp.partition, behind)
 
+    async def _watch(self) -> None:
+        """Ends the process when it does not move although it should, by what Kafka says and not by what it believes."""
+        liveness = Liveness(self.settings.stuck)
+        while True:
+            await asyncio.sleep(min(ASK, self.settings.stuck / 5))
+            try:
+                async with asyncio.timeout(ASK):
+                    await self.standpoint.same_lives(leave)
+                    moving = await self._moving()
+            except (KafkaError, TimeoutError, OSError) as fault:
+                log.warning("Kafka does not answer: %s", str(fault) or type(fault).__name__)
+                self._away = True
+                liveness.forgive()
+                continue
+            self._away = False
+            if still := liveness.look(moving):
+                leave(f"{still}, though records wait and Kafka answers (VIGIA_STUCK)")
+
+    async def _moving(self) -> dict[str, Hashable]:
+        """Where everything stands that has to move by now."""
+        if self.app.tables.recovery.in_recovery:
+            return {"the recovery of rows": self.recovery.done}
+        if self.app.rebalancing:
+            return {"the giving out of partitions": self.app.consumer_generation_id}
+        inputs = [tp for tp in self.app.consumer.assignment() if tp.topic in self.app.consumer.inputs]
+        waiting = await self.standpoint.waiting(inputs)
+        return {f"the commit of {tp.topic}/{tp.partition}": committed for tp, committed in waiting.items()}
+
     def _folder(self, rows: Rows[Kept]) -> Folder:
         trust = partial(_trusted, self.settings.seal)
-        return Folder(rows, self.policy, self.broker.name, self.metrics, trust)
+        home = partial(partition_of, self.settings.partitions)
+        return Folder(rows, self.policy, self.broker.name, self.metrics, trust, home)
 
     def _reject(self, record: Any, error: Exception) -> Output:
         self.metrics.rejected("core_error")
@@ -151,11 +194,15 @@ class Worker:
         detail = f"{type(error).__name__}: {error}"
         return dead_letter(self.broker.name("dead-letters"), record, "core_error", detail)
 
-    def _assigned(self, *_: Any, **__: Any) -> None:
+    async def _assigned(self, *_: Any, **__: Any) -> None:
+        with suppress(KafkaError, TimeoutError, OSError):  # then `_watch` will ask again
+            async with asyncio.timeout(ASK):
+                await self.standpoint.same_lives(leave)
         if self.engine is not None and self.aligned is not None:
             self.engine.reset()
             self.aligned.reset()
         self.metrics.revoked(range(self.settings.partitions))
+        self._given = True
 
     def _behind(self, tp: TP, position: int | None) -> int | None:
         behind: int | None = self.app.consumer.behind(tp, position)
@@ -165,45 +212,48 @@ class Worker:
         return bool(self.app.should_stop or not self.app.consumer.flow_active)
 
     async def ready(self) -> str:
-        """Why the worker does not work yet; nothing when an agent is alive on every assigned partition."""
+        """Why the worker does not work yet; nothing when an agent takes the records of every assigned partition."""
         consumer = self.app.consumer
         if not self.app.started or self.engine is None:
             return "starting"
-        if self.app.rebalancing:
+        if self._away:
+            return "Kafka does not answer"
+        if self.app.tables.recovery.in_recovery:
+            return "rows are being recovered"
+        if self.app.rebalancing or not self._given:
             return "partitions are being given out"
         inputs = {tp for tp in consumer.assignment() if tp.topic in consumer.inputs}
         if any(tp not in consumer.delivering for tp in inputs):
-            return "rows are being recovered"
+            return "records are not coming yet"
+        if any(tp.partition not in self.engine.opened for tp in inputs):
+            return "rows are being read"
         return ""
+
+    async def _work(self) -> None:
+        await self.app.start()
+        await self.app.wait_until_stopped()
+        if self.app.crash_reason is not None:
+            raise self.app.crash_reason
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Work until told to stop, then fold and commit what was read; raises what ended it otherwise."""
         await check(self.broker, self.settings.partitions)
         self.settings.state.mkdir(parents=True, exist_ok=True)
-        adding = asyncio.create_task(add_up(self.broker, self.settings, self.policy), name="figures")
-        telling: asyncio.Task[None] | None = None
-        watch = Watchdog(self.settings.session / 2)
-        try:
-            await self.app.start()
-            telling = asyncio.create_task(self._tell_lag(), name="lag")
-            ending = [asyncio.create_task(what) for what in (stop.wait(), self.app.wait_until_stopped())]
-            await asyncio.wait([*ending, adding], return_when=asyncio.FIRST_COMPLETED)
-            for task in ending:
-                task.cancel()
-            if adding.done():
-                adding.result()
-            if self.app.crash_reason is not None:
-                raise self.app.crash_reason
-        finally:
-            for task in filter(None, (adding, telling)):
-                task.cancel()
-                with suppress(asyncio.CancelledError, Exception):
-                    await task
+        async with self.standpoint:
+            adding = add_up(self.broker, self.settings, self.policy)
+            beside = [asyncio.create_task(w) for w in (self._work(), adding, self._look(), self._watch(), stop.wait())]
             try:
-                await asyncio.wait_for(self.app.stop(), self.settings.drain)
-            except TimeoutError:
-                log.error("not drained within %g s: what is not committed will be read again", self.settings.drain)
-            watch.stop()
+                ended, _ = await asyncio.wait(beside, return_when=asyncio.FIRST_COMPLETED)
+                for task in ended:
+                    task.result()
+            finally:
+                for task in beside:
+                    task.cancel()
+                await asyncio.gather(*beside, return_exceptions=True)
+                try:
+                    await asyncio.wait_for(self.app.stop(), self.settings.drain)
+                except TimeoutError:
+                    log.error("not drained within %g s: what is not committed is read again", self.settings.drain)
 
 
 def _trusted(secret: str, control: ModelInForce) -> bool:
@@ -222,35 +272,7 @@ def _credentials(broker: Broker) -> Any:
     return faust.SSLCredentials(context=told["ssl_context"]) if broker.tls else None
 
 
-def _leave() -> None:
-    os._exit(STALLED)
-
-
-class Watchdog:
-    """Ends the process when its event loop has stood still for so long that its partitions may be another worker's.
-
-    What it would write then could be older than what the other has written.
-    """
-
-    def __init__(self, limit: float, end: Callable[[], object] = _leave) -> None:
-        self._limit, self._end = limit, end
-        self._alive, self._over = time.monotonic(), threading.Event()
-        self._loop = asyncio.get_running_loop()
-        self._beat()
-        threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
-
-    def _beat(self) -> None:
-        self._alive = time.monotonic()
-        if not self._over.is_set():
-            self._loop.call_later(self._limit / 10, self._beat)
-
-    def _watch(self) -> None:
-        while not self._over.wait(self._limit / 10):
-            if time.monotonic() - self._alive > self._limit:
-                log.critical("the event loop stood still for %g s: exiting, as others may go on by now", self._limit)
-                self._end()
-                return
-
-    def stop(self) -> None:
-        """No more watching."""
-        self._over.set()
+def partition_of(partitions: int, key: bytes) -> int:
+    """Where a key belongs, by the hash that every client of Kafka must use for this topic."""
+    where: int = (murmur2(key) & 0x7FFFFFFF) % partitions
+    return where

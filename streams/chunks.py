@@ -24,6 +24,7 @@ What it leans on in faust-streaming 0.15.3 (held by tests/test_chunks.py, which 
 | `_read_offset`                                          | cleared for inputs: switches Faust's duplicate filter off  |
 | `_getmany`, `on_buffer_full`                            | overridden: what is fetched, and what holds it             |
 | `_new_consumer_thread`, `_create_worker_consumer`       | overridden for aiokafka's `_fetch_max_wait_ms`             |
+| `_commit` of the consumer's thread                      | overridden: a commit says which life of the topic it is of |
 | `_buffered_partitions`                                  | emptied at assignment: a full buffer of the past holds nobody |
 | `_unacked_messages`, `_waiting_for_ack`, `_n_acked`     | kept as `ack` keeps them, for `wait_empty` and commits     |
 """
@@ -31,6 +32,9 @@ What it leans on in faust-streaming 0.15.3 (held by tests/test_chunks.py, which 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from aiokafka import TopicPartition
+from aiokafka.errors import CommitFailedError
+from aiokafka.structs import OffsetAndMetadata
 from faust import Schema
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.transport.utils import DefaultSchedulingStrategy
@@ -140,6 +144,24 @@ class _Thread(AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         return consumer
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """As Faust commits; beside each offset stands which life of its topic it counts in."""
+        lives: Mapping[str, str] = self.transport.lives  # type: ignore[attr-defined]  # of a ChunkTransport
+        told = {
+            TopicPartition(tp.topic, tp.partition): OffsetAndMetadata(offset, lives.get(tp.topic, ""))
+            for tp, offset in offsets.items()
+            if tp in self.assignment()
+        }
+        try:
+            await self._ensure_consumer().commit(told)
+        except Exception as error:
+            if isinstance(error, CommitFailedError) and "already rebalanced" in str(error):
+                return False
+            self.log.exception("Offsets cannot be committed: %r", error)
+            await self.crash(error)
+            return False
+        return True
 
 
 class ChunkConsumer(Consumer):
@@ -306,10 +328,13 @@ class ChunkTransport(Transport):
 
     Consumer = ChunkConsumer
 
-    def __init__(self, app: Any, inputs: Iterable[str], size: int = RECORDS) -> None:
+    def __init__(
+        self, app: Any, inputs: Iterable[str], size: int = RECORDS, lives: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(app.conf.broker_consumer, app)
         self.inputs = frozenset(inputs)
         self.size = size
+        self.lives = {} if lives is None else lives
 
 
 class ChunkSchema(Schema[Any, Any]):

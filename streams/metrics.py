@@ -58,6 +58,7 @@ class WorkerMetrics(Collector):
         self._census: dict[int, Census] = {}
         self._behind: dict[tuple[str, int], int] = {}
         self._clock: dict[int, Micros] = {}
+        self._recovered = 0, 0
         for code in get_args(RejectCode):
             self._rejects.labels(code)
         for fate in (*get_args(Verdict), "anonymous", "unfolded"):
@@ -102,6 +103,10 @@ class WorkerMetrics(Collector):
         """A partition's event time has come to this instant."""
         self._clock[partition] = at
 
+    def recovered(self, done: int, total: int) -> None:
+        """Of the rows of partitions that were given to this worker last, so many are recovered."""
+        self._recovered = done, total
+
     def revoked(self, partitions: Iterable[int]) -> None:
         """These partitions are another worker's now."""
         gone = set(partitions)
@@ -133,4 +138,9 @@ class WorkerMetrics(Collector):
         if self._clock:
             late.add_metric([], self._now() - min(self._clock.values()) / SECOND)
         yield late
+        done, total = self._recovered
+        yield GaugeMetricFamily("vigia_recovered_rows", "Rows read back since partitions were given last.", value=done)
+        yield GaugeMetricFamily(
+            "vigia_recovery_rows", "Rows to read back since partitions were given last.", value=total
+        )
         yield GaugeMetricFamily("vigia_partitions", "Partitions that this worker has.", value=len(self._census))

@@ -132,6 +132,7 @@ def test_faust_has_what_the_chunks_lean_on() -> None:
         assert f"self.{attribute}" in source, attribute
     assert "_fetch_max_wait_ms" in inspect.getsource(driver.aiokafka.AIOKafkaConsumer)
     assert "_create_worker_consumer" in vars(driver.AIOKafkaConsumerThread)
+    assert "_commit" in vars(driver.AIOKafkaConsumerThread)
     documented = str(chunks.__doc__)
     assert [name for name in LEANT_ON if f"`{name}`" not in documented] == []
 

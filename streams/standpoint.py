@@ -1,0 +1,86 @@
+"""Where a group of workers stands, by what Kafka says: what is committed, what waits, and of which life the topics are.
+
+A topic that is deleted and made anew begins again at offset 0, under the same name. What was committed in its earlier
+life would skip records of the new one, and a fence of that life would drop them as known; so each commit and each fence
+says which life it counts in (`topicids`), and a worker that sees another one ends by name.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Self
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
+from faust.types import TP
+
+from streams.topicids import lives
+from streams.topics import WORKER, TopicsWrong
+from vigia.broker import Broker
+
+
+class Standpoint:
+    """Clients of its own beside Faust's, while the block runs; `lives` tells each input's life as it was at the start."""
+
+    def __init__(self, broker: Broker, inputs: Sequence[str]) -> None:
+        self.lives: dict[str, str] = {}
+        self._broker, self._inputs = broker, inputs
+
+    async def __aenter__(self) -> Self:
+        self._admin = AIOKafkaAdminClient(**self._broker.client())
+        self._ends = AIOKafkaConsumer(enable_auto_commit=False, **self._broker.client())
+        try:
+            await self._admin.start()
+            await self._ends.start()
+            self.lives.update(await lives(self._admin, self._inputs))
+            await self._refuse_earlier_lives()
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._ends.stop()
+        await self._admin.close()
+
+    async def waiting(self, inputs: Iterable[TP]) -> dict[TP, int]:
+        """The committed offset of each input that has records beyond it."""
+        tps = [TopicPartition(tp.topic, tp.partition) for tp in inputs]
+        if not tps:
+            return {}
+        ends, first = await self._ends.end_offsets(tps), await self._ends.beginning_offsets(tps)
+        done = {tp: max(first[tp], told.offset) for tp, told in (await self._committed(tps)).items()}
+        return {TP(tp.topic, tp.partition): done.get(tp, first[tp]) for tp in tps if done.get(tp, first[tp]) < ends[tp]}
+
+    async def same_lives(self, otherwise: Callable[[str], object]) -> None:
+        """Call `otherwise` with a reason if a topic has another life than at the start."""
+        now = await lives(self._admin, self._inputs)
+        for topic, life in self.lives.items():
+            if now.get(topic, life) != life:
+                otherwise(f"the topic {topic} was deleted and made anew (id {now[topic]}, was {life})")
+
+    async def _refuse_earlier_lives(self) -> None:
+        tps = [tp for topic in self._inputs for tp in await self._partitions(topic)]
+        faults = [
+            f"{tp.topic} partition {tp.partition} was committed up to {told.offset} before the topic was made anew"
+            for tp, told in (await self._committed(tps)).items()
+            if told.offset > 0 and told.metadata and told.metadata != self.lives.get(tp.topic, told.metadata)
+        ]
+        if faults:
+            raise TopicsWrong(
+                f"{'; '.join(faults)}: records of the new one would be skipped. While no worker runs, "
+                f"kafka-consumer-groups --group {self._broker.name(WORKER)} --reset-offsets --to-earliest "
+                f"--topic {faults[0].split()[0]} --execute (see docs/operations.md)"
+            )
+
+    async def _partitions(self, topic: str) -> list[TopicPartition]:
+        (told,) = await self._admin.describe_topics([topic])
+        return [TopicPartition(topic, partition["partition"]) for partition in told["partitions"]]
+
+    async def _committed(self, tps: Sequence[TopicPartition]) -> dict[TopicPartition, Any]:
+        try:
+            told: dict[TopicPartition, Any] = await self._admin.list_consumer_group_offsets(
+                self._broker.name(WORKER), partitions=list(tps)
+            )
+        except GroupCoordinatorNotAvailableError:
+            return {}
+        return told
