@@ -5,13 +5,16 @@ off the purchases after it. Positive class: no purchase in (t, t + horizon]. Riv
 """
 
 import argparse
+import csv
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 import numpy as np
 
 from scorers.events import DAY
+from scorers.instants import rfc3339
 from scorers.policy import Policy, Span
 from tests.quality import rivals
 from tests.quality.history import History, last_second
@@ -57,6 +60,24 @@ def measure(data: DataSet) -> tuple[list[Origin], dict[str, list[Floats]]]:
     return origins, models
 
 
+def write(folder: Path, data: DataSet) -> None:
+    """Write the events and what the core told, as `vigia replay` has them, for a judge from outside."""
+    folder.mkdir(parents=True, exist_ok=True)
+    history = History(data.read())
+    with (folder / "events.jsonl").open("wb") as file:
+        file.writelines(line + b"\n" for line in history.lines())
+    origins = origins_of(history, data)
+    asked, _ = ours(history, data, origins)
+    with (folder / "scores.csv").open("w", newline="") as table:
+        rows = csv.writer(table, lineterminator="\n")
+        rows.writerow(("time", "customer_id", "risk"))
+        for question in asked:
+            risks = question.risks(question.model).tolist()
+            rows.writerows(
+                (rfc3339(question.at), who, f"{risk:.9g}") for who, risk in zip(question.who, risks, strict=True)
+            )
+
+
 def tell(name: str, data: DataSet, origins: Sequence[Origin], models: dict[str, list[Floats]]) -> None:
     """Print the tables of one set."""
     say = sys.stdout.write
@@ -88,10 +109,15 @@ def main() -> int:
     """Run and print."""
     parser = argparse.ArgumentParser(prog="python -m tests.quality", description=__doc__)
     parser.add_argument("sets", nargs="*", metavar="SET", help=f"of {', '.join(SETS)} (default: all)")
-    names = parser.parse_args().sets or list(SETS)
+    parser.add_argument("--write", type=Path, metavar="DIR", help="write events and scores there, and judge nothing")
+    args = parser.parse_args()
+    names = args.sets or list(SETS)
     if unknown := [name for name in names if name not in SETS]:
         parser.error(f"unknown data set {unknown[0]}; known: {', '.join(SETS)}")
     for name in names:
+        if args.write is not None:
+            write(args.write / name, SETS[name])
+            continue
         tell(name, SETS[name], *measure(SETS[name]))
     return 0
 

@@ -33,7 +33,7 @@ class Row(NamedTuple):
     lead_to_certainty: float
 
 
-def _read(path: Path) -> Iterator[dict[str, Any]]:
+def read(path: Path) -> Iterator[dict[str, Any]]:
     with path.open(encoding="utf-8") as file:
         for line in file:
             yield json.loads(line)
@@ -42,12 +42,12 @@ def _read(path: Path) -> Iterator[dict[str, Any]]:
 def measure(truth: Path, alarms: Path, horizon: int) -> list[Row]:
     """A row for each kind, and one for all kinds together that come before certainty."""
     left: dict[str, int] = {}
-    for person in _read(truth):
+    for person in read(truth):
         if person["left_at"] and person["purchases"]:
             left[person["customer_id"]] = parse_instant(person["left_at"])
     raised: dict[str, list[tuple[str, int]]] = defaultdict(list)
     certain: dict[str, int] = {}
-    for alarm in _read(alarms):
+    for alarm in read(alarms):
         if alarm["type"] == "alarm.raised" and alarm["kind"] not in STATE_CHANGES:
             at = parse_instant(alarm["at"])
             raised[alarm["kind"]].append((alarm["customer_id"], at))
