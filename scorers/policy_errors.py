@@ -28,6 +28,7 @@ _LEAST: dict[str, Duration] = {  # any other length of time is a second at least
     "loyalty.apostle_dwell": 0,
     "ledger.quiet_week": 0,
     "risk.horizon": DAY,
+    "risk.horizons": DAY,
     "risk.review_at_least": HOUR,
 }
 _RANKED = ("platinum", "gold", "iron", "lead")
@@ -184,6 +185,8 @@ def _leaves(table: Struct, path: Path = ()) -> Iterator[tuple[Path, Any]]:
 def _alone(path: Path, value: Any) -> str | None:
     from scorers.policy import Span, format_span  # each of the two needs the other only here
 
+    if isinstance(value, tuple):
+        return next((why for one in value if (why := _alone(path, one))), None)
     if isinstance(value, Span):
         least = _LEAST.get(".".join(path), SECOND)
         if not least <= value <= _LONGEST:

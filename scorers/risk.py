@@ -137,6 +137,13 @@ class Model(Struct, frozen=True, dict=True):
             found.append((name, say[2] * slope * (value - usual)))
         return sorted((pair for pair in found if pair[1]), key=lambda pair: (-abs(pair[1]), pair[0]))
 
+    def shop(self, base: BaseRhythm) -> tuple[float, float, float, float, float]:
+        """The population by which this model judges rhythms: strangers until one is learned."""
+        if self.say[0] < 1.0:
+            return self._shop
+        r, _, a, b, trust = STRANGERS
+        return r, base.first_mean, a, b, trust
+
     @cached_property
     def _shop(self) -> tuple[float, float, float, float, float]:
         return self.population.spelt()

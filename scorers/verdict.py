@@ -33,16 +33,20 @@ def prospect_risk(c: Customer, now: Micros, ctx: Context) -> float:
     return _FRESH + (_COOLED - _FRESH) * min(max(run, 0.0), 1.0)
 
 
+def purchase_risk(c: Customer, now: Micros, ctx: Context) -> float:
+    """A buyer's chance of no purchase within the policy's horizon."""
+    horizon, base = ctx.policy.risk.horizon, ctx.figures(now).base
+    return ctx.model(now).risk(features(c, now, horizon, base), rules_risk(c, now, horizon, base))
+
+
 def verdict(c: Customer, now: Micros, ctx: Context) -> Verdict:
     """The verdicts at an instant not before the customer's last fact."""
-    policy, figures = ctx.policy, ctx.figures(now)
+    policy = ctx.policy
     stage = lifecycle.judge(c, now, policy)
     risk = prospect_risk(c, now, ctx)
     expected = 1.0 - risk
     if c.purchases:
-        horizon = policy.risk.horizon
-        x = features(c, now, horizon, figures.base)
-        risk = ctx.model(now).risk(x, rules_risk(c, now, horizon, figures.base))
+        risk = purchase_risk(c, now, ctx)
         expected = expected_purchases(c, risk, now, policy)
     return Verdict(
         stage=stage,

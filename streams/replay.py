@@ -24,6 +24,7 @@ from scorers.control import Control, FiguresInForce, ModelInForce
 from scorers.customer import Customer, Ref
 from scorers.events import DAY, AnyEvent, Micros
 from scorers.figures import FigureBook
+from scorers.horizons import by_span, risk_by_horizon
 from scorers.instants import rfc3339
 from scorers.monitor import Monitor, Step
 from scorers.partition import Partition
@@ -219,7 +220,7 @@ class _Run:
         known = {name: self.monitors[name] for name in sorted(self.monitors) if self.monitors[name].head.first_seen}
         with (self.out / "customers.jsonl").open("wb") as file:
             for monitor in known.values():
-                file.write(msgspec.json.encode(_customer(monitor, end, self.ctx)) + b"\n")
+                file.write(msgspec.json.encode(customer_row(monitor, end, self.ctx)) + b"\n")
         tally = self.partition.tally
         summary = Summary(
             events=tally.events,
@@ -299,8 +300,8 @@ def _score(v: Verdict) -> tuple[Any, ...]:
     return (v.stage, v.tier, v.loyalty_type, risk, expected, v.value_at_risk_minor, v.currency or "")
 
 
-def _customer(monitor: Monitor, now: Micros, ctx: Context) -> dict[str, Any]:
-    """A customer's line of `customers.jsonl`."""
+def customer_row(monitor: Monitor, now: Micros, ctx: Context) -> dict[str, Any]:
+    """A customer as told in `customers.jsonl`."""
     c: Customer = monitor.head
     v = verdict(c, now, ctx)
     return {
@@ -310,6 +311,7 @@ def _customer(monitor: Monitor, now: Micros, ctx: Context) -> dict[str, Any]:
         "tier": v.tier,
         "loyalty_type": v.loyalty_type,
         "risk": round(v.risk, 6),
+        "risk_by_horizon": by_span(risk_by_horizon(c, now, ctx)),
         "expected_purchases": round(v.expected_purchases, 4),
         "value_at_risk_minor": v.value_at_risk_minor,
         "currency": v.currency,

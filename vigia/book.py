@@ -41,6 +41,7 @@ class CustomerRow(Struct):
     experience_debt: float = 0.0
     alarms_open: tuple[str, ...] = ()
     next_due: str | None = None
+    risk_by_horizon: dict[str, float] = {}
 
 
 class Book:

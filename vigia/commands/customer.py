@@ -52,6 +52,7 @@ def card(c: CustomerRow) -> Iterator[str]:
         ("tier", c.tier),
         ("type", c.loyalty_type),
         ("risk", f"{c.risk:.0%} that nothing is bought within the horizon"),
+        ("within others", ", ".join(f"{risk:.0%} in {span}" for span, risk in c.risk_by_horizon.items()) or "-"),
         ("value at risk", about(c.value_at_risk_minor, c.currency)),
         (
             "bought",
