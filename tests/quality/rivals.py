@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from contextlib import redirect_stdout
 
 import numpy as np
-from lifetimes import BetaGeoFitter
-from lifetimes.utils import ConvergenceError
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -22,6 +20,11 @@ from sklearn.preprocessing import StandardScaler
 from scorers.events import DAY
 from tests.quality.history import History
 from tests.quality.judge import SURE, Floats, Origin
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it speaks to an older pandas
+    from lifetimes import BetaGeoFitter
+    from lifetimes.utils import ConvergenceError
 
 FIRST, EVERY = 42, 14  # days of the first training snapshot and between two
 WINDOWS = (14, 28, 56, 91, 182)
