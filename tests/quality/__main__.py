@@ -16,11 +16,11 @@ import numpy as np
 from scorers.events import DAY
 from scorers.instants import rfc3339
 from scorers.policy import Policy, Span
-from tests.quality import rivals
+from tests.quality import plots, rivals
 from tests.quality.history import History, last_second
 from tests.quality.judge import Floats, Margin, Origin, judge, margins, mean, reliability
 from tests.quality.run import Asked, Tape, run
-from tests.quality.sets import EVERY_DAYS, SETS, DataSet
+from tests.quality.sets import EVERY_DAYS, PUBLIC, SETS, DataSet
 
 OURS = "vigia"
 
@@ -49,7 +49,7 @@ def ours(history: History, data: DataSet, origins: Sequence[Origin]) -> tuple[li
 
 def measure(data: DataSet) -> tuple[list[Origin], dict[str, list[Floats]]]:
     """All origins of a set, and the risk by every model at each."""
-    history = History(data.read())
+    history = data.read()
     origins = origins_of(history, data)
     asked, _ = ours(history, data, origins)
     models = rivals.told(history, origins, data.horizon_days)
@@ -63,7 +63,7 @@ def measure(data: DataSet) -> tuple[list[Origin], dict[str, list[Floats]]]:
 def write(folder: Path, data: DataSet) -> None:
     """Write the events and what the core told, as `vigia replay` has them, for a judge from outside."""
     folder.mkdir(parents=True, exist_ok=True)
-    history = History(data.read())
+    history = data.read()
     with (folder / "events.jsonl").open("wb") as file:
         file.writelines(line + b"\n" for line in history.lines())
     origins = origins_of(history, data)
@@ -110,15 +110,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.quality", description=__doc__)
     parser.add_argument("sets", nargs="*", metavar="SET", help=f"of {', '.join(SETS)} (default: all)")
     parser.add_argument("--write", type=Path, metavar="DIR", help="write events and scores there, and judge nothing")
+    parser.add_argument(
+        "--plots", type=Path, metavar="DIR", help="draw reliability.svg and lift.svg of the public sets there"
+    )
     args = parser.parse_args()
     names = args.sets or list(SETS)
     if unknown := [name for name in names if name not in SETS]:
         parser.error(f"unknown data set {unknown[0]}; known: {', '.join(SETS)}")
+    judged = {}
     for name in names:
         if args.write is not None:
             write(args.write / name, SETS[name])
             continue
-        tell(name, SETS[name], *measure(SETS[name]))
+        judged[name] = measure(SETS[name])
+        tell(name, SETS[name], *judged[name])
+    public = {name: judged[name] for name in PUBLIC if name in judged}
+    if args.plots is not None and public:
+        plots.draw(public, args.plots)
     return 0
 
 

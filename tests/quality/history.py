@@ -55,6 +55,18 @@ class History:
             yield json.dumps(wire(n, fact)).encode()
 
 
+class Recorded(History):
+    """A shop whose events tell more than facts can hold."""
+
+    def __init__(self, facts: Sequence[Fact], events: Sequence[bytes]) -> None:
+        super().__init__(facts)
+        self.events = events
+
+    def lines(self) -> Iterator[bytes]:
+        """Every event as it was recorded."""
+        return iter(self.events)
+
+
 def last_second(day: int) -> int:
     """The instant at which an origin's scores are asked for."""
     return (day + 1) * DAY - SECOND
