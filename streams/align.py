@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import msgspec
 from faust.types import TP
@@ -24,6 +24,7 @@ from streams.chunks import Done, Take
 PATIENCE = 2.0  # seconds that a topic is waited for
 HELD = 50_000  # records that may wait in all
 LOOK = 0.05  # seconds between two looks at what waits
+BATCH = 200  # records that are passed on in one go: a fold of so many keeps the loop for a tenth of a second
 
 Behind = Callable[[TP, int | None], int | None]
 """How many records of a partition lie after a position (or after what is committed); None where nobody knows."""
@@ -37,32 +38,44 @@ _timed = msgspec.json.Decoder(_Timed).decode
 
 
 class _Chunk:
-    """What is left of a chunk."""
+    """What is left of a chunk: its records from `at` on."""
 
-    __slots__ = ("at", "done", "records")
+    __slots__ = ("_time", "at", "done", "rank", "records", "written")
 
-    def __init__(self, records: Sequence[Any], done: Done) -> None:
-        self.records, self.done = records, done
-        self.at = 0
+    def __init__(self, records: Sequence[Any], done: Done, rank: int) -> None:
+        self.records, self.done, self.rank = records, done, rank
+        self.move(0)
+
+    def move(self, at: int) -> None:
+        """Go on at this record, if there is one."""
+        self.at, self._time = at, -1
+        self.written: int = (self.records[at].timestamp or 0) if at < len(self.records) else 0
+
+    @property
+    def time(self) -> int:
+        """When the event of the next record happened; what is no event goes last, as a tick comes after its facts."""
+        if self._time < 0:
+            self._time = 1 << 62
+            with suppress(Exception):
+                self._time = int(parse_instant(_timed(self.records[self.at].value).time))
+        return self._time
+
+    def run(self, bound: int, size: int) -> Sequence[Any]:
+        """The next record, and those after it that were written before the bound."""
+        records, at = self.records, self.at
+        end, limit = at + 1, min(len(records), at + size)
+        while end < limit and (records[end].timestamp or 0) < bound:
+            end += 1
+        self.move(end)
+        return records[at:end]
 
 
-class _Head(NamedTuple):
-    """The next record of a topic."""
-
-    timestamp: int
-    record: Any
-
-    def before(self, other: "_Head") -> bool:
-        if self.timestamp != other.timestamp:
-            return self.timestamp < other.timestamp
-        return _event_time(self.record) <= _event_time(other.record)
+def _written(chunk: _Chunk) -> int:
+    return chunk.written
 
 
-def _event_time(record: Any) -> int:
-    """When the event happened; what is not an event goes last, as a tick comes after the facts before it."""
-    with suppress(Exception):
-        return int(parse_instant(_timed(record.value).time))
-    return 1 << 62
+def _in_full(chunk: _Chunk) -> tuple[int, int, int]:
+    return (chunk.written, chunk.time, chunk.rank)
 
 
 class Alignment:
@@ -91,12 +104,14 @@ class Alignment:
         self._since: dict[int, float] = {}
         self._held = 0
 
-    async def take(self, topic: str, partition: int, records: Sequence[Any], done: Done) -> None:
+    async def take(self, partition: int, records: Sequence[Any], done: Done) -> None:
         """Take in one chunk, and pass on what may be folded by now."""
         if self._halted():
             done(False)
             return
-        self._waiting.setdefault(partition, {}).setdefault(topic, deque()).append(_Chunk(records, done))
+        topic = records[0].topic
+        chunk = _Chunk(records, done, self._topics.index(topic))
+        self._waiting.setdefault(partition, {}).setdefault(topic, deque()).append(chunk)
         self._next[TP(topic, partition)] = records[-1].offset + 1
         self._held += len(records)
         await self._pass_on(partition)
@@ -129,23 +144,40 @@ class Alignment:
 
     async def _pass_on(self, partition: int) -> None:
         async with self._turn:
-            while topics := self._waiting.get(partition):
-                if not self._may_go(partition, topics):
-                    return
-                topic = self._first(topics)
-                chunk = topics[topic][0]
-                records = self._run(topic, topics)
-                chunk.at += len(records)
+            while (topics := self._waiting.get(partition)) and self._may_go(partition, topics):
+                records, done = self._merge(topics)
                 self._held -= len(records)
-                done: Done = _nothing
-                if chunk.at == len(chunk.records):
-                    done = chunk.done
-                    topics[topic].popleft()
-                    if not topics[topic]:
-                        del topics[topic]
-                    if not topics:
-                        del self._waiting[partition]
-                await self._take(topic, partition, records, done)
+                if not topics:
+                    del self._waiting[partition]
+                await self._take(partition, records, done)
+
+    def _merge(self, topics: dict[str, deque[_Chunk]]) -> tuple[Sequence[Any], Done]:
+        """The next records of all topics, until a topic must be looked for, and what lets their chunks go."""
+        merged: list[Any] = []
+        ended: list[Done] = []
+        while len(merged) < BATCH:
+            heads = [chunks[0] for chunks in topics.values()]
+            bound = 1 << 62
+            if len(heads) > 1:
+                heads.sort(key=_written)
+                bound = heads[1].written
+                if heads[0].written == bound:  # as when a backlog is published: the events' own time tells
+                    heads.sort(key=_in_full)
+            chunk = heads[0]
+            merged += chunk.run(bound, BATCH - len(merged))
+            if chunk.at == len(chunk.records):
+                ended.append(chunk.done)
+                topic = self._topics[chunk.rank]
+                topics[topic].popleft()
+                if not topics[topic]:
+                    del topics[topic]
+                    break
+
+        def done(safe: bool = True) -> None:
+            for let_go in ended:
+                let_go(safe)
+
+        return merged, done
 
     def _may_go(self, partition: int, topics: dict[str, Any]) -> bool:
         """Whether every topic has come, has nothing to come, or was waited for long enough."""
@@ -159,36 +191,3 @@ class Alignment:
     def _has_more(self, tp: TP) -> bool:
         behind = self._behind(tp, self._next.get(tp))
         return behind is None or behind > 0
-
-    @staticmethod
-    def _first(topics: dict[str, deque[_Chunk]]) -> str:
-        best: tuple[str, _Head] | None = None
-        for topic, chunks in topics.items():
-            head = _head(chunks[0])
-            if best is None or not best[1].before(head):
-                best = topic, head
-        assert best is not None
-        return best[0]
-
-    @staticmethod
-    def _run(topic: str, topics: dict[str, deque[_Chunk]]) -> Sequence[Any]:
-        """The records of a topic's first chunk that go before all others."""
-        chunk = topics[topic][0]
-        others = [_head(chunks[0]) for name, chunks in topics.items() if name != topic]
-        end = len(chunk.records)
-        if others:
-            for at in range(chunk.at + 1, end):
-                head = _Head(chunk.records[at].timestamp or 0, chunk.records[at])
-                if not all(head.before(other) for other in others):
-                    end = at
-                    break
-        return chunk.records[chunk.at : end] if chunk.at or end < len(chunk.records) else chunk.records
-
-
-def _head(chunk: _Chunk) -> _Head:
-    record = chunk.records[chunk.at]
-    return _Head(record.timestamp or 0, record)
-
-
-def _nothing(safe: bool = True) -> None:
-    """A part of a chunk is done: that says nothing yet."""

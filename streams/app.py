@@ -131,14 +131,14 @@ class Worker:
     def _timed(self, take: Take) -> Take:
         """Measures how long it is from a chunk to its acknowledgement."""
 
-        async def timed(topic: str, partition: int, records: Sequence[Any], done: Done) -> None:
+        async def timed(partition: int, records: Sequence[Any], done: Done) -> None:
             began = time.perf_counter()
 
             def measured(safe: bool = True) -> None:
                 self.metrics.commit(time.perf_counter() - began)
                 done(safe)
 
-            await take(topic, partition, records, measured)
+            await take(partition, records, measured)
 
         return timed
 

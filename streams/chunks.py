@@ -52,7 +52,7 @@ class Done(Protocol):
     def __call__(self, safe: bool = True) -> object: ...
 
 
-Take = Callable[[str, int, Sequence[Any], Done], Awaitable[None]]
+Take = Callable[[int, Sequence[Any], Done], Awaitable[None]]
 
 
 class TopicShrank(RuntimeError):
@@ -348,7 +348,7 @@ class ChunkSchema(Schema[Any, Any]):
 
 
 async def deliver(stream: Any, take: Take) -> None:
-    """Pass every chunk of an agent's stream to `take(topic, partition, records, done)`; calling `done` lets it go."""
+    """Pass every chunk of an agent's stream to `take(partition, records, done)`; calling `done` lets it go."""
     async for event in stream.noack().events():
         chunk: Chunk = event.value
 
@@ -356,4 +356,4 @@ async def deliver(stream: Any, take: Take) -> None:
             chunk.done = safe
             event.ack()
 
-        await take(chunk.topic, chunk.partition, chunk.records, done)
+        await take(chunk.partition, chunk.records, done)

@@ -15,7 +15,7 @@ It refuses to know what a row means, who folds, and when rows are written.
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from msgspec import Struct, json
 

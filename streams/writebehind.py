@@ -149,8 +149,8 @@ class WriteBehind(Generic[Row]):
         except (Exception, Unreadable) as error:
             self._fail(error)
 
-    async def take(self, topic: str, partition: int, records: Sequence[Any], done: Callable[[], object]) -> None:
-        """Fold one chunk and send its outputs; `done` is called when all that came of it is safe."""
+    async def take(self, partition: int, records: Sequence[Any], done: Callable[[], object]) -> None:
+        """Fold records of one partition and send their outputs; `done` is called when all that came of it is safe."""
         try:
             while self.backlog >= 2 * self._limit:
                 self._room.clear()
@@ -158,7 +158,7 @@ class WriteBehind(Generic[Row]):
             async with self._folding:  # a flush must not take rows whose outputs are not yet sent
                 due = self._due
                 rows, folder = await self._open(partition)
-                for output in self._fold(f"{topic}@{self._epochs.get(topic, '0')}", records, rows, folder):
+                for output in self._fold(records, rows, folder):
                     due.sends.append(await self._send(output))
                 due.done.append(done)
                 due.records += len(records)
@@ -168,10 +168,14 @@ class WriteBehind(Generic[Row]):
         except (Exception, Unreadable) as error:
             self._fail(error)
 
-    def _fold(self, source: str, records: Sequence[Any], rows: Rows[Row], folder: Folder) -> list[Output]:
+    def _fold(self, records: Sequence[Any], rows: Rows[Row], folder: Folder) -> list[Output]:
         outputs: list[Output] = []
         fold, begin, counts = folder.fold, rows.begin, self.counts
+        topic, source = "", ""
         for record in records:
+            if record.topic != topic:
+                topic = record.topic
+                source = f"{topic}@{self._epochs.get(topic, '0')}"
             if not begin(source, record.offset, record.key):
                 counts.fenced += 1
                 continue

@@ -36,7 +36,7 @@ class Broker:
     def behind(self, tp: TP, position: int | None) -> int:
         return self.ends[tp.topic] - (position or 0)
 
-    async def take(self, topic: str, partition: int, records: Sequence[Any], done: Any) -> None:
+    async def take(self, partition: int, records: Sequence[Any], done: Any) -> None:
         self.folded += records
         done()
 
@@ -49,7 +49,7 @@ class Broker:
         def done(safe: bool = True) -> None:
             self.done[name] = safe
 
-        await to.take(records[0].topic, 0, records, done)
+        await to.take(0, records, done)
 
 
 @settings(deadline=None, max_examples=60)

@@ -151,9 +151,7 @@ async def test_inputs_are_acknowledged_last() -> None:
     table = Table()
     producer = Producer(table.diary)
     engine = build(table, producer)
-    await engine.take(
-        "events", 0, records((b"a", b"1"), (b"b", b"2")), lambda: table.diary.append("input acknowledged")
-    )
+    await engine.take(0, records((b"a", b"1"), (b"b", b"2")), lambda: table.diary.append("input acknowledged"))
     assert table.diary == ["output sent"], "an output leaves with its chunk, before any flush"
     await engine.flush()
     assert table.diary == [
@@ -173,7 +171,7 @@ async def test_after_a_failure_nothing_further_is_done(what: str) -> None:
     """A refused output or changelog write reaches `fail`, and neither store nor acknowledgement follows."""
     table, failures = Table(), list[BaseException]()
     engine = build(table, Producer(table.diary, fails=what), failures.append)
-    await engine.take("events", 0, records((b"a", b"1")), lambda: table.diary.append("input acknowledged"))
+    await engine.take(0, records((b"a", b"1")), lambda: table.diary.append("input acknowledged"))
     await engine.flush()
     assert [str(failure) for failure in failures] == [what]
     assert "store" not in table.diary
@@ -186,13 +184,13 @@ async def test_a_record_that_is_already_in_the_row_has_no_effect_but_the_row_is_
     await _through(table, records((b"a", b"1"), (b"a", b"2")))
     producer = Producer(table.diary)
     engine = build(table, producer)
-    await engine.take("events", 0, records((b"a", b"1"), (b"a", b"2"), (b"a", b"4")), lambda: None)
+    await engine.take(0, records((b"a", b"1"), (b"a", b"2"), (b"a", b"4")), lambda: None)
     await engine.flush()
     assert producer.outputs == [("odd", b"a", b"7")]
     assert engine.counts.fenced == 2
     again = Producer(table.diary)
     engine = build(table, again)
-    await engine.take("events", 0, records((b"a", b"1")), lambda: None)
+    await engine.take(0, records((b"a", b"1")), lambda: None)
     await engine.flush()
     assert again.changelog == [(b"a", table.rows[0, b"a"])]
     assert stored(table) == {b"a": 7}
@@ -203,7 +201,7 @@ async def test_a_topic_made_anew_is_not_fenced() -> None:
     table = Table()
     await _through(table, records((b"a", b"1")))
     engine = build(table, Producer(table.diary), epochs={"events": "2"})
-    await engine.take("events", 0, records((b"a", b"4")), lambda: None)
+    await engine.take(0, records((b"a", b"4")), lambda: None)
     await engine.flush()
     assert stored(table) == {b"a": 5}
     assert unpack(table.rows[0, b"a"])[0] == {"events@0": 0, "events@2": 0}
@@ -214,7 +212,7 @@ async def test_a_fault_undoes_the_record_and_only_it() -> None:
     table = Table()
     producer = Producer(table.diary)
     engine = build(table, producer)
-    await engine.take("events", 0, records((b"a", b"2"), (b"a", b"x3"), (b"b", b"x3"), (b"a", b"4")), lambda: None)
+    await engine.take(0, records((b"a", b"2"), (b"a", b"x3"), (b"b", b"x3"), (b"a", b"4")), lambda: None)
     await engine.flush()
     assert stored(table) == {b"a": 6}
     assert producer.outputs == [("dead-letters", b"a", b"x3"), ("dead-letters", b"b", b"x3")]
@@ -256,10 +254,10 @@ async def test_a_record_for_many_rows_touches_each_once() -> None:
     await _through(table, records((b"a", b"1"), (b"b", b"2")))
     before = dict(table.rows)
     tick = [Record(0, None, b"", "clock")]
-    await _through(table, tick, topic="clock")
+    await _through(table, tick)
     assert stored(table) == {b"a": 2, b"b": 4}
     table.rows[0, b"b"] = before[0, b"b"]
-    await _through(table, tick, topic="clock")
+    await _through(table, tick)
     assert stored(table) == {b"a": 2, b"b": 4}
 
 
@@ -268,9 +266,9 @@ async def test_a_deleted_row_is_a_tombstone() -> None:
     table = Table()
     producer = Producer(table.diary)
     engine = build(table, producer)
-    await engine.take("events", 0, records((b"a", b"2")), lambda: None)
+    await engine.take(0, records((b"a", b"2")), lambda: None)
     await engine.flush()
-    await engine.take("events", 0, records((b"a", b"delete"), start=1), lambda: None)
+    await engine.take(0, records((b"a", b"delete"), start=1), lambda: None)
     await engine.flush()
     assert producer.changelog[-1] == (b"a", None)
     assert table.rows == {}
@@ -282,7 +280,7 @@ async def test_a_partition_is_recovered_before_its_first_record() -> None:
     await _through(table, records((b"a", b"1")), partition=0)
     await _through(table, records((b"z", b"1")), partition=1)
     engine = build(table, Producer(table.diary))
-    await engine.take("events", 0, records((b"b", b"1"), start=9), lambda: None)
+    await engine.take(0, records((b"b", b"1"), start=9), lambda: None)
     assert engine._partitions[0][1].recovered == {b"a": 1}
 
 
@@ -291,11 +289,11 @@ async def test_an_assignment_forgets_what_was_not_flushed() -> None:
     table = Table()
     producer = Producer(table.diary)
     engine = build(table, producer)
-    await engine.take("events", 0, records((b"a", b"2")), lambda: table.diary.append("input acknowledged"))
+    await engine.take(0, records((b"a", b"2")), lambda: table.diary.append("input acknowledged"))
     engine.reset()
     await engine.flush()
     assert (table.rows, producer.changelog, table.diary, engine.backlog) == ({}, [], [], 0)
-    await engine.take("events", 0, records((b"a", b"2")), lambda: None)
+    await engine.take(0, records((b"a", b"2")), lambda: None)
     await engine.flush()
     assert stored(table) == {b"a": 2}
 
@@ -305,7 +303,7 @@ async def test_a_flush_that_an_assignment_overtakes_stops_before_the_store() -> 
     table = Table()
     producer = Producer(table.diary)
     engine = build(table, producer)
-    await engine.take("events", 0, records((b"a", b"2")), lambda: table.diary.append("input acknowledged"))
+    await engine.take(0, records((b"a", b"2")), lambda: table.diary.append("input acknowledged"))
     flush = asyncio.create_task(engine.flush())
     while "changelog sent" not in table.diary:
         await asyncio.sleep(0)
@@ -320,10 +318,10 @@ async def test_memory_is_bounded() -> None:
     table = Table()
     engine = build(table, Producer(table.diary), cached=10)
     keys = [b"%d" % number for number in range(40)]
-    await engine.take("events", 0, records(*((key, b"2") for key in keys)), lambda: None)
+    await engine.take(0, records(*((key, b"2") for key in keys)), lambda: None)
     await engine.flush()
     assert len(engine._partitions[0][0]._cache) == 10
-    await engine.take("events", 0, records(*((key, b"2") for key in keys), start=40), lambda: None)
+    await engine.take(0, records(*((key, b"2") for key in keys), start=40), lambda: None)
     await engine.flush()
     assert stored(table) == dict.fromkeys(keys, 4)
 
@@ -333,8 +331,8 @@ async def test_folding_waits_for_the_flusher() -> None:
     table = Table()
     engine = build(table, Producer(table.diary), records=2)
     for start in (0, 2):
-        await engine.take("events", 0, records((b"a", b"2"), (b"a", b"2"), start=start), lambda: None)
-    third = asyncio.create_task(engine.take("events", 0, records((b"a", b"2"), start=4), lambda: None))
+        await engine.take(0, records((b"a", b"2"), (b"a", b"2"), start=start), lambda: None)
+    third = asyncio.create_task(engine.take(0, records((b"a", b"2"), start=4), lambda: None))
     for _ in range(20):
         await asyncio.sleep(0)
     assert engine.counts.records == 4
@@ -348,7 +346,7 @@ async def test_the_flusher_flushes_by_itself() -> None:
     table, safe = Table(), asyncio.Event()
     engine = build(table, Producer(table.diary), interval=0.001)
     async with engine.running():
-        await engine.take("events", 0, records((b"a", b"2")), safe.set)
+        await engine.take(0, records((b"a", b"2")), safe.set)
         await asyncio.wait_for(safe.wait(), 5)
     assert stored(table) == {b"a": 2}
 
@@ -375,26 +373,26 @@ async def test_chunks_flushes_and_a_crash_do_not_show(steps: list[Any], cuts: se
         at = 0
         for until in sorted({*cuts, len(every)}):
             if every[at:until]:
-                await engine.take("events", 0, every[at:until], lambda: None)
+                await engine.take(0, every[at:until], lambda: None)
                 await engine.flush()
             at = until
             if until >= crash:
                 break
         engine = build(table, Producer(table.diary))
         if not any(value == b"delete" for _, value in steps):
-            await engine.take("events", 0, every, lambda: None)
+            await engine.take(0, every, lambda: None)
         elif every[at:]:
-            await engine.take("events", 0, every[at:], lambda: None)
+            await engine.take(0, every[at:], lambda: None)
         await engine.flush()
         return stored(table)
 
     assert await run() == wanted
 
 
-async def _through(table: Table, chunk: list[Record], topic: str = "events", partition: int = 0) -> None:
+async def _through(table: Table, chunk: list[Record], partition: int = 0) -> None:
     """One whole life of an engine."""
     engine = build(table, Producer(table.diary))
-    await engine.take(topic, partition, chunk, lambda: None)
+    await engine.take(partition, chunk, lambda: None)
     await engine.flush()
 
 
