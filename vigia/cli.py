@@ -13,6 +13,7 @@ from vigia.commands import alarms, channels, control, customer, dead_letters, le
 from vigia.commands.clock import clock
 from vigia.commands.compare import compare
 from vigia.commands.demo import demo
+from vigia.commands.doctor import doctor
 from vigia.commands.explain import explain
 from vigia.commands.gateway import gateway
 from vigia.commands.notifier import notifier
@@ -36,7 +37,8 @@ app = typer.Typer(
 )
 for command in (demo, up, replay, roster, compare, simulate, schema, notifier, worker, clock, trainer, gateway, publish):
     app.command()(command)
-app.command()(explain)
+for command in (explain, doctor):
+    app.command()(command)
 app.add_typer(customer.app, name="customer")
 app.add_typer(policy.app, name="policy")
 app.add_typer(topics.app, name="topics")
