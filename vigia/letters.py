@@ -14,6 +14,7 @@ from scorers.refusal import inert
 TOPIC = "dead-letters"
 REPLAYED = "replayed"
 MAX_DETAIL = 240
+MAX_KEY, MAX_VALUE = 4_096, 900_000  # bytes: a record may be as large as a broker takes, its letter has headers too
 
 Headers = tuple[tuple[str, bytes], ...]
 Origin = tuple[str, int, int]
@@ -40,14 +41,19 @@ class Letter(Struct, frozen=True, kw_only=True):
 def bury(record: Any, code: str, detail: str) -> tuple[bytes | None, bytes | None, Headers]:
     """Key, value and headers of the dead letter that a record becomes.
 
-    A record of nothing at all has an empty value here, as aiokafka sends none that has neither key nor value.
+    A record of nothing at all has an empty value here, as aiokafka sends none that has neither key nor value. One that
+    is larger than any valid record can be is cut: its letter would be refused, and whoever writes it ended.
     """
+    key, value = record.key, b"" if record.key is None and record.value is None else record.value
+    if len(key or b"") > MAX_KEY or len(value or b"") > MAX_VALUE:
+        detail = f"cut from {len(key or b'')} bytes of key and {len(value or b'')} of value: {detail}"
+        key, value = key and key[:MAX_KEY], value and value[:MAX_VALUE]
     headers = (
         ("code", code.encode()),
         ("detail", inert(detail, MAX_DETAIL).encode()),
         *_origin((record.topic, record.partition, record.offset)),
     )
-    return record.key, b"" if record.key is None and record.value is None else record.value, headers
+    return key, value, headers
 
 
 def mark(origin: Origin) -> Headers:

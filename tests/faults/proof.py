@@ -13,20 +13,23 @@ from typing import Any
 from msgspec import Struct
 
 from scorers.context import Context
-from scorers.control import Control, FiguresInForce, ModelInForce
+from scorers.control import Control, FiguresInForce, ModelInForce, Tick
 from scorers.customer import Customer, Ref
-from scorers.events import AnyEvent
+from scorers.events import AnyEvent, Instant
 from scorers.monitor import Monitor
 from scorers.partition import Partition
 from scorers.policy import Policy
 from scorers.wire import decode
 from streams import controls
+from streams.aggregator import tell_all
 from streams.kept import CODEC
 from streams.rows import unpack
 from streams.simulate import simulate
 from streams.topics import CHANGELOG
 from tests.faults.verdict import Outcome, Verdict, judge
 from tests.kafka.running import Running, replayed, standing, time_of, told
+from vigia import letters
+from vigia.letters import Letter
 
 LATER = "3650d"  # a margin that keeps figures from coming in force: events run ahead of them in most runs here
 
@@ -137,20 +140,57 @@ class Proof(Running):
             heads[name] = Monitor.decode(data, ctx).head
         return heads
 
-    async def verdict(self, lines: list[bytes], *, in_order: bool = True) -> Verdict:
-        """What came of some events against what had to; `in_order` asks for every change told, not only for what stands."""
-        until = max(map(time_of, lines))
+    async def drained(self) -> None:
+        """Wait until everything that was published is folded and committed."""
+
+        async def nothing_left() -> bool:
+            return (await self.standing())[1] == 0
+
+        await self.until(nothing_left)
+
+    async def tell(self, control: Control) -> None:
+        """Send a control record to every partition, and wait until all have taken it in."""
+        await tell_all(self.producer, self.broker.name("clock"), self.settings.partitions, control)
+        await self.drained()
+
+    async def conclude(self, lines: Iterable[bytes]) -> None:
+        """Everything is folded, time has come to the last event, and the workers have stopped in order."""
+        await self.drained()
+        await self.tell(Tick(until=Instant(max(map(time_of, lines))), follows=True))
+        for name in list(self.workers):
+            assert await self.stop(name) == 0
+
+    async def letters(self) -> list[Letter]:
+        """The dead letters."""
+        found = [letters.read(record) for record in await self.read("dead-letters")]
+        return [letter for letter in found if isinstance(letter, Letter)]
+
+    async def verdict(
+        self,
+        lines: list[bytes],
+        *,
+        ledger: list[bytes] | None = None,
+        told_alike: bool = True,
+        until: int = 0,
+        least: int = 50,
+    ) -> Verdict:
+        """What came of some events against what has to come of them in this order.
+
+        `ledger` are the events that count, if not all do. `told_alike` asks for every change of an alarm and not only for
+        what stands in the end, where the order of arrival differs from that of `lines`. At least so many changes are due.
+        """
         control = await self.control()
         told_them = in_force(control)
-        by_time = lines if in_order else sorted(lines, key=time_of)
-        expected_heads = folded(by_time, until, self.policy, told_them)
-        events, money = sent(lines)
+        until = until or max(map(time_of, lines))
+        events, money = sent(lines if ledger is None else ledger)
+        expected_heads = folded(lines, until, self.policy, told_them)
         found_heads = await self.heads(told_them)
         found_events, found_money = held(found_heads)
         expected = Outcome(events, states(expected_heads) | {f"{n} money": m for n, m in money.items()})
         found = Outcome(found_events, states(found_heads) | {f"{n} money": m for n, m in found_money.items()})
-        again, alarms = replayed(by_time, self.directory / "replay", control, self.policy), await self.alarms()
-        assert len(again) > 50, f"only {len(again)} changes of alarms: too few to prove anything"
-        expected.effects |= standing(again) | (told(again) if in_order else set())
-        found.effects |= standing(alarms) | (told(alarms) if in_order else set())
+        again = replayed(lines, self.directory / "replay", control, self.policy, until)
+        alarms = await self.alarms()
+        assert len(again) >= least, f"only {len(again)} changes of alarms: too few to prove anything"
+        expected.effects |= standing(again) | (told(again) if told_alike else set())
+        found.effects |= standing(alarms) | (told(alarms) if told_alike else set())
         return judge(expected, found)

@@ -22,7 +22,7 @@ from scorers.policy import Policy, parse_policy
 from scorers.wire import decode_alarm
 from streams import controls, topics
 from streams.clock import Clock
-from streams.replay import replay
+from streams.replay import Asked, replay
 from streams.trainer import Trainer
 from tests.kafka.processes import Processes
 from vigia.broker import Broker
@@ -51,13 +51,18 @@ def told(alarms: Iterable[Alarm]) -> Told:
 
 
 def replayed(
-    events: Iterable[bytes], directory: Path, control: Path | None = None, policy: Policy | None = None
+    events: Iterable[bytes],
+    directory: Path,
+    control: Path | None = None,
+    policy: Policy | None = None,
+    until: int | None = None,
 ) -> list[Alarm]:
     """What a replay of the same events says, judged by what the worker was told if there is a file of that."""
     directory.mkdir(parents=True, exist_ok=True)
     file = directory / "events.jsonl"
     file.write_bytes(b"\n".join(events) + b"\n")
-    replay([str(file)], directory, policy or Policy(), controls=None if control is None else controls.read(control))
+    told = None if control is None else controls.read(control)
+    replay([str(file)], directory, policy or Policy(), Asked(until=until), controls=told)
     found = [decode_alarm(line) for line in (directory / "alarms.jsonl").read_bytes().splitlines()]
     return [alarm for alarm in found if isinstance(alarm, Alarm)]
 
@@ -124,7 +129,7 @@ class Running:
             "VIGIA_PARTITIONS": str(self.settings.partitions),
             "VIGIA_FLUSH": "0.05",
             "VIGIA_COMMIT": "0.1",
-            "VIGIA_SESSION": "3",
+            "VIGIA_SESSION": "10",
             "VIGIA_NAME": name,
             "VIGIA_MARGIN": "0s",
             "VIGIA_SEAL": self.settings.seal,
@@ -153,12 +158,12 @@ class Running:
 
     # --- records ----------------------------------------------------------------------------------------------
 
-    async def publish(self, lines: Iterable[bytes]) -> None:
-        """Send events, in their order, to the topics of their types."""
+    async def publish(self, lines: Iterable[bytes], plain: str = "") -> None:
+        """Send events, in their order, to the topics of their types, or all to one."""
         for line in lines:
             event = json.loads(line)
             customer = event.get("customer_id")
-            topic = self.broker.name(TOPIC_OF[event["type"].split(".")[0]])
+            topic = self.broker.name(plain or TOPIC_OF[event["type"].split(".")[0]])
             await self.producer.send(topic, line, key=None if customer is None else customer.encode())
         await self.producer.flush()
 
