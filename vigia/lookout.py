@@ -1,6 +1,6 @@
 """What the demo shows: alarms as they come, then what became of them and who is most worth saving.
 
-Shows at the pace of the events, not of the machine: the same run shows the same lines. Knows nothing of how they came.
+Shows at the pace of the events, not of the machine: a slow one shows as many lines. Knows nothing of how they came.
 """
 
 from collections import Counter
@@ -16,7 +16,6 @@ from alerts.text import inert, money
 from scorers.alarm import Alarm
 from scorers.events import DAY, Micros
 from scorers.kinds import STATE_CHANGES
-from scorers.monitor import Step
 from vigia.book import ENDS, Book, CustomerRow, fate, gravity
 
 EVERY = 3 * DAY
@@ -40,20 +39,19 @@ class Lookout:
         self._good: Alarm | None = None
         self._shown: Counter[str] = Counter()
 
-    def watch(self, step: Step) -> None:
-        """Look at what followed from one fact."""
-        for alarm in step.alarms:
-            self.book.note(alarm)
-            if alarm.kind in STATE_CHANGES:
-                continue
-            self.clock = max(self.clock, int(alarm.time))
-            if self.clock >= self._next:
-                self._show()
-                self._next = self.clock // DAY * DAY + EVERY
-            if alarm.type == "alarm.raised" and alarm.severity != "info":
-                self._candidates.append(alarm)
-            elif fate(alarm) in ENDED_WELL and (self._good is None or gravity(alarm) < gravity(self._good)):
-                self._good = alarm
+    def take(self, alarm: Alarm) -> None:
+        """Look at one record of `alarms`; they come in the order of their time."""
+        self.book.note(alarm)
+        self.clock = max(self.clock, int(alarm.time))
+        if alarm.kind in STATE_CHANGES:
+            return
+        if self.clock >= self._next:
+            self._show()
+            self._next = self.clock // DAY * DAY + EVERY
+        if alarm.type == "alarm.raised" and alarm.severity != "info":
+            self._candidates.append(alarm)
+        elif fate(alarm) in ENDED_WELL and (self._good is None or gravity(alarm) < gravity(self._good)):
+            self._good = alarm
 
     def _show(self) -> None:
         if not self._candidates:

@@ -14,16 +14,16 @@ class NotInstalled(RuntimeError):
     """The sample data, or what reads it, is not installed; the message names the packages."""
 
 
-def write_year(out: Path, customers: int | None = None, seed: int = 1) -> int:
-    """Write the year of the first so many households to a file; how many events it holds."""
+def write_year(out: Path, customers: int | None = None, seed: int = 1, days: int = 366) -> int:
+    """Write the first so many days of the first so many households' year to a file; how many events it holds."""
     missing = [name for name in NEEDED if find_spec(name) is None]
     spec = find_spec(NEEDED[0])
     if missing or spec is None or spec.origin is None:
         raise NotInstalled(", ".join(missing))
-    return _write(Path(spec.origin).parent / "data", out, customers, seed)
+    return _write(Path(spec.origin).parent / "data", out, customers, seed, days)
 
 
-def _write(folder: Path, out: Path, customers: int | None, seed: int) -> int:
+def _write(folder: Path, out: Path, customers: int | None, seed: int, days: int) -> int:
     from streams.demo.households import baskets, households, outreach  # pandas comes with the extra only
 
     chosen = set(households(folder)[:customers])
@@ -37,6 +37,7 @@ def _write(folder: Path, out: Path, customers: int | None, seed: int) -> int:
     events += [event for event in outreach(folder, chosen) if start <= event.time < end]
     for name, times in visits.items():
         events += Desk(name, seed, end).story(sorted(times))
+    events = [event for event in events if event.time < start + days * DAY]
     events.sort(key=lambda event: (event.time, event.source, event.id))
     out.parent.mkdir(parents=True, exist_ok=True)
     with out.open("wb") as file:
