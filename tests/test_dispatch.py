@@ -525,11 +525,15 @@ TWO = PLAIN.replace('to = ["desk"]', 'to = ["desk", "boss"]') + '[channel.boss]\
 
 
 async def test_a_channel_dead_for_a_day_holds_up_nobody() -> None:
-    """The others go on; the dead one is seldom tried, its queue is bounded and named when full, and drains in order."""
+    """N4: the others go on; the dead one is seldom tried, its queue is bounded and named when full, and drains in order."""
     story = Story(TWO)
     story.sinks["boss"].fault = Retry("500")
     for number in range(60):
         await story.push(alarm(f"a{number:02}", when=Instant(at(9) + number * MINUTE), customer_id=f"C{number}"))
+    await story.until(at(0, days=1))
+    assert story.dispatcher.lines["boss"].shut_until > story.now - line.LONGEST_REST, "it is left alone for a while"
+    assert len(story.dispatcher.lines["boss"]) == 40
+    story = await story.restarted()  # what waits is in the cases, not in a queue that a stop would empty
     await story.until(at(9, days=1))
     assert len(story.told("desk")) == 60
     assert 20 < len(story.sinks["boss"].tried) < 150

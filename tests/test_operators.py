@@ -431,6 +431,16 @@ def test_alarms_of_a_file_are_tried(shop: Callable[[str], str], tmp_path: Path) 
     assert f"{file}, line 3: no alarm: missing_field" in str(run("routes", "test", str(file), *routes).exception)
 
 
+def test_the_policy_says_how_old_is_too_old(shop: Callable[[str], str], tmp_path: Path) -> None:
+    """`notify_within` of the policy decides what a late find is still worth telling, here and in the notifier alike."""
+    patient = tmp_path / "policy.toml"
+    patient.write_text("[time]\nnotify_within = '4d'\n")
+    old = encode_alarm(alarm(at=Instant(NOW - 3 * DAY))).decode()
+    routes = ("routes", "test", "-", "--routes", shop("https://x.example"))
+    assert "not sent: too_old (it became true 3 days before" in run(*routes, stdin=old).stdout
+    assert "log: goes at once" in run(*routes, "--policy", str(patient), stdin=old).stdout
+
+
 def test_wrong_routes_are_named_with_line_and_mend(shop: Callable[[str], str]) -> None:
     """The same sentence wherever routes are read."""
     path = Path(shop("https://desk.example.com/x"))
