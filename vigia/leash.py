@@ -4,12 +4,10 @@ Whoever starts a process and dies cannot end it; here the end of the pipe does. 
 """
 
 import os
+import runpy
 import signal
-import sys
 import threading
 import time
-
-from vigia.cli import main
 
 GRACE = 15.0  # seconds between asking and killing
 
@@ -24,4 +22,4 @@ def _hold() -> None:
 
 if __name__ == "__main__":
     threading.Thread(target=_hold, name="leash", daemon=True).start()
-    main(sys.argv[1:])
+    runpy.run_module("vigia", run_name="__main__")
