@@ -95,7 +95,11 @@ class Worker:
 
         @app.agent(source, concurrency=1)
         async def fold(stream: Any) -> None:
-            await self._fold(stream, table)
+            try:
+                await self._fold(stream, table)
+            except Exception as fault:  # Faust would start it again, behind what it has not folded
+                log.critical("the fold failed", exc_info=fault)
+                leave(f"the fold failed ({type(fault).__name__}: {fault})")
 
         app.on_partitions_assigned.connect(self._assigned, weak=False)
         return app
@@ -237,7 +241,7 @@ class Worker:
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Work until told to stop, then fold and commit what was read; raises what ended it otherwise."""
-        await check(self.broker, self.settings.partitions)
+        await check(self.broker, self.settings.partitions, self.settings.replicas)
         self.settings.state.mkdir(parents=True, exist_ok=True)
         async with self.standpoint:
             adding = add_up(self.broker, self.settings, self.policy)

@@ -80,6 +80,16 @@ class Clock:
         self._noted: dict[int, Noted] = {}
         self.sent: dict[int, Micros] = dict.fromkeys(self._inputs, 0)
         self._policy_told = ""
+        self._telling = False
+
+    @property
+    def waiting(self) -> int:
+        """How many partitions have not yet committed what was written before the instant that they are to be told."""
+        return len(self._noted)
+
+    async def ready(self) -> str:
+        """Why no time is told yet; nothing when it is."""
+        return "" if self._telling else "looks for where the last clock was"
 
     async def run(self, stop: asyncio.Event, policy_text: str) -> None:
         """Tick until told to stop; the policy is told first, unless it is the one told last."""
@@ -94,6 +104,7 @@ class Clock:
                 told = PolicyInForce(in_force=Instant(0), version=self.policy.version, text=policy_text)
                 await tell_all(producer, self._topic, self.settings.partitions, told)
             await self._go_to_the_end(consumer)
+            self._telling = True
             while not stop.is_set():
                 await self.turn(consumer, admin, producer)
                 with suppress(TimeoutError):

@@ -41,6 +41,7 @@ class Watchdog:
         self._limit, self._end = limit, end
         self._over = threading.Event()
         self._loop = get_running_loop()
+        self._alive = _now()
         self._beat()
         self._before: Any = None
         if threading.current_thread() is threading.main_thread():
@@ -48,6 +49,7 @@ class Watchdog:
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     def _beat(self) -> None:
+        self.check()  # a loop that wakes up may come here before the thread has looked
         self._alive = _now()
         if not self._over.is_set():
             self._loop.call_later(self._limit / 10, self._beat)

@@ -1,14 +1,15 @@
-"""What the worker counts of itself, for Prometheus: closed lists of labels, a registry of its own, and no customer.
+"""What worker, trainer and clock tell of themselves, for Prometheus: closed lists of labels and no customer.
 
-The worker calls the methods; nothing here knows Kafka, Faust or a clock but the one that an age is measured with. What
-is true of a partition (customers, lag, event time) is given with its number and forgotten when it is given away, so
-that figures are right at once after a rebalance: they are read from what the worker holds at the moment of a scrape.
+Each process has a registry of its own. The worker calls the methods; nothing here knows Kafka, Faust or a clock but the
+one that an age is measured with. What is true of a partition (customers, lag, event time) is given with its number and
+forgotten when it is given away, so that figures are right at once after a rebalance: they are read from what the worker
+holds at the moment of a scrape.
 """
 
 import time
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
@@ -144,3 +145,61 @@ class WorkerMetrics(Collector):
             "vigia_recovery_rows", "Rows to read back since partitions were given last.", value=total
         )
         yield GaugeMetricFamily("vigia_partitions", "Partitions that this worker has.", value=len(self._census))
+
+
+class Teaching(Protocol):
+    """What there is to see of a trainer."""
+
+    refused: int
+    saved: Any
+
+
+class TrainerMetrics(Collector):
+    """The trainer's figures, read at the moment of a scrape; nothing but zeros while it stands by."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._trainer: Teaching | None = None
+        self.registry.register(self)
+
+    def watch(self, trainer: Teaching) -> None:
+        """This one serves from now on."""
+        self._trainer = trainer
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """What is true at the moment of a scrape."""
+        saved = None if self._trainer is None else self._trainer.saved
+        for name, told, value in (
+            ("vigia_trainer_lessons", "Lessons read, of all partitions.", sum(saved.lessons.values()) if saved else 0),
+            ("vigia_trainer_snapshots", "Snapshots written of what was learned.", saved.number if saved else 0),
+            ("vigia_trainer_refused", "Snapshots refused.", self._trainer.refused if self._trainer else 0),
+        ):
+            yield GaugeMetricFamily(name, told, value=value)
+
+
+class Telling(Protocol):
+    """What there is to see of a clock."""
+
+    sent: dict[int, Micros]
+
+    @property
+    def waiting(self) -> int:
+        """How many partitions are waited for."""
+
+
+class ClockMetrics(Collector):
+    """The clock's figures, read at the moment of a scrape."""
+
+    def __init__(self, clock: Telling, now: Callable[[], float] = time.time) -> None:
+        self.registry = CollectorRegistry()
+        self._clock, self._now = clock, now
+        self.registry.register(self)
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """What is true at the moment of a scrape."""
+        waiting = "Partitions whose workers have not yet committed what a tick must come after."
+        yield GaugeMetricFamily("vigia_clock_waiting_partitions", waiting, value=self._clock.waiting)
+        late = GaugeMetricFamily("vigia_clock_lag_seconds", "How far the slowest partition's newest tick lies back.")
+        if first := min(self._clock.sent.values(), default=0):
+            late.add_metric([], self._now() - first / SECOND)
+        yield late

@@ -4,6 +4,7 @@ A wrong topic is a named error before anything starts, never a silent wait or ha
 make topics or tell their settings, as the embedded one, has them checked as far as it answers.
 """
 
+import logging
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -13,7 +14,10 @@ from aiokafka.errors import IncompatibleBrokerVersion, KafkaError, TopicAlreadyE
 
 from vigia.broker import INPUTS, Broker
 
+log = logging.getLogger(__name__)
+
 DAY_MS = 86_400_000
+KEPT = ("retention.ms", "min.compaction.lag.ms")  # for how long: work goes on without, and remembers less
 TABLE = "customers"
 
 
@@ -60,25 +64,29 @@ TOPICS = (
 async def apply(broker: Broker, partitions: int, replicas: int = 1) -> list[str]:
     """Make what is missing, then check everything; the names of the topics made."""
     async with _admin(broker) as admin:
-        there = await _partitions(admin, broker)
+        there = await _described(admin, broker)
         missing = [topic for topic in TOPICS if broker.name(topic.name) not in there]
         try:
             made = await _make(admin, broker, missing, partitions, replicas) if missing else []
         except IncompatibleBrokerVersion:
             made = []  # it makes topics by itself, or not at all: the check will tell
-    await check(broker, partitions)
+    await check(broker, partitions, replicas)
     return made
 
 
-async def check(broker: Broker, partitions: int) -> None:
-    """Raise `TopicsWrong` unless every topic is as it has to be."""
+async def check(broker: Broker, partitions: int, replicas: int = 1, *, strict: bool = False) -> None:
+    """Raise `TopicsWrong` unless every topic is as it has to be; what could be kept better is one too if `strict`."""
     async with _admin(broker) as admin:
-        there = await _partitions(admin, broker)
-        faults = list(_count_faults(broker, there, partitions))
-        if not faults:
-            faults = list(_setting_faults(broker, await _settings(admin, [broker.name(t.name) for t in TOPICS])))
-    if faults:
-        raise TopicsWrong("; ".join(faults))
+        there = await _described(admin, broker)
+        told = await _settings(admin, list(there))
+    wrong, poor = list(_count_faults(broker, there, partitions)), list(_copy_faults(there, replicas))
+    for topic in TOPICS:
+        for key, fault in _setting_faults(topic, broker.name(topic.name), told):
+            (poor if key in KEPT else wrong).append(fault)
+    if wrong or (strict and poor):
+        raise TopicsWrong("; ".join(wrong + poor))
+    for fault in poor:
+        log.warning("%s", fault)
 
 
 async def _make(
@@ -95,31 +103,61 @@ async def _make(
     return [topic.name for topic in wanted]
 
 
-async def _partitions(admin: AIOKafkaAdminClient, broker: Broker) -> dict[str, int]:
+class _There(NamedTuple):
+    """A topic as it is."""
+
+    partitions: int
+    copies: int  # of the partition that has the fewest
+
+
+async def _described(admin: AIOKafkaAdminClient, broker: Broker) -> dict[str, _There]:
     told = await admin.describe_topics([broker.name(topic.name) for topic in TOPICS])
-    return {topic["topic"]: len(topic["partitions"]) for topic in told if not topic["error_code"]}
+    return {
+        topic["topic"]: _There(len(parts), min((len(part["replicas"]) for part in parts), default=0))
+        for topic in told
+        if not topic["error_code"] and (parts := topic["partitions"])
+    }
 
 
-def _count_faults(broker: Broker, there: dict[str, int], partitions: int) -> Iterator[str]:
+def _count_faults(broker: Broker, there: dict[str, _There], partitions: int) -> Iterator[str]:
     for topic in TOPICS:
         name, wanted = broker.name(topic.name), topic.partitions or partitions
-        count = there.get(name, 0)
-        if not count:
+        if name not in there:
             yield f"topic {name} is missing: run 'vigia topics apply'"
-        elif count < wanted or (count != wanted and not topic.partitions):
+            continue
+        count = there[name].partitions
+        if count < wanted or (count != wanted and not topic.partitions):
             yield (
                 f"topic {name} has {count} partitions and needs {wanted}: customers would be read in two halves; "
                 f"set VIGIA_PARTITIONS={count}, or delete and make it anew"
             )
 
 
-def _setting_faults(broker: Broker, told: dict[str, dict[str, str]]) -> Iterator[str]:
-    for topic in TOPICS:
-        name = broker.name(topic.name)
-        policy = told.get(name, {}).get("cleanup.policy")
-        wanted = topic.settings()["cleanup.policy"]
-        if policy is not None and policy != wanted:
-            yield f"topic {name} has cleanup.policy={policy} and needs {wanted}: change it with kafka-configs"
+def _copy_faults(there: dict[str, _There], replicas: int) -> Iterator[str]:
+    for name, topic in there.items():
+        if topic.copies < replicas:
+            yield (
+                f"topic {name} has {topic.copies} copies and needs {replicas}: add them with kafka-reassign-partitions, "
+                f"or set VIGIA_REPLICAS={topic.copies}"
+            )
+
+
+def _setting_faults(topic: Topic, name: str, told: dict[str, dict[str, str]]) -> Iterator[tuple[str, str]]:
+    for key, wanted in topic.settings().items():
+        found = told.get(name, {}).get(key)
+        if found is not None and not _suffices(key, found, wanted):
+            yield (
+                key,
+                f"topic {name} has {key}={found} and needs {wanted}: run kafka-configs --alter --entity-type topics "
+                f"--entity-name {name} --add-config {key}={wanted}",
+            )
+
+
+def _suffices(key: str, found: str, wanted: str) -> bool:
+    """Numbers are the least that is needed; no limit is enough."""
+    if not wanted.isdigit():
+        return set(found.split(",")) == set(wanted.split(","))
+    return (key == "retention.ms" and found == "-1") or int(found) >= int(wanted)
 
 
 async def _settings(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:

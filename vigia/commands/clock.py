@@ -8,10 +8,12 @@ import typer
 from typer import Option
 
 from streams.clock import Clock
-from vigia import settings, typed
+from streams.metrics import ClockMetrics
+from streams.topics import check
+from vigia import probe, settings, typed
 from vigia.commands.options import PolicyFile
 from vigia.commands.policy import default_text
-from vigia.commands.serving import KAFKA, Kafka, Prefix, broker, until_stopped
+from vigia.commands.serving import KAFKA, Host, Kafka, MetricsPort, Prefix, broker, until_stopped
 
 
 def clock(
@@ -22,6 +24,8 @@ def clock(
     policy: PolicyFile = None,
     kafka: Kafka = KAFKA,
     prefix: Prefix = "",
+    host: Host = "127.0.0.1",
+    metrics_port: MetricsPort = 9104,
 ) -> None:
     """Let time pass: without it nobody ever falls silent.
 
@@ -32,10 +36,13 @@ def clock(
     text = default_text() if policy is None else policy.read_text(encoding="utf-8-sig")
     telling = Clock(where, told, rules, follows=follow_events, every=every)
 
+    metrics = ClockMetrics(telling)
+    time = "the time of events" if follow_events else "the time of the world"
+
     async def serve(stop: asyncio.Event) -> None:
-        typer.echo(
-            f"clock: Kafka {kafka}, {'the time of events' if follow_events else 'the time of the world'}", err=True
-        )
-        await telling.run(stop, text)
+        await check(where, told.partitions)
+        async with probe.probe(metrics.registry, metrics_port, host, telling.ready) as port:
+            typer.echo(f"clock: Kafka {kafka}, {time}, metrics on http://{host}:{port}/metrics", err=True)
+            await telling.run(stop, text)
 
     until_stopped(serve, kafka)

@@ -13,6 +13,7 @@ import typer
 from aiokafka.errors import KafkaError
 from typer import Option
 
+from streams.topics import TopicsWrong
 from vigia.broker import Broker, read
 from vigia.typed import Unusable
 
@@ -64,6 +65,9 @@ def finish(work: Coroutine[Any, Any, None], kafka: str) -> None:
         while isinstance(fault, BaseExceptionGroup):
             fault = fault.exceptions[0]
         away(kafka, str(fault))
+    except* TopicsWrong as wrong:
+        print(f"vigia: {wrong.exceptions[0]}", file=sys.stderr)  # noqa: T201
+        raise typer.Exit(2) from None
 
 
 def away(kafka: str, fault: str) -> NoReturn:

@@ -2,13 +2,12 @@
 
 import asyncio
 import os
-import sys
 
 import typer
 
 from streams.app import Worker
 from streams.metrics import WorkerMetrics
-from streams.topics import TopicsWrong, apply
+from streams.topics import apply
 from vigia import probe, settings, typed
 from vigia.commands.options import PolicyFile
 from vigia.commands.serving import KAFKA, Host, Kafka, MetricsPort, Prefix, broker, until_stopped
@@ -36,8 +35,4 @@ def worker(
             typer.echo(f"worker: Kafka {kafka}, metrics on http://{host}:{port}/metrics", err=True)
             await working.serve(stop)
 
-    try:
-        until_stopped(serve, kafka)
-    except TopicsWrong as wrong:
-        print(f"vigia: {wrong}", file=sys.stderr)  # noqa: T201
-        raise typer.Exit(2) from None
+    until_stopped(serve, kafka)
