@@ -9,6 +9,7 @@ import csv
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -18,7 +19,7 @@ from scorers.instants import rfc3339
 from scorers.policy import Policy, Span
 from tests.quality import plots, rivals
 from tests.quality.history import History, last_second
-from tests.quality.judge import Floats, Margin, Origin, judge, margins, mean, reliability
+from tests.quality.judge import Figures, Floats, Margin, Origin, judge, margins, mean, reliability
 from tests.quality.run import Asked, Tape, run
 from tests.quality.sets import EVERY_DAYS, PUBLIC, SETS, DataSet
 
@@ -38,26 +39,59 @@ def origins_of(history: History, data: DataSet) -> list[Origin]:
     return [history.origin(day, data.horizon_days) for day in days]
 
 
-def ours(history: History, data: DataSet, origins: Sequence[Origin]) -> tuple[list[Asked], Tape]:
+def ours(
+    history: History, data: DataSet, origins: Sequence[Origin], others: Sequence[int] = ()
+) -> tuple[list[Asked], Tape]:
     """What the core was asked at the origins, and the lessons that it took."""
-    asked, tape = run(history.lines(), policy_for(data), [last_second(origin.day) for origin in origins])
+    asked, tape = run(history.lines(), policy_for(data), [last_second(origin.day) for origin in origins], others)
     for question, origin in zip(asked, origins, strict=True):
         if question.who != origin.who:
             raise AssertionError(f"day {origin.day}: those who are scored are not those who had bought")
     return asked, tape
 
 
-def measure(data: DataSet) -> tuple[list[Origin], dict[str, list[Floats]]]:
-    """All origins of a set, and the risk by every model at each."""
+class Within(NamedTuple):
+    """How good the risk within another horizon is, beside BG/NBD asked for that horizon."""
+
+    days: int
+    origins: int
+    ours: Figures
+    theirs: Figures
+
+
+class Judged(NamedTuple):
+    """All origins of a set, the risk by every model at each, and what was told of other horizons."""
+
+    origins: list[Origin]
+    models: dict[str, list[Floats]]
+    within: list[Within]
+
+
+def measure(data: DataSet) -> Judged:
+    """Run the core and the rivals."""
     history = data.read()
     origins = origins_of(history, data)
-    asked, _ = ours(history, data, origins)
+    others = [data.horizon_days // 3, data.horizon_days * 2]
+    asked, _ = ours(history, data, origins, others)
     models = rivals.told(history, origins, data.horizon_days)
     models["prior alone"] = [question.voice("prior") for question in asked]
     models["logistic alone"] = [question.voice("logistic") for question in asked]
     models["rules alone"] = [question.rules for question in asked]
     models[OURS] = [question.risks(question.model) for question in asked]
-    return origins, models
+    within = [_within(history, days, origins, asked) for days in others]
+    return Judged(origins, models, [one for one in within if one is not None])
+
+
+def _within(history: History, days: int, origins: Sequence[Origin], asked: Sequence[Asked]) -> Within | None:
+    """Judged at the origins that so long a horizon still follows."""
+    known = [n for n, origin in enumerate(origins) if origin.day + days <= history.end]
+    if not known:
+        return None
+    there = [history.origin(origins[n].day, days) for n in known]
+    rivals_there = rivals.bg_nbd(history, there, days)
+    mine = mean([judge(origin, asked[n].others[days]) for n, origin in zip(known, there, strict=True)])
+    theirs = mean([judge(origin, risk) for origin, risk in zip(there, rivals_there, strict=True)])
+    return Within(days, len(known), mine, theirs)
 
 
 def write(folder: Path, data: DataSet) -> None:
@@ -78,8 +112,9 @@ def write(folder: Path, data: DataSet) -> None:
             )
 
 
-def tell(name: str, data: DataSet, origins: Sequence[Origin], models: dict[str, list[Floats]]) -> None:
+def tell(name: str, data: DataSet, judged: Judged) -> None:
     """Print the tables of one set."""
+    origins, models, within = judged
     say = sys.stdout.write
     labels = np.concatenate([origin.inactive for origin in origins])
     recent = np.concatenate([origin.recent for origin in origins])
@@ -94,6 +129,11 @@ def tell(name: str, data: DataSet, origins: Sequence[Origin], models: dict[str, 
         say(f"{model:<16}{m.auc_recent:>8.4f}{m.log_loss_recent:>8.4f} |{m.auc:>8.4f}{worst:>8.4f}{m.brier:>8.4f}")
         say(f"{m.log_loss:>9.4f}{m.ece:>8.4f} |")
         say("\n" if model == OURS else f"{_told(lately[model]):>24}{_told(whole[model]):>24}\n")
+    for days, many, mine, theirs in within:
+        say(
+            f"within {days} days, {many} origins: AUC {mine.auc:.4f}, log-loss {mine.log_loss:.4f}, ECE {mine.ece:.4f}; "
+        )
+        say(f"BG/NBD {theirs.auc:.4f}, {theirs.log_loss:.4f}, {theirs.ece:.4f}\n")
     say("\nrisk told  inactive  scores\n")
     for told, seen, many in reliability(labels, np.concatenate(models[OURS])):
         say(f"{told:>9.3f}{seen:>10.3f}{many:>8}  {'#' * round(40 * seen)}\n")
@@ -123,8 +163,8 @@ def main() -> int:
             write(args.write / name, SETS[name])
             continue
         judged[name] = measure(SETS[name])
-        tell(name, SETS[name], *judged[name])
-    public = {name: judged[name] for name in PUBLIC if name in judged}
+        tell(name, SETS[name], judged[name])
+    public = {name: judged[name][:2] for name in PUBLIC if name in judged}
     if args.plots is not None and public:
         plots.draw(public, args.plots)
     return 0

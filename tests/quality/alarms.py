@@ -1,94 +1,40 @@
-"""How good the alarms are, against the truth of a simulation: `python -m tests.quality.alarms [CUSTOMERS] [DAYS] [SEED]`.
+"""How early the alarms are, and which thresholds pay: `python -m tests.quality.alarms [CUSTOMERS] [DAYS]`.
 
-A leaver is a customer who, in the simulation, stopped coming for good on a certain day. An alarm of a customer is right
-if that day lies before it or at most a horizon after it. Two lead times are told, in days: to that day itself, which
-nobody can see and which silence can only follow, and to the day on which the loss was given as certain (`defected`).
+Thresholds are chosen on one simulated business and judged on another, of the same world but another seed.
 """
 
-import json
-import statistics
 import sys
-import tempfile
-from collections import defaultdict
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, NamedTuple
 
-from scorers.events import DAY
-from scorers.instants import parse_instant
-from scorers.kinds import KINDS, STATE_CHANGES
 from scorers.policy import Policy
-from streams.replay import replay
-from streams.simulate import simulate
+from tests.quality.kinds import table
+from tests.quality.thresholds import COSTS, LEVELS, MOST_FALSE, TIERS, business, outcome
 
 
-class Row(NamedTuple):
-    """One kind of alarm."""
-
-    kind: str
-    raised: int
-    precision: float
-    recall: float
-    lead_to_leaving: float
-    lead_to_certainty: float
-
-
-def read(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            yield json.loads(line)
-
-
-def measure(truth: Path, alarms: Path, horizon: int) -> list[Row]:
-    """A row for each kind, and one for all kinds together that come before certainty."""
-    left: dict[str, int] = {}
-    for person in read(truth):
-        if person["left_at"] and person["purchases"]:
-            left[person["customer_id"]] = parse_instant(person["left_at"])
-    raised: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    certain: dict[str, int] = {}
-    for alarm in read(alarms):
-        if alarm["type"] == "alarm.raised" and alarm["kind"] not in STATE_CHANGES:
-            at = parse_instant(alarm["at"])
-            raised[alarm["kind"]].append((alarm["customer_id"], at))
-            if alarm["kind"] == "defected":
-                certain[alarm["customer_id"]] = at
-    early = [one for kind, many in raised.items() if kind != "defected" for one in many]
-    table = [(kind, raised[kind]) for kind in KINDS if kind in raised] + [("any but defected", early)]
-    return [_row(kind, many, left, certain, horizon) for kind, many in table]
-
-
-def _row(kind: str, many: list[tuple[str, int]], left: dict[str, int], certain: dict[str, int], horizon: int) -> Row:
-    right = [(who, at) for who, at in many if who in left and left[who] <= at + horizon]
-    first: dict[str, int] = {}
-    for who, at in right:
-        if at <= certain.get(who, at):
-            first[who] = min(at, first.get(who, at))
-    to_leaving = [(left[who] - at) / DAY for who, at in first.items()]
-    to_certainty = [(certain[who] - at) / DAY for who, at in first.items() if who in certain]
-    return Row(
-        kind,
-        len(many),
-        len(right) / len(many),
-        len(first) / len(left) if left else 0.0,
-        statistics.median(to_leaving) if to_leaving else float("nan"),
-        statistics.median(to_certainty) if to_certainty else float("nan"),
+def main(customers: int = 2500, days: int = 730) -> None:
+    """Choose on one business, judge on another, print."""
+    say, policy = sys.stdout.write, Policy()
+    (known, _), (fresh, kinds) = (business(customers, days, seed) for seed in (1, 2))
+    say(f"{customers:,} customers over {days} days\n{table(kinds)}\n")
+    say(
+        f"A contact costs {COSTS.contact / 100:.2f} and keeps {COSTS.kept:.0%} of those called on the day of their change of "
     )
-
-
-def main(customers: int = 20_000, days: int = 730, seed: int = 1) -> None:
-    """Simulate, replay, measure, print."""
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder)
-        simulate(customers, days, seed, out)
-        policy = Policy()
-        replay([str(out / "events.jsonl")], out / "out", policy)
-        rows = measure(out / "truth.jsonl", out / "out" / "alarms.jsonl", policy.risk.horizon)
-    head = ("kind", "raised", "precision", "recall", "days before leaving", "days before certainty")
-    sys.stdout.write("| " + " | ".join(head) + " |\n|---|---|---|---|---|---|\n")
-    for r in rows:
-        told = f"{r.lead_to_leaving:.0f} | {r.lead_to_certainty:.0f}"
-        sys.stdout.write(f"| {r.kind} | {r.raised} | {r.precision:.2f} | {r.recall:.2f} | {told} |\n")
+    say(f"heart, half as many per usual gap since. At most {MOST_FALSE:g} false alarm a customer and year.\n")
+    for tier in TIERS:
+        now = getattr(policy.risk.threshold, tier)
+        levels = sorted({*LEVELS, now})
+        tried = {level: outcome(known, tier, level, policy, COSTS) for level in levels}
+        borne = [level for level in levels if tried[level].false_a_year <= MOST_FALSE]
+        best = max(borne, key=lambda level: tried[level].gain)
+        say(f"\n{tier}: {now} today; {best} pays most where it was chosen\n")
+        say(
+            f"{'':>9}{'alarms':>8}{'right':>7}{'false/y':>9}{'found':>7}{'early':>7}{'lead':>7}{'ahead':>7}{'gaps':>6}{'gain/y':>9}\n"
+        )
+        for level in levels:
+            o = outcome(fresh, tier, level, policy, COSTS)
+            mark = ("*" if level == best else "") + ("=" if level == now else "")
+            say(f"{mark:>3}{level:>6.2f}{o.alarms:>8}{o.right / max(o.alarms, 1):>7.2f}{o.false_a_year:>9.2f}")
+            say(f"{o.found / max(o.leavers, 1):>7.2f}{o.early / max(o.leavers, 1):>7.2f}")
+            say(f"{o.lead:>7.0f}{o.ahead:>7.0f}{o.ahead_gaps:>6.1f}{o.gain / 100:>9.2f}\n")
 
 
 if __name__ == "__main__":

@@ -96,7 +96,7 @@ class Table:
 def told(history: History, origins: Sequence[Origin], horizon: int) -> dict[str, list[Floats]]:
     """The risk by each rival at each origin."""
     table = Table(history)
-    found = {"BG/NBD": _bg_nbd(history, origins, horizon)}
+    found = {"BG/NBD": bg_nbd(history, origins, horizon)}
     for name in ("logistic", "boosting"):
         found[name] = [_learned(name, table, origin, horizon) for origin in origins]
     parts = zip(*found.values(), strict=True)
@@ -126,7 +126,8 @@ def _learned(name: str, table: Table, origin: Origin, horizon: int) -> Floats:
     return np.clip(chances, SURE, 1 - SURE)
 
 
-def _bg_nbd(history: History, origins: Sequence[Origin], horizon: int) -> list[Floats]:
+def bg_nbd(history: History, origins: Sequence[Origin], horizon: int) -> list[Floats]:
+    """The risk by BG/NBD at each origin: 1 - P(alive) P(a purchase | alive), never 1 - P(alive) alone."""
     found = []
     for origin in origins:
         past = [history.days_before(who, origin.day) for who in origin.who]

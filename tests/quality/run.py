@@ -9,10 +9,11 @@ import msgspec
 import numpy as np
 
 from scorers.context import Context
-from scorers.customer import Ref
-from scorers.events import Micros
+from scorers.customer import Customer, Ref
+from scorers.events import DAY, Micros
 from scorers.features import features
 from scorers.figures import FigureBook
+from scorers.horizons import risk_by_horizon
 from scorers.monitor import Monitor
 from scorers.partition import Partition
 from scorers.policy import Policy
@@ -47,6 +48,7 @@ class Asked(msgspec.Struct):
     columns: Floats
     rules: Floats
     model: Model
+    others: dict[int, Floats]  # the risk within other horizons, by their days
 
     def risks(self, model: Model, columns: Floats | None = None) -> Floats:
         """What a model says."""
@@ -64,8 +66,10 @@ def with_say(model: Model, say: tuple[float, ...]) -> Model:
     return msgspec.structs.replace(model, say=say)
 
 
-def run(lines: Iterable[bytes], policy: Policy, origins: Sequence[Micros]) -> tuple[list[Asked], Tape]:
-    """Fold lines of events and ask about everybody at each origin."""
+def run(
+    lines: Iterable[bytes], policy: Policy, origins: Sequence[Micros], others: Sequence[int] = ()
+) -> tuple[list[Asked], Tape]:
+    """Fold lines of events and ask about everybody at each origin, also within so many other days."""
     ctx, monitors, tape = Context(policy), dict[str, Monitor](), Tape()
     partition = Partition(ctx, monitors, FigureBook(policy), tape)
     due, told = sorted(origins, reverse=True), []
@@ -75,7 +79,7 @@ def run(lines: Iterable[bytes], policy: Policy, origins: Sequence[Micros]) -> tu
             when = due.pop()
             for _ in partition.tick(when):
                 pass
-            told.append(_ask(monitors, when, ctx))
+            told.append(_ask(monitors, when, ctx, others))
 
     for number, line in enumerate(lines, 1):
         event = decode(line)
@@ -89,7 +93,7 @@ def run(lines: Iterable[bytes], policy: Policy, origins: Sequence[Micros]) -> tu
     return told, tape
 
 
-def _ask(monitors: dict[str, Monitor], now: Micros, ctx: Context) -> Asked:
+def _ask(monitors: dict[str, Monitor], now: Micros, ctx: Context, others: Sequence[int]) -> Asked:
     horizon, base = ctx.policy.risk.horizon, ctx.figures(now).base
     buyers = [monitors[name].head for name in sorted(monitors) if monitors[name].head.purchases]
     return Asked(
@@ -98,7 +102,13 @@ def _ask(monitors: dict[str, Monitor], now: Micros, ctx: Context) -> Asked:
         np.array([features(c, now, horizon, base) for c in buyers]),
         np.array([rules_risk(c, now, horizon, base) for c in buyers]),
         ctx.model(now),
+        _within(buyers, now, ctx, others) if others else {},
     )
+
+
+def _within(buyers: list[Customer], now: Micros, ctx: Context, days: Sequence[int]) -> dict[int, Floats]:
+    told = [risk_by_horizon(c, now, ctx, [n * DAY for n in days]) for c in buyers]
+    return {n: np.array([risks[n * DAY] for risks in told]) for n in days}
 
 
 def relearned(tape: Tape, asked: Sequence[Asked], keep: Floats, trainer: Trainer | None = None) -> list[Floats]:

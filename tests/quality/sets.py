@@ -28,7 +28,7 @@ def _of(facts: Callable[[], list[Fact]]) -> Callable[[], History]:
     return lambda: History(facts())
 
 
-def simulated(customers: int = 1500, days: int = 600, seed: int = 5) -> History:
+def simulated(customers: int = 1200, days: int = 600, seed: int = 5) -> History:
     """The business of `vigia simulate`: requests, complaints, marks, campaigns and all."""
     with tempfile.TemporaryDirectory() as folder:
         simulate(customers, days, seed, Path(folder))

@@ -1,14 +1,11 @@
-"""Which risk is worth a contact, tier by tier: `python -m tests.quality.thresholds [CUSTOMERS] [DAYS]`.
+"""Which risk is worth a contact, tier by tier.
 
 Everybody in a simulated business is scored each week, and the rule of `risk-high` is played over those scores at every
 threshold: raised when the risk reaches it, settled when a purchase has brought it back. The truth tells who left, and when.
-The threshold that pays most is chosen on one business and judged on another, drawn from the same world by another seed.
-
 What a contact costs and keeps is assumed, and said: see `COSTS`. A shop that knows its own figures puts them there.
 """
 
 import csv
-import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
@@ -18,14 +15,16 @@ from typing import NamedTuple
 
 from scorers.events import DAY
 from scorers.instants import parse_instant
+from scorers.lifecycle import LEFT
 from scorers.policy import Policy
 from streams.replay import Asked, replay
 from streams.simulate import simulate
-from tests.quality.alarms import read
+from tests.quality.kinds import Row, measure, read
 
 TIERS = ("platinum", "gold", "iron", "lead")
 LEVELS = tuple(n / 100 for n in (10, 20, 30, 40, 50, 55, 60, 65, 70, 75, 80, 85, 90, 95))
-YEAR = 365 * DAY
+YEAR, WEEK = 365 * DAY, 7 * DAY
+MOST_FALSE = 1.0  # false alarms per customer and year that people bear before they stop listening
 
 
 class Costs(NamedTuple):
@@ -43,6 +42,7 @@ class Point(NamedTuple):
     """A customer's score of one week."""
 
     at: int
+    stage: str
     tier: str
     risk: float
     value: int
@@ -61,13 +61,14 @@ class Outcome(NamedTuple):
     """What a threshold brings to one tier."""
 
     alarms: int
-    right: int
-    leavers: int
-    early: int  # leavers alarmed about before they had left
-    years: float  # that customers who had not left were watched
+    right: int  # raised within a horizon before the change of heart, or after it
+    leavers: int  # of this tier when they left
+    found: int  # of them, alarmed about before the loss was certain
+    early: int  # of them, alarmed about before they had left
+    years: float  # that customers who had not left were watched in this tier
     lead: float  # median days from the alarm to the change of heart; below 0 it came after
-    lead_gaps: float  # the same in usual gaps
-    ahead: float  # median days from the alarm to the day on which silence alone makes sure of the loss
+    ahead: float  # median days from the alarm to the day on which the loss is certain
+    ahead_gaps: float  # the same in usual gaps
     gain: float  # minor units for each customer-year
 
     @property
@@ -76,24 +77,25 @@ class Outcome(NamedTuple):
         return (self.alarms - self.right) / self.years if self.years else 0.0
 
 
-def business(customers: int, days: int, seed: int) -> list[Life]:
-    """A simulated business, scored each week."""
+def business(customers: int, days: int, seed: int) -> tuple[list[Life], list[Row]]:
+    """A simulated business, scored each week, and how good its alarms were."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         simulate(customers, days, seed, out)
-        replay([str(out / "events.jsonl")], out / "out", Policy(), Asked(every=7 * DAY))
+        policy = Policy()
+        replay([str(out / "events.jsonl")], out / "out", policy, Asked(every=WEEK))
         points: dict[str, list[Point]] = defaultdict(list)
         with (out / "out" / "scores.csv").open(newline="") as table:
             for row in csv.DictReader(table):
                 at = parse_instant(row["time"])
                 points[row["customer_id"]].append(
-                    Point(int(at), row["tier"], float(row["risk"]), int(row["value_at_risk_minor"]))
+                    Point(int(at), row["stage"], row["tier"], float(row["risk"]), int(row["value_at_risk_minor"]))
                 )
         bought: dict[str, list[int]] = defaultdict(list)
         for event in read(out / "events.jsonl"):
             if event["type"] == "purchase.completed" and "customer_id" in event:
                 bought[event["customer_id"]].append(int(parse_instant(event["time"])))
-        return [
+        lives = [
             Life(
                 int(parse_instant(who["left_at"])) if who["left_at"] else None,
                 who["gap_days"],
@@ -103,6 +105,7 @@ def business(customers: int, days: int, seed: int) -> list[Life]:
             for who in read(out / "truth.jsonl")
             if who["occasions"] > 1
         ]
+        return lives, measure(out / "truth.jsonl", out / "out" / "alarms.jsonl", policy.risk.horizon)
 
 
 def played(life: Life, tier: str, level: float, settled: float) -> list[Point]:
@@ -127,54 +130,32 @@ def played(life: Life, tier: str, level: float, settled: float) -> list[Point]:
 
 def outcome(lives: Sequence[Life], tier: str, level: float, policy: Policy, costs: Costs) -> Outcome:
     """What a threshold brings."""
-    horizon = policy.risk.horizon
-    alarms = right = leavers = early = 0
+    horizon, settled = policy.risk.horizon, policy.risk.hysteresis
+    alarms = right = leavers = found = early = 0
     years = gain = 0.0
-    leads, gaps, aheads = [], [], []
+    leads, aheads, gaps = [], [], []
     for life in lives:
-        mine = [p for p in life.points if p.tier == tier and p.at >= life.bought[1]]
-        years += sum(life.left is None or p.at <= life.left for p in mine) * 7 * DAY / YEAR
-        last_tier = next((p.tier for p in reversed(life.points) if life.left and p.at <= life.left), "")
-        leavers += life.left is not None and last_tier == tier and len(mine) > 0
-        done = False
-        for point in played(life, tier, level, policy.risk.hysteresis):
-            alarms += 1
-            gain -= costs.contact
-            if life.left is None or life.left > point.at + horizon:
-                continue
-            right += 1
-            if done:
-                continue
-            done = True  # who leaves is kept once at most
-            lead = (life.left - point.at) / DAY
-            early += lead > 0
-            leads.append(lead)
-            gaps.append(lead / life.gap)
-            aheads.append(lead + policy.silence.defected_factor * 2.3 * life.gap)
-            gain += costs.kept * 0.5 ** (max(-lead, 0.0) / life.gap / costs.halves) * point.value
-    lead, gap, ahead = (median(x) if x else float("nan") for x in (leads, gaps, aheads))
-    return Outcome(alarms, right, leavers, early, years, lead, gap, ahead, gain / years if years else 0.0)
-
-
-def main(customers: int = 4000, days: int = 730) -> None:
-    """Choose on one business, judge on another, print."""
-    say, policy = sys.stdout.write, Policy()
-    known, fresh = (business(customers, days, seed) for seed in (1, 2))
-    for tier in TIERS:
-        now = getattr(policy.risk.threshold, tier)
-        tried = {level: outcome(known, tier, level, policy, COSTS) for level in {*LEVELS, now}}
-        best = max(LEVELS, key=lambda level: tried[level].gain)
-        say(f"\n{tier}: {now} today; {best} pays most where it was chosen\n")
-        say(
-            f"{'':>9}{'alarms':>8}{'right':>7}{'false/y':>9}{'found':>7}{'early':>7}{'lead d':>8}{'gaps':>7}{'gain/y':>9}\n"
-        )
-        for level in sorted({*LEVELS, now}):
-            o = outcome(fresh, tier, level, policy, COSTS)
-            mark = ("*" if level == best else "") + ("=" if level == now else "")
-            say(f"{mark:>3}{level:>6.2f}{o.alarms:>8}{o.right / max(o.alarms, 1):>7.2f}{o.false_a_year:>9.2f}")
-            say(f"{o.right / max(o.leavers, 1):>7.2f}{o.early / max(o.leavers, 1):>7.2f}")
-            say(f"{o.lead:>8.0f}{o.lead_gaps:>7.1f}{o.gain / 100:>9.2f}\n")
-
-
-if __name__ == "__main__":
-    main(*(int(word) for word in sys.argv[1:]))
+        here = [p for p in life.points if p.at >= life.bought[1] and (life.left is None or p.at <= life.left)]
+        years += sum(p.tier == tier for p in here) * WEEK / YEAR
+        raised = played(life, tier, level, settled)
+        alarms += len(raised)
+        gain -= costs.contact * len(raised)
+        true = [p for p in raised if life.left is not None and life.left <= p.at + horizon]
+        right += len(true)
+        if life.left is None or not here or here[-1].tier != tier:
+            continue
+        leavers += 1
+        if not true:
+            continue
+        first = true[0]  # who leaves is kept once at most
+        lead = (life.left - first.at) / DAY
+        certain = next((p.at for p in life.points if p.at > life.left and p.stage in LEFT), None)
+        found += certain is None or first.at < certain
+        early += lead > 0
+        leads.append(lead)
+        if certain is not None:
+            aheads.append((certain - first.at) / DAY)
+            gaps.append(aheads[-1] / life.gap)
+        gain += costs.kept * 0.5 ** (max(-lead, 0.0) / life.gap / costs.halves) * first.value
+    lead, ahead, gap = (median(x) if x else float("nan") for x in (leads, aheads, gaps))
+    return Outcome(alarms, right, leavers, found, early, years, lead, ahead, gap, gain / years if years else 0.0)

@@ -47,7 +47,7 @@ def bg_nbd() -> list[Fact]:
                 return
             day += rng.expovariate(max(pace, 1e-9))
 
-    return _facts(1, 2500, 546, customer)
+    return _facts(1, 1500, 546, customer)
 
 
 def pareto_nbd() -> list[Fact]:
@@ -62,7 +62,7 @@ def pareto_nbd() -> list[Fact]:
             yield day, _amount(rng, usual, 0.3)
             day += rng.expovariate(max(pace, 1e-9))
 
-    return _facts(2, 1800, 546, customer)
+    return _facts(2, 1000, 546, customer)
 
 
 def regular() -> list[Fact]:
@@ -79,7 +79,7 @@ def regular() -> list[Fact]:
                 return
             day += rng.gammavariate(shape, mean / shape)
 
-    return _facts(3, 1200, 546, customer)
+    return _facts(3, 800, 546, customer)
 
 
 REGIME = 365  # the day on which a competitor opens
@@ -103,7 +103,7 @@ def regime() -> list[Fact]:
                 gap = held + (gap - held) * 3.0
             day += gap
 
-    return _facts(4, 1500, 800, customer)
+    return _facts(4, 1000, 800, customer)
 
 
 def subscription() -> list[Fact]:
@@ -121,7 +121,7 @@ def subscription() -> list[Fact]:
                 return
             day += 30.44
 
-    return _facts(5, 1500, 730, customer)
+    return _facts(5, 900, 730, customer)
 
 
 def gifts() -> list[Fact]:
@@ -143,7 +143,7 @@ def gifts() -> list[Fact]:
                     return
             day += rng.expovariate(max(6.0 * pace, 1e-9))
 
-    return _facts(6, 1500, 1095, customer)
+    return _facts(6, 900, 1095, customer)
 
 
 def corner() -> list[Fact]:
