@@ -5,17 +5,33 @@ unless told otherwise, as it asks nobody for a password.
 """
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.registry import Collector
 
 from vigia.typed import Unusable
 
 Ready = Callable[[], Awaitable[str]]
 """Says why the process is not ready for work; nothing when it is."""
+
+
+class _All(Collector):
+    def __init__(self, registries: Sequence[CollectorRegistry]) -> None:
+        self._registries = registries
+
+    def collect(self) -> Iterator[Metric]:
+        return (family for registry in self._registries for family in registry.collect())
+
+
+def one_of_all(*registries: CollectorRegistry) -> CollectorRegistry:
+    """A registry that tells what several tell, for a process of several parts; no figure may stand in two of them."""
+    one = CollectorRegistry()
+    one.register(_All(registries))
+    return one
 
 
 async def always() -> str:

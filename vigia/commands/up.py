@@ -4,9 +4,7 @@ import asyncio
 import logging
 import os
 import secrets
-import sys
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import msgspec
 import typer
@@ -19,7 +17,8 @@ from alerts.connect import connect_all
 from alerts.metrics import NotifierMetrics
 from streams.app import Worker
 from streams.clock import Clock
-from streams.metrics import WorkerMetrics
+from streams.metrics import ClockMetrics, TrainerMetrics, WorkerMetrics
+from streams.standby import Standby
 from streams.topics import TopicsWrong, apply
 from streams.trainer import Trainer
 from vigia import probe, settings, typed
@@ -27,8 +26,9 @@ from vigia.commands.gateway import gate, senders
 from vigia.commands.notifier import routed
 from vigia.commands.options import PolicyFile
 from vigia.commands.policy import default_text
-from vigia.commands.serving import KAFKA, Host, Kafka, Prefix, broker, until_stopped
+from vigia.commands.serving import KAFKA, Host, Kafka, Prefix, away, broker, until_stopped
 from vigia.crew import Part, PartEnded, together
+from vigia.routing import RoutesFile
 from vigia.settings import Settings
 from vigia.typed import Unusable
 
@@ -40,9 +40,7 @@ def up(
     kafka: Kafka = KAFKA,
     prefix: Prefix = "",
     policy: PolicyFile = None,
-    routes: Annotated[
-        Path | None, Option(metavar="FILE", envvar="VIGIA_ROUTES", help="Who is told of what; without it, the log is.")
-    ] = None,
+    routes: RoutesFile = None,
     host: Host = "127.0.0.1",
     port: Annotated[int, Option(min=0, max=65535, help="Where events are taken; 0 takes a free port.")] = 8080,
     metrics_port: Annotated[
@@ -67,57 +65,59 @@ def up(
     text = default_text() if policy is None else policy.read_text(encoding="utf-8-sig")
     told = with_seal(settings.read(os.environ))
     known = routed(routes)
-    registry = CollectorRegistry()
     clock = Clock(where, told, rules, follows=follow_events, every=every)
-    trainer = Trainer(where, told)
-    notifier = Notifier(
-        where, known, lambda: connect_all(known, os.environ), NotifierMetrics(registry), rules.time.notify_within
+    standby, learning = Standby(where, "trainer", "models"), TrainerMetrics()
+    folding, notifying, taking = WorkerMetrics(), NotifierMetrics(), CollectorRegistry()
+    notifier = Notifier(where, known, lambda: connect_all(known, os.environ), notifying, rules.time.notify_within)
+    figures = probe.one_of_all(
+        folding.registry, learning.registry, ClockMetrics(clock).registry, notifying.registry, taking
     )
+
+    async def learn(stop: asyncio.Event) -> None:
+        trainer = Trainer(where, told)
+        learning.watch(trainer)
+        await trainer.run(stop)
+
+    async def take_events(stop: asyncio.Event) -> None:
+        async with gate(where, tokens, redis, host, port, taking) as bound:
+            typer.echo(f"up: http://{host}:{bound}/v1/events -> Kafka {kafka}", err=True)
+            await stop.wait()
 
     async def serve(stop: asyncio.Event) -> None:
         await apply(where, told.partitions, told.replicas)
-        worker = Worker(where, told, rules, WorkerMetrics(registry))
-
-        async def take_events(over: asyncio.Event) -> None:
-            async with gate(where, tokens, redis, host, port, registry) as bound:
-                typer.echo(f"up: http://{host}:{bound}/v1/events -> Kafka {kafka}", err=True)
-                await over.wait()
-
-        async def ready() -> str:
-            why = {"worker": await worker.ready(), "notifier": await notifier.ready()}
-            return "; ".join(f"{name}: {reason}" for name, reason in why.items() if reason)
-
-        parts = (
+        worker = Worker(where, told, rules, folding)
+        parts = (  # in the order in which they end
             Part("gateway", take_events),
-            Part("clock", lambda over: clock.run(over, text)),
+            Part("clock", lambda stop: clock.run(stop, text)),
             Part("worker", worker.serve),
-            Part("trainer", trainer.run),
+            Part("trainer", lambda stop: standby.run(stop, learn)),
             Part("notifier", notifier.run),
         )
-        async with probe.probe(registry, metrics_port, host, ready) as bound:
-            typer.echo(f"up: metrics on http://{host}:{bound}/metrics, health on /healthz and /readyz", err=True)
+
+        async def ready() -> str:
+            asked = (("worker", worker.ready), ("clock", clock.ready), ("trainer", standby.ready))
+            why = {name: await ask() for name, ask in (*asked, ("notifier", notifier.ready))}
+            return "; ".join(f"{name}: {reason}" for name, reason in why.items() if reason)
+
+        async with probe.probe(figures, metrics_port, host, ready) as bound:
+            typer.echo(f"up: metrics of all on http://{host}:{bound}/metrics", err=True)
             await together(parts, stop, told.drain + 10)
 
     try:
         until_stopped(serve, kafka)
-    except TopicsWrong as wrong:
-        print(f"vigia: {wrong}", file=sys.stderr)  # noqa: T201
-        raise typer.Exit(2) from None
     except PartEnded as ended:
         _explain(ended, kafka)
 
 
-def _explain(ended: PartEnded, kafka: str) -> None:
+def _explain(ended: PartEnded, kafka: str) -> NoReturn:
     """Say which part has ended all, and leave with its exit status."""
     why = ended.__cause__
     if isinstance(why, Unusable | TopicsWrong):
         raise Unusable(str(ended)) from None
-    if isinstance(why, KafkaError | OSError):
-        print(f"vigia: {ended}; is Kafka running at {kafka}? (make kafka)", file=sys.stderr)  # noqa: T201
-        raise typer.Exit(3) from None
-    if why is not None:
-        LOGGER.error("the %s failed", ended.name, exc_info=why)
-    print(f"vigia: {ended}", file=sys.stderr)  # noqa: T201
+    if isinstance(why, KafkaError):
+        LOGGER.error("the %s has ended, and so has all", ended.name)
+        away(kafka, str(why))
+    LOGGER.error("the %s has ended, and so has all", ended.name, exc_info=why)
     raise typer.Exit(1) from None
 
 
