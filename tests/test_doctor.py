@@ -24,7 +24,7 @@ from streams.embedded import PARTITIONS, EmbeddedKafka
 from streams.seal import seal
 from streams.topics import TOPICS, WORKER
 from vigia.broker import Broker
-from vigia.checkup import GROUPS, Group, Picture, Seen
+from vigia.checkup import GROUPS, TRAINER, Group, Picture, Seen
 from vigia.cli import app
 from vigia.diagnosis import CHECKS, DAY, MINUTE, diagnose
 
@@ -140,7 +140,7 @@ REFUSED = {"code": b"bad_time", "topic": b"purchases", "partition": b"0", "offse
 DRAWN: tuple[tuple[str, Draw, str, str, str], ...] = (
     # what it is, the drawing, the check that finds it, in what state, a word that it says
     ("an old broker", attribute("versions", {11: 4, 3: 12}), "old-broker", "fault", "run Kafka 2.3 or newer"),
-    ("one without ids of topics", attribute("versions", {11: 9, 3: 9}), "old-broker", "fault", "Kafka 2.8"),
+    ("one without ids of topics", attribute("versions", {11: 9, 3: 9}), "old-broker", "fault", "Kafka 3.1"),
     ("a missing topic", lambda p: p.counts.pop("contacts"), "missing-topics", "fault", "topic north-contacts is missing"),
     ("an input made with one", lambda p: p.counts.update(contacts=1), "partition-counts", "fault", "1 partitions, 8"),
     ("too many", lambda p: p.counts.update(complaints=12), "partition-counts", "fault", "VIGIA_PARTITIONS=12"),
@@ -160,6 +160,7 @@ DRAWN: tuple[tuple[str, Draw, str, str, str], ...] = (
     ("the future", newest("alarms", seen(written=NOW + 2 * MINUTE)), "clock-skew", "fault", "120 s ahead"),
     ("no worker", group(members=0, state="Empty"), "group-moves", "fault", "start vigia worker"),
     ("no notifier", group(GROUP, members=0, state="Empty"), "group-moves", "fault", "start vigia notifier"),
+    ("no trainer", group(TRAINER, members=0, state="Empty"), "group-moves", "fault", "start vigia trainer"),
     ("a stuck recovery", behind(), "group-moves", "fault", "3 records wait for the worker"),
     ("a notifier that hangs", behind(GROUP), "group-moves", "fault", "3 records wait for the notifier"),
     ("no end of sharing", group(state="PreparingRebalance"), "group-moves", "note", "PreparingRebalance"),
@@ -304,6 +305,7 @@ async def test_the_doctor_sees_a_real_kafka(kafka: str) -> None:
     assert any(
         "no worker is in the group" in said and "1 records wait" in said for said in healthy_but_for["group-moves"]
     )
+    assert any("no trainer is in the group" in said for said in healthy_but_for["group-moves"])
     assert any("no notifier is in the group" in said for said in healthy_but_for["group-moves"])
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from random import Random, randrange
 from time import time_ns
 from typing import Any
 from uuid import uuid4
@@ -313,6 +314,39 @@ async def test_the_erased_are_forgotten_for_good(kafka: str, desk: Desk, notifie
         await tell(kafka, alarm("a5", age=DAY), alarm("a6", "C3", age=DAY), alarm("a7", "C2"), alarm("a8", "C1"))
         await until({"a1", "a2", "a4", "a5", "a6"}, {"a3", "a7", "a8"})
         assert await second.end(signal.SIGTERM) == 0
+
+
+async def flooded(
+    kafka: str, desk: Desk, start: Callable[[], Process], kills: int, alarms: int, seed: int, prefix: str = ""
+) -> dict[str, set[str]]:
+    """The ids under which each alarm came, of a flood under which the notifier is killed at random."""
+    rng, got = Random(seed), dict[str, set[str]]()
+    await tell(kafka, *(alarm(f"a{n}", f"C{n}") for n in range(alarms)), prefix=prefix)
+    for left in range(kills, -1, -1):
+        upto = len(got) + rng.randint(1, max(1, (alarms - len(got)) // (left + 1))) if left else alarms
+        async with start() as process, asyncio.timeout(120):
+            while len(got) < upto:
+                key, came = await desk.got.get()
+                got.setdefault(came, set()).add(key)
+            if left:
+                await process.end(signal.SIGKILL)
+            else:
+                assert await process.end(signal.SIGTERM) == 0
+        while not desk.got.empty():
+            key, came = desk.got.get_nowait()
+            got.setdefault(came, set()).add(key)
+    return got
+
+
+async def test_under_a_flood_and_kills_nothing_is_missing(
+    kafka: str, desk: Desk, notifier: Callable[[], Process]
+) -> None:
+    """N3, N5: killed at random while hundreds wait, it delivers every alarm, each under one id, and clean restarts add none."""
+    seed = randrange(10**6)
+    got = await flooded(kafka, desk, notifier, kills=2, alarms=200, seed=seed)
+    assert got.keys() == {f"a{n}" for n in range(200)}, f"seed {seed}"
+    assert {len(keys) for keys in got.values()} == {1}, f"seed {seed}"
+    assert len({key for keys in got.values() for key in keys}) == 200
 
 
 class Cluster:

@@ -25,8 +25,9 @@ from vigia.broker import Broker
 
 SAMPLE = 50  # newest records of a partition that are looked at
 PATIENCE = 10.0  # seconds for the sample
-GROUPS: dict[str, tuple[str, ...]] = {WORKER: READ, NOTIFIER: NOTIFIED}
-"""Who commits what: the plain name of the group, and the topics that it reads."""
+TRAINER = "vigia-trainer"
+GROUPS: dict[str, tuple[str, ...]] = {WORKER: READ, NOTIFIER: NOTIFIED, TRAINER: ()}
+"""Who commits what: the plain name of the group, and the topics that it reads; the trainer's says only who serves."""
 
 Settings = Mapping[str, str]
 
@@ -159,6 +160,8 @@ async def _committed(
     picture: Picture, broker: Broker, admin: AIOKafkaAdminClient, group: str, topics: Iterable[str]
 ) -> dict[tuple[str, int], int]:
     places = _places(picture, broker, topics)
+    if not places:
+        return {}
     try:
         told = await admin.list_consumer_group_offsets(broker.name(group), partitions=list(places))
     except GroupCoordinatorNotAvailableError:

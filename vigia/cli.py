@@ -37,8 +37,8 @@ app = typer.Typer(
 )
 for command in (demo, up, replay, roster, compare, simulate, schema, notifier, worker, clock, trainer, gateway, publish):
     app.command()(command)
-for command in (explain, doctor):
-    app.command()(command)
+app.command()(explain)
+app.command()(doctor)
 app.add_typer(customer.app, name="customer")
 app.add_typer(policy.app, name="policy")
 app.add_typer(topics.app, name="topics")

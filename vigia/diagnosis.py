@@ -16,7 +16,7 @@ from scorers.refusal import inert
 from streams.seal import sealed
 from streams.topics import TOPICS, WORKER
 from vigia.broker import INPUTS
-from vigia.checkup import GROUPS, Picture
+from vigia.checkup import GROUPS, TRAINER, Picture
 
 State = Literal["fine", "note", "fault", "unknown"]
 SECOND, MINUTE, DAY = 1_000, 60_000, 86_400_000  # milliseconds, as Kafka writes times
@@ -26,9 +26,9 @@ TRAINER_SILENT = 2 * DAY
 NEEDS = (
     # number of the request, version, name of the request, the Kafka that first has it, what goes wrong without
     (11, 5, "JoinGroup", "2.3", "a restarted worker would cost a rebalance"),
-    (3, 12, "Metadata", "2.8", "a topic that was made anew would not be noticed"),
+    (3, 12, "Metadata", "3.1", "a topic that was made anew would not be noticed"),
 )
-WHO = {WORKER: ("worker", "vigia worker"), NOTIFIER: ("notifier", "vigia notifier")}
+WHO = {WORKER: "worker", NOTIFIER: "notifier", TRAINER: "trainer"}
 
 
 class Finding(NamedTuple):
@@ -153,12 +153,12 @@ def clock_skew(p: Picture) -> Said:
 def group_moves(p: Picture) -> Said:
     """Whether what waits is being read."""
     for name, group in p.groups.items():
-        who, command = WHO[name]
+        who = WHO[name]
         waits = _waiting(p, name)
         moved = group.committed != group.before
         if group.members == 0:
             lot = f", and {waits:,} records wait" if waits else ""
-            yield "fault", f"no {who} is in the group {p.prefix}{name}{lot}", f"start {command}"
+            yield "fault", f"no {who} is in the group {p.prefix}{name}{lot}", f"start vigia {who}"
         elif group.state is not None and group.state.endswith("Rebalance"):
             says = f"the group {p.prefix}{name} is being shared out anew ({group.state})"
             yield "note", says, f"look again; if it stays so, some {who} comes and goes: read its last lines of log"
@@ -174,12 +174,12 @@ def group_moves(p: Picture) -> Said:
 def out_of_range(p: Picture) -> Said:
     """Whether what was to be read next is no longer there, or not there yet."""
     for name, group in p.groups.items():
-        who, _ = WHO[name]
+        who = WHO[name]
         for (topic, number), offset in sorted(group.committed.items()):
             place = f"{p.prefix}{topic}/{number}"
             if offset > p.ends.get((topic, number), offset):
                 says = f"{place} ends before what the {who} has committed ({offset}): the topic was made anew"
-                yield "fault", says, f"stop every {who}, delete its group's offsets for the topic, and start again"
+                yield "fault", says, _from_the_start(p.prefix + name, p.prefix + topic, who)
             elif offset < p.begins.get((topic, number), 0):
                 lost = p.begins[topic, number] - offset
                 says = f"{lost:,} records of {place} were deleted before the {who} read them"
@@ -291,6 +291,10 @@ def _waiting(p: Picture, name: str) -> int:
     """How many records a group has yet to commit."""
     done, topics = p.groups[name].committed, GROUPS[name]
     return sum(max(0, end - done.get(at, p.begins.get(at, 0))) for at, end in p.ends.items() if at[0] in topics)
+
+
+def _from_the_start(group: str, topic: str, who: str) -> str:
+    return f"while no {who} runs: kafka-consumer-groups --group {group} --topic {topic} --reset-offsets --to-earliest --execute"
 
 
 def _alter(topic: str, setting: str, value: str) -> str:

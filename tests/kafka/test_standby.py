@@ -3,13 +3,14 @@
 import asyncio
 import signal
 from pathlib import Path
+from random import randrange
 from uuid import uuid4
 
 import aiohttp
 import pytest
 
 from streams import topics
-from tests.test_notifier import ROUTES, Desk, Process, alarm, tell
+from tests.test_notifier import ROUTES, Desk, Process, alarm, flooded, tell
 from vigia.broker import Broker
 
 pytestmark = pytest.mark.kafka
@@ -63,3 +64,23 @@ async def test_the_second_steps_in_when_the_first_is_gone(kafka: str, tmp_path: 
             got.setdefault(came, set()).add(key)
     assert got.keys() == {"a1", "a2", "a3", "a4"}
     assert all(len(keys) == 1 for keys in got.values())
+
+
+async def test_a_flood_under_kills_is_delivered_to_the_last(kafka: str, tmp_path: Path) -> None:
+    """N3, N5: killed at random six times while two thousand wait, every alarm arrives, each under one id only."""
+    prefix, seed = f"flood-{uuid4().hex[:6]}-", randrange(10**6)
+    await topics.apply(Broker(kafka, prefix), 4)
+    async with Desk().open() as desk:
+        routes = tmp_path / "routes.toml"
+        routes.write_text(ROUTES.format(url=desk.url))
+        got = await flooded(
+            kafka,
+            desk,
+            lambda: Process(kafka, routes, prefix),
+            kills=6,
+            alarms=2000,
+            seed=seed,
+            prefix=prefix,
+        )
+    assert got.keys() == {f"a{n}" for n in range(2000)}, f"seed {seed}"
+    assert {len(keys) for keys in got.values()} == {1}, f"seed {seed}"
