@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -88,6 +90,44 @@ def test_a_replay_that_is_told_the_same_tells_the_same(demo: tuple[Path, subproc
     own = folder.parent / "own"
     replay([str(folder / "events.jsonl")], own, policy)
     assert told(read_alarms(own)) != told(found), "what was put in force made no difference"
+
+
+def test_ctrl_c_ends_all_of_it(tmp_path: Path) -> None:
+    """Stopped in the middle it ends with 130, leaves no process, and nothing of its state."""
+    command = [sys.executable, "-m", "vigia", "demo", "--customers", "20", "--out", "year"]
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    with (tmp_path / "said").open("wb") as said:
+        run = subprocess.Popen(command, cwd=tmp_path, env=env, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+    log = tmp_path / "year" / "worker.log"
+    deadline = time.monotonic() + 120
+    while not (log.is_file() and "Starting..." in log.read_text(errors="replace")):
+        assert run.poll() is None, (tmp_path / "said").read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    worker = int((tmp_path / "year" / "worker.pid").read_text())
+    os.kill(worker, 0)  # it is there
+    run.send_signal(signal.SIGINT)
+    assert run.wait(60) == 130
+    with pytest.raises(ProcessLookupError):
+        os.kill(worker, 0)
+    assert list(tmp_path.glob("vigia-demo-*")) == []
+    assert "Traceback" not in (tmp_path / "said").read_text()
+
+
+def test_killed_it_takes_its_worker_along(tmp_path: Path) -> None:
+    """The worker's process is held by a pipe and ends when nobody holds it any more."""
+    nobody = "127.0.0.1:1"
+    command = [sys.executable, "-m", "vigia.leash", "gateway", "--no-token", "--port", "0", "--kafka", nobody]
+    with (tmp_path / "said").open("wb") as said:
+        held = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=said)
+    assert held.stdin is not None
+    deadline = time.monotonic() + 60
+    while b"gateway: http" not in (tmp_path / "said").read_bytes():
+        assert held.poll() is None, (tmp_path / "said").read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    held.stdin.close()
+    assert held.wait(60) == 0
 
 
 def test_it_leaves_a_roster_of_all(demo: tuple[Path, subprocess.CompletedProcess[bytes]]) -> None:

@@ -144,6 +144,7 @@ class Stage:
                 stderr=told,
                 start_new_session=True,  # Ctrl-C is for this process, which ends the other in its turn
             )
+        (self.folder / "worker.pid").write_text(f"{process.pid}\n")
         ended = asyncio.create_task(process.wait())
         stopped = asyncio.create_task(over.wait())
         try:
@@ -175,7 +176,7 @@ class Stage:
 
     def _last_words(self) -> str:
         lines = (self.folder / "worker.log").read_text(errors="replace").splitlines()
-        return "\n".join(lines[-15:])
+        return "\n".join(lines[-5:])
 
     def worker_metrics(self) -> str:
         """Where the worker tells its metrics."""
