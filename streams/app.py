@@ -23,11 +23,13 @@ from scorers.control import ModelInForce
 from scorers.policy import Policy
 from streams.aggregator import add_up
 from streams.align import Alignment
+from streams.amends import Amends
 from streams.chunks import ChunkSchema, ChunkTransport, Done, Take, deliver
 from streams.fold import Folder, dead_letter
 from streams.kept import CODEC, Kept
 from streams.life import Guarded, Liveness, Recovery, Watchdog, leave
 from streams.metrics import WorkerMetrics
+from streams.orphans import Orphans, TopicTail
 from streams.rows import Rows
 from streams.seal import sealed
 from streams.shelf import TableShelf
@@ -110,6 +112,7 @@ class Worker:
             acks="all", max_batch_size=MAX_BATCH, max_request_size=MAX_REQUEST, **broker.client()
         )
         await producer.start()
+        tail = TopicTail(broker.client, broker.name("alarms"), settings.partitions)
         watch = Watchdog(settings.session / 2)
         engine: WriteBehind[Kept] = WriteBehind(
             folder=self._folder,
@@ -121,11 +124,12 @@ class Worker:
             epochs=self.standpoint.lives,
             interval=settings.flush,
             cached=settings.rows,
+            heir=partial(self._heir, tail),
         )
         aligned = Alignment(self._timed(engine.take), self.inputs, self._behind, self._halted)
         self.engine, self.aligned = engine, aligned
         try:
-            async with engine.running(), aligned.running():
+            async with tail, engine.running(), aligned.running():
                 await deliver(stream, aligned.take)
         finally:
             self.engine = self.aligned = None
@@ -191,6 +195,10 @@ class Worker:
         trust = partial(_trusted, self.settings.seal)
         home = partial(partition_of, self.settings.partitions)
         return Folder(rows, self.policy, self.broker.name, self.metrics, trust, home)
+
+    def _heir(self, tail: TopicTail, rows: Rows[Kept], folder: Any) -> Orphans:
+        alarms = self.broker.name("alarms")
+        return Orphans(alarms, rows, Amends(folder, alarms), tail)
 
     def _reject(self, record: Any, error: Exception) -> Output:
         self.metrics.rejected("core_error")

@@ -24,6 +24,7 @@ from streams.shelf import Shelf
 Row = TypeVar("Row")
 
 FORM = "form"  # beside the sources of a fence, which all have an @
+MARK = b"\x00mark"  # the key of what the engine itself keeps beside the rows
 
 
 class Codec(NamedTuple, Generic[Row]):
@@ -148,9 +149,15 @@ class Rows(Generic[Row]):
     def recovered(self) -> Iterator[tuple[bytes, Row]]:
         """All stored rows, decoded; they are not cached."""
         for key, stored in self._shelf.items(self.partition):
+            if key == MARK:
+                continue
             row = self._decode(stored).row
             assert row is not None
             yield key, row
+
+    def holds(self, key: bytes, source: str, offset: int) -> bool:
+        """Whether a record is in a row."""
+        return (self._cache.get(key) or self._load(key)).fence.get(source, -1) >= offset
 
     def begin(self, source: str, offset: int, key: bytes | None) -> bool:
         """Set the record at hand; False if the row of its key already holds it (then it is to be written again)."""

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, NoReturn, Protocol, Self
 
 from streams.failpoints import failpoint
-from streams.rows import Codec, Row, Rows, Unreadable
+from streams.rows import MARK, Codec, Row, Rows, Unreadable, pack, unpack
 from streams.shelf import Shelf
 
 log = logging.getLogger(__name__)
@@ -59,6 +59,33 @@ class Folder(Protocol):
     def fold(self, record: Any) -> Iterable[Output]: ...
 
 
+class Heir(Protocol):
+    """What is kept and owed for the outputs to one topic, beside the rows of a partition: see `orphans`."""
+
+    topic: str
+
+    @property
+    def waiting(self) -> bool: ...
+
+    async def inherit(self, stored: bytes | None) -> bytes | None: ...
+
+    def stamped(self, output: Output, source: str, offset: int, folded: Mapping[str, int]) -> Output: ...
+
+    def passed(self, folded: Mapping[str, int]) -> list[Output]: ...
+
+    def take(self) -> Any: ...
+
+    def told(self, taken: Any, ends: Mapping[int, int]) -> bytes: ...
+
+
+class _Opened(NamedTuple):
+    """A partition that this process has."""
+
+    rows: Rows[Any]
+    folder: Folder
+    heir: Heir | None
+
+
 @dataclass(slots=True)
 class Counts:
     """What the engine has done since it started, for metrics and tests."""
@@ -78,6 +105,7 @@ class _Due:
     records: int
     sends: list[Awaitable[Any]]
     done: list[Callable[[], object]]
+    folded: dict[int, dict[str, int]]  # by partition and source: how far
 
 
 def die(reason: BaseException) -> NoReturn:
@@ -108,16 +136,18 @@ class WriteBehind(Generic[Row]):
         interval: float = 0.25,
         records: int = 20_000,
         cached: int = 100_000,
+        heir: Callable[[Rows[Row], Folder], Heir] | None = None,
         fail: Callable[[BaseException], object] = die,
     ) -> None:
         self.counts = Counts()
         self._folder, self._codec, self._reject = folder, codec, reject
         self._shelf, self._producer, self._changelog = shelf, producer, changelog
-        self._epochs = epochs or {}
+        self._epochs = {} if epochs is None else epochs
         self._interval, self._limit, self._cached = interval, records, cached
-        self._fail = fail
-        self._partitions: dict[int, tuple[Rows[Row], Folder]] = {}
-        self._due = _Due(0, [], [])
+        self._heir, self._fail = heir, fail
+        self._partitions: dict[int, _Opened] = {}
+        self._flying: dict[int, dict[str, int]] = {}  # as `folded` of what is being flushed
+        self._due = _Due(0, [], [], {})
         self._in_flight = 0
         self._folding, self._flushing = asyncio.Lock(), asyncio.Lock()
         self._work, self._full, self._room = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -130,8 +160,8 @@ class WriteBehind(Generic[Row]):
     def reset(self) -> None:
         """Forget everything: partitions were assigned, and what is not in the changelog will be read again."""
         self._partitions = {}
-        self._due = _Due(0, [], [])
-        self._in_flight = 0
+        self._due = _Due(0, [], [], {})
+        self._in_flight, self._flying = 0, {}
         self._work.clear()
         self._full.clear()
         self._room.set()
@@ -157,8 +187,10 @@ class WriteBehind(Generic[Row]):
                 await self._room.wait()
             async with self._folding:  # a flush must not take rows whose outputs are not yet sent
                 due = self._due
-                rows, folder = await self._open(partition)
-                for output in self._fold(records, rows, folder):
+                opened = await self._open(partition)
+                if self._due is not due:
+                    return  # assigned anew meanwhile: this is read again
+                for output in self._fold(records, opened):
                     due.sends.append(await self._send(output))
                 due.done.append(done)
                 due.records += len(records)
@@ -168,14 +200,17 @@ class WriteBehind(Generic[Row]):
         except (Exception, Unreadable) as error:
             self._fail(error)
 
-    def _fold(self, records: Sequence[Any], rows: Rows[Row], folder: Folder) -> list[Output]:
+    def _fold(self, records: Sequence[Any], opened: _Opened) -> list[Output]:
+        rows, folder, heir = opened
         outputs: list[Output] = []
         fold, begin, counts = folder.fold, rows.begin, self.counts
-        topic, source = "", ""
+        topic = source = told = ""
+        if heir is not None:
+            told, reached, folded = heir.topic, *self._reached(rows.partition, records)
         for record in records:
             if record.topic != topic:
                 topic = record.topic
-                source = f"{topic}@{self._epochs.get(topic, '0')}"
+                source = self._source(topic)
             if not begin(source, record.offset, record.key):
                 counts.fenced += 1
                 continue
@@ -187,21 +222,46 @@ class WriteBehind(Generic[Row]):
                 del outputs[so_far:]
                 outputs.append(self._reject(record, error))
                 counts.rejected += 1
+            if heir is not None:
+                for at in range(so_far, len(outputs)):
+                    if outputs[at].topic == told:
+                        outputs[at] = heir.stamped(outputs[at], source, record.offset, folded)
+        if heir is not None and heir.waiting:
+            outputs += [heir.stamped(output, source, records[-1].offset, folded) for output in heir.passed(reached)]
         counts.records += len(records)
         counts.outputs += len(outputs)
         return outputs
 
-    async def _open(self, partition: int) -> tuple[Rows[Row], Folder]:
+    def _source(self, topic: str) -> str:
+        return f"{topic}@{self._epochs.get(topic, '0')}"
+
+    def _reached(self, partition: int, records: Sequence[Any]) -> tuple[dict[str, int], dict[str, int]]:
+        """How far these records go, by source, and how far all goes that is not yet safe."""
+        last = {record.topic: record.offset for record in records}
+        reached = {self._source(topic): offset for topic, offset in last.items()}
+        self._due.folded.setdefault(partition, {}).update(reached)
+        return reached, {**self._flying.get(partition, {}), **self._due.folded[partition]}
+
+    async def _open(self, partition: int) -> _Opened:
         partitions = self._partitions
         if partition not in partitions:
             rows = Rows(partition, self._shelf, self._codec)
             folder = self._folder(rows)
             for number, (key, row) in enumerate(rows.recovered()):
                 folder.recover(key, row)
-                if number % 500 == 499:
+                if number % SLICE == SLICE - 1:
                     await asyncio.sleep(0)
-            partitions[partition] = rows, folder
+            heir = None if self._heir is None else await self._inherit(partition, self._heir(rows, folder))
+            partitions[partition] = _Opened(rows, folder, heir)
         return partitions[partition]
+
+    async def _inherit(self, partition: int, heir: Heir) -> Heir:
+        partitions, stored = self._partitions, self._shelf.get(partition, MARK)
+        mark = await heir.inherit(None if stored is None else unpack(stored)[1])
+        if mark is not None and self._partitions is partitions:
+            pairs: list[Pair] = [(MARK, pack({}, mark))]
+            self._shelf.write(partition, pairs, await self._log(partition, pairs))
+        return heir
 
     async def _send(self, output: Output) -> Awaitable[Any]:
         topic, key, value, headers = output
@@ -236,14 +296,23 @@ class WriteBehind(Generic[Row]):
 
     async def _flush(self) -> None:
         async with self._folding:
-            due, self._due = self._due, _Due(0, [], [])
+            due, self._due = self._due, _Due(0, [], [], {})
             self._work.clear()
             self._full.clear()
-            partitions, self._in_flight = self._partitions, due.records
-            changed = [(rows.partition, pairs) for rows, _ in partitions.values() if (pairs := await _taken(rows))]
+            partitions, self._in_flight, self._flying = self._partitions, due.records, due.folded
+            taken = [(one, await _taken(one.rows), one.heir and one.heir.take()) for one in partitions.values()]
+        ends: dict[str, dict[int, int]] = {}
         for sent in due.sends:
-            await sent
+            delivered = await sent
+            if self._heir is not None:
+                ends.setdefault(delivered.topic, {})[delivered.partition] = delivered.offset + 1
         failpoint("outputs")
+        changed: list[tuple[int, list[Pair]]] = []
+        for (rows, _, heir), pairs, mark in taken:
+            if heir is not None and (pairs or mark.owed):
+                pairs.append((MARK, pack({}, heir.told(mark, ends.get(heir.topic, {})))))
+            if pairs:
+                changed.append((rows.partition, pairs))
         offsets = await asyncio.gather(*(self._log(partition, pairs) for partition, pairs in changed))
         failpoint("changelog")
         if self._partitions is not partitions:
@@ -254,11 +323,11 @@ class WriteBehind(Generic[Row]):
         for done in due.done:
             done()
         failpoint("ack")
-        for rows, _ in partitions.values():
+        for rows, _, _ in partitions.values():
             rows.evict(self._cached // len(partitions))
         self.counts.flushes += 1
         self.counts.rows_written += sum(len(pairs) for _, pairs in changed)
-        self._in_flight = 0
+        self._in_flight, self._flying = 0, {}
         self._room.set()
 
     async def _log(self, partition: int, pairs: Sequence[Pair]) -> int:
