@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PACKAGES := scorers streams alerts vigia
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-kafka lint goldens quality bench kafka lock clean
+.PHONY: help demo test test-kafka faults soak lint goldens quality bench kafka lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-18s%s\n", $$1, $$2}'
@@ -18,10 +18,17 @@ demo: $(VENV)/demo.stamp ## a year of real households on an embedded broker, ala
 	$(BIN)/vigia demo $(ARGS)
 
 test: $(VENV)/dev.stamp ## all tests that need no real broker
-	$(BIN)/python -m pytest -m "not kafka" $(ARGS)
+	$(BIN)/python -m pytest -m "not kafka and not faults" $(ARGS)
 
 test-kafka: $(VENV)/dev.stamp ## the tests that need a real Apache Kafka (Java 17 and Maven), which they start
-	$(BIN)/python -m pytest -m kafka $(ARGS)
+	$(BIN)/python -m pytest -m "kafka and not faults" $(ARGS)
+
+faults: $(VENV)/dev.stamp ## the whole fault matrix on a real Apache Kafka, and its table; a quarter of an hour
+	$(BIN)/python -m pytest -m "kafka or faults" tests/faults $(ARGS)
+
+HOURS ?= 1
+soak: $(VENV)/dev.stamp ## workers under random faults for HOURS=n; fails if anything is lost or memory grows
+	$(BIN)/python -m tests.faults.soak $(HOURS)
 
 kafka: $(VENV)/dev.stamp ## run a real Apache Kafka on this machine until Ctrl-C (Java 17 and Maven)
 	$(BIN)/python -m streams.localkafka $(ARGS)

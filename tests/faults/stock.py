@@ -44,8 +44,8 @@ def build(address: str, group: str, state: str, way: str, left: int) -> faust.Ap
         stream_wait_empty=False,
         stream_recovery_delay=0,
         broker_commit_interval=0.7,
-        broker_session_timeout=10,
-        broker_heartbeat_interval=1,
+        broker_session_timeout=3,
+        broker_heartbeat_interval=0.5,
         consumer_auto_offset_reset="earliest",
         autodiscover=False,
     )

@@ -19,7 +19,7 @@ def start(ledger: Ledger, way: str, left: int = 0) -> None:
 
 async def kill_and_go_on(ledger: Ledger, way: str, lefts: list[int]) -> None:
     """Count, die at the weak moment, and go on from the disk as it was, again and again; then lose the disk."""
-    await ledger.produce(4_000, customers=1_500)
+    await ledger.produce(1_500, customers=800)
     for left in lefts:
         start(ledger, way, left)
         assert await ledger.died() == -signal.SIGKILL
@@ -34,27 +34,27 @@ async def kill_and_go_on(ledger: Ledger, way: str, lefts: list[int]) -> None:
 
 async def test_a_plain_counter_counts_twice(ledger: Ledger, seed: int, note: Note) -> None:
     """F1 without a fence: what was read after the last commit is counted again."""
-    await kill_and_go_on(ledger, "plain", [900, 700])
+    await kill_and_go_on(ledger, "plain", [400, 300])
     verdict = note("F1", "control: no fence", seed, 3, ledger.number, await ledger.verdict())
     assert verdict.double > 0
 
 
 async def test_fausts_exactly_once_is_none(ledger: Ledger, seed: int, note: Note) -> None:
     """F1 with transactions: the store on disk is in none of them, and is never rolled back."""
-    await kill_and_go_on(ledger, "exactly_once", [900, 700])
+    await kill_and_go_on(ledger, "exactly_once", [400, 300])
     verdict = note("F1", "control: Faust's exactly_once", seed, 3, ledger.number, await ledger.verdict())
     assert verdict.double + verdict.missing > 0
 
 
 async def test_a_fence_that_writes_nothing_again_loses(ledger: Ledger, seed: int, note: Note) -> None:
     """F2, disk kept and then lost: the row that was on disk alone is skipped when read again, and gone with the disk."""
-    await kill_and_go_on(ledger, "fence", [900, 700])
+    await kill_and_go_on(ledger, "fence", [400, 300])
     verdict = note("F2", "control: fence without writing again", seed, 3, ledger.number, await ledger.verdict())
     assert verdict.missing > 0
 
 
 async def test_state_before_output_loses_the_output(ledger: Ledger, seed: int, note: Note) -> None:
     """F3: the fence skips what is in the state, and so does the output that was not sent before the crash."""
-    await kill_and_go_on(ledger, "state-first", [9, 7])
+    await kill_and_go_on(ledger, "state-first", [5, 4])
     verdict = note("F3", "control: state before output", seed, 3, ledger.number, await ledger.verdict())
     assert verdict.missing_effects > 0

@@ -34,6 +34,7 @@ class Ledger:
     sums: Counter[str] = field(default_factory=Counter)
     ticks: int = 0
     number: int = 0
+    via: str = ""  # where the workers find the broker, if elsewhere than the ledger
 
     async def __aenter__(self) -> Self:
         self.dice = random.Random(self.seed)
@@ -96,7 +97,14 @@ class Ledger:
 
     def start(self, name: str = "a", failpoint: str = "") -> None:
         """Start a worker with a state directory of its own name."""
-        command = [sys.executable, "-m", "tests.kafka.counting", self.address, self.group, str(self.directory / name)]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.kafka.counting",
+            self.via or self.address,
+            self.group,
+            str(self.directory / name),
+        ]
         self.processes.start(name, command, {"VIGIA_FAILPOINT": failpoint})
 
     def kill(self, name: str = "a") -> None:

@@ -8,7 +8,8 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -79,6 +80,28 @@ class Processes:
             yield
         finally:
             self._mortal.discard(name)
+
+    @contextmanager
+    def supervised(self, name: str, again: Callable[[str], None]) -> Iterator[list[int]]:
+        """Inside this block one that ends is started again; the statuses it ended with."""
+        ended: list[int] = []
+        over = threading.Event()
+
+        def supervise() -> None:
+            while not over.wait(0.3):
+                if (status := self.running[name].poll()) is not None and not over.is_set():
+                    ended.append(status)
+                    del self.running[name]
+                    again(name)
+
+        supervisor = threading.Thread(target=supervise, daemon=True)
+        with self.may_die(name):
+            supervisor.start()
+            try:
+                yield ended
+            finally:
+                over.set()
+                supervisor.join()
 
     def check(self) -> None:
         """Fail if one has ended by itself that may not."""
