@@ -200,7 +200,11 @@ class ChunkConsumer(Consumer):
 
         Without a position, after what is committed.
         """
-        at, end = self._done.get(tp) if position is None else position, self.highwater(tp)
+        at = self._done.get(tp) if position is None else position
+        try:
+            end = self.highwater(tp)
+        except AssertionError:  # it was given away just now
+            return None
         return None if at is None or end is None else max(0, end - at)
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
