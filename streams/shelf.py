@@ -1,12 +1,27 @@
 """Where rows lie between two lives of the process, by partition: the store of a Faust table.
 
+A store can always be had again from the changelog, so one that is damaged is never repaired: it is moved aside, the
+process ends, and the next one recovers the partition. rocksdict tells all its troubles as bare `Exception`s; what they
+mean is read off their text here and nowhere else. Damage is a checksum or a file that is missing. A full disk, a lock
+that another process holds and whatever else may pass leave the store where it is.
+
 It refuses to know what the bytes mean.
 """
 
+import logging
+import re
 from collections.abc import Iterator, Sequence
+from itertools import count
+from pathlib import Path
 from typing import Any, Protocol
 
-from rocksdict import WriteBatch
+from rocksdict import AccessType, Options, Rdict, WriteBatch
+
+log = logging.getLogger(__name__)
+
+ASIDE = ".damaged-"  # and a number, after the name of a store that was moved aside
+_DAMAGE = re.compile(r"Corruption|No such file or directory")
+_PLACE = re.compile(r"(/.+?\.db)(?:/|$)", re.MULTILINE)
 
 
 class Shelf(Protocol):
@@ -17,6 +32,44 @@ class Shelf(Protocol):
     def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]: ...
 
     def write(self, partition: int, rows: Sequence[tuple[bytes, bytes | None]], offset: int) -> None: ...
+
+
+class StoreDamaged(RuntimeError):
+    """A store was damaged and is set aside; the next start has it again from the changelog."""
+
+
+def set_aside(trouble: BaseException) -> Path | None:
+    """Move away the store that the trouble tells to be damaged; where it is now, None if it tells of no damage.
+
+    >>> set_aside(Exception("IO error: No space left on device: While appending to file: /var/vigia/rows-0.db/7.log"))
+    """
+    text = str(trouble)
+    place = _PLACE.search(text)
+    if not _DAMAGE.search(text) or place is None:
+        return None
+    store = Path(place[1])
+    if not store.is_dir():
+        return None
+    to = next(path for n in count(1) if not (path := store.with_name(f"{store.name}{ASIDE}{n}")).exists())
+    store.rename(to)
+    log.error("the store %s is damaged (%s): it is now %s, its rows come from the changelog", store.name, text, to.name)
+    return to
+
+
+def aside(state: Path) -> list[Path]:
+    """The stores below a state directory that were moved aside; whoever has looked into them may delete them."""
+    return sorted(path for path in state.rglob(f"*.db{ASIDE}*") if path.is_dir())
+
+
+def vet(state: Path) -> None:
+    """Move aside the stores below a state directory that cannot be opened, before anybody has opened them."""
+    for store in sorted(path for path in state.rglob("*.db") if path.is_dir()):
+        if not any(store.iterdir()):
+            continue  # made and not yet filled when the process died: as good as none
+        try:
+            Rdict(str(store), options=Options(raw_mode=True), access_type=AccessType.read_only(False)).close()
+        except Exception as trouble:
+            set_aside(trouble)
 
 
 class TableShelf:
@@ -31,12 +84,22 @@ class TableShelf:
         self._table = table
 
     def get(self, partition: int, key: bytes) -> bytes | None:
-        value: bytes | None = self._table.data._db_for_partition(partition).get(key)
+        try:
+            value: bytes | None = self._table.data._db_for_partition(partition).get(key)
+        except Exception as trouble:
+            raise _told(trouble) from trouble
         return value
 
     def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
         store = self._table.data
-        return ((key, value) for key, value in store._db_for_partition(partition).items() if key != store.offset_key)
+        try:
+            database, key = store._db_for_partition(partition), b""
+            for key, value in database.items():
+                if key != store.offset_key:
+                    yield key, value
+            _finished(database, key)
+        except Exception as trouble:
+            raise _told(trouble) from trouble
 
     def write(self, partition: int, rows: Sequence[tuple[bytes, bytes | None]], offset: int) -> None:
         store = self._table.data
@@ -47,4 +110,21 @@ class TableShelf:
             else:
                 batch.put(key, value)
         batch.put(store.offset_key, b"%d" % offset)
-        store._db_for_partition(partition).write(batch)
+        try:
+            store._db_for_partition(partition).write(batch)
+        except Exception as trouble:
+            raise _told(trouble) from trouble
+
+
+def _finished(database: Any, last: bytes) -> None:
+    """An iteration that meets damage ends as if there were no more rows: only asking for what follows tells."""
+    rest = database.iter()
+    rest.seek(last)
+    if rest.valid():
+        rest.next()
+    rest.status()
+
+
+def _told(trouble: Exception) -> Exception:
+    moved = set_aside(trouble)
+    return trouble if moved is None else StoreDamaged(f"{trouble}; set aside as {moved}")

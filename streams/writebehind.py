@@ -300,7 +300,7 @@ class WriteBehind(Generic[Row]):
             self._work.clear()
             self._full.clear()
             partitions, self._in_flight, self._flying = self._partitions, due.records, due.folded
-            taken = [(one, await _taken(one.rows), one.heir and one.heir.take()) for one in partitions.values()]
+            taken = [(one, await _taken(one.rows), None if one.heir is None else one.heir.take()) for one in partitions.values()]
         ends: dict[str, dict[int, int]] = {}
         for sent in due.sends:
             delivered = await sent
@@ -309,7 +309,7 @@ class WriteBehind(Generic[Row]):
         failpoint("outputs")
         changed: list[tuple[int, list[Pair]]] = []
         for (rows, _, heir), pairs, mark in taken:
-            if heir is not None and (pairs or mark.owed):
+            if heir is not None and (pairs or heir.waiting):
                 pairs.append((MARK, pack({}, heir.told(mark, ends.get(heir.topic, {})))))
             if pairs:
                 changed.append((rows.partition, pairs))
