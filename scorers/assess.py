@@ -16,7 +16,7 @@ from scorers.context import Context
 from scorers.customer import MAX_EVIDENCE, MAX_QUESTIONS, MILLION, NOBODY, Customer, Episode, Question, Ref
 from scorers.events import DAY, SECOND, AnyEvent, Duration, Instant, Micros, Purchase
 from scorers.evolve import EVOLVE, lapse
-from scorers.features import features, pack, unpack
+from scorers.features import features, pack, pack_few, unpack, unpack_few
 from scorers.figures import YEARS, Contribution, value_bucket
 from scorers.kinds import KINDS, severity_for
 from scorers.lifecycle import LEFT, RETURNS_FROM
@@ -156,9 +156,8 @@ def _read_risk(c: Customer, at: Micros, lapsed: bool, reviewing: bool, bought: b
         if reading:
             c.risk, c.risk_at = risk, at
         if asking and len(c.questions) < MAX_QUESTIONS:
-            c.questions.append(
-                Question(at, pack(x), 0, round(risk * MILLION), round(by_rules * MILLION), model.version)
-            )
+            asked = pack(x), 0, round(risk * MILLION), round(by_rules * MILLION), model.version
+            c.questions.append(Question(at, *asked, pack_few(model.voices(x))))
     if asking or not c.next_question:
         period = (rules.horizon + ctx.policy.time.allowed_lateness) // rules.questions_per_horizon // SECOND * SECOND
         c.next_question = _on_grid(at, period, c.id)
@@ -191,6 +190,7 @@ def _answer(c: Customer, now: Micros, ctx: Context, log: Log) -> None:
                 bought_after=after,
                 rules=q.rules / MILLION,
                 predicted=q.risk / MILLION,
+                voices=unpack_few(q.voices),
                 model_version=q.model_version,
             )
         )

@@ -8,6 +8,7 @@ is the same from a row and from a packed question.
 
 import struct
 from bisect import bisect_right
+from collections.abc import Sequence
 from math import cos, exp, floor, log, log1p, pi, sin, sqrt
 
 from scorers.customer import Customer
@@ -215,6 +216,20 @@ def _words(c: Customer, now: Micros, horizon: Duration) -> tuple[float, ...]:
     if c.bonds:
         x[24] = log1p(len(c.bonds))
     return _SAID.unpack(_SAID.pack(*x))
+
+
+def pack_few(x: Sequence[float]) -> bytes:
+    """A few numbers as 16-bit floats.
+
+    >>> unpack_few(pack_few([0.5, -2.0]))
+    (0.5, -2.0)
+    """
+    return struct.pack(f"<{len(x)}e", *x)
+
+
+def unpack_few(packed: bytes) -> tuple[float, ...]:
+    """The numbers that `pack_few` was given."""
+    return struct.unpack(f"<{len(packed) // 2}e", packed)
 
 
 def pack(x: list[float]) -> bytes:

@@ -132,7 +132,7 @@ class Partition:
         if self._book is not None:
             self.ctx.adopt_figures(self._book.close((self._boundary - lateness) // DAY - 1))
         if self._trainer is not None:
-            model = self._trainer.snapshot()
+            model = self._trainer.snapshot(self.ctx.policy.risk.champion)
             if model.version != self.ctx.newest_model.version:
                 self.ctx.adopt_model(model, self._boundary)
 

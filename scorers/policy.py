@@ -187,6 +187,7 @@ class Risk(_Strict, frozen=True):
     """A5, A7: the chance of no purchase within the horizon."""
 
     horizon: Span = days(90)
+    champion: str = "auto"
     horizons: Annotated[tuple[Span, ...], Meta(max_length=16)] = (days(30), days(60), days(90), days(180))
     threshold: ShareByTier = field(
         default_factory=lambda: ShareByTier(platinum=0.5, gold=0.6, iron=0.75, lead=0.9, none=0.9)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
+from scorers.contest import AUTO, LEARNERS
 from scorers.events import DAY, HOUR, SECOND, Duration
 
 if TYPE_CHECKING:
@@ -91,6 +92,11 @@ SENSE = (
         ("risk.threshold",),
         lambda p: _rising(p.risk.threshold),
         "a better tier is alarmed about earlier; let the thresholds not fall from platinum over gold and iron to lead",
+    ),
+    Sense(
+        ("risk.champion",),
+        lambda p: p.risk.champion in (AUTO, *LEARNERS),
+        f"nobody of that name learns; give {AUTO!r} or one of {', '.join(map(repr, LEARNERS))}",
     ),
     Sense(
         ("risk.hysteresis", "risk.threshold"),

@@ -18,11 +18,13 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
+from scorers.contest import AUTO, LEARNERS, Contest
 from scorers.customer import Customer
+from scorers.drift import REACTED, WATCHED, Watch
 from scorers.events import DAY, Duration, Instant, Micros
 from scorers.features import INDEX, NAMES, WIDTH
 from scorers.features import VERSION as FEATURES_VERSION
-from scorers.learners import Belief, Floats, PopulationBelief, Scale, chance, odds_of, read_rhythm
+from scorers.learners import Belief, Floats, PopulationBelief, Scale, Steps, chance, odds_of, read_rhythm
 from scorers.prior import Population, no_purchase
 from scorers.rhythm import BaseRhythm
 
@@ -69,8 +71,21 @@ class Lesson(Struct, frozen=True, kw_only=True):
     bought_after: Duration | None = None  # time to the first purchase, where one came within the horizon
     rules: float  # what the rules said when asked
     predicted: float  # what the model in force said when asked
+    voices: tuple[float, ...] = ()  # and each of `contest.LEARNERS`, in log-odds; none where it had none yet
     model_version: str
     features_version: str = FEATURES_VERSION
+
+
+class Rival(Struct, frozen=True):
+    """What another learner would say: the fields of `Model` of the same names."""
+
+    name: str
+    bias: float
+    echo: float
+    bends: tuple[float, ...]
+    weights: tuple[float, ...]
+    gate_bias: float
+    gated: tuple[float, ...]
 
 
 class Model(Struct, frozen=True, dict=True):
@@ -91,6 +106,9 @@ class Model(Struct, frozen=True, dict=True):
     gated: tuple[float, ...] = ()  # by column of rhythm, per unit, times the gate
     usual: tuple[float, ...] = ()  # mean of each column: what contributions are measured from
     features_version: str = FEATURES_VERSION
+    champion: str = LEARNERS[0]  # whose weights these are
+    rivals: tuple[Rival, ...] = ()  # those of the others, asked only so that they can be judged
+    drifted: Micros = 0  # when what was told and what came last drifted apart; 0 where never
 
     def risk(self, features: Sequence[float], rules: float) -> float:
         """P(no purchase within the horizon); `features` as `features.features` gives them."""
@@ -104,6 +122,15 @@ class Model(Struct, frozen=True, dict=True):
         learned += gate(prior) * (self.gate_bias + sum(map(mul, gated, column)))
         say = self.say
         return chance(say[0] * odds_of(rules) + say[1] * prior + say[2] * learned)
+
+    def voices(self, features: Sequence[float]) -> tuple[float, ...]:
+        """The log-odds that each of `LEARNERS` gives by itself; none before any lesson."""
+        if not self.rivals:
+            return ()
+        prior = self._prior(features)
+        said = {one.name: _linear(one, prior, features) for one in self.rivals}
+        said[self.champion] = _linear(self, prior, features)
+        return tuple(min(max(said[name], -35.0), 35.0) for name in LEARNERS)
 
     @cached_property
     def _compiled(self) -> tuple[list[tuple[float, float]], Callable[..., Any], list[float], list[float]]:
@@ -175,8 +202,21 @@ class Model(Struct, frozen=True, dict=True):
         return model
 
 
+def _linear(one: "Model | Rival", prior: float, features: Sequence[float]) -> float:
+    told: float = one.bias + one.echo * prior + sum(map(mul, one.weights, features))
+    for knot, bend in zip(KNOTS, one.bends, strict=True):
+        told += bend * max(prior - knot, 0.0)
+    gated: float = one.gate_bias + sum(map(mul, one.gated, features))
+    return told + gate(prior) * gated
+
+
+_SINCE_1 = {"champion": LEARNERS[0], "rivals": [], "drifted": 0}  # fields that older models had not, at their defaults
+
+
 def _version(model: Model) -> str:
-    return hashlib.sha256(msgspec.json.encode(msgspec.structs.replace(model, version=""))).hexdigest()[:12]
+    told = msgspec.to_builtins(msgspec.structs.replace(model, version=""))
+    told = {name: value for name, value in told.items() if name not in _SINCE_1 or value != _SINCE_1[name]}
+    return hashlib.sha256(msgspec.json.encode(told)).hexdigest()[:12]
 
 
 COLD = Model("cold", (1.0, 0.0, 0.0), Population())
@@ -201,8 +241,12 @@ POPULATION_DRIFT = 0.5
 LOSS_MEMORY_YEARS = 1.0  # half-life of a voice's record
 HANDICAP = (0.0, 2.0, 3.0)  # nats that each voice must have gained on the rules before it speaks as loud
 SEASONS_FROM = 400 * DAY  # a season is told from a trend only where some of the year was seen twice
+SHAKEN_YEARS = 5.0  # a drift that is found brings all of the first doubt back (5 years at a fifth a year),
+SHAKEN_DRIFT = 10.0  # and for a horizon after, time counts so many times
+YOUTH = 3  # horizons: what a model errs in them is youth and no drift
 _YEAR = 365.0 * DAY
 _LEAD = 2 + len(KNOTS)  # bias, echo, bends
+_WATCHED = np.array([INDEX[name] for name in WATCHED])
 
 
 class _State(Struct):
@@ -220,6 +264,13 @@ class _State(Struct):
     population: list[float]
     population_cov: list[float]
     features_version: str
+    steps: list[float] = []
+    step_squares: list[float] = []
+    contest: Contest = msgspec.field(default_factory=Contest)
+    watch: Watch = msgspec.field(default_factory=Watch)
+    drifted: Micros = 0
+    shaken_until: Micros = 0
+    calm_from: Micros = 0
 
 
 class Trainer:
@@ -235,13 +286,20 @@ class Trainer:
         start = np.zeros(len(spreads))
         start[1] = 1.0
         self._belief = Belief(start, np.array(spreads) ** 2, DRIFT)
+        self._steps = Steps(start)
+        self.contest = Contest()
+        self.watch = Watch()
+        self.drifted: Micros = 0
+        self._shaken_until: Micros = 0
+        self._calm_from: Micros = 0  # answers to questions before then are not watched
+        self._news: list[str] = []
         self._population = PopulationBelief(POPULATION_DRIFT)
 
     def learn(self, lesson: Lesson) -> None:
         """Take in one answer; lessons of other features are left alone."""
         if lesson.features_version != FEATURES_VERSION or len(lesson.features) != WIDTH:
             return
-        self._age(int(lesson.answered_at))
+        self._age(int(lesson.answered_at), lesson.horizon)
         self.lessons += 1
         inactive = lesson.inactive
         prior = self._population.learn(lesson.features, inactive, OVERLAP)
@@ -249,24 +307,42 @@ class Trainer:
         if self._time - self._since < SEASONS_FROM:
             columns[SEASONS] = 0.0
         self._scale.learn(columns)
-        learned = self._belief.learn(self._row(prior, columns), inactive, OVERLAP)
+        told = self._scale.apply(columns)
+        row = self._row(prior, told)
+        learned = self._belief.learn(row, inactive, OVERLAP)
+        if self.contest.champion == "sgd":
+            learned = chance(float(row @ self._steps.weights))
+        self._steps.learn(row, inactive)
+        self.contest.learn(lesson.voices, inactive, OVERLAP)
+        if int(lesson.asked_at) >= self._calm_from:
+            self.watch.note(lesson.predicted, inactive, told[_WATCHED].tolist())
         for voice, p in enumerate((lesson.rules, chance(prior), learned)):
             right = p if inactive else 1.0 - p
             self._loss[voice] -= OVERLAP * log(max(right, 1e-4))
 
-    def _row(self, prior: float, columns: Floats) -> Floats:
-        told = self._scale.apply(columns)
+    def _row(self, prior: float, told: Floats) -> Floats:
         bends = [max(prior - knot, 0.0) for knot in KNOTS]
         return np.concatenate(((1.0, prior, *bends), told, told[:RHYTHM] * gate(prior)))
 
-    def _age(self, now: Micros) -> None:
+    def _age(self, now: Micros, horizon: Duration) -> None:
         if not self._time:
             self._since = self._time = now
+            self._calm_from = now + YOUTH * horizon
         elif now >= self._time + DAY:
             years = (now - self._time) / _YEAR
-            self._belief.age(years)
+            self.contest.age((now - self._time) / DAY)
+            rung = self.watch.close(OVERLAP)
+            felt = years * SHAKEN_DRIFT if now < self._shaken_until else years
+            if REACTED.intersection(rung):
+                felt += SHAKEN_YEARS
+                self.drifted, self._shaken_until = now, now + horizon
+                self._calm_from = now
+                self.watch.rest()
+            if rung:
+                self._news.append(f"drift: {', '.join(rung)}")
+            self._belief.age(felt)
             if self._population.belief is not None:
-                self._population.belief.age(years)
+                self._population.belief.age(felt)
             kept = 0.5 ** (years / LOSS_MEMORY_YEARS)
             self._loss = [kept * loss for loss in self._loss]
             self._time = now
@@ -279,27 +355,52 @@ class Trainer:
         total = sum(shares)
         return shares[0] / total, shares[1] / total, shares[2] / total
 
-    def snapshot(self) -> Model:
-        """What scores with all that is learned so far."""
+    def snapshot(self, champion: str = AUTO) -> Model:
+        """What scores with all that is learned so far; who speaks as the learned voice may be named."""
         if not self.lessons:
             return COLD
-        inverse = self._scale.inverse()
-        usual = self._scale.mean
-        weights = self._belief.mean[_LEAD : _LEAD + WIDTH] * inverse
-        gated = self._belief.mean[_LEAD + WIDTH :] * inverse[:RHYTHM]
+        before = self.contest.champion
+        if self.contest.elect(champion):
+            why = "by the evidence" if champion == AUTO else "as the policy says"
+            self._news.append(f"champion: {before} to {self.contest.champion}, {why}")
+        told = {"kalman": self._spelt("kalman", self._belief.mean), "sgd": self._spelt("sgd", self._steps.weights)}
+        best = told.pop(self.contest.champion)
         model = Model(
             version="",
             say=self.say(),
             population=self._population.population(),
-            bias=float(self._belief.mean[0] - weights @ usual),
-            echo=float(self._belief.mean[1]),
-            bends=tuple(self._belief.mean[2:_LEAD].tolist()),
+            bias=best.bias,
+            echo=best.echo,
+            bends=best.bends,
+            weights=best.weights,
+            gate_bias=best.gate_bias,
+            gated=best.gated,
+            usual=tuple(self._scale.mean.tolist()),
+            champion=best.name,
+            rivals=tuple(told.values()),
+            drifted=self.drifted,
+        )
+        return msgspec.structs.replace(model, version=_version(model))
+
+    def _spelt(self, name: str, row: Floats) -> Rival:
+        """A learner's weights per unit of each column."""
+        inverse, usual = self._scale.inverse(), self._scale.mean
+        weights = row[_LEAD : _LEAD + WIDTH] * inverse
+        gated = row[_LEAD + WIDTH :] * inverse[:RHYTHM]
+        return Rival(
+            name=name,
+            bias=float(row[0] - weights @ usual),
+            echo=float(row[1]),
+            bends=tuple(row[2:_LEAD].tolist()),
             weights=tuple(weights.tolist()),
             gate_bias=float(-gated @ usual[:RHYTHM]),
             gated=tuple(gated.tolist()),
-            usual=tuple(usual.tolist()),
         )
-        return msgspec.structs.replace(model, version=_version(model))
+
+    def news(self) -> list[str]:
+        """What changed since this was last asked, for those who keep a log: champions and drifts."""
+        told, self._news = self._news, []
+        return told
 
     def encode(self) -> bytes:
         """All of it; a trainer restored from this has the same future."""
@@ -317,6 +418,13 @@ class Trainer:
             population=[] if belief is None else belief.mean.tolist(),
             population_cov=[] if belief is None else belief.cov.ravel().tolist(),
             features_version=FEATURES_VERSION,
+            steps=self._steps.weights.tolist(),
+            step_squares=self._steps.squares.tolist(),
+            contest=self.contest,
+            watch=self.watch,
+            drifted=self.drifted,
+            shaken_until=self._shaken_until,
+            calm_from=self._calm_from,
         )
         return msgspec.msgpack.encode(state)
 
@@ -342,6 +450,11 @@ class Trainer:
         trainer._scale.variance = np.array(state.column_variance)
         trainer._belief.mean = np.array(state.weights)
         trainer._belief.cov = np.array(state.cov).reshape(len(state.weights), -1)
+        trainer._steps.weights = np.array(state.steps or state.weights)
+        if state.step_squares:
+            trainer._steps.squares = np.array(state.step_squares)
+        trainer.contest, trainer.watch, trainer.drifted = state.contest, state.watch, state.drifted
+        trainer._shaken_until, trainer._calm_from = state.shaken_until, state.calm_from
         if state.population:
             mean = np.array(state.population)
             belief = Belief(mean, PopulationBelief.SPREADS**2, POPULATION_DRIFT)

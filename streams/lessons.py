@@ -40,6 +40,10 @@ class LessonRecord(Struct, frozen=True, kw_only=True):
     predicted: Annotated[Chance, Meta(description="What the model in force said when asked.")]
     model_version: Annotated[str, Meta(description="The model in force when asked.")]
 
+    voices: Annotated[
+        tuple[float, ...], Meta(description="What each learner said when asked, in log-odds; none before any lesson.")
+    ] = ()
+
     def lesson(self) -> Lesson:
         """The lesson, its columns in the order of `NAMES`; ValueError where one is named that we do not know."""
         columns = [0.0] * WIDTH
@@ -58,6 +62,7 @@ class LessonRecord(Struct, frozen=True, kw_only=True):
             bought_after=None if after is None else round(after * DAY),
             rules=self.rules,
             predicted=self.predicted,
+            voices=self.voices,
             model_version=self.model_version,
             features_version=self.features_version,
         )
@@ -92,6 +97,7 @@ def encode_lesson(lesson: Lesson) -> bytes:
             bought_after_days=None if after is None else after / DAY,
             rules=lesson.rules,
             predicted=lesson.predicted,
+            voices=lesson.voices,
             model_version=lesson.model_version,
         )
     )

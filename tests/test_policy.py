@@ -85,6 +85,7 @@ WRONG = (
     ("[risk]\nhorizon = '28 days'", 2, "risk.horizon: '28 days' is not a length of time: write it like '30d', '4h'"),
     ("[risk]\nhorizon = '1h'", 2, "risk.horizon: '1h' is out of range; give '1d' at least and '3650d' at most"),
     ("[risk]\nhorizons = ['30d', '1h']", 2, "risk.horizons: '1h' is out of range; give '1d' at least"),
+    ("[risk]\nchampion = 'me'", 2, "risk.champion: nobody of that name learns; give 'auto' or one of 'kalman', 'sgd'"),
     ("[risk]\nhorizons = '30d'", 2, "risk.horizons: '30d' is of the wrong type; give a list in brackets"),
     ("[prospects]\nconversion_window = '0d'", 2, "prospects.conversion_window: '0s' is out of range; give '1s'"),
     ("[ledger]\nhalf_life = '9999d'", 2, "ledger.half_life: '9999d' is out of range"),
