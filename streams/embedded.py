@@ -2,6 +2,7 @@
 
 It speaks the Kafka protocol to any client on this machine, keeps everything in memory and is gone with its process.
 Topics appear with four partitions when they are first asked for; it cannot create them by request, compact or check.
+It keeps the newest five megabytes of each partition: whoever needs what is older has to read it in time.
 """
 
 from types import TracebackType
