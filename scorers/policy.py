@@ -190,7 +190,7 @@ class Risk(_Strict, frozen=True):
     champion: str = "auto"
     horizons: Annotated[tuple[Span, ...], Meta(max_length=16)] = (days(30), days(60), days(90), days(180))
     threshold: ShareByTier = field(
-        default_factory=lambda: ShareByTier(platinum=0.5, gold=0.6, iron=0.75, lead=0.9, none=0.9)
+        default_factory=lambda: ShareByTier(platinum=0.3, gold=0.4, iron=0.75, lead=0.9, none=0.9)
     )
     hysteresis: Share = 0.05
     occasions_at_least: Count = 2
