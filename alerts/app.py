@@ -26,7 +26,6 @@ from alerts.actions import read_action
 from alerts.cases import Cases
 from alerts.channels import Channel
 from alerts.dispatch import Dispatcher
-from alerts.erasure import read_erasure
 from alerts.lifecycle import NotPossible
 from alerts.metrics import NotifierMetrics
 from alerts.routes import Routes
@@ -36,13 +35,13 @@ from scorers.events import DAY, Duration, Instant
 from scorers.wire import Rejected, decode_alarm, encode_alarm
 from vigia import letters
 from vigia.broker import Broker
+from vigia.erasures import read_erasure
 
 LOGGER = logging.getLogger("alerts.app")
 GROUP = "vigia-notifier"
 ALARMS, ACTIONS, FEEDBACK = TOPICS = "alarms", "alarm-actions", "feedback"
 RECORDS = 500
 POLL_MS = 300
-MILLISECOND = 1_000
 SESSION_MS = 6_000  # a dead notifier's place is free after so long
 
 
@@ -227,13 +226,12 @@ class _Reading:
             await self.publish(told)
 
     async def _erase(self, record: Any) -> None:
-        found = read_erasure(record.key, record.value, record.offset, Instant(record.timestamp * MILLISECOND))
+        found = read_erasure(record)
         if found is None:
             return
-        customer, at, event_id = found
         now = self.clock()
-        if at <= now + DAY:  # one that lies further ahead is refused by the worker as well
-            await self.dispatcher.forget(customer, at, event_id, now)
+        if found.at <= now + DAY:  # one that lies further ahead is refused by the worker as well
+            await self.dispatcher.forget(*found, now)
 
     async def _unread(self, record: Any, code: str, why: str) -> None:
         topic = self.plain[record.topic]

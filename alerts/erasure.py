@@ -9,8 +9,7 @@ import hashlib
 
 from alerts.lifecycle import Case
 from scorers.alarm import Alarm, Subject
-from scorers.events import DAY, CustomerErased, Duration, Instant
-from scorers.wire import decode
+from scorers.events import DAY, Duration, Instant
 
 BEGINS = "erased/"
 KEPT: Duration = 400 * DAY  # as long as the topic `alarms` is kept
@@ -47,24 +46,3 @@ def mark(key: str, at: Instant, event_id: str, now: Instant, before: Case | None
 def covers(mark: Case, alarm: Alarm) -> bool:
     """Whether the alarm tells of a time before the erasure, or was ended by it."""
     return alarm.at <= mark.became or not set(mark.alarm.cause).isdisjoint(alarm.cause)
-
-
-def read_erasure(
-    key: bytes | None, value: bytes | None, offset: int, written: Instant
-) -> tuple[str, Instant, str] | None:
-    """Customer, instant and id of the erasure that a record of `feedback` asks for; None for any other record.
-
-    A null value asks for it as well, as of when it was written; the worker names it by its offset.
-    """
-    if value is None:
-        try:
-            name = (key or b"").decode()
-        except UnicodeDecodeError:
-            return None
-        return (name, written, f"null-{offset}") if name and not name.startswith("\x00") else None
-    if b"customer.erased" not in value:
-        return None
-    event = decode(value)
-    if not isinstance(event, CustomerErased) or not event.customer_id or key != event.customer_id.encode():
-        return None
-    return event.customer_id, event.time, event.id

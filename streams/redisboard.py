@@ -23,10 +23,11 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from scorers.alarm import Alarm
-from scorers.events import CustomerErased, Instant
+from scorers.events import Instant
 from scorers.kinds import STATE_CHANGES
-from scorers.wire import decode, decode_alarm
+from scorers.wire import decode_alarm
 from vigia.broker import Broker
+from vigia.erasures import read_erasure
 
 LOGGER = logging.getLogger("streams.redisboard")
 RETRY = 2.0  # seconds
@@ -155,10 +156,8 @@ class Board:
     def _told(self, record: Any) -> Iterator[str]:
         """The customer, and the script's arguments from the change on."""
         if record.topic == self.broker.name("feedback"):
-            event = decode(record.value or b"")
-            if isinstance(event, CustomerErased):
-                return _change(event.customer_id, "erase", event.time)
-            return _change("", "none", Instant(0))
+            found = read_erasure(record)
+            return _change(found.customer_id, "erase", found.at) if found else _change("", "none", Instant(0))
         alarm = decode_alarm(record.value or b"")
         if not isinstance(alarm, Alarm) or alarm.customer_id is None:
             return _change("", "none", Instant(0))

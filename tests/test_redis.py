@@ -218,3 +218,6 @@ async def test_the_erased_are_gone_and_stay_gone(shop: Shop, server: Server) -> 
     await redis.aclose()
     await shop.tell(alarm("a5", "C1", 48))
     await shop.board_is(("C1", 5000), ("C2", 1))
+    await shop.producer.send_and_wait("feedback", None, key=b"C1")  # a null value asks for it as well
+    await shop.board_is(("C2", 1))
+    assert await shop.board.card("C1") == {}
