@@ -39,6 +39,7 @@ async def test_a_plain_counter_counts_twice(ledger: Ledger, seed: int, note: Not
     assert verdict.double > 0
 
 
+@pytest.mark.faults
 async def test_fausts_exactly_once_is_none(ledger: Ledger, seed: int, note: Note) -> None:
     """F1 with transactions: the store on disk is in none of them, and is never rolled back."""
     await kill_and_go_on(ledger, "exactly_once", [400, 300])

@@ -25,7 +25,7 @@ async def test_a_stopped_worker_goes_on_where_it_was(ledger: Ledger) -> None:
     assert (await ledger.verdict()).exact()
 
 
-@pytest.mark.parametrize("seed", [7, 8])
+@pytest.mark.parametrize("seed", [7])
 async def test_killed_at_random_moments(ledger: Ledger, seed: int) -> None:
     """kill -9 under traffic, with the disk kept and lost in turn, loses nothing and counts nothing twice."""
     dice = random.Random(seed)
@@ -56,7 +56,7 @@ async def test_killed_at_a_named_place(ledger: Ledger, point: str) -> None:
     assert (await ledger.verdict()).exact()
 
 
-@pytest.mark.parametrize("seed", [3, 4])
+@pytest.mark.parametrize("seed", [3])
 async def test_workers_join_and_leave(ledger: Ledger, seed: int) -> None:
     """Two workers that come and go, politely and not, hand partitions over without losing or repeating a record."""
     dice = random.Random(seed)
