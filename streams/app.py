@@ -6,6 +6,7 @@ come, drained when told to stop, gone at once and by name when it runs without w
 """
 
 import asyncio
+import gc
 import logging
 import time
 from collections.abc import Hashable, Mapping, Sequence
@@ -32,7 +33,7 @@ from streams.metrics import WorkerMetrics
 from streams.orphans import Orphans, TopicTail
 from streams.rows import Rows
 from streams.seal import sealed
-from streams.shelf import TableShelf
+from streams.shelf import TableShelf, aside, set_aside, vet
 from streams.standpoint import Standpoint
 from streams.topics import READ, TABLE, WORKER, check
 from streams.writebehind import Output, WriteBehind
@@ -42,6 +43,7 @@ from vigia.settings import Settings
 log = logging.getLogger(__name__)
 
 BLOCK_CACHE, WRITE_BUFFER = 16 << 20, 8 << 20  # bytes per partition; Faust's choice is two gigabytes
+GARBAGE_AFTER = 100_000  # objects more than before: rows by the million are looked through for cycles they do not have
 MAX_BATCH, MAX_REQUEST = 900_000, 1_000_000
 LOOK, LOOK_CLOSELY = 0.5, 0.05  # seconds between two looks at itself; the latter until it is ready
 ASK = 5.0  # seconds between two questions to Kafka, at most
@@ -245,12 +247,16 @@ class Worker:
         await self.app.start()
         await self.app.wait_until_stopped()
         if self.app.crash_reason is not None:
+            set_aside(self.app.crash_reason)  # Faust's recovery writes into the stores too
             raise self.app.crash_reason
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Work until told to stop, then fold and commit what was read; raises what ended it otherwise."""
         await check(self.broker, self.settings.partitions, self.settings.replicas)
         self.settings.state.mkdir(parents=True, exist_ok=True)
+        vet(self.settings.state)
+        self.metrics.damaged(len(aside(self.settings.state)))
+        gc.set_threshold(GARBAGE_AFTER)
         async with self.standpoint:
             adding = add_up(self.broker, self.settings, self.policy)
             beside = [asyncio.create_task(w) for w in (self._work(), adding, self._look(), self._watch(), stop.wait())]

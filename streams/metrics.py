@@ -11,7 +11,7 @@ from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal, Protocol, get_args
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -54,6 +54,9 @@ class WorkerMetrics(Collector):
             "Time until what follows from a chunk is durable.",
             registry=self.registry,
             buckets=SLOW,
+        )
+        self._damaged = Gauge(
+            "vigia_stores_set_aside", "Damaged stores in the state directory.", registry=self.registry
         )
         self._seen: dict[tuple[str, str], Counter] = {}
         self._census: dict[int, Census] = {}
@@ -107,6 +110,10 @@ class WorkerMetrics(Collector):
     def recovered(self, done: int, total: int) -> None:
         """Of the rows of partitions that were given to this worker last, so many are recovered."""
         self._recovered = done, total
+
+    def damaged(self, stores: int) -> None:
+        """So many stores were found damaged and moved aside, and nobody has deleted them yet."""
+        self._damaged.set(stores)
 
     def revoked(self, partitions: Iterable[int]) -> None:
         """These partitions are another worker's now."""
