@@ -3,14 +3,15 @@
 After a pause one topic may be read for days of events before another gets its turn; what then comes from the other is
 later than any allowed lateness. So the chunks of a partition's topics are merged by the time of their records, and by
 that of their events where a millisecond holds several. A topic that has nothing to read holds up nobody; one that has
-something which has not come yet is waited for, and not for ever: a wrong order is better than none.
+something which has not come yet is waited for, and not for ever: a wrong order is better than none. What was waited for
+in vain (offsets that compaction or a transaction took) is not waited for again.
 
 During a rebalance nothing is folded out of order either: what waits is let go and read again by whoever comes next.
 """
 
 import asyncio
-import time
-from collections import deque
+import logging
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Self
@@ -21,7 +22,9 @@ from faust.types import TP
 from scorers.instants import parse_instant
 from streams.chunks import Done, Take
 
-PATIENCE = 2.0  # seconds that a topic is waited for
+log = logging.getLogger(__name__)
+
+PATIENCE = 10.0  # seconds of looking, with nothing folded meanwhile, that a topic is waited for
 HELD = 50_000  # records that may wait in all
 LOOK = 0.05  # seconds between two looks at what waits
 BATCH = 200  # records that are passed on in one go: a fold of so many keeps the loop for a tenth of a second
@@ -93,7 +96,7 @@ class Alignment:
         patience: float = PATIENCE,
     ) -> None:
         self._take, self._topics = take, tuple(topics)
-        self._behind, self._halted, self._patience = behind, halted, patience
+        self._behind, self._halted, self._looks = behind, halted, round(patience / LOOK)
         self._turn = asyncio.Lock()
         self.reset()
 
@@ -101,7 +104,8 @@ class Alignment:
         """Partitions were assigned: what waited is read again."""
         self._waiting: dict[int, dict[str, deque[_Chunk]]] = {}
         self._next: dict[TP, int] = {}
-        self._since: dict[int, float] = {}
+        self._waited: Counter[int] = Counter()  # looks, by partition
+        self._vain: dict[TP, tuple[int | None, int | None]] = {}  # what did not come although it was waited for
         self._held = 0
 
     async def take(self, partition: int, records: Sequence[Any], done: Done) -> None:
@@ -133,6 +137,7 @@ class Alignment:
             if self._halted():
                 self._let_go()
             for partition in list(self._waiting):
+                self._waited[partition] += 1  # a loop that is busy looks less often, and is not out of patience sooner
                 await self._pass_on(partition)
 
     def _let_go(self) -> None:
@@ -181,13 +186,16 @@ class Alignment:
 
     def _may_go(self, partition: int, topics: dict[str, Any]) -> bool:
         """Whether every topic has come, has nothing to come, or was waited for long enough."""
-        missing = (topic for topic in self._topics if topic not in topics)
-        if self._held > HELD or not any(self._has_more(TP(topic, partition)) for topic in missing):
-            self._since.pop(partition, None)
-            return True
-        since = self._since.setdefault(partition, time.monotonic())
-        return time.monotonic() - since > self._patience
-
-    def _has_more(self, tp: TP) -> bool:
-        behind = self._behind(tp, self._next.get(tp))
-        return behind is None or behind > 0
+        missing = {
+            tp: behind
+            for topic in self._topics
+            if topic not in topics and (behind := self._behind(tp := TP(topic, partition), self._next.get(tp))) != 0
+        }
+        missing = {tp: behind for tp, behind in missing.items() if self._vain.get(tp) != (self._next.get(tp), behind)}
+        if missing and self._held <= HELD and self._waited[partition] < self._looks:
+            return False
+        if missing:
+            log.warning("partition %d goes on without %s", partition, ", ".join(sorted(tp.topic for tp in missing)))
+            self._vain.update((tp, (self._next.get(tp), behind)) for tp, behind in missing.items())
+        self._waited.pop(partition, None)
+        return True

@@ -90,6 +90,21 @@ async def test_a_topic_that_does_not_come_is_waited_for_and_not_for_ever() -> No
     assert broker.done == {("a", 0): True}
 
 
+async def test_what_was_waited_for_in_vain_is_not_waited_for_again() -> None:
+    """Offsets that compaction or a transaction took never come: they hold the others up once, until there is more."""
+    broker = Broker(a=3, b=1)
+    alignment = broker.alignment(patience=0.1)
+    async with alignment.running():
+        await broker.chunk(alignment, [record("a", 0, 5)])
+        while not broker.folded:
+            await asyncio.sleep(0.01)
+    await broker.chunk(alignment, [record("a", 1, 6)])
+    assert len(broker.folded) == 2
+    broker.ends["b"] = 2
+    await broker.chunk(alignment, [record("a", 2, 7)])
+    assert len(broker.folded) == 2
+
+
 async def test_a_topic_with_nothing_to_read_holds_up_nobody() -> None:
     """Live, a record is folded the moment it comes."""
     broker = Broker(a=1, b=0)
