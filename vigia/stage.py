@@ -54,7 +54,7 @@ name = "everything"
 to = ["log"]
 """
 ENDS = 20.0  # seconds that the worker has to drain
-PATIENCE = 120.0  # seconds in which what is under way must arrive
+PATIENCE = 180.0  # seconds in which what is under way must arrive
 FOLLOWS = 5_000  # alarms that the notifier may be behind
 _ADDRESS = re.compile(r"metrics on (http://\S+)")
 

@@ -21,10 +21,10 @@ from scorers.instants import parse_instant
 from scorers.policy import Policy
 from vigia.broker import Broker
 
-AHEAD = 28 * DAY
+AHEAD = 14 * DAY
 """Figures come in force so long after the newest event that they count: the more, the fewer round trips a year takes."""
 LOOK = 0.05  # seconds between two looks
-PATIENCE = 120.0  # seconds in which something must move
+PATIENCE = 180.0  # seconds in which something must move
 SLICE = 200  # events between two looks at the speed
 
 

@@ -225,7 +225,7 @@ def _report(console: Console, lookout: Lookout, done: str, out: Path, seconds: f
     console.print(Text(f"\nThe {len(found)} customers most worth saving on the last day", "bold"))
     console.print("By the risk that nothing is bought for 28 days, times what the loss would cost.\n")
     console.print(ranking(found))
-    first = found[0][0].customer_id if found else "ID"
+    first = (found[0][0] if found else rows[0]).customer_id
     console.print(f"\n{done} customers in {seconds:.0f} s. Now in {out}:")
     console.print(_table(FILES))
     console.print("Try next:")
