@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 import numpy as np
 
+from scorers.contest import AUTO
 from scorers.context import Context
 from scorers.customer import Customer, Ref
 from scorers.events import DAY, Micros
@@ -34,8 +35,8 @@ class Tape(Trainer):
         self.taught.append((msgspec.structs.replace(lesson, features=()), np.array(lesson.features)))
         super().learn(lesson)
 
-    def snapshot(self) -> Model:
-        model = super().snapshot()
+    def snapshot(self, champion: str = AUTO) -> Model:
+        model = super().snapshot(champion)
         self.known.setdefault(model.version, len(self.taught))
         return model
 
