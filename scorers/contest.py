@@ -23,8 +23,7 @@ MEMORY_DAYS = 91.0  # half-life of the evidence: a regime is judged by about its
 class Tally(Struct):
     """What a challenger has gained on the champion, lesson by lesson."""
 
-    weight: float = 0.0
-    squared_weight: float = 0.0
+    weight: float = 0.0  # lessons' worth of evidence: overlap and forgetting considered
     gain: float = 0.0
     squares: float = 0.0
 
@@ -38,11 +37,7 @@ class Tally(Struct):
             return 0.0
         mean = self.mean()
         spread = max(self.squares / self.weight - mean * mean, 1e-12)
-        return mean * sqrt(self.weight * self.weight / (spread * self.squared_weight))
-
-    def evidence(self) -> float:
-        """How many lessons it is worth, forgetting and overlap considered."""
-        return self.weight * self.weight / self.squared_weight if self.squared_weight else 0.0
+        return mean * sqrt(self.weight / spread)
 
 
 class Contest(Struct):
@@ -72,8 +67,7 @@ class Contest(Struct):
             self.loss[name] += share * losses[name]
             if name != self.champion:
                 gain = best - losses[name]
-                tally.weight += share
-                tally.squared_weight += share  # answers that overlap are worth one together
+                tally.weight += share  # answers that overlap are worth one together
                 tally.gain += share * gain
                 tally.squares += share * gain * gain
 
@@ -84,7 +78,6 @@ class Contest(Struct):
         for name, tally in self.tallies.items():
             self.loss[name] *= kept
             tally.weight *= kept
-            tally.squared_weight *= kept * kept
             tally.gain *= kept
             tally.squares *= kept
 
@@ -95,7 +88,7 @@ class Contest(Struct):
             best = named
         else:
             for name, tally in self.tallies.items():
-                ready = tally.evidence() >= LEAST and tally.mean() >= WORTH and tally.sure() >= SURE
+                ready = tally.weight >= LEAST and tally.mean() >= WORTH and tally.sure() >= SURE
                 if ready and (best == self.champion or tally.mean() > self.tallies[best].mean()):
                     best = name
         if best == self.champion:

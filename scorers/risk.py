@@ -109,6 +109,7 @@ class Model(Struct, frozen=True, dict=True):
     champion: str = LEARNERS[0]  # whose weights these are
     rivals: tuple[Rival, ...] = ()  # those of the others, asked only so that they can be judged
     drifted: Micros = 0  # when what was told and what came last drifted apart; 0 where never
+    format: int = 1  # of this record; a newer one may mean what we cannot read
 
     def risk(self, features: Sequence[float], rules: float) -> float:
         """P(no purchase within the horizon); `features` as `features.features` gives them."""
@@ -190,6 +191,11 @@ class Model(Struct, frozen=True, dict=True):
             model = msgspec.json.decode(data, type=cls)
         except msgspec.DecodeError as error:
             raise ValueError(f"not a risk model: {error}; take one that `Model.encode` wrote") from error
+        if model.format > FORMAT:
+            raise ValueError(
+                f"model {model.version} is of format {model.format}, this release reads up to {FORMAT}: "
+                "upgrade the workers before the trainer"
+            )
         if model.features_version != FEATURES_VERSION:
             raise ValueError(
                 f"model {model.version} reads features version {model.features_version}, "
@@ -210,7 +216,13 @@ def _linear(one: "Model | Rival", prior: float, features: Sequence[float]) -> fl
     return told + gate(prior) * gated
 
 
-_SINCE_1 = {"champion": LEARNERS[0], "rivals": [], "drifted": 0}  # fields that older models had not, at their defaults
+FORMAT = 1
+_SINCE_1 = {
+    "champion": LEARNERS[0],
+    "rivals": (),
+    "drifted": 0,
+    "format": 1,
+}  # fields that older models had not, at their defaults
 
 
 def _version(model: Model) -> str:
@@ -396,6 +408,11 @@ class Trainer:
             gate_bias=float(-gated @ usual[:RHYTHM]),
             gated=tuple(gated.tolist()),
         )
+
+    @property
+    def shaken(self) -> bool:
+        """Whether the model forgets faster for a while, as a drift was found."""
+        return self._time < self._shaken_until
 
     def news(self) -> list[str]:
         """What changed since this was last asked, for those who keep a log: champions and drifts."""

@@ -16,6 +16,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from scorers.alarm import Alarm, Stage, Tier
+from scorers.contest import LEARNERS
 from scorers.events import SECOND, TOPIC_OF, Micros
 from scorers.kinds import KINDS
 from scorers.monitor import Verdict
@@ -159,6 +160,7 @@ class Teaching(Protocol):
 
     refused: int
     saved: Any
+    learner: Any
 
 
 class TrainerMetrics(Collector):
@@ -182,6 +184,27 @@ class TrainerMetrics(Collector):
             ("vigia_trainer_refused", "Snapshots refused.", self._trainer.refused if self._trainer else 0),
         ):
             yield GaugeMetricFamily(name, told, value=value)
+        learner = None if self._trainer is None else self._trainer.learner
+        contest, watch = (learner.contest, learner.watch) if learner else (None, None)
+        for name, told, value in (
+            ("vigia_trainer_drifts", "Times that answers drifted from what was told.", watch.drifts if watch else 0),
+            ("vigia_trainer_shifts", "Times that a column drifted from its past.", watch.shifts if watch else 0),
+            (
+                "vigia_trainer_shaken",
+                "1 while a drift makes the model forget faster.",
+                int(learner.shaken) if learner else 0,
+            ),
+            ("vigia_trainer_elections", "Changes of champion.", contest.changes if contest else 0),
+        ):
+            yield GaugeMetricFamily(name, told, value=value)
+        losses = GaugeMetricFamily("vigia_trainer_loss", "Log-loss lately of what was told.", labels=["learner"])
+        speaks = GaugeMetricFamily("vigia_trainer_champion", "1 for the learner that speaks.", labels=["learner"])
+        lately = contest.mean_loss() if contest else {}
+        for name in LEARNERS:
+            losses.add_metric([name], lately.get(name, 0.0))
+            speaks.add_metric([name], float(contest is not None and name == contest.champion))
+        yield losses
+        yield speaks
 
 
 class Telling(Protocol):

@@ -18,9 +18,12 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from msgspec import Struct, field
 
-from scorers.control import FiguresInForce, ModelInForce, decode_control
+from scorers.contest import AUTO
+from scorers.control import FiguresInForce, ModelInForce, PolicyInForce, decode_control
 from scorers.events import Instant
-from scorers.risk import COLD, Lesson
+from scorers.instants import rfc3339
+from scorers.policy import PolicyError, parse_policy
+from scorers.risk import COLD, Lesson, Model
 from scorers.risk import Trainer as Learner
 from streams.aggregator import tell_all
 from streams.lessons import decode_lesson
@@ -32,6 +35,7 @@ log = logging.getLogger(__name__)
 
 KNOWN = 20_000  # lessons that are known again should they be told twice
 OFTEN = 1_000  # lessons after which a snapshot is due
+FORMAT = 1  # of `Saved`: fields are only ever added, and a change of meaning is a new format
 KEPT = 2  # snapshots: should the newest be damaged, the one before it serves
 
 
@@ -44,6 +48,8 @@ class Saved(Struct, array_like=True):
     lessons: dict[int, int] = field(default_factory=dict)  # the next offset, by partition
     clock: int = 0
     known: list[int] = field(default_factory=list)
+    format: int = 1
+    champion: str = AUTO  # as the policy in force names it
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -115,10 +121,12 @@ class Trainer:
 
     def _read(self, record: Any) -> tuple[Saved, Learner] | None:
         told = dict(record.headers).get("seal", b"").decode("ascii", "replace")
-        try:
+        try:  # nothing is read of bytes that somebody else may have written
             if not sealed(self.settings.seal, record.value, told):
                 raise ValueError("not sealed with this secret")
             saved = _decode(record.value)
+            if saved.format > FORMAT:
+                raise ValueError(f"of format {saved.format}, this release reads up to {FORMAT}: upgrade it")
             return saved, Learner.decode(saved.learner)
         except ValueError as error:
             self.refused += 1
@@ -131,6 +139,8 @@ class Trainer:
             control = decode_control(record.value or b"")
             if isinstance(control, FiguresInForce):
                 self._due = control
+            elif isinstance(control, PolicyInForce):
+                self._follow(control)
             self.saved.clock = record.offset + 1
         lessons = [lesson for records in batches.values() for lesson in self._told(records)]
         for lesson in sorted(lessons, key=lambda lesson: (lesson.answered_at, lesson.customer_id)):
@@ -167,9 +177,21 @@ class Trainer:
         ends = await consumer.end_offsets(self._lessons)
         return all([await consumer.position(tp) >= end for tp, end in ends.items()])
 
+    def _follow(self, control: PolicyInForce) -> None:
+        """The policy may name who speaks as the learned voice."""
+        try:
+            self.saved.champion = parse_policy(control.text, "the policy on clock").risk.champion
+        except PolicyError as error:
+            log.error("%s: %s", self._clock.topic, error)
+
     async def _publish(self, producer: AIOKafkaProducer, day: FiguresInForce) -> None:
         """Put what is learned in force together with the figures of a day."""
-        model = self.learner.snapshot()
+        before = self.learner.contest.champion
+        model = self.learner.snapshot(self.saved.champion)
+        for news in self.learner.news():
+            log.warning("%s, told by model %s of %s", news, model.version, rfc3339(Instant(day.in_force)))
+        if model.champion != before:
+            await self._send(producer, b"champion/%d" % self.learner.contest.changes, self._change(before, model, day))
         if model.version == self.saved.model:
             return
         data = model.encode()
@@ -179,6 +201,19 @@ class Trainer:
         await tell_all(producer, self.broker.name("clock"), self.settings.partitions, control)
         self.saved.model = model.version
         await self._save(producer)
+
+    def _change(self, before: str, model: Model, day: FiguresInForce) -> bytes:
+        """The record of a change of champion."""
+        change = {
+            "from": before,
+            "to": model.champion,
+            "in_force": rfc3339(Instant(day.in_force)),
+            "model": model.version,
+            "policy": self.saved.champion,
+            "loss": self.learner.contest.mean_loss(),
+            "lessons": self.learner.lessons,
+        }
+        return msgspec.json.encode(change)
 
     async def _save(self, producer: AIOKafkaProducer) -> None:
         saved = self.saved
