@@ -30,7 +30,7 @@ from scorers.events import Instant
 from streams.gateway import Gateway, Tokens
 from streams.intake import Intake
 from streams.localkafka import free_port
-from streams.metrics import WorkerMetrics
+from streams.metrics import TrainerMetrics, WorkerMetrics
 from streams.redisboard import Board
 from vigia import probe
 from vigia.broker import Broker
@@ -99,10 +99,11 @@ def alarm(**changed: Any) -> Alarm:
 
 
 class Running:
-    """As much of Vigía as tells figures: a worker's, a notifier's and a gateway's, all doing a little of everything."""
+    """As much of Vigía as tells figures: a worker's, a notifier's, a trainer's and a gateway's, all doing a little of everything."""
 
     def __init__(self) -> None:
         self.worker, self.notifier = WorkerMetrics(), NotifierMetrics()
+        self.trainer = TrainerMetrics()
         self.gateway = Gateway(Intake(Broker("127.0.0.1:1"), 0.05), Tokens([]))
         Board("redis://127.0.0.1:1", Broker(), self.gateway.registry)
         channels: dict[str, Channel] = self.notifier.watched({"desk": Quiet()})
@@ -119,7 +120,7 @@ class Running:
     @property
     def registries(self) -> tuple[CollectorRegistry, ...]:
         """All that are scraped."""
-        return self.worker.registry, self.notifier.registry, self.gateway.registry
+        return self.worker.registry, self.notifier.registry, self.gateway.registry, self.trainer.registry
 
     async def work(self) -> None:
         """A little of everything."""
