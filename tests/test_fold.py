@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,7 +18,7 @@ from scorers.figures import FigureBook
 from scorers.instants import rfc3339
 from scorers.policy import Policy, parse_policy
 from scorers.refusal import Rejected
-from scorers.risk import Lesson, Trainer
+from scorers.risk import Lesson, Model, Trainer
 from scorers.wire import decode_alarm
 from streams.fold import Folder
 from streams.kept import CODEC, Kept
@@ -285,6 +285,53 @@ def test_a_model_without_the_right_seal_is_refused() -> None:
         desk.tell(told)
         assert (desk.folder.ctx.newest_model.version == model.version) is (secret == "right")
     assert desk.codes() == ["bad_value"]
+
+
+def _newer(model: Model) -> bytes:
+    return msgspec.json.encode(msgspec.structs.replace(model, format=2))
+
+
+SPOILT: dict[str, Callable[[Model], tuple[bytes, str]]] = {
+    "altered": lambda m: (m.encode().replace(b'"echo":', b'"echo":1'), seal("right", m.encode())),
+    "altered and sealed by whoever altered it": lambda m: (
+        (bad := m.encode().replace(b'"echo":', b'"echo":1')),
+        seal("wrong", bad),
+    ),
+    "altered by the trainer itself": lambda m: (
+        (bad := m.encode().replace(b'"echo":', b'"echo":1')),
+        seal("right", bad),
+    ),
+    "truncated": lambda m: (m.encode()[:-40], seal("right", m.encode()[:-40])),
+    "unsigned": lambda m: (m.encode(), ""),
+    "newer": lambda m: (_newer(m), seal("right", _newer(m))),
+    "of other features": lambda m: (
+        (other := msgspec.structs.replace(m, features_version="0").encode()),
+        seal("right", other),
+    ),
+    "a pickle": lambda m: (b"cos\nsystem\n(S'true'\ntR.", seal("right", b"cos\nsystem\n(S'true'\ntR.")),
+}
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_a_spoilt_model_is_refused_and_the_one_before_stays(how: str) -> None:
+    """It is a dead letter with its reason, the customers are judged on by the model before, and a good one is taken."""
+    trainer = Trainer()
+    trainer.learn(a_lesson())
+    first = trainer.snapshot()
+    trainer.learn(msgspec.structs.replace(a_lesson(), inactive=False))
+    second = trainer.snapshot()
+    desk = Desk(secret="right")
+
+    def told(model: Model, data: bytes, mark: str) -> None:
+        desk.tell(ModelInForce(in_force=Instant(MAY), version=model.version, model=data.decode("latin-1"), seal=mark))
+
+    told(first, first.encode(), seal("right", first.encode()))
+    told(second, *SPOILT[how](second))
+    assert desk.codes() == ["bad_value"]
+    assert desk.folder.ctx.newest_model == first
+    desk.send("purchases", purchase(MAY + DAY))
+    told(second, second.encode(), seal("right", second.encode()))
+    assert desk.folder.ctx.newest_model == second
 
 
 def test_each_day_is_reported_once_and_all_partitions_make_the_figures() -> None:

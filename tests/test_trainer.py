@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from scorers.control import FiguresInForce, ModelInForce, decode_control, encode_control
+from scorers.control import FiguresInForce, ModelInForce, PolicyInForce, decode_control, encode_control
 from scorers.events import DAY, Instant
 from scorers.features import WIDTH
 from scorers.figures import no_figures
@@ -17,6 +17,7 @@ from scorers.policy import Policy
 from scorers.risk import Lesson
 from streams.embedded import PARTITIONS, EmbeddedKafka
 from streams.lessons import encode_lesson
+from streams.seal import seal
 from streams.trainer import KEPT, Trainer
 from tests.driver import instant
 from vigia.broker import Broker
@@ -65,6 +66,11 @@ class School:
         told = FiguresInForce.of(day, figures)
         for number in range(PARTITIONS):
             await self.producer.send_and_wait("clock", encode_control(told), partition=number)
+
+    async def policy(self, risk: str) -> None:
+        text = f"[risk]\n{risk}\n"
+        told = PolicyInForce(in_force=Instant(MAY), version=risk, text=text)
+        await self.producer.send_and_wait("clock", encode_control(told), partition=0)
 
     @asynccontextmanager
     async def trainer(self, secret: str = "right") -> AsyncIterator[Trainer]:
@@ -133,9 +139,60 @@ async def at(school: School) -> None:
             await until(again, 30)
         assert (again.learner.lessons, again.refused) == (30, 1)
         assert again.learner.encode() == trainer.learner.encode()
+        whole = (await read(school.broker, "models"))[-2]
+        newer = msgspec.msgpack.encode([*msgspec.msgpack.decode(whole)[:6], 2, "auto"])
+        for spoilt, mark in (
+            (whole[:-9], seal("right", whole[:-9])),  # truncated, and sealed so
+            (whole[:-9] + whole[-8:], seal("right", whole)),  # altered
+            (whole, ""),  # unsigned
+            (newer, seal("right", newer)),  # of a release to come
+            (b"cos\nsystem\n(S'true'\ntR.", seal("right", b"cos\nsystem\n(S'true'\ntR.")),
+        ):
+            headers = [("seal", mark.encode())]
+            await school.producer.send_and_wait("models", spoilt, key=b"trainer/0", partition=0, headers=headers)
+        async with school.trainer() as again:
+            await until(again, 30)
+        assert (again.learner.lessons, again.refused) == (30, 6)
+        assert again.learner.encode() == trainer.learner.encode()
         async with school.trainer(secret="other") as stranger:
             await until(stranger, 30)
         assert stranger.refused > 1
+
+
+async def test_the_policy_names_who_speaks_and_the_change_is_on_record() -> None:
+    """A champion named on the clock speaks from the next day on, also after a restart; another name undoes it."""
+    with EmbeddedKafka() as kafka:
+        kafka.create("lessons", "clock", "models")
+        async with School(kafka.address) as school:
+            await names(school)
+
+
+async def names(school: School) -> None:
+    async with school.trainer() as trainer:
+        await school.teach(*map(lesson, range(20)))
+        await until(trainer, 20)
+        await school.policy("champion = 'sgd'")
+        await school.policy("champion = 3")  # a policy that is none changes nothing
+        await until(trainer, 20, clock=2)
+    async with school.trainer() as trainer:
+        await school.teach(*map(lesson, range(20, 25)))
+        await until(trainer, 25)
+        await school.end_day(20)
+        await until(trainer, 25, clock=3)
+        await school.policy("champion = 'kalman'")
+        await school.end_day(21)
+        await until(trainer, 25, clock=5)
+    told = [
+        control.read()
+        for raw in await read(school.broker, "clock")
+        if isinstance(control := decode_control(raw), ModelInForce)
+    ]
+    assert [model.champion for model in told] == ["sgd", "kalman"]
+    changes = [msgspec.json.decode(raw) for raw in await read(school.broker, "models") if raw.startswith(b'{"from"')]
+    assert [(change["from"], change["to"], change["model"]) for change in changes] == [
+        ("kalman", "sgd", told[0].version),
+        ("sgd", "kalman", told[1].version),
+    ]
 
 
 def test_without_a_secret_nothing_is_learned() -> None:
