@@ -16,7 +16,7 @@ What it leans on in faust-streaming 0.15.3 (held by tests/test_chunks.py, which 
 | `perform_seek`, `seek_wait`, `earliest_offsets`         | public: they tell where a partition starts                 |
 | `getmany`, `ack`, `on_partitions_assigned`              | public: overridden                                         |
 | `noack().events()`, `event.ack()`                       | public: only an agent that is done acknowledges            |
-| `Consumer.scheduler`                                    | attribute, replaced                                        |
+| `scheduler` of the consumer                             | attribute, replaced                                        |
 | `_to_message`                                           | reads the attributes of a record; a Chunk has them         |
 | `_new_offset`                                           | overridden for inputs: the offset to commit                |
 | `_acked`                                                | touched: its keys are the partitions with something to commit |
@@ -24,9 +24,19 @@ What it leans on in faust-streaming 0.15.3 (held by tests/test_chunks.py, which 
 | `_read_offset`                                          | cleared for inputs: switches Faust's duplicate filter off  |
 | `_getmany`, `on_buffer_full`                            | overridden: what is fetched, and what holds it             |
 | `_new_consumer_thread`, `_create_worker_consumer`       | overridden for aiokafka's `_fetch_max_wait_ms`             |
-| `_commit` of the consumer's thread                      | overridden: a commit says which life of the topic it is of |
+| `_commit`, `_ensure_consumer` of the consumer's thread  | overridden: a commit says which life of the topic it is of |
 | `_buffered_partitions`                                  | emptied at assignment: a full buffer of the past holds nobody |
 | `_unacked_messages`, `_waiting_for_ack`, `_n_acked`     | kept as `ack` keeps them, for `wait_empty` and commits     |
+
+And beside the chunks:
+
+| what                                                    | who, and how                                               |
+|---------------------------------------------------------|------------------------------------------------------------|
+| `_db_for_partition`, `offset_key` of the rocksdict store | `shelf`: rows and their changelog offset in one batch     |
+| `partition_path` ends in `.db`                          | `shelf`: how a damaged store is found and moved aside      |
+| `in_recovery`, `active_remaining_total` of the recovery | `app`: ready or not, and how far                           |
+| `ConsistencyError` of the recovery                      | ends a worker whose disk knows more than the changelog     |
+| `flow_active`, `rebalancing`, `crash_reason`            | `app`: whether partitions are on their way, and what ended |
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
