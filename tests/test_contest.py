@@ -181,6 +181,17 @@ def test_voices_travel_with_the_lesson() -> None:
     assert decode_lesson(encode_lesson(CALM[0])).voices == ()
 
 
+def test_lessons_teach_the_same_in_the_process_and_over_kafka() -> None:
+    """A trainer that reads lessons off their topic has the model of one that is handed them, to the bit."""
+    near, far = Trainer(), Trainer()
+    for n, lesson in enumerate(CALM[:800]):
+        spoken = msgspec.structs.replace(lesson, voices=unpack_few(pack_few((0.1 * (n % 7), -0.3))))
+        near.learn(spoken)
+        far.learn(decode_lesson(encode_lesson(spoken)))
+    assert far.snapshot() == near.snapshot() != COLD
+    assert far.encode() == near.encode()
+
+
 # --- drift --------------------------------------------------------------------------------------------------------
 
 
