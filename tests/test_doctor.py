@@ -217,12 +217,12 @@ async def put(kafka: str, topic: str, *records: tuple[bytes | None, bytes, int |
     await producer.stop()
 
 
-async def committed(kafka: str, name: str, tp: TopicPartition, offset: int) -> None:
+async def committed(kafka: str, name: str, offsets: dict[TopicPartition, int]) -> None:
     """The group has committed so far, and nobody is in it."""
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka, group_id=name, enable_auto_commit=False)
     await consumer.start()
-    consumer.assign([tp])
-    await consumer.commit({tp: offset})
+    consumer.assign(list(offsets))
+    await consumer.commit(offsets)
     await consumer.stop()
 
 
@@ -248,13 +248,12 @@ async def test_the_doctor_sees_a_broker(monkeypatch: pytest.MonkeyPatch) -> None
         code, wrong = await found()
         assert (code, set(wrong)) == (1, {"group-moves"})
         assert "31 records wait for the worker" in wrong["group-moves"]["says"]
-        for name, at in ends.items():
-            await committed(kafka, WORKER, name, at)
-        await committed(kafka, WORKER, TopicPartition("clock", 0), 1)
+        await committed(kafka, WORKER, {**ends, TopicPartition("clock", 0): 1})
         assert await found() == (0, {})
         stray = next(key for key in keys if place(key, PARTITIONS) != 0)
         await put(kafka, "purchases", (stray, b"{}", 0))
-        await committed(kafka, WORKER, TopicPartition("purchases", 0), ends[TopicPartition("purchases", 0)] + 1)
+        first = TopicPartition("purchases", 0)
+        await committed(kafka, WORKER, {first: ends[first] + 1})
         code, wrong = await found()
         assert (code, set(wrong)) == (1, {"other-partitioner"})
         assert f"key {stray.decode()} in 0" in wrong["other-partitioner"]["says"]
@@ -319,5 +318,5 @@ async def test_the_doctor_sees_a_real_kafka(kafka: str) -> None:
         assert [f"{prefix}contacts" in said for said in wrong["missing-topics"]] == [True]
     finally:
         await admin.close()
-    await committed(kafka, f"{prefix}{WORKER}", TopicPartition(f"{prefix}purchases", 0), 7)
+    await committed(kafka, f"{prefix}{WORKER}", {TopicPartition(f"{prefix}purchases", 0): 7})
     assert "made anew" in (await found())["out-of-range"][0]

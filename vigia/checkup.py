@@ -171,6 +171,9 @@ async def _committed(
 
 async def _ends(picture: Picture, broker: Broker, consumer: AIOKafkaConsumer) -> None:
     places = _places(picture, broker, picture.counts)
+    if not places:
+        return
+    consumer.assign(list(places))  # so that its client asks for all topics at once
     picture.begins = {places[tp]: at for tp, at in (await consumer.beginning_offsets(list(places))).items()}
     picture.ends = {places[tp]: at for tp, at in (await consumer.end_offsets(list(places))).items()}
 
