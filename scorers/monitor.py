@@ -6,11 +6,13 @@
 A row keeps a settled base, the recent facts since, and what was told of them. In order, a fact is folded into the head.
 A late fact inside the allowed lateness is put in its place and the head is folded anew from the base; what is then told
 is the difference to what was told before, so the order of arrival changes nothing that stands. The base moves by facts
-only, never by ticks: a silence that was told is taken back when a fact proves it false.
+only, never by ticks: a silence that was told is taken back when a fact proves it false. So that a customer who has been
+quiet for months can be read without judging those months again, the head of a while ago is kept beside the base.
 """
 
 import copy
 import hashlib
+import zlib
 from collections import Counter
 from typing import Literal
 
@@ -32,6 +34,7 @@ MAX_ROW = 60 * 1024
 MAX_RING = 64  # facts inside the allowed lateness that are kept to be refolded
 _TIDY = 16  # facts kept before the older ones are settled
 _SEEN = 8  # settled identities that are still known as duplicates
+_OFTEN = 4  # deadlines judged before the head is kept
 
 Verdict = Literal["folded", "refolded", "duplicate", "conflict", "too_late", "core_error"]
 
@@ -64,6 +67,25 @@ class Row(Struct, array_like=True):
     lessons: list[Micros] = field(default_factory=list)  # answered questions since the base
     seen: list[int] = field(default_factory=list)
     erased: Micros = 0  # facts up to then stay out
+    later: "Later | None" = None
+
+
+class Later(Struct, array_like=True, frozen=True):
+    """The head as it was some deadlines after the newest fact."""
+
+    head: bytes  # deflated; the base is the dictionary
+    policy: str  # the version it was judged by: under another one it says nothing
+    fired: Micros  # the last of these deadlines
+    touched: tuple[str, ...]  # the alarms that they touched
+
+    @classmethod
+    def of(cls, head: Customer, base: bytes, policy: str, fired: Micros, touched: set[str]) -> "Later":
+        told = zlib.compressobj(1, wbits=-15, zdict=base)
+        return cls(told.compress(_encode(head)) + told.flush(), policy, fired, tuple(touched))
+
+    def read(self, base: bytes) -> Customer:
+        """The head again."""
+        return _customer_decoder.decode(zlib.decompressobj(-15, zdict=base).decompress(self.head))
 
 
 class Step(Struct):
@@ -92,15 +114,21 @@ _row_decoder = msgspec.msgpack.Decoder(Row, dec_hook=_instant)
 class Monitor:
     """Watches one customer: the row, and its head in memory."""
 
-    __slots__ = ("_mark", "before", "fired", "head", "row", "told")
+    __slots__ = ("_judged", "_lapsed", "_mark", "before", "fired", "head", "row", "told")
 
     def __init__(self, row: Row, ctx: Context) -> None:
         self.row = row
         self.told = {e.alarm_id: e for e in row.told}
-        self.fired: Micros = 0
         self.before: tuple[Row, dict[str, Episode]] | None = None
         self._mark: _Mark | None = None
-        self._refold(ctx, Log(), Log())
+        later, silence = row.later, Log()
+        if later is not None and later.policy == ctx.policy_version:
+            self.head = later.read(row.base)
+            self._judged, fired = _lapse(self.head, row.clock, ctx, silence)
+            self.fired = fired or later.fired
+            self._lapsed = {*later.touched, *silence.touched}
+        else:
+            self._refold(ctx, Log(), silence)
 
     @classmethod
     def new(cls, customer_id: str, ctx: Context) -> "Monitor":
@@ -113,7 +141,7 @@ class Monitor:
         return cls(_row_decoder.decode(stored), ctx)
 
     def encode(self) -> bytes:
-        """The row as bytes, about a kilobyte."""
+        """The row as bytes, about a kilobyte and a half."""
         self.row.told = list(self.told.values())
         return _encode(self.row)
 
@@ -177,10 +205,12 @@ class Monitor:
         out, log = Step(), Log()
         self._pass(fact.time, clock, ctx, out)
         row.ring.append(fact)
-        self._mark = None
+        self._mark, row.later, self.fired, self._judged = None, None, 0, 0
+        self._lapsed.clear()
         instant(self.head, fact.time, fact.event, fact.ref, ctx, log)
         self._emit(log, max(clock, fact.time), fact.ref, ctx, out)
         row.clock = max(row.clock, fact.time)
+        self._pass(row.clock, clock, ctx, out)  # after an erasure a fact may be older than what was judged
         return out
 
     def settle(self, until: Micros, clock: Micros, ctx: Context) -> Step:
@@ -232,20 +262,24 @@ class Monitor:
     def _pass(self, until: Micros, clock: Micros, ctx: Context, out: Step) -> None:
         head = self.head
         while head.due and head.due < until:
-            if self._mark is None:
+            if not self.fired:
                 self._mark = _Mark.of(head, self.row)
             self.fired = head.due
             log = Log()
             instant(head, head.due, None, NOBODY, ctx, log)
-            self._mark.touched.update(log.touched)
+            self._lapsed.update(log.touched)
+            self._judged += 1
+            if self._judged >= _OFTEN:
+                self.row.later = Later.of(head, self.row.base, ctx.policy_version, self.fired, self._lapsed)
+                self._judged = 0
             self._emit(log, max(clock, self.fired), NOBODY, ctx, out)
 
     def _settle_base(self, before: Micros, ctx: Context) -> None:
         """Move facts that can no longer be overtaken into the base."""
         row, ring = self.row, self.row.ring
         if ring[-1].time < before:
-            mark = self._mark or _Mark.of(self.head, row)
-            self.told = {name: e for name, e in self.told.items() if name in mark.touched}
+            mark = self._marked(ctx)
+            self.told = {name: e for name, e in self.told.items() if name in mark.open or name in self._lapsed}
             row.counts = _difference(mark.counts, row.counts)
             row.lessons = [at for at in row.lessons if at not in mark.lessons]
             self._rebase(mark.base, ring, [])
@@ -255,6 +289,17 @@ class Monitor:
             old, row.forced = len(ring) - MAX_RING + 1, True
         if old:
             self._fold_into_base(old, ctx)
+
+    def _marked(self, ctx: Context) -> "_Mark":
+        """The head as it was after its newest fact; folded anew where it was not kept."""
+        if self._mark is not None:
+            return self._mark
+        if not self.fired:
+            return _Mark.of(self.head, self.row)
+        facts = Log()
+        mark = _Mark.of(_fold(self.row.base, self.row.ring, ctx, facts), self.row)
+        mark.counts, mark.lessons = facts.counts, [int(lesson.asked_at) for lesson in facts.lessons]
+        return mark
 
     def _fold_into_base(self, old: int, ctx: Context) -> None:
         row, log = self.row, Log()
@@ -273,7 +318,7 @@ class Monitor:
         row.base, row.base_time = base, settled[-1].time
         row.seen = (row.seen + [_mark_of(fact) for fact in settled])[-_SEEN:]
         row.ring = ring
-        self._mark = None
+        self._mark = row.later = None
 
     def _bound(self, ctx: Context) -> None:
         """No row outgrows its store: recent facts settle early, then the oldest cases are forgotten."""
@@ -316,8 +361,8 @@ class Monitor:
         self.head = head = _fold(row.base, row.ring, ctx, facts)
         self._mark = mark = _Mark.of(head, row)
         mark.counts, mark.lessons = facts.counts, [int(lesson.asked_at) for lesson in facts.lessons]
-        self.fired = _lapse(head, row.clock, ctx, silence)
-        mark.touched.update(silence.touched)
+        self._judged, self.fired = _lapse(head, row.clock, ctx, silence)
+        row.later, self._lapsed = None, set(silence.touched)
 
     # --- telling ----------------------------------------------------------------------------------------------
 
@@ -353,11 +398,11 @@ class _Mark(Struct):
     base: bytes
     counts: list[Contribution]  # what the facts since the old base had contributed
     lessons: list[Micros]  # and answered
-    touched: dict[str, Episode]  # alarms open then, or touched by time since
+    open: set[str]  # the alarms
 
     @classmethod
     def of(cls, head: Customer, row: Row) -> "_Mark":
-        return cls(_encode(head), row.counts[:], row.lessons[:], {e.alarm_id: e for e in head.open})
+        return cls(_encode(head), row.counts[:], row.lessons[:], {e.alarm_id for e in head.open})
 
 
 def _fold(base: bytes, facts: list[Fact], ctx: Context, log: Log) -> Customer:
@@ -370,13 +415,14 @@ def _fold(base: bytes, facts: list[Fact], ctx: Context, log: Log) -> Customer:
     return c
 
 
-def _lapse(c: Customer, until: Micros, ctx: Context, log: Log) -> Micros:
-    """Judge every deadline before an instant; the last one judged."""
-    fired = 0
+def _lapse(c: Customer, until: Micros, ctx: Context, log: Log) -> tuple[int, Micros]:
+    """Judge every deadline before an instant; how many, and the last of them."""
+    judged, fired = 0, 0
     while c.due and c.due < until:
         fired = c.due
         instant(c, fired, None, NOBODY, ctx, log)
-    return fired
+        judged += 1
+    return judged, fired
 
 
 def _look(e: Episode) -> tuple[Micros, str, int]:

@@ -66,7 +66,7 @@ SHAPES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("customer.described", {"name": "Ada"}),
 )
 
-GAPS = (0, 1, SECOND, HOUR, DAY, 7 * DAY, 14 * DAY, 30 * DAY, 200 * DAY)
+GAPS = (0, 1, SECOND, HOUR, DAY, 7 * DAY, 14 * DAY, 30 * DAY, 120 * DAY)
 
 
 def deadlines(c: Customer, ctx: Context) -> list[Micros]:

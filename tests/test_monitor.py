@@ -279,6 +279,15 @@ def test_an_erasure_that_comes_late_spares_what_came_after():
     assert late.partition.tally.too_late == late.partition.tally.duplicates == 1
 
 
+def test_a_fact_between_an_erasure_and_what_was_judged_loses_no_deadline():
+    """The clock of the old life has passed the deadlines of the new one: they are judged at once, restart or not."""
+    erased = record("customer.erased", START + 180 * DAY)
+    complaint = record("complaint.opened", START + 182 * DAY, complaint_id="K1")
+    driver = Driver().feed(BOUGHT).advance(START + 300 * DAY).feed(erased, complaint)
+    driver.restart().advance(START + 310 * DAY)
+    assert "complaint-overdue" in driver.kinds()
+
+
 def test_contributions_add_up_to_the_same_whatever_the_order():
     """A late fact takes back exactly what it changes, after the base has moved as before."""
     facts = weekly(6)
