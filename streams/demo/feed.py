@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 from aiokafka import AIOKafkaProducer
 
-from scorers.events import DAY, TOPIC_OF, Micros
+from scorers.events import DAY, HOUR, TOPIC_OF, Micros
 from scorers.figures import in_force, last_day
 from scorers.instants import parse_instant
 from scorers.policy import Policy
@@ -25,7 +25,10 @@ AHEAD = 14 * DAY
 """Figures come in force so long after the newest event that they count: the more, the fewer round trips a year takes."""
 LOOK = 0.05  # seconds between two looks
 PATIENCE = 180.0  # seconds in which something must move
-SLICE = 200  # events between two looks at the speed
+SLICE = 12 * HOUR
+"""So long a time is sent at once. The topics of a partition take what they are sent in any order, so what lies further apart
+than the allowed lateness must not be under way together."""
+LOT = 200  # events between two looks at the speed
 
 
 class _Told(msgspec.Struct):
@@ -71,19 +74,21 @@ class Feed:
         """Send everything, and return when Kafka has it; told as progress is how many bytes have gone."""
         producer = AIOKafkaProducer(acks="all", linger_ms=2, max_batch_size=200_000, **self._broker.client())
         await producer.start()
-        first, began, gone, until = 0, time.monotonic(), 0, 0
+        first, began, gone, until, slice_ = 0, time.monotonic(), 0, 0, 0
         try:
             for line in lines:
                 told = _told(line)
                 at = int(parse_instant(told.time))
                 if not first:
                     first, self._before = at, last_day(at, self._policy)
-                if at >= until:
+                if at >= min(slice_, until):
                     await self._acknowledged()
-                    until = await self._room(at)
+                    slice_ = at + SLICE
+                    if at >= until:
+                        until = await self._room(at)
                 await self._send(producer, told, line)
                 self.newest, gone = max(self.newest, at), gone + len(line)
-                if self.sent % SLICE == 0:
+                if self.sent % LOT == 0:
                     progress(gone)
                     gone = 0
                     if self._speed:
