@@ -13,6 +13,9 @@ Crash-only: if a send, the changelog, the store or an acknowledgement fails, the
 repairs by reading again. A fault in the fold of one record is not that: its changes are undone, the record goes to the
 dead-letters and the stream goes on.
 
+Outputs that a crash leaves behind, and that the next life may not repeat, are the affair of an `Heir` (`orphans`): it
+stamps outputs of its topic with their origin, and its mark is the last row of each flush.
+
 It refuses to know what a row or a record means, where rows lie (`shelf`), and what Faust is.
 """
 
