@@ -42,7 +42,7 @@ horizon = "28d"
 [time]
 notify_within = "60d"  # in fast motion weeks pass before an alarm is read: it is news all the same
 """
-SAMPLE = 600  # households: their year takes about a minute on two cores
+SAMPLE = 600  # households: their year takes a minute or two on two cores
 ALL, YEAR = 2469, 366
 WIDTH = 80  # where no terminal says how wide it is
 FAILED = 1  # exit status: something of Vigía's ended that should have gone on
