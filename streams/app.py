@@ -189,6 +189,10 @@ class Worker:
             return {"the recovery of rows": self.recovery.done}
         if self.app.rebalancing:
             return {"the giving out of partitions": self.app.consumer_generation_id}
+        if lacking := self.app.consumer.lacking():
+            log.warning("%s not given with the rest, asking anew", ", ".join(f"{t}/{n}" for t, n in sorted(lacking)))
+            await self.app.consumer.rejoin()
+            return {"the giving out of partitions": "a part"}
         inputs = [tp for tp in self.app.consumer.assignment() if tp.topic in self.app.consumer.inputs]
         waiting = await self.standpoint.waiting(inputs)
         return {f"the commit of {tp.topic}/{tp.partition}": committed for tp, committed in waiting.items()}
@@ -236,6 +240,8 @@ class Worker:
             return "rows are being recovered"
         if self.app.rebalancing or not self._given:
             return "partitions are being given out"
+        if consumer.lacking():
+            return "partitions of some topics are not given out yet"
         inputs = {tp for tp in consumer.assignment() if tp.topic in consumer.inputs}
         if any(tp not in consumer.delivering for tp in inputs):
             return "records are not coming yet"

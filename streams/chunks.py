@@ -24,6 +24,7 @@ What it leans on in faust-streaming 0.15.3 (held by tests/test_chunks.py, which 
 | `_read_offset`                                          | cleared for inputs: switches Faust's duplicate filter off  |
 | `_getmany`, `on_buffer_full`                            | overridden: what is fetched, and what holds it             |
 | `_new_consumer_thread`, `_create_worker_consumer`       | overridden for aiokafka's `_fetch_max_wait_ms`             |
+| `_coordinator.request_rejoin` of aiokafka, `call_thread` | called when a topic was made after the places were given  |
 | `_commit`, `_ensure_consumer` of the consumer's thread  | overridden: a commit says which life of the topic it is of |
 | `_buffered_partitions`                                  | emptied at assignment: a full buffer of the past holds nobody |
 | `_unacked_messages`, `_waiting_for_ack`, `_n_acked`     | kept as `ack` keeps them, for `wait_empty` and commits     |
@@ -155,6 +156,14 @@ class _Thread(AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         return consumer
 
+    async def rejoin(self) -> None:
+        """Ask the group for its places anew."""
+
+        async def ask() -> None:
+            self._ensure_consumer()._coordinator.request_rejoin()
+
+        await self.call_thread(ask)
+
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """As Faust commits; beside each offset stands which life of its topic it counts in."""
         lives: Mapping[str, str] = self.transport.lives  # type: ignore[attr-defined]  # of a ChunkTransport
@@ -199,6 +208,18 @@ class ChunkConsumer(Consumer):
 
     def _is_input(self, tp: TP) -> bool:
         return tp.topic in self.inputs
+
+    def lacking(self) -> frozenset[TP]:
+        """Inputs that belong to the partitions given here, and were not given with them: they were not there then.
+
+        A worker that comes back under its name is given what it had, even if a topic has been made since.
+        """
+        given = {tp for tp in self.assignment() if self._is_input(tp)}
+        return frozenset(TP(topic, tp.partition) for topic in self.inputs for tp in given) - given
+
+    async def rejoin(self) -> None:
+        """Ask the group for its places anew."""
+        await self._thread.rejoin()  # type: ignore[attr-defined]  # of a _Thread
 
     @property
     def delivering(self) -> frozenset[TP]:

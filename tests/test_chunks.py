@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import faust
 import pytest
 import pytest_asyncio
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from faust.app.base import App
 from faust.stores.rocksdb import Store
 from faust.tables.recovery import Recovery
@@ -143,6 +144,10 @@ PRIVATE: dict[str, Callable[[], bool]] = {
     "_fetch_max_wait_ms": lambda: "self._fetch_max_wait_ms" in _source(driver.aiokafka.AIOKafkaConsumer),
     "_create_worker_consumer": lambda: "_create_worker_consumer" in vars(driver.AIOKafkaConsumerThread),
     "_commit": lambda: list(inspect.signature(driver.AIOKafkaConsumerThread._commit).parameters) == ["self", "offsets"],
+    "_coordinator.request_rejoin": lambda: (
+        "self._coordinator =" in _source(driver.aiokafka.AIOKafkaConsumer) and callable(GroupCoordinator.request_rejoin)
+    ),
+    "call_thread": lambda: callable(driver.AIOKafkaConsumerThread.call_thread),
     "_ensure_consumer": lambda: "_ensure_consumer" in vars(driver.AIOKafkaConsumerThread),
     "_db_for_partition": lambda: list(inspect.signature(Store._db_for_partition).parameters) == ["self", "partition"],
     "offset_key": lambda: "int(offset)" in _source(Store.persisted_offset) and isinstance(Store.offset_key, bytes),

@@ -112,8 +112,13 @@ async def test_a_worker_whose_commits_do_not_move_ends_by_name(proof: Proof, tmp
 
 async def make_anew(proof: Proof, plain: str) -> None:
     """Delete a topic and make it again under its name."""
+    await proof.admin.delete_topics([proof.broker.name(plain)])
+    await make(proof, plain)
+
+
+async def make(proof: Proof, plain: str) -> None:
+    """Make a topic, once the one before it is gone."""
     name = proof.broker.name(plain)
-    await proof.admin.delete_topics([name])
     while True:
         answer = await proof.admin.create_topics([NewTopic(name, proof.settings.partitions, 1)])
         if answer.topic_errors[0][1] != TopicAlreadyExistsError.errno:
@@ -146,6 +151,30 @@ async def test_a_topic_that_was_made_anew_is_read_from_its_beginning(proof: Proo
     await proof.ticked(max(map(time_of, lines)))
     assert await proof.stop("a") == 0
     verdict = await proof.verdict(lines)
+    assert verdict.exact(), verdict
+
+
+async def test_who_comes_back_is_given_what_was_made_meanwhile(proof: Proof, tmp_path: Path) -> None:
+    """Kafka gives a worker that comes back by its name what it had last, when a topic was gone: it asks anew."""
+    lines = simulated(tmp_path / "sim", 60, 30, 25)
+    half = len(lines) // 2
+    proof.start("a", VIGIA_MARGIN=LATER)
+    await proof.publish(lines[:half])
+    await drained(proof)
+    await proof.admin.delete_topics([proof.broker.name("purchases")])
+    while "Ignoring missing topic" not in (tmp_path / "a.log").read_text():
+        proof.processes.check()
+        await asyncio.sleep(0.1)
+    await asyncio.sleep(2)  # by now it has its places without that topic
+    proof.kill("a")
+    await make(proof, "purchases")
+    await proof.publish(lines[half:])
+    proof.start("a", VIGIA_MARGIN=LATER, VIGIA_STUCK="20")
+    proof.tick()
+    await proof.ticked(max(map(time_of, lines)))
+    assert "not given with the rest, asking anew" in (tmp_path / "a.log").read_text()
+    assert await proof.stop("a") == 0
+    verdict = await proof.verdict(lines, least=20)
     assert verdict.exact(), verdict
 
 
