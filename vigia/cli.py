@@ -35,8 +35,10 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, up, replay, roster, compare, simulate, schema, notifier, worker, clock, trainer, gateway, publish):
-    app.command()(command)
+for one in (demo, replay, roster, compare, simulate, schema):
+    app.command()(one)
+for part in (up, worker, clock, trainer, gateway, notifier, publish):
+    app.command()(part)
 app.command()(explain)
 app.command()(doctor)
 app.add_typer(customer.app, name="customer")
