@@ -38,17 +38,18 @@ class StoreDamaged(RuntimeError):
     """A store was damaged and is set aside; the next start has it again from the changelog."""
 
 
-def set_aside(trouble: BaseException) -> Path | None:
+def set_aside(trouble: BaseException, store: Path | None = None) -> Path | None:
     """Move away the store that the trouble tells to be damaged; where it is now, None if it tells of no damage.
+
+    The store need not be given where the trouble names it, which not every trouble does.
 
     >>> set_aside(Exception("IO error: No space left on device: While appending to file: /var/vigia/rows-0.db/7.log"))
     """
     text = str(trouble)
     place = _PLACE.search(text)
-    if not _DAMAGE.search(text) or place is None:
-        return None
-    store = Path(place[1])
-    if not store.is_dir():
+    if store is None and place is not None:
+        store = Path(place[1])
+    if not _DAMAGE.search(text) or store is None or not store.is_dir():
         return None
     to = next(path for n in count(1) if not (path := store.with_name(f"{store.name}{ASIDE}{n}")).exists())
     store.rename(to)
@@ -69,7 +70,7 @@ def vet(state: Path) -> None:
         try:
             Rdict(str(store), options=Options(raw_mode=True), access_type=AccessType.read_only(False)).close()
         except Exception as trouble:
-            set_aside(trouble)
+            set_aside(trouble, store)
 
 
 class TableShelf:

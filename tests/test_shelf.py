@@ -101,6 +101,7 @@ DAMAGES: dict[str, Callable[[Store], object]] = {
     "manifest emptied": _truncated,
     "foot of a table": lambda store: flip(only(store, "*.sst"), 0.999),
     "table lost": lambda store: only(store, "*.sst").unlink(),
+    "current overwritten": lambda store: only(store, "CURRENT").write_bytes(b"no manifest is named here"),
     "current lost": lambda store: only(store, "CURRENT").unlink(),
 }
 
