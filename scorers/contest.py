@@ -60,13 +60,13 @@ class Contest(Struct):
         """Take in an answer: the log-odds that each of `LEARNERS` gave when asked; a share of it is news."""
         if len(voices) != len(LEARNERS):
             return  # asked before there were these challengers
-        losses = dict(zip(LEARNERS, (_loss(-z if inactive else z) for z in voices), strict=True))
-        best = losses[self.champion]
+        best = _loss(voices[LEARNERS.index(self.champion)], inactive)
         self.weight += share
-        for name, tally in self.tallies.items():
-            self.loss[name] += share * losses[name]
+        for name, z in zip(LEARNERS, voices, strict=True):
+            loss = _loss(z, inactive)
+            self.loss[name] += share * loss
             if name != self.champion:
-                gain = best - losses[name]
+                tally, gain = self.tallies[name], best - loss
                 tally.weight += share  # answers that overlap are worth one together
                 tally.gain += share * gain
                 tally.squares += share * gain * gain
@@ -103,6 +103,6 @@ class Contest(Struct):
         return {name: loss / self.weight for name, loss in self.loss.items()} if self.weight else {}
 
 
-def _loss(z: float) -> float:
-    """Minus the log of the chance with these log-odds against it."""
-    return log1p(exp(min(z, 35.0)))
+def _loss(z: float, inactive: bool) -> float:
+    """Minus the log of the chance that these log-odds gave to what came."""
+    return log1p(exp(min(-z if inactive else z, 35.0)))

@@ -17,7 +17,7 @@ from river import base
 from river.base.typing import ClfTarget
 
 from scorers.features import NAMES
-from scorers.prior import Population
+from scorers.prior import Population, no_purchase
 
 Floats = NDArray[np.float64]
 FINEST = 0.15  # spreads below this count as this: a rare flag speaks by its unit, not by its rarity
@@ -60,6 +60,7 @@ class Belief:
         self.start = variance.copy()
         self.drift = drift
         self.cov: Floats = np.diag(variance)
+        self._square: Floats = np.empty(0)  # room to work in
 
     def learn(self, x: Floats, y: bool, weight: float, log_odds: float | None = None) -> float:
         """Move by one answer; the probability given to True before. `log_odds` stands in where x is a gradient."""
@@ -70,7 +71,9 @@ class Belief:
         heed = weight * max(p * (1.0 - p), 1e-4)
         self.mean += told * (weight * (y - p) / (1.0 + heed * doubt))
         told *= sqrt(heed / (1.0 + heed * doubt))
-        self.cov -= told[:, None] * told
+        if self._square.shape != self.cov.shape:
+            self._square = np.empty_like(self.cov)
+        self.cov -= np.multiply(told[:, None], told, out=self._square)
         return p
 
     def age(self, years: float) -> None:
@@ -196,6 +199,7 @@ class BayesianLogistic(base.Classifier):
 
 LEAST = np.array([-6.0, -6.0, -6.0, -6.0, 0.0])  # of the fields of `Population`
 MOST = np.array([9.0, 9.0, 9.0, 9.0, 1.5])
+_GROWN = exp(1e-4)
 STEP = 1e-4  # of a parameter's logarithm, for the slope of the log-odds
 
 
@@ -218,14 +222,14 @@ class PopulationBelief:
             start = structs.replace(Population(), log_alpha=x[0])  # paces are of the order of the horizon
             self.belief = Belief(np.array(structs.astuple(start)), self.SPREADS**2, self.drift)
         told = read_rhythm(x)
-        values = self.belief.mean.tolist()
-        z = odds_of(Population(*values).risk(*told))
-        slope = np.empty(len(values))
-        for i, value in enumerate(values):
-            values[i] = value + STEP
-            slope[i] = (odds_of(Population(*values).risk(*told)) - z) / STEP
-            values[i] = value
-        self.belief.learn(slope, y, weight, z)
+        shop = Population(*self.belief.mean.tolist()).spelt()
+        z = odds_of(no_purchase(*shop, *told))
+        stepped = [value * _GROWN for value in shop[:4]] + [shop[4] + STEP]
+        slope = [
+            (odds_of(no_purchase(*shop[:i], value, *shop[i + 1 :], *told)) - z) / STEP  # type: ignore[call-arg]
+            for i, value in enumerate(stepped)
+        ]
+        self.belief.learn(np.array(slope), y, weight, z)
         np.clip(self.belief.mean, LEAST, MOST, out=self.belief.mean)
         return z
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from scorers.alarm import Alarm
 from streams.embedded import PARTITIONS, EmbeddedKafka
 from streams.simulate import simulate
 from tests.kafka.running import Running, by_day, replayed, standing, time_of, told
@@ -26,6 +27,11 @@ def simulated(directory: Path, customers: int, days: int, seed: int) -> list[byt
     return (directory / "events.jsonl").read_bytes().splitlines()
 
 
+def risks(alarms: list[Alarm]) -> dict[tuple[str, str, int], float]:
+    """The risk that each change of an alarm tells."""
+    return {(one.alarm_id, one.type, int(one.at)): one.risk for one in alarms if one.risk is not None}
+
+
 async def test_the_worker_tells_what_a_replay_tells(running: Running, tmp_path: Path) -> None:
     """Day by day on a broker, with figures and models in force, the same alarms stand as in a replay told the same."""
     lines = simulated(tmp_path / "sim", 150, 30, 3)
@@ -41,11 +47,16 @@ async def test_the_worker_tells_what_a_replay_tells(running: Running, tmp_path: 
     assert len(again) > 300
     assert standing(found) == standing(again)
     assert told(found) == told(again)
+    here, there = risks(found), risks(again)
+    assert len(set(there.values())) > 20
+    assert here == pytest.approx(there, abs=1e-9)
+    judged = (tmp_path / "replay" / "customers.jsonl").read_bytes()
     for left_out in ("figures.in_force", "model.in_force"):
         part = tmp_path / "part.jsonl"
         part.write_text("".join(line for line in control.read_text().splitlines(True) if left_out not in line))
         other = replayed(lines, tmp_path / "part", part, running.policy)
-        assert told(found) != told(other), f"{left_out} made no difference"
+        judged_other = (tmp_path / "part" / "customers.jsonl").read_bytes()
+        assert (told(other), judged_other) != (told(found), judged), f"{left_out} made no difference"
 
 
 async def test_a_backlog_of_months_is_read_in_the_order_it_was_written(running: Running, tmp_path: Path) -> None:
