@@ -1,4 +1,4 @@
-"""F4 to F6 and F18: a broker that is slow, gone, comes back, or refuses a topic."""
+"""F4 to F6: a broker that is slow, gone, or comes back."""
 
 import asyncio
 import os
@@ -10,11 +10,9 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from streams.localkafka import LocalKafka, free_port
 from tests.faults.conftest import Note
-from tests.faults.proof import LATER, Proof, simulated
 from tests.faults.proxy import Proxy, behind
 from tests.kafka.ledger import Ledger
 
@@ -99,37 +97,4 @@ async def test_a_broker_that_is_gone_for_long(through: Behind, seed: int, note: 
         await ledger.drained()
     what = f"unreachable for {gone:g} s, {len(ended)} workers started again"
     verdict = note("F5", what, seed, len(ended), ledger.number, await ledger.verdict())
-    assert verdict.exact(), verdict
-
-
-async def must_have(proof: Proof, plain: str, replicas: int) -> None:
-    """A topic takes records only while so many replicas have them: two is more than there are."""
-    settings = {"min.insync.replicas": str(replicas)}
-    topic = ConfigResource(ConfigResourceType.TOPIC, proof.broker.name(plain), configs=settings)
-    await proof.admin.alter_configs([topic])
-
-
-@pytest.mark.faults
-async def test_dead_letters_that_cannot_be_written(proof: Proof, tmp_path: Path, seed: int, note: Note) -> None:
-    """F18: while the topic takes nothing, what should go there is not acknowledged; afterwards all of it is there."""
-    lines = simulated(tmp_path / "sim", 150, 40, seed)
-    bad = [b"no event, number %d" % number for number in range(200)]
-    half = len(lines) // 2
-    proof.start(VIGIA_MARGIN=LATER)
-    await proof.publish(lines[:half])
-    await proof.drained()
-    await must_have(proof, "dead-letters", 2)
-    with proof.processes.supervised("a", lambda name: proof.start(name, VIGIA_MARGIN=LATER)) as ended:
-        for value in bad:
-            await proof.producer.send(proof.broker.name("contacts"), value, key=value)
-        await proof.publish(lines[half:])
-        await asyncio.sleep(10)
-        assert (await proof.standing())[1] >= len(bad)
-        assert await proof.letters() == []
-        await must_have(proof, "dead-letters", 1)
-        await proof.drained()
-    await proof.conclude(lines)
-    assert {letter.value for letter in await proof.letters()} == set(bad)
-    verdict = await proof.verdict(lines)
-    note("F18", f"dead letters refused for 10 s, {len(ended)} workers started again", seed, 0, len(lines), verdict)
     assert verdict.exact(), verdict
