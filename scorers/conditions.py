@@ -149,7 +149,8 @@ def _buyer(c: Customer, now: Micros, ctx: Context) -> Iterator[Finding]:
         threshold = rules.threshold.of(c.tier)
         standing = _standing(c, "risk-high")
         if standing is None:
-            if c.risk >= threshold and c.rhythm.occasions >= rules.occasions_at_least:
+            read_now = c.risk_at >= now - 1  # a reading of the past does not turn grave when the threshold falls
+            if read_now and c.risk >= threshold and c.rhythm.occasions >= rules.occasions_at_least:
                 yield _customer(c, "risk-high", c.risk_at, c.last_purchase_ref, "error")
         elif c.risk >= threshold - rules.hysteresis or c.last_purchase <= standing.at:
             yield standing

@@ -66,7 +66,8 @@ SHAPES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("customer.described", {"name": "Ada"}),
 )
 
-GAPS = (0, 1, SECOND, HOUR, DAY, 7 * DAY, 14 * DAY, 30 * DAY, 120 * DAY)
+GAPS = (0, 1, SECOND, HOUR, DAY, 7 * DAY, 14 * DAY, 30 * DAY, 200 * DAY)
+SPAN = 700 * DAY  # the base's figures are known for two years back, and no history is longer
 
 
 def deadlines(c: Customer, ctx: Context) -> list[Micros]:
@@ -107,7 +108,8 @@ def histories(draw: st.DrawFn, most: int = 24, names: int = 3, erase: bool = Fal
             at = near[draw(st.integers(0, len(near) - 1))] + draw(st.sampled_from((-SECOND, -1, 0, 0, 0, 1, SECOND)))
             now = max(now, at)
         else:
-            now += draw(st.sampled_from(GAPS))
+            gap = draw(st.sampled_from(GAPS))
+            now += gap if now + gap < START + SPAN else HOUR
         kind, own = draw(st.sampled_from(SHAPES))
         if erase and draw(st.integers(0, 15)) == 0:
             kind, own = "customer.erased", {}
