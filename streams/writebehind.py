@@ -303,7 +303,10 @@ class WriteBehind(Generic[Row]):
             self._work.clear()
             self._full.clear()
             partitions, self._in_flight, self._flying = self._partitions, due.records, due.folded
-            taken = [(one, await _taken(one.rows), None if one.heir is None else one.heir.take()) for one in partitions.values()]
+            taken = [
+                (one, await _taken(one.rows), None if one.heir is None else one.heir.take())
+                for one in partitions.values()
+            ]
         ends: dict[str, dict[int, int]] = {}
         for sent in due.sends:
             delivered = await sent

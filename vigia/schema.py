@@ -116,7 +116,9 @@ def _records() -> Iterable[tuple[str, type]]:
 
 
 def _topic_of(name: str) -> str:
-    return {"alarm": "alarms", "alarm-action": "alarm-actions", "lesson": "lessons"}.get(name) or TOPIC_OF[name.split(".")[0]]
+    return {"alarm": "alarms", "alarm-action": "alarm-actions", "lesson": "lessons"}.get(name) or TOPIC_OF[
+        name.split(".")[0]
+    ]
 
 
 def _key_of(topic: str) -> Schema:
