@@ -3,7 +3,7 @@
 The bare loop is aiokafka, the core and a dict of customers: it answers on an alarms topic and keeps nothing that
 survives it. The worker does the same through Faust with fences, changelog, store and commits in order. Both read one
 backlog of simulated events on a real Kafka and run as processes of their own, by turns; the bare loop lets time pass
-with the events, the worker is told each day's end by a tick. Figures and models play no part, so that both judge alike.
+with the events, the worker is told each day's end by a tick. Figures are made on both sides; no model is learned.
 
 Then the way of single events: complaints that alarm at once are published at a steady rate, and the time from the
 sending to the alarm on its topic is taken.
@@ -32,6 +32,7 @@ from scorers.context import Context
 from scorers.control import Tick, encode_control
 from scorers.customer import Ref
 from scorers.events import DAY, TOPIC_OF, Instant
+from scorers.figures import FigureBook
 from scorers.instants import rfc3339
 from scorers.partition import Partition
 from scorers.policy import Policy
@@ -119,9 +120,9 @@ async def bare(address: str, prefix: str, events: int) -> Speed:
     await producer.start()
     topics = [broker.name(topic) for topic in INPUTS]
     consumer.assign([TopicPartition(topic, n) for topic in topics for n in range(PARTITIONS)])
-    ctx = Context(Policy())
+    policy = Policy()
     alarms, lessons = map(broker.name, BARE_OUTPUTS)
-    partitions = [Partition(ctx, {}) for _ in range(PARTITIONS)]
+    partitions = [Partition(Context(policy), {}, FigureBook(policy)) for _ in range(PARTITIONS)]
     seen, began, spent = 0, 0.0, 0.0
     while seen < events:
         batches = await consumer.getmany(timeout_ms=1000)
