@@ -48,8 +48,10 @@ quality: $(VENV)/dev.stamp ## how good risk and alarms are: CDNOW, the Complete 
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.quality $(ARGS)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.quality.alarms
 
-bench: $(VENV)/dev.stamp ## measure throughput and latency on this machine
+bench: $(VENV)/dev.stamp ## measure on this machine: the core, the engine, the worker beside a bare loop (Java 17 and Maven)
 	$(BIN)/python -m tests.bench $(ARGS)
+	$(BIN)/python -m tests.bench.engine
+	$(BIN)/python -m tests.bench.worker
 
 # A lock holds versions and hashes, never where they came from. UPGRADE=1 takes the newest versions allowed.
 LOCK = $(BIN)/uv pip compile pyproject.toml --group build --quiet --universal --python-version 3.11 \

@@ -66,8 +66,8 @@ class WorkerMetrics(Collector):
         self._recovered = 0, 0
         for code in get_args(RejectCode):
             self._rejects.labels(code)
-        for fate in (*get_args(Verdict), "anonymous", "unfolded"):
-            self._fates.labels(fate)
+        self._fated = {fate: self._fates.labels(fate) for fate in (*get_args(Verdict), "anonymous", "unfolded")}
+        self._told: dict[tuple[str, str, str], Counter] = {}
         self.registry.register(self)
 
     def event(self, topic: str, type: str, fate: Fate) -> None:
@@ -77,7 +77,7 @@ class WorkerMetrics(Collector):
             known = topic if topic in TOPICS else OTHER, type if type in EVENT_TYPES else OTHER
             counter = self._seen[known] = self._events.labels(*known)
         counter.inc()
-        self._fates.labels(fate).inc()
+        self._fated[fate].inc()
 
     def rejected(self, code: RejectCode) -> None:
         """One record went to the dead letters."""
@@ -85,8 +85,13 @@ class WorkerMetrics(Collector):
 
     def alarm(self, alarm: Alarm) -> None:
         """One change of an alarm was told."""
-        kind = alarm.kind if alarm.kind in KINDS else OTHER
-        self._alarms.labels(kind, alarm.severity, alarm.type.removeprefix("alarm.")).inc()
+        told = alarm.kind, alarm.severity, alarm.type
+        counter = self._told.get(told)
+        if counter is None:
+            kind = alarm.kind if alarm.kind in KINDS else OTHER
+            counter = self._alarms.labels(kind, alarm.severity, alarm.type.removeprefix("alarm."))
+            self._told[kind, alarm.severity, alarm.type] = counter
+        counter.inc()
 
     def step(self, seconds: float) -> None:
         """Folding one event took so long."""
