@@ -131,13 +131,19 @@ class Proof(Running):
         return rows
 
     async def heads(self, told: list[Control]) -> dict[str, Customer]:
-        """The customers as the changelog has them."""
+        """The customers as the changelog has them, what passed since their newest fact judged anew by what was told.
+
+        A worker that is killed may judge a deadline before the figures or the model reach its partition; they then come
+        in force a moment later there, which is counted, and which the control file of all partitions cannot say.
+        """
         ctx = context(self.policy, told)
         heads = {}
         for name, stored in (await self.rows()).items():
             data = CODEC.decode(unpack(stored)[1]).data
             assert isinstance(data, bytes)
-            heads[name] = Monitor.decode(data, ctx).head
+            row = Monitor.decode(data, ctx).row
+            row.later = None
+            heads[name] = Monitor(row, ctx).head
         return heads
 
     async def drained(self) -> None:
