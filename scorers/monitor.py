@@ -12,24 +12,22 @@ quiet for months can be read without judging those months again, the head of a w
 
 import copy
 import hashlib
-import zlib
 from collections import Counter
 from typing import Literal
 
-import msgspec
 from msgspec import Struct, field
 
 from scorers.alarm import Alarm, Change, Outcome
 from scorers.assess import Log, instant
 from scorers.context import Context
 from scorers.customer import NOBODY, Customer, Episode, Ref
-from scorers.events import DAY, AnyEvent, Instant, Micros
+from scorers.events import DAY, AnyEvent, Micros
 from scorers.figures import YEARS, Contribution
 from scorers.risk import Lesson
+from scorers.row import ROW_VERSION, Fact, Later, Row, decode_customer, decode_row, encode
 from scorers.slim import short_ref, slim
 from scorers.tell import record
 
-ROW_VERSION = 1
 MAX_ROW = 60 * 1024
 MAX_RING = 64  # facts inside the allowed lateness that are kept to be refolded
 _TIDY = 16  # facts kept before the older ones are settled
@@ -37,55 +35,6 @@ _SEEN = 8  # settled identities that are still known as duplicates
 _OFTEN = 4  # deadlines judged before the head is kept
 
 Verdict = Literal["folded", "refolded", "duplicate", "conflict", "too_late", "core_error"]
-
-
-class Fact(Struct, array_like=True, frozen=True):
-    """An event in a customer's ring, and where it stands in the log."""
-
-    time: Micros
-    event: AnyEvent
-    ref: Ref
-
-    @property
-    def key(self) -> tuple[Micros, str, str]:
-        """Facts fold in this order."""
-        return (self.time, self.ref.source, self.ref.id)
-
-
-class Row(Struct, array_like=True):
-    """All that is kept of a customer; the head is derived from the rest and not stored."""
-
-    version: int
-    id: str
-    base: bytes
-    base_time: Micros = 0  # of the newest fact in the base
-    forced: bool = False  # a crowded day: facts younger than the lateness were settled
-    clock: Micros = 0  # deadlines before this instant have been judged
-    ring: list[Fact] = field(default_factory=list)
-    told: list[Episode] = field(default_factory=list)  # what the world was last told of each alarm since the base
-    counts: list[Contribution] = field(default_factory=list)
-    lessons: list[Micros] = field(default_factory=list)  # answered questions since the base
-    seen: list[int] = field(default_factory=list)
-    erased: Micros = 0  # facts up to then stay out
-    later: "Later | None" = None
-
-
-class Later(Struct, array_like=True, frozen=True):
-    """The head as it was some deadlines after the newest fact."""
-
-    head: bytes  # deflated; the base is the dictionary
-    policy: str  # the version it was judged by: under another one it says nothing
-    fired: Micros  # the last of these deadlines
-    touched: tuple[str, ...]  # the alarms that they touched
-
-    @classmethod
-    def of(cls, head: Customer, base: bytes, policy: str, fired: Micros, touched: set[str]) -> "Later":
-        told = zlib.compressobj(1, wbits=-15, zdict=base)
-        return cls(told.compress(_encode(head)) + told.flush(), policy, fired, tuple(touched))
-
-    def read(self, base: bytes) -> Customer:
-        """The head again."""
-        return _customer_decoder.decode(zlib.decompressobj(-15, zdict=base).decompress(self.head))
 
 
 class Step(Struct):
@@ -96,19 +45,6 @@ class Step(Struct):
     counts: list[Contribution] = field(default_factory=list)
     verdict: Verdict = "folded"
     fault: str = ""  # of a core_error: what went wrong
-
-
-def _int(value: Instant) -> int:
-    return int(value)
-
-
-def _instant(wanted: type, value: int) -> Instant:
-    return Instant(value)
-
-
-_encode = msgspec.msgpack.Encoder(enc_hook=_int).encode
-_customer_decoder = msgspec.msgpack.Decoder(Customer, dec_hook=_instant)
-_row_decoder = msgspec.msgpack.Decoder(Row, dec_hook=_instant)
 
 
 class Monitor:
@@ -133,17 +69,17 @@ class Monitor:
     @classmethod
     def new(cls, customer_id: str, ctx: Context) -> "Monitor":
         """A customer of whom nothing is known yet."""
-        return cls(Row(ROW_VERSION, customer_id, _encode(Customer(customer_id))), ctx)
+        return cls(Row(ROW_VERSION, customer_id, encode(Customer(customer_id))), ctx)
 
     @classmethod
     def decode(cls, stored: bytes, ctx: Context) -> "Monitor":
         """A customer from the bytes of `encode`."""
-        return cls(_row_decoder.decode(stored), ctx)
+        return cls(decode_row(stored), ctx)
 
     def encode(self) -> bytes:
         """The row as bytes, about a kilobyte and a half."""
         self.row.told = list(self.told.values())
-        return _encode(self.row)
+        return encode(self.row)
 
     @property
     def due(self) -> Micros:
@@ -239,15 +175,11 @@ class Monitor:
             gone.counts.append((at // DAY, YEARS, was.year_bucket, -1))
         told, counted, answered = self.told, row.counts, set(row.lessons)
         later = [fact for fact in row.ring if fact.time > at]
-        empty = _encode(Customer(row.id))
+        empty = encode(Customer(row.id))
         self.row = Row(ROW_VERSION, row.id, empty, base_time=at, clock=max(row.clock, at), ring=later, erased=at)
         facts, silence, out = Log(), Log(), Step()
         self._refold(ctx, facts, silence)
-        log = Log(
-            facts.touched | silence.touched,
-            facts.counts + silence.counts,
-            [lesson for lesson in facts.lessons + silence.lessons if lesson.asked_at not in answered],
-        )
+        log = _joined(facts, silence, answered)
         for name, e in told.items():
             if e.status == "open" and name not in log.touched:
                 e.status, e.outcome = "settled", "expired"
@@ -296,10 +228,14 @@ class Monitor:
             return self._mark
         if not self.fired:
             return _Mark.of(self.head, self.row)
-        facts = Log()
-        mark = _Mark.of(_fold(self.row.base, self.row.ring, ctx, facts), self.row)
-        mark.counts, mark.lessons = facts.counts, [int(lesson.asked_at) for lesson in facts.lessons]
-        return mark
+        return self._facts(ctx, Log())[1]
+
+    def _facts(self, ctx: Context, log: Log) -> "tuple[Customer, _Mark]":
+        """The head after the base and the facts since, and its mark."""
+        head = _fold(self.row.base, self.row.ring, ctx, log)
+        mark = _Mark.of(head, self.row)
+        mark.counts, mark.lessons = log.counts, [int(lesson.asked_at) for lesson in log.lessons]
+        return head, mark
 
     def _fold_into_base(self, old: int, ctx: Context) -> None:
         row, log = self.row, Log()
@@ -311,7 +247,7 @@ class Monitor:
         row.counts = _difference(log.counts, row.counts)
         asked = {lesson.asked_at for lesson in log.lessons}
         row.lessons = [at for at in row.lessons if at not in asked]
-        self._rebase(_encode(base), row.ring[:old], row.ring[old:])
+        self._rebase(encode(base), row.ring[:old], row.ring[old:])
 
     def _rebase(self, base: bytes, settled: list[Fact], ring: list[Fact]) -> None:
         row = self.row
@@ -327,9 +263,9 @@ class Monitor:
             row.forced = True
             self._fold_into_base(len(row.ring) - 1, ctx)
         while len(self.encode()) > MAX_ROW and self.head.cases_open():
-            base = _customer_decoder.decode(_encode(self.head))
+            base = decode_customer(encode(self.head))
             base.forget_oldest_half()
-            self._rebase(_encode(base), row.ring, [])
+            self._rebase(encode(base), row.ring, [])
             self._refold(ctx, Log(), Log())
 
     # --- out of order -----------------------------------------------------------------------------------------
@@ -342,11 +278,7 @@ class Monitor:
         counted, answered = row.counts, set(row.lessons)
         row.counts = []
         self._refold(ctx, facts, silence)
-        log = Log(
-            facts.touched | silence.touched,
-            facts.counts + silence.counts,
-            [lesson for lesson in facts.lessons + silence.lessons if lesson.asked_at not in answered],
-        )
+        log = _joined(facts, silence, answered)
         for name in [name for name in self.told if name not in log.touched]:
             self._tell(self.told.pop(name), "alarm.withdrawn", clock, (fact.ref,), ctx, out)
         self._emit(log, clock, fact.ref, ctx, out)
@@ -358,10 +290,8 @@ class Monitor:
 
     def _refold(self, ctx: Context, facts: Log, silence: Log) -> None:
         row = self.row
-        self.head = head = _fold(row.base, row.ring, ctx, facts)
-        self._mark = mark = _Mark.of(head, row)
-        mark.counts, mark.lessons = facts.counts, [int(lesson.asked_at) for lesson in facts.lessons]
-        self._judged, self.fired = _lapse(head, row.clock, ctx, silence)
+        self.head, self._mark = self._facts(ctx, facts)
+        self._judged, self.fired = _lapse(self.head, row.clock, ctx, silence)
         row.later, self._lapsed = None, set(silence.touched)
 
     # --- telling ----------------------------------------------------------------------------------------------
@@ -402,17 +332,23 @@ class _Mark(Struct):
 
     @classmethod
     def of(cls, head: Customer, row: Row) -> "_Mark":
-        return cls(_encode(head), row.counts[:], row.lessons[:], {e.alarm_id for e in head.open})
+        return cls(encode(head), row.counts[:], row.lessons[:], {e.alarm_id for e in head.open})
 
 
 def _fold(base: bytes, facts: list[Fact], ctx: Context, log: Log) -> Customer:
     """The customer after some facts and the deadlines between them."""
-    c = _customer_decoder.decode(base)
+    c = decode_customer(base)
     log.touched.update((e.alarm_id, e) for e in c.open)
     for fact in facts:
         _lapse(c, fact.time, ctx, log)
         instant(c, fact.time, fact.event, fact.ref, ctx, log)
     return c
+
+
+def _joined(facts: Log, silence: Log, answered: set[Micros]) -> Log:
+    """What happened to facts and in the silence after them; the lessons that were not given before."""
+    lessons = [lesson for lesson in facts.lessons + silence.lessons if lesson.asked_at not in answered]
+    return Log(facts.touched | silence.touched, facts.counts + silence.counts, lessons)
 
 
 def _lapse(c: Customer, until: Micros, ctx: Context, log: Log) -> tuple[int, Micros]:
@@ -456,4 +392,4 @@ def _mark_of(fact: Fact) -> int:
 
 
 def _digest(fact: Fact) -> bytes:
-    return hashlib.sha256(_encode(fact.event)).digest()
+    return hashlib.sha256(encode(fact.event)).digest()

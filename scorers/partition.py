@@ -18,7 +18,7 @@ from scorers.customer import Ref
 from scorers.events import DAY, AnyEvent, CustomerErased, CustomerMerged, Micros, StaffPulse
 from scorers.figures import FigureBook
 from scorers.monitor import Monitor, Step
-from scorers.risk import Trainer
+from scorers.training import Trainer
 
 
 class Tally(Struct):

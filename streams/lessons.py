@@ -12,7 +12,8 @@ from msgspec import Meta, Struct
 from scorers.events import DAY, Instant
 from scorers.features import INDEX, NAMES, VERSION, WIDTH
 from scorers.instants import parse_any_instant, rfc3339
-from scorers.risk import OVERLAP, Lesson
+from scorers.risk import Lesson
+from scorers.training import OVERLAP
 
 Chance = Annotated[float, Meta(ge=0, le=1)]
 Columns = Annotated[dict[str, float], Meta(extra_json_schema={"propertyNames": {"enum": list(NAMES)}})]

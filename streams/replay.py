@@ -29,7 +29,7 @@ from scorers.instants import rfc3339
 from scorers.monitor import Monitor, Step
 from scorers.partition import Partition
 from scorers.policy import Policy
-from scorers.risk import Trainer
+from scorers.training import Trainer
 from scorers.verdict import Verdict, verdict
 from scorers.wire import Rejected, decode, encode_alarm
 

@@ -24,7 +24,7 @@ from scorers.events import Instant
 from scorers.instants import rfc3339
 from scorers.policy import PolicyError, parse_policy
 from scorers.risk import COLD, Lesson, Model
-from scorers.risk import Trainer as Learner
+from scorers.training import Trainer as Learner
 from streams.aggregator import tell_all
 from streams.lessons import decode_lesson
 from streams.seal import seal, sealed

@@ -13,7 +13,8 @@ from scorers.drift import Watch
 from scorers.events import DAY, Instant
 from scorers.features import INDEX, NAMES, WIDTH, pack_few, unpack_few
 from scorers.learners import chance
-from scorers.risk import COLD, Lesson, Model, Rival, Trainer
+from scorers.risk import COLD, Lesson, Model, Rival
+from scorers.training import Trainer
 from streams.lessons import decode_lesson, encode_lesson
 
 HORIZON = 30 * DAY

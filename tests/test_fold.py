@@ -18,7 +18,8 @@ from scorers.figures import FigureBook
 from scorers.instants import rfc3339
 from scorers.policy import Policy, parse_policy
 from scorers.refusal import Rejected
-from scorers.risk import Lesson, Model, Trainer
+from scorers.risk import Lesson, Model
+from scorers.training import Trainer
 from scorers.wire import decode_alarm
 from streams.fold import Folder
 from streams.kept import CODEC, Kept

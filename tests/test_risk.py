@@ -15,7 +15,8 @@ from scorers.events import DAY, Instant
 from scorers.features import INDEX, NAMES, WIDTH, features, pack, unpack
 from scorers.prior import Population
 from scorers.rhythm import BaseRhythm
-from scorers.risk import COLD, SEASONS_FROM, Lesson, Model, Trainer, rules_risk
+from scorers.risk import COLD, Lesson, Model, rules_risk
+from scorers.training import SEASONS_FROM, Trainer
 
 NOTHING = BaseRhythm.of({}, {})
 HORIZON = 30 * DAY

@@ -19,7 +19,7 @@ from scorers.customer import Ref
 from scorers.figures import FigureBook
 from scorers.partition import Partition
 from scorers.policy import Policy
-from scorers.risk import Trainer
+from scorers.training import Trainer
 from scorers.wire import Rejected, decode
 from streams.replay import replay
 from streams.simulate import simulate

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scorers import risk
+from scorers import training
 from scorers.features import INDEX, NAMES
 from tests.quality.__main__ import origins_of, ours
 from tests.quality.judge import judge, margins, mean
@@ -23,7 +23,7 @@ NEVER = 1e-6
 
 
 class Without(NamedTuple):
-    """A part to leave out: columns from one name up to another, settings of `scorers.risk`, or both."""
+    """A part to leave out: columns from one name up to another, settings of `scorers.training`, or both."""
 
     name: str
     columns: tuple[str, str] | None = None
@@ -46,14 +46,14 @@ VARIATIONS = (
 
 @contextmanager
 def _set(settings: tuple[tuple[str, float], ...]) -> Iterator[None]:
-    before = [(name, getattr(risk, name)) for name, _ in settings]  # a setting that is gone is an error
+    before = [(name, getattr(training, name)) for name, _ in settings]  # a setting that is gone is an error
     try:
         for name, value in settings:
-            setattr(risk, name, value)
+            setattr(training, name, value)
         yield
     finally:
         for name, value in before:
-            setattr(risk, name, value)
+            setattr(training, name, value)
 
 
 def main(names: list[str]) -> None:

@@ -18,7 +18,8 @@ from scorers.horizons import risk_by_horizon
 from scorers.monitor import Monitor
 from scorers.partition import Partition
 from scorers.policy import Policy
-from scorers.risk import COLD, VOICES, Lesson, Model, Trainer, rules_risk
+from scorers.risk import COLD, VOICES, Lesson, Model, rules_risk
+from scorers.training import Trainer
 from scorers.wire import Rejected, decode
 from tests.quality.judge import Floats
 
