@@ -24,7 +24,7 @@ from scorers.monitor import Monitor, Step
 from scorers.partition import Partition
 from scorers.policy import Policy, PolicyError, parse_policy
 from scorers.refusal import Rejected
-from scorers.wire import decode, encode_alarm
+from scorers.wire import decode, encode_alarm, encode_event
 from streams.failpoints import faulty
 from streams.kept import Kept
 from streams.lessons import encode_lesson
@@ -119,6 +119,8 @@ class Folder:
         if step.verdict == "core_error":
             return [self.dead_letter(record, "core_error", step.fault)]
         outputs = self._outputs(step)
+        if record.value is None and plain != "feedback":  # where all others look for who was erased
+            outputs.append(Output(self._names("feedback"), record.key, encode_event(event)))
         self._remember(step.counts, newest=int(event.time))
         return outputs
 
@@ -161,7 +163,9 @@ class Folder:
         monitor = self._monitors.get(name)
         known = monitor.head.last_fact if monitor is not None else 0
         at = Instant(max(known, self.story.point.clock))
-        return CustomerErased(id=f"null-{record.offset}", source=record.topic, time=at, customer_id=name)
+        plain = self._plain.get(record.topic, record.topic)
+        told = f"null-{record.offset}" if plain == "feedback" else f"null-{plain}-{record.partition}-{record.offset}"
+        return CustomerErased(id=told, source=record.topic, time=at, customer_id=name)
 
     # --- time and what is in force ----------------------------------------------------------------------------
 

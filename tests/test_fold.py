@@ -31,6 +31,7 @@ from streams.seal import seal, sealed
 from streams.story import COMPACT, KEY, Story
 from streams.writebehind import Output
 from tests.driver import instant, purchase, record
+from vigia.erasures import read_erasure
 
 MAY = instant("2024-05-01T00:00:00Z")
 
@@ -205,6 +206,19 @@ def test_a_null_value_forgets_the_customer() -> None:
     assert monitor.head.purchases == 0
     desk.send("purchases", purchase(MAY + 5 * DAY))
     assert monitor.head.purchases == 1
+
+
+def test_a_null_value_is_told_where_erasures_are_looked_for() -> None:
+    """The notifier and the cards read `feedback` alone; there the worker finds what it knows, and tells nothing more."""
+    desk = Desk()
+    desk.send("purchases", purchase(MAY))
+    (told,) = desk.send("purchases", None, b"C1")
+    assert (told.topic, told.key) == ("feedback", b"C1")
+    erasure = read_erasure(Record("feedback", 7, b"C1", told.value))
+    assert erasure is not None
+    assert (erasure.customer_id, erasure.event_id) == ("C1", "null-purchases-0-1")
+    assert desk.send("feedback", told.value, b"C1") == []
+    assert desk.send("feedback", None, b"C1") == []
 
 
 def test_a_fault_of_the_fold_leaves_rows_and_monitors_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
