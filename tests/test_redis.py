@@ -1,12 +1,6 @@
 """Customer cards and the at-risk board, in a real Redis and fed from a broker."""
 
 import asyncio
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,51 +17,16 @@ from scorers.alarm import Alarm, Subject
 from scorers.events import DAY, HOUR, CustomerErased, Instant
 from scorers.wire import encode_alarm, encode_event
 from streams.embedded import EmbeddedKafka
-from streams.localkafka import free_port
 from streams.redisboard import AtRisk, Board
+from tests.redisserver import Server
 from vigia.broker import Broker
 
 START = Instant(1_704_067_200_000_000)
-MEND = "redis-server is not on the PATH: apt install redis-server"
-
-
-class Server:
-    """A redis-server of the test's own, which keeps nothing on disk."""
-
-    def __init__(self, directory: Path) -> None:
-        self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self.directory = directory
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it, and return when it answers."""
-        self.process = subprocess.Popen(
-            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", self.directory],
-            stdout=subprocess.DEVNULL,
-        )
-        while self.process.poll() is None:
-            try:
-                socket.create_connection(("127.0.0.1", self.port)).close()
-                return
-            except OSError:
-                time.sleep(0.02)
-        pytest.fail("redis-server ended at once")
-
-    def stop(self) -> None:
-        """Gone, with all that it knew."""
-        if self.process is not None:
-            self.process.send_signal(signal.SIGKILL)
-            self.process.wait()
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    """A Redis; in the CI it must be there."""
-    if shutil.which("redis-server") is None:
-        if os.environ.get("CI"):
-            pytest.fail(MEND)
-        pytest.skip(MEND)
+    """A Redis of the test's own."""
     server = Server(tmp_path)
     server.start()
     yield server
