@@ -153,7 +153,7 @@ class LocalKafka:
             for word in ("--add-scram", f"{kind}=[name={user},password={password}]")
         ]
         formatted = subprocess.run(  # noqa: S603
-            self._java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties), *scram),
+            self._java("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(properties), *scram),
             capture_output=True,
             text=True,
         )
