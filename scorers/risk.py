@@ -27,6 +27,7 @@ from scorers.prior import Population, no_purchase
 from scorers.rhythm import BaseRhythm
 
 VOICES = ("rules", "prior", "logistic")
+HEARD = (*LEARNERS, VOICES[1])  # whose log-odds a question keeps: each learner's and the prior's
 KNOTS = (-2.0, -1.0, 0.0, 1.0, 2.0)  # log-odds of the prior at which the logistic may correct it differently
 RHYTHM = INDEX["spent"]  # the columns before this one tell of time alone
 STRANGERS = Population().spelt()
@@ -68,7 +69,7 @@ class Lesson(Struct, frozen=True, kw_only=True):
     bought_after: Duration | None = None  # time to the first purchase, where one came within the horizon
     rules: float  # what the rules said when asked
     predicted: float  # what the model in force said when asked
-    voices: tuple[float, ...] = ()  # and each of `contest.LEARNERS`, in log-odds; none where it had none yet
+    voices: tuple[float, ...] = ()  # and each of `HEARD`, in log-odds; none where it had none yet
     model_version: str
     features_version: str = FEATURES_VERSION
 
@@ -123,13 +124,13 @@ class Model(Struct, frozen=True, dict=True):
         return chance(say[0] * odds_of(rules) + say[1] * prior + say[2] * learned)
 
     def voices(self, features: Sequence[float]) -> tuple[float, ...]:
-        """The log-odds that each of `LEARNERS` gives by itself; none before any lesson."""
+        """The log-odds that each of `HEARD` gives by itself; none before any lesson."""
         if not self.rivals:
             return ()
         prior = self._prior(features)
         said = {one.name: _linear(one, prior, features) for one in self.rivals}
         said[self.champion] = _linear(self, prior, features)
-        return tuple(min(max(said[name], -35.0), 35.0) for name in LEARNERS)
+        return (*(min(max(said[name], -35.0), 35.0) for name in LEARNERS), prior)
 
     @cached_property
     def _compiled(self) -> tuple[list[tuple[float, float]], Callable[..., Any], list[float], list[float]]:

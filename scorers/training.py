@@ -4,19 +4,17 @@ A `Trainer` takes in lessons in the order in which they are answered and makes t
 plain numbers: kept and restored at any lesson, it has the same future. No clock, no topic, no file.
 """
 
-from math import exp, log
-
 import msgspec
 import numpy as np
 from msgspec import Struct
 
-from scorers.contest import AUTO, Contest
+from scorers.contest import AUTO, LEARNERS, Contest, surprise
 from scorers.drift import REACTED, WATCHED, Watch
 from scorers.events import DAY, Duration, Micros
 from scorers.features import INDEX, WIDTH
 from scorers.features import VERSION as FEATURES_VERSION
-from scorers.learners import Belief, Floats, PopulationBelief, Scale, Steps, chance
-from scorers.risk import COLD, KNOTS, RHYTHM, VOICES, Lesson, Model, Rival, gate, version_of
+from scorers.learners import Belief, Floats, PopulationBelief, Scale, Steps, chance, odds_of
+from scorers.risk import COLD, KNOTS, RHYTHM, Lesson, Model, Rival, gate, version_of
 
 SEASONS = slice(INDEX["season_sin"], INDEX["season_cos"] + 1)
 
@@ -29,7 +27,7 @@ BIAS_SPREAD = 1.0
 DRIFT = 0.2  # a weight's variance grows by a fifth of its first variance each year
 POPULATION_DRIFT = 0.5
 LOSS_MEMORY_YEARS = 1.0  # half-life of a voice's record
-HANDICAP = (0.0, 2.0, 3.0)  # nats that each voice must have gained on the rules before it speaks as loud
+HANDICAP = 1.0  # nats that a learned voice must have gained on a simpler one before it speaks as loud
 SEASONS_FROM = 400 * DAY  # a season is told from a trend only where some of the year was seen twice
 SHAKEN_YEARS = 5.0  # a drift that is found brings all of the first doubt back (5 years at a fifth a year),
 SHAKEN_DRIFT = 10.0  # and for a horizon after, time counts so many times
@@ -45,7 +43,6 @@ class _State(Struct):
     lessons: int
     since: Micros
     time: Micros
-    loss: list[float]
     seen: int
     column_mean: list[float]
     column_variance: list[float]
@@ -61,6 +58,8 @@ class _State(Struct):
     drifted: Micros = 0
     shaken_until: Micros = 0
     calm_from: Micros = 0
+    gains: list[float] = []
+    loss: list[float] = []  # before there were gains: of rules, prior and logistic, in hindsight
 
 
 class Trainer:
@@ -70,7 +69,7 @@ class Trainer:
         self.lessons = 0
         self._since: Micros = 0
         self._time: Micros = 0
-        self._loss = [0.0] * len(VOICES)
+        self._gains = [0.0, 0.0]  # nats of the learned voices over the rules, of the logistic over the prior
         self._scale = Scale(WIDTH)
         spreads = [BIAS_SPREAD, ECHO_SPREAD, *[BEND_SPREAD] * len(KNOTS), *[SPREAD] * WIDTH, *[GATED_SPREAD] * RHYTHM]
         start = np.zeros(len(spreads))
@@ -103,12 +102,24 @@ class Trainer:
         if self.contest.champion == "sgd":
             learned = chance(float(row @ self._steps.weights))
         self._steps.learn(row, inactive)
+        self._judge(lesson, prior, odds_of(learned))
         self.contest.learn(lesson.voices, inactive, OVERLAP)
         if int(lesson.asked_at) >= self._calm_from:
             self.watch.note(lesson.predicted, inactive, told[_WATCHED].tolist())
-        for voice, p in enumerate((lesson.rules, chance(prior), learned)):
-            right = p if inactive else 1.0 - p
-            self._loss[voice] -= OVERLAP * log(max(right, 1e-4))
+
+    def _judge(self, lesson: Lesson, prior: float, learned: float) -> None:
+        """Note who gained on whom; prior and logistic give log-odds as believed just before this answer was learned.
+
+        Of those two the present belief counts: they are equally old. The rules learn nothing, so against them counts
+        what the two had said when asked, or hindsight alone would win in a shop that lives by the season.
+        """
+        share = chance(self._gains[1] - HANDICAP)
+        told = (prior, learned)
+        if len(lesson.voices) > len(LEARNERS):  # else asked before there was a model
+            told = lesson.voices[len(LEARNERS)], lesson.voices[LEARNERS.index(self.contest.champion)]
+        both = (1.0 - share) * told[0] + share * told[1]
+        for n, (simpler, z) in enumerate(((odds_of(lesson.rules), both), (prior, learned))):
+            self._gains[n] += OVERLAP * (surprise(simpler, lesson.inactive) - surprise(z, lesson.inactive))
 
     def _row(self, prior: float, told: Floats) -> Floats:
         bends = [max(prior - knot, 0.0) for knot in KNOTS]
@@ -134,16 +145,13 @@ class Trainer:
             if self._population.belief is not None:
                 self._population.belief.age(felt)
             kept = 0.5 ** (years / LOSS_MEMORY_YEARS)
-            self._loss = [kept * loss for loss in self._loss]
+            self._gains = [kept * gain for gain in self._gains]
             self._time = now
 
     def say(self) -> tuple[float, float, float]:
         """How much each voice weighs."""
-        lead = [-loss - handicap for loss, handicap in zip(self._loss, HANDICAP, strict=True)]
-        best = max(lead)
-        shares = [exp(value - best) for value in lead]
-        total = sum(shares)
-        return shares[0] / total, shares[1] / total, shares[2] / total
+        learned, logistic = (chance(gain - HANDICAP) for gain in self._gains)
+        return 1.0 - learned, learned * (1.0 - logistic), learned * logistic
 
     def snapshot(self, champion: str = AUTO) -> Model:
         """What scores with all that is learned so far; who speaks as the learned voice may be named."""
@@ -204,7 +212,6 @@ class Trainer:
             lessons=self.lessons,
             since=self._since,
             time=self._time,
-            loss=self._loss,
             seen=self._scale.seen,
             column_mean=self._scale.mean.tolist(),
             column_variance=self._scale.variance.tolist(),
@@ -220,6 +227,7 @@ class Trainer:
             drifted=self.drifted,
             shaken_until=self._shaken_until,
             calm_from=self._calm_from,
+            gains=self._gains,
         )
         return msgspec.msgpack.encode(state)
 
@@ -239,7 +247,10 @@ class Trainer:
         trainer.lessons = state.lessons
         trainer._since = state.since
         trainer._time = state.time
-        trainer._loss = state.loss
+        if state.loss:
+            rules, prior, logistic = state.loss
+            trainer._gains = [rules - min(prior, logistic), prior - logistic]
+        trainer._gains = state.gains or trainer._gains
         trainer._scale.seen = state.seen
         trainer._scale.mean = np.array(state.column_mean)
         trainer._scale.variance = np.array(state.column_variance)

@@ -42,7 +42,10 @@ class LessonRecord(Struct, frozen=True, kw_only=True):
     model_version: Annotated[str, Meta(description="The model in force when asked.")]
 
     voices: Annotated[
-        tuple[float, ...], Meta(description="What each learner said when asked, in log-odds; none before any lesson.")
+        tuple[float, ...],
+        Meta(
+            description="What each learner, and last the prior, said when asked, in log-odds; none before any lesson."
+        ),
     ] = ()
 
     def lesson(self) -> Lesson:

@@ -13,13 +13,14 @@ from typing import Any, Self
 
 from scorers.events import DAY
 from scorers.features import NAMES, VERSION
-from scorers.risk import Lesson
+from scorers.risk import HEARD, Lesson
 from streams.lessons import decode_record
 
 PIECE = 10_000  # rows held before they are written
 KNOWN = 100_000  # lessons known again when a worker that was killed tells them twice
 
 COLUMN = "x_{}"  # a feature's column, so that all of them can be picked by their first letters
+VOICE = "voice_{}"
 
 
 class NoParquet(RuntimeError):
@@ -105,6 +106,8 @@ def _columns(held: list[Lesson], weights: list[float]) -> Iterator[list[Any]]:
     yield [lesson.rules for lesson in held]
     yield [lesson.predicted for lesson in held]
     yield [lesson.model_version for lesson in held]
+    for place in range(len(HEARD)):
+        yield [lesson.voices[place] if place < len(lesson.voices) else None for lesson in held]
     for place in range(len(NAMES)):
         yield [lesson.features[place] for lesson in held]
 
@@ -122,6 +125,7 @@ def _schema(arrow: Any) -> Any:
         ("rules", arrow.float64(), False),
         ("predicted", arrow.float64(), False),
         ("model_version", arrow.string(), False),
+        *((VOICE.format(name), arrow.float32(), True) for name in HEARD),
         *((COLUMN.format(name), arrow.float32(), False) for name in NAMES),
     ]
     fields = [arrow.field(name, kind, nullable=nullable) for name, kind, nullable in kinds]

@@ -8,12 +8,12 @@ from bisect import bisect_right
 import msgspec
 import pytest
 
-from scorers.contest import LEARNERS, Contest
+from scorers.contest import Contest
 from scorers.drift import Watch
 from scorers.events import DAY, Instant
 from scorers.features import INDEX, NAMES, WIDTH, pack_few, unpack_few
 from scorers.learners import chance
-from scorers.risk import COLD, Lesson, Model, Rival
+from scorers.risk import COLD, HEARD, Lesson, Model, Rival
 from scorers.training import Trainer
 from streams.lessons import decode_lesson, encode_lesson
 
@@ -151,6 +151,39 @@ def test_the_challenger_pays_where_the_prior_knows_little() -> None:
     assert elected.models[-1].champion == elected.trainer.contest.champion
 
 
+# --- the say ------------------------------------------------------------------------------------------------------
+
+
+def tides(days: int, per_day: int = 6) -> list[Lesson]:
+    """A shop that empties and fills in the time that an answer takes: who follows the last answers is always wrong."""
+    found = []
+    for n, lesson in enumerate(shop(days, per_day=per_day)):
+        ebb = n // per_day // 31 % 2 == 0
+        found.append(
+            msgspec.structs.replace(lesson, inactive=random.Random(n).random() < (0.8 if ebb else 0.2), rules=0.5)
+        )
+    return found
+
+
+def test_what_is_known_in_hindsight_gets_no_say() -> None:
+    """Where learning is a tide behind, the rules, which learn nothing, keep the say: voices are charged as they spoke."""
+    lived = Lived(tides(300), champion="kalman", deaf=True)
+    assert lived.trainer.say()[0] > 0.9
+    assert lived.mean(200, 270) < math.log(2) + 0.05
+
+
+def test_a_say_of_before_goes_on() -> None:
+    """A trainer that an earlier release kept has its say, and lessons that told of two learners alone teach it."""
+    trainer = Lived(CALM[:1500]).trainer
+    state = msgspec.msgpack.decode(trainer.encode())
+    del state["gains"]
+    before = Trainer.decode(msgspec.msgpack.encode(state | {"loss": [40.0, 30.0, 31.0]}))
+    assert before.say() == pytest.approx((0.0001, 0.88, 0.12), abs=0.01)
+    judged = before.contest.weight
+    before.learn(msgspec.structs.replace(CALM[1499], voices=(0.5, -0.5)))
+    assert before.contest.weight > judged
+
+
 # --- voices in models and lessons ---------------------------------------------------------------------------------
 
 
@@ -159,10 +192,11 @@ def test_each_learner_is_judged_by_what_it_had_said() -> None:
     model = Lived(CALM[:1500], champion="sgd").models[-1]
     assert model.champion == "sgd"
     assert [rival.name for rival in model.rivals] == ["kalman"]
-    alone = msgspec.structs.replace(model, say=(0.0, 0.0, 1.0))
+    prior, alone = (msgspec.structs.replace(model, say=say) for say in ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0)))
     for lesson in CALM[:20]:
-        said = dict(zip(LEARNERS, model.voices(lesson.features), strict=True))
+        said = dict(zip(HEARD, model.voices(lesson.features), strict=True))
         assert chance(said["sgd"]) == pytest.approx(alone.risk(lesson.features, 0.5))
+        assert chance(said["prior"]) == pytest.approx(prior.risk(lesson.features, 0.5))
         assert said["sgd"] != said["kalman"]
 
 

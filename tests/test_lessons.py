@@ -79,7 +79,7 @@ def test_the_document_tells_every_column_in_order() -> None:
 def test_export_has_types_and_each_lesson_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Typed columns, in pieces; what is told twice stands once; what is no lesson of ours is counted and left out."""
     monkeypatch.setattr(parquet, "PIECE", 7)
-    lessons = [lesson(n) for n in range(20)]
+    lessons = [lesson(0, voices=(0.5, -1.0, 0.25)), lesson(1, voices=(0.5, -1.0)), *(lesson(n) for n in range(2, 20))]
     foreign = encode_lesson(lesson(98, features_version="0"))
     lines = [*map(encode_lesson, lessons), encode_lesson(lessons[3]), foreign, b'{"broken"']
     (tmp_path / "lessons.jsonl").write_bytes(b"\n".join(lines) + b"\n")
@@ -97,6 +97,8 @@ def test_export_has_types_and_each_lesson_once(tmp_path: Path, monkeypatch: pyte
     assert table.schema.field("asked_at").type == pyarrow.timestamp("us", tz="UTC")
     assert table.schema.field("inactive").type == pyarrow.bool_()
     assert [name.removeprefix("x_") for name in table.column_names if name.startswith("x_")] == list(NAMES)
+    said = [table[name].to_pylist()[:3] for name in ("voice_kalman", "voice_sgd", "voice_prior")]
+    assert said == [[0.5, 0.5, None], [-1.0, -1.0, None], [0.25, None, None]]  # the second is of an older release
     assert table["customer_id"].to_pylist() == [one.customer_id for one in lessons]
     assert table["bought_after_days"].to_pylist()[:2] == [None, 3 + 1 / DAY]
     assert [table[f"x_{name}"][4].as_py() for name in NAMES] == list(lessons[4].features)

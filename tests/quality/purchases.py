@@ -41,7 +41,7 @@ def cdnow(name: str = "CDNOW_sample.txt") -> list[Fact]:
             facts.append(
                 Fact(
                     day.value // 1000,
-                    f"c{cells[-4] if len(cells) > 4 else cells[0]}",
+                    f"c{int(cells[-4] if len(cells) > 4 else cells[0])}",
                     "purchase",
                     round(float(cells[-1]) * 100),
                 )
