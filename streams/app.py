@@ -35,7 +35,7 @@ from streams.rows import Rows
 from streams.seal import sealed
 from streams.shelf import TableShelf, aside, set_aside, vet
 from streams.standpoint import Standpoint
-from streams.topics import READ, TABLE, WORKER, check
+from streams.topics import READ, TABLE, WORKER, WRITTEN, check
 from streams.writebehind import Output, WriteBehind
 from vigia.broker import Broker
 from vigia.settings import Settings
@@ -57,7 +57,7 @@ class Worker:
         self.inputs = [broker.name(topic) for topic in READ]
         self.engine: WriteBehind[Kept] | None = None
         self.aligned: Alignment | None = None
-        self.standpoint = Standpoint(broker, self.inputs)
+        self.standpoint = Standpoint(broker, self.inputs, [broker.name(topic) for topic in WRITTEN])
         self.recovery = Recovery(metrics.recovered)
         self._given = False  # partitions, or the word that there are none for this worker
         self._away = False  # Kafka, when it was asked last

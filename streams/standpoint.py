@@ -2,7 +2,8 @@
 
 A topic that is deleted and made anew begins again at offset 0, under the same name. What was committed in its earlier
 life would skip records of the new one, and a fence of that life would drop them as known; so each commit and each fence
-says which life it counts in (`topicids`), and a worker that sees another one ends by name.
+says which life it counts in (`topicids`), and a worker that sees another one ends by name. So does one that misses a
+topic it writes to: it could only wait there, at the first record that it has to write, and not say for what.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -21,9 +22,10 @@ from vigia.broker import Broker
 class Standpoint:
     """Clients of its own beside Faust's, while the block runs; `lives` tells each input's life as it was at the start."""
 
-    def __init__(self, broker: Broker, inputs: Sequence[str]) -> None:
+    def __init__(self, broker: Broker, inputs: Sequence[str], outputs: Sequence[str] = ()) -> None:
         self.lives: dict[str, str] = {}
-        self._broker, self._inputs = broker, inputs
+        self._broker, self._inputs, self._outputs = broker, inputs, outputs
+        self._gone: set[str] = set()  # outputs that were not there at the last look
 
     async def __aenter__(self) -> Self:
         self._admin = AIOKafkaAdminClient(**self._broker.client())
@@ -52,11 +54,14 @@ class Standpoint:
         return {TP(tp.topic, tp.partition): done.get(tp, first[tp]) for tp in tps if done.get(tp, first[tp]) < ends[tp]}
 
     async def same_lives(self, otherwise: Callable[[str], object]) -> None:
-        """Call `otherwise` with a reason if a topic has another life than at the start."""
-        now = await lives(self._admin, self._inputs)
+        """Call `otherwise` with a reason if an input has another life than at the start, or an output is gone."""
+        now = await lives(self._admin, [*self._inputs, *self._outputs])
         for topic, life in self.lives.items():
             if now.get(topic, life) != life:
                 otherwise(f"the topic {topic} was deleted and made anew (id {now[topic]}, was {life})")
+        before, self._gone = self._gone, set(self._outputs) - now.keys()
+        for topic in sorted(before & self._gone):  # a broker that has just come up may not know of all yet
+            otherwise(f"the topic {topic} is gone")
 
     async def _refuse_earlier_lives(self) -> None:
         tps = [tp for topic in self._inputs for tp in await self._partitions(topic)]

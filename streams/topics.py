@@ -45,6 +45,7 @@ class Topic(NamedTuple):
 WORKER = "vigia"  # the consumer group of workers, and the id of the Faust app
 CHANGELOG = f"{WORKER}-{TABLE}-changelog"
 READ = (*INPUTS, "alarm-actions", "clock")  # what the worker's agent reads
+WRITTEN = ("alarms", "lessons", "figures", "dead-letters", CHANGELOG)  # and what it writes, beside `clock`
 
 TOPICS = (
     *(Topic(name) for name in INPUTS),

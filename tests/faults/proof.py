@@ -1,30 +1,33 @@
 """Vigía's own workers under faults: what lies on the broker in the end, against a ledger and an offline replay.
 
 The ledger counts events and money straight from what was published, the states come from the replay's core fed in this
-process, and the alarms from `vigia replay --control`, all three judged by what the partitions were told on `clock`.
+process, and the alarms from `vigia replay --control`. A partition keeps what it has put in force beside its customers, as
+a record that came late is in force later there than elsewhere: each is judged by its own, and told all that `clock` has.
 """
 
 import json
-from collections import Counter
-from collections.abc import Hashable, Iterable
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
+from scorers.alarm import Alarm
 from scorers.context import Context
-from scorers.control import Control, FiguresInForce, ModelInForce, Tick
+from scorers.control import Control, FiguresInForce, ModelInForce, Tick, decode_control, encode_control
 from scorers.customer import Customer, Ref
 from scorers.events import AnyEvent, Instant
 from scorers.monitor import Monitor
 from scorers.partition import Partition
 from scorers.policy import Policy
 from scorers.wire import decode
-from streams import controls
 from streams.aggregator import tell_all
+from streams.app import partition_of
 from streams.kept import CODEC
 from streams.rows import unpack
 from streams.simulate import simulate
+from streams.story import CONTROL
 from streams.topics import CHANGELOG
 from tests.faults.verdict import Outcome, Verdict, judge
 from tests.kafka.running import Running, replayed, standing, time_of, told
@@ -85,16 +88,45 @@ def states(heads: dict[str, Customer]) -> dict[str, Hashable]:
     return {name: canonical(head) for name, head in heads.items() if head.first_seen}
 
 
-def in_force(path: Path) -> list[Control]:
-    """What the partitions were told, as it is in force: told twice is told once."""
-    found: dict[tuple[str, str], Control] = {}
-    for control in controls.read(path):
-        if isinstance(control, FiguresInForce | ModelInForce):
-            found.setdefault((type(control).__name__, control.version), control)
-    return list(found.values())
+Kept = Mapping[bytes, bytes]
+"""The rows of one partition by key, each the last that the changelog has of it."""
 
 
-def context(policy: Policy, told: Iterable[Control]) -> Context:
+def put_in_force(kept: Kept) -> list[FiguresInForce | ModelInForce]:
+    """The figures and models that a partition has put in force, in that order, each from when on it was there."""
+    found = []
+    for key in sorted(key for key in kept if key.startswith(CONTROL)):
+        data = CODEC.decode(unpack(kept[key])[1]).data
+        assert isinstance(data, bytes)
+        control = decode_control(data)
+        assert isinstance(control, FiguresInForce | ModelInForce)
+        found.append(control)
+    return found
+
+
+def heads(kept: Kept, ctx: Context) -> dict[str, Customer]:
+    """The customers of a partition."""
+    found = {}
+    for key, stored in kept.items():
+        if not key.startswith(b"\x00"):
+            data = CODEC.decode(unpack(stored)[1]).data
+            assert isinstance(data, bytes)
+            found[key.decode()] = Monitor.decode(data, ctx).head
+    return found
+
+
+def outcome(events: Counter[str], money: Counter[str], heads: dict[str, Customer], effects: set[Any]) -> Outcome:
+    """What is told of a run by events and money counted, states and effects."""
+    return Outcome(events, states(heads) | {f"{name} money": amount for name, amount in money.items()}, effects)
+
+
+def of_partition(lines: Iterable[bytes], number: int, partitions: int) -> list[bytes]:
+    """The events of the customers who belong to a partition."""
+    named = ((line, json.loads(line).get("customer_id")) for line in lines)
+    return [line for line, name in named if name is not None and partition_of(partitions, name.encode()) == number]
+
+
+def context(policy: Policy, told: Iterable[FiguresInForce | ModelInForce]) -> Context:
     ctx = Context(policy)
     for control in told:
         if isinstance(control, FiguresInForce):
@@ -104,7 +136,9 @@ def context(policy: Policy, told: Iterable[Control]) -> Context:
     return ctx
 
 
-def folded(lines: Iterable[bytes], until: int, policy: Policy, told: list[Control]) -> dict[str, Customer]:
+def folded(
+    lines: Iterable[bytes], until: int, policy: Policy, told: Iterable[FiguresInForce | ModelInForce]
+) -> dict[str, Customer]:
     """The customers after all events, folded in their order in this process by the same core."""
     monitors: dict[str, Monitor] = {}
     partition = Partition(context(policy, told), monitors)
@@ -118,33 +152,36 @@ def folded(lines: Iterable[bytes], until: int, policy: Policy, told: list[Contro
 
 
 class Proof(Running):
-    """Workers, what was published for them, and the verdict."""
+    """Workers, what was published for them, and the verdict.
 
-    async def rows(self) -> dict[str, bytes]:
-        """The customers' rows as the changelog has them: the last of each, by partition."""
-        found: dict[tuple[int, bytes], bytes | None] = {}
+    `late` counts the figures and models that came later in force in a partition than they were told, as of the last `rows`.
+    """
+
+    late = 0
+
+    async def rows(self) -> dict[int, Kept]:
+        """The rows of each partition as the changelog has them, each with what it was told on `clock` in force."""
+        found: dict[int, dict[bytes, bytes | None]] = defaultdict(dict)
         for record in await self.read(CHANGELOG):
-            if not record.key.startswith(b"\x00"):
-                found[record.partition, record.key] = record.value
-        rows = {key.decode(): value for (_, key), value in found.items() if value is not None}
-        assert len(rows) == sum(value is not None for value in found.values()), "a customer has rows in two partitions"
+            found[record.partition][record.key] = record.value
+        rows = {
+            n: {key: value for key, value in found[n].items() if value is not None}
+            for n in range(self.settings.partitions)
+        }
+        names = Counter(key for kept in rows.values() for key in kept if not key.startswith(b"\x00"))
+        assert not names or max(names.values()) == 1, "a customer has rows in two partitions"
+        told: dict[int, dict[str, int]] = defaultdict(dict)
+        for record in await self.read("clock"):
+            control = decode_control(record.value)
+            if isinstance(control, FiguresInForce | ModelInForce):
+                told[record.partition].setdefault(control.version, int(control.in_force))  # told twice is told once
+        self.late = 0
+        for number, kept in rows.items():
+            here = {control.version: int(control.in_force) for control in put_in_force(kept)}
+            assert list(here) == list(told[number]), f"partition {number} has not all in force that it was told"
+            assert all(here[version] >= told[number][version] for version in here), "in force before it was told"
+            self.late += sum(here[version] > told[number][version] for version in here)
         return rows
-
-    async def heads(self, told: list[Control]) -> dict[str, Customer]:
-        """The customers as the changelog has them, what passed since their newest fact judged anew by what was told.
-
-        A worker that is killed may judge a deadline before the figures or the model reach its partition; they then come
-        in force a moment later there, which is counted, and which the control file of all partitions cannot say.
-        """
-        ctx = context(self.policy, told)
-        heads = {}
-        for name, stored in (await self.rows()).items():
-            data = CODEC.decode(unpack(stored)[1]).data
-            assert isinstance(data, bytes)
-            row = Monitor.decode(data, ctx).row
-            row.later = None
-            heads[name] = Monitor(row, ctx).head
-        return heads
 
     async def drained(self) -> None:
         """Wait until everything that was published is folded and committed."""
@@ -185,18 +222,21 @@ class Proof(Running):
         `ledger` are the events that count, if not all do. `told_alike` asks for every change of an alarm and not only for
         what stands in the end, where the order of arrival differs from that of `lines`. At least so many changes are due.
         """
-        control = await self.control()
-        told_them = in_force(control)
+        rows = await self.rows()
         until = until or max(map(time_of, lines))
-        events, money = sent(lines if ledger is None else ledger)
-        expected_heads = folded(lines, until, self.policy, told_them)
-        found_heads = await self.heads(told_them)
-        found_events, found_money = held(found_heads)
-        expected = Outcome(events, states(expected_heads) | {f"{n} money": m for n, m in money.items()})
-        found = Outcome(found_events, states(found_heads) | {f"{n} money": m for n, m in found_money.items()})
-        again = replayed(lines, self.directory / "replay", control, self.policy, until)
-        alarms = await self.alarms()
+        expected_heads, found_heads = dict[str, Customer](), dict[str, Customer]()
+        again = list[Alarm]()
+        for number, kept in rows.items():
+            mine, told_here = of_partition(lines, number, self.settings.partitions), put_in_force(kept)
+            expected_heads |= folded(mine, until, self.policy, told_here)
+            found_heads |= heads(kept, context(self.policy, told_here))
+            control = self.directory / f"control-{number}.jsonl"
+            control.write_bytes(b"".join(encode_control(one) + b"\n" for one in told_here))
+            again += replayed(mine, self.directory / f"replay-{number}", control, self.policy, until)
         assert len(again) >= least, f"only {len(again)} changes of alarms: too few to prove anything"
-        expected.effects |= standing(again) | (told(again) if told_alike else set())
-        found.effects |= standing(alarms) | (told(alarms) if told_alike else set())
-        return judge(expected, found)
+        alarms = await self.alarms()
+        due, came = standing(again), standing(alarms)
+        if told_alike:
+            due, came = due | told(again), came | told(alarms)
+        counted = sent(lines if ledger is None else ledger)
+        return judge(outcome(*counted, expected_heads, due), outcome(*held(found_heads), found_heads, came))

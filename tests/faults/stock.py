@@ -23,7 +23,7 @@ from typing import Any
 import faust
 
 from streams.rows import pack, unpack
-from tests.kafka.counting import PARTITIONS
+from tests.kafka.counting import SETTINGS, counts
 
 WAYS = ("plain", "exactly_once", "fence", "state-first")
 
@@ -33,29 +33,12 @@ def build(address: str, group: str, state: str, way: str, left: int) -> faust.Ap
     app = faust.App(
         group,
         broker=f"kafka://{address}",
-        store="rocksdb://",
         datadir=state,
         processing_guarantee="exactly_once" if way == "exactly_once" else "at_least_once",
-        web_enabled=False,
-        topic_allow_declare=False,
-        topic_disable_leader=True,
-        topic_partitions=PARTITIONS,
-        table_standby_replicas=0,
         stream_wait_empty=False,
-        stream_recovery_delay=0,
-        broker_commit_interval=0.7,
-        broker_session_timeout=3,
-        broker_heartbeat_interval=0.5,
-        consumer_auto_offset_reset="earliest",
-        autodiscover=False,
+        **SETTINGS,
     )
-    table = app.Table(
-        "counts",
-        partitions=PARTITIONS,
-        key_type=bytes,
-        value_type=bytes,
-        options={"block_cache_size": 8 << 20, "write_buffer_size": 4 << 20},
-    )
+    table = counts(app)
     source = app.topic(f"{group}.events", key_serializer="raw", value_serializer="raw")
     outputs = app.topic(f"{group}.outputs", key_serializer="raw", value_serializer="raw")
     fenced = way in ("fence", "state-first")

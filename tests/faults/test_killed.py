@@ -10,7 +10,7 @@ import pytest
 from scorers.control import FiguresInForce, ModelInForce
 from streams.failpoints import NAMES
 from tests.faults.conftest import Note
-from tests.faults.proof import Proof, in_force, simulated
+from tests.faults.proof import Proof, put_in_force, simulated
 from tests.kafka.running import by_day
 
 pytestmark = pytest.mark.kafka
@@ -30,9 +30,10 @@ async def set_out(proof: Proof, directory: Path, seed: int) -> tuple[list[bytes]
 async def conclude(proof: Proof, lines: list[bytes]) -> None:
     """All is told; and what a verdict depends on was not the same from beginning to end."""
     assert await proof.stop() == 0
-    told = in_force(await proof.control())
-    assert sum(isinstance(control, FiguresInForce) for control in told) > 10
-    assert sum(isinstance(control, ModelInForce) for control in told) > 3
+    for kept in (await proof.rows()).values():
+        told = put_in_force(kept)
+        assert sum(isinstance(control, FiguresInForce) for control in told) > 10
+        assert sum(isinstance(control, ModelInForce) for control in told) > 3
 
 
 async def test_killed_ten_times_at_random(proof: Proof, tmp_path: Path, seed: int, note: Note) -> None:
@@ -50,7 +51,9 @@ async def test_killed_ten_times_at_random(proof: Proof, tmp_path: Path, seed: in
         await traffic
     await conclude(proof, lines)
     verdict = await proof.verdict(lines)
-    note("F1", "worker, kill -9 at random", seed, proof.processes.kills, len(lines), verdict)
+    note(
+        "F1", f"worker, kill -9 at random, {proof.late} controls late", seed, proof.processes.kills, len(lines), verdict
+    )
     note("F2", "worker, disk kept and lost in turn", seed, proof.processes.kills, len(lines), verdict)
     assert verdict.exact(), verdict
 
@@ -72,5 +75,12 @@ async def test_killed_at_every_named_place(proof: Proof, tmp_path: Path, seed: i
     await traffic
     await conclude(proof, lines)
     verdict = await proof.verdict(lines)
-    note("F3", "worker, at each named place twice", seed, 2 * len(NAMES), len(lines), verdict)
+    note(
+        "F3",
+        f"worker, at each named place twice, {proof.late} controls late",
+        seed,
+        2 * len(NAMES),
+        len(lines),
+        verdict,
+    )
     assert verdict.exact(), verdict

@@ -19,6 +19,21 @@ from streams.writebehind import Folder, Output, WriteBehind
 
 PARTITIONS = 4
 INPUTS = ("events", "clock")
+SETTINGS: dict[str, Any] = {
+    "store": "rocksdb://",
+    "web_enabled": False,
+    "topic_allow_declare": False,
+    "topic_disable_leader": True,
+    "topic_partitions": PARTITIONS,
+    "table_standby_replicas": 0,
+    "stream_recovery_delay": 0,
+    "broker_commit_interval": 0.7,
+    "broker_session_timeout": 3,
+    "broker_heartbeat_interval": 0.5,
+    "broker_rebalance_timeout": 5,
+    "consumer_auto_offset_reset": "earliest",
+    "autodiscover": False,
+}
 
 
 def topics(group: str) -> dict[str, int]:
@@ -28,6 +43,12 @@ def topics(group: str) -> dict[str, int]:
         **dict.fromkeys((f"{group}.{name}" for name in (*INPUTS, "outputs", "dead-letters")), PARTITIONS),
         changelog: PARTITIONS,
     }
+
+
+def counts(app: faust.App) -> Any:
+    """The table of the app."""
+    sizes = {"block_cache_size": 8 << 20, "write_buffer_size": 4 << 20}
+    return app.Table("counts", partitions=PARTITIONS, key_type=bytes, value_type=bytes, options=sizes)
 
 
 class Counting:
@@ -71,32 +92,14 @@ def build(
     app = faust.App(
         group,
         broker=f"kafka://{address}",
-        store="rocksdb://",
         datadir=state,
-        web_enabled=False,
-        topic_allow_declare=False,
-        topic_disable_leader=True,
-        topic_partitions=PARTITIONS,
-        table_standby_replicas=0,
         stream_wait_empty=True,
         stream_buffer_maxsize=32,
-        stream_recovery_delay=0,
-        broker_commit_interval=0.7,
-        broker_session_timeout=3,
-        broker_heartbeat_interval=0.5,
-        broker_rebalance_timeout=5,
-        consumer_auto_offset_reset="earliest",
-        autodiscover=False,
+        **SETTINGS,
     )
     inputs = [f"{group}.{name}" for name in INPUTS]
     app.transport = ChunkTransport(app, inputs)
-    table = app.Table(
-        "counts",
-        partitions=PARTITIONS,
-        key_type=bytes,
-        value_type=bytes,
-        options={"block_cache_size": 8 << 20, "write_buffer_size": 4 << 20},
-    )
+    table = counts(app)
     source = app.topic(*inputs, schema=ChunkSchema(), key_serializer="raw", value_serializer="raw")
 
     @app.agent(source, concurrency=1)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Annotated, Any, NoReturn
 
 import typer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError
 from typer import Option
 
 from streams.topics import TopicsWrong
@@ -20,6 +20,7 @@ from vigia.typed import Unusable
 KAFKA = "127.0.0.1:9092"
 AWAY = 3  # exit status: Kafka did not do its part; the same again later may work
 SELDOM = 60.0  # seconds in which the same warning of a library is not repeated
+LACKING = {TopicAuthorizationFailedError: "the topic", GroupAuthorizationFailedError: "the group"}
 
 Kafka = Annotated[
     str, Option(metavar="HOST:PORT", envvar="VIGIA_KAFKA", help="Where Kafka is; several with commas between.")
@@ -64,10 +65,18 @@ def finish(work: Coroutine[Any, Any, None], kafka: str) -> None:
         fault = faults.exceptions[0]
         while isinstance(fault, BaseExceptionGroup):
             fault = fault.exceptions[0]
-        away(kafka, str(fault))
+        away(kafka, _said(fault))
     except* TopicsWrong as wrong:
         print(f"vigia: {wrong.exceptions[0]}", file=sys.stderr)  # noqa: T201
         raise typer.Exit(2) from None
+
+
+def _said(fault: BaseException) -> str:
+    """What a fault of Kafka is about; a right that is lacking is named by what it is a right to."""
+    for kind, what in LACKING.items():
+        if isinstance(fault, kind):
+            return f"no right to {what} {fault.args[0] if fault.args else ''}: docs/operations.md says who needs which"
+    return str(fault)
 
 
 def away(kafka: str, fault: str) -> NoReturn:
