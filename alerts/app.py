@@ -236,5 +236,7 @@ class _Reading:
     async def _unread(self, record: Any, code: str, why: str) -> None:
         topic = self.plain[record.topic]
         self.metrics.unread(topic)
-        LOGGER.warning("%s/%d@%d is of no use: %s: %s", topic, record.partition, record.offset, code, why)
+        LOGGER.warning(
+            "%s/%d@%d is of no use: %s; its dead letter says more", topic, record.partition, record.offset, code
+        )
         await self.reject(record, code, why)

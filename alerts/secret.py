@@ -4,8 +4,11 @@ Routes may name where a secret lies, never hold one; so a routes file can be sha
 control.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
+
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 
 
 class Secret:
@@ -44,8 +47,17 @@ def from_environment(name: str, environment: Mapping[str, str]) -> Secret:
     """The secret in this environment variable."""
     word = environment.get(name, "").strip()
     if not word:
-        raise NoSecret(f"the environment variable {name} is not set; set it to the secret before starting")
+        raise NoSecret(f"the environment variable {spoken(name)} is not set; set it to the secret before starting")
     return Secret(word)
+
+
+def spoken(name: str) -> str:
+    """A variable's name, unless it may be the secret itself, written where its name belongs.
+
+    >>> spoken("MAIL_PASSWORD"), spoken("hunter2")
+    ('MAIL_PASSWORD', '(not shown, as it is no name in capitals)')
+    """
+    return name if _VARIABLE.fullmatch(name) else "(not shown, as it is no name in capitals)"
 
 
 def from_file(path: str) -> Secret:

@@ -39,6 +39,7 @@ from streams.topics import READ, TABLE, WORKER, WRITTEN, check
 from streams.writebehind import Output, WriteBehind
 from vigia.broker import Broker
 from vigia.settings import Settings
+from vigia.traces import told
 
 log = logging.getLogger(__name__)
 
@@ -208,7 +209,7 @@ class Worker:
 
     def _reject(self, record: Any, error: Exception) -> Output:
         self.metrics.rejected("core_error")
-        log.error("%s/%d@%d: the core failed", record.topic, record.partition, record.offset, exc_info=error)
+        log.error("%s/%d@%d: the core failed: %s", record.topic, record.partition, record.offset, told(error))
         detail = f"{type(error).__name__}: {error}"
         return dead_letter(self.broker.name("dead-letters"), record, "core_error", detail)
 

@@ -256,7 +256,7 @@ async def test_the_doctor_sees_a_broker(monkeypatch: pytest.MonkeyPatch) -> None
         await committed(kafka, WORKER, {first: ends[first] + 1})
         code, wrong = await found()
         assert (code, set(wrong)) == (1, {"other-partitioner"})
-        assert f"key {stray.decode()} in 0" in wrong["other-partitioner"]["says"]
+        assert "as that at 0@" in wrong["other-partitioner"]["says"]  # never whose it is
         assert set((await found(VIGIA_PARTITIONS="3", VIGIA_SEAL=""))[1]) == {
             "partition-counts", "other-partitioner", "sealing",
         }  # fmt: skip

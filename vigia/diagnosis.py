@@ -117,10 +117,9 @@ def other_partitioner(p: Picture) -> Said:
         keyed = [seen for seen in p.newest.get(topic, ()) if seen.key]
         wrong = [seen for seen in keyed if (murmur2(seen.key) & 0x7FFFFFFF) % count != seen.partition]
         if wrong:
-            example = inert((wrong[0].key or b"").decode("utf-8", "replace"), 40)
             says = (
                 f"{len(wrong)} of the newest {len(keyed)} keyed records of {p.prefix}{topic} lie in another partition "
-                f"than murmur2 gives, as key {example} in {wrong[0].partition} at {wrong[0].offset}"
+                f"than murmur2 gives, as that at {wrong[0].partition}@{wrong[0].offset}"
             )
             mend = "set that producer's partitioner to murmur2 (librdkafka: partitioner=murmur2_random), or use the gateway"
             yield "fault", says, mend

@@ -4,6 +4,7 @@ The text is Prometheus' own, from a registry of the process; no customer is in i
 unless told otherwise, as it asks nobody for a password.
 """
 
+import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -13,10 +14,22 @@ from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
+from vigia.traces import told
 from vigia.typed import Unusable
 
 Ready = Callable[[], Awaitable[str]]
 """Says why the process is not ready for work; nothing when it is."""
+
+
+def _unquoted(record: logging.LogRecord) -> bool:
+    """A server's line about a request that failed, without the request: that may bring a token or a customer."""
+    if record.exc_info and record.exc_info[1] is not None:
+        record.msg, record.args = f"{record.getMessage()}: {told(record.exc_info[1])}", ()
+        record.exc_info = record.exc_text = None
+    return True
+
+
+logging.getLogger("aiohttp.server").addFilter(_unquoted)
 
 
 class _All(Collector):

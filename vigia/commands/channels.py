@@ -14,6 +14,7 @@ from typer import Argument, Option
 from alerts.channels import email, log, webhook
 from alerts.connect import connect
 from alerts.routes import ChannelSettings, Routes
+from alerts.secret import spoken
 from alerts.text import inert
 from alerts.toml import BadSetting
 from alerts.trial import Outcome, trial
@@ -80,7 +81,7 @@ def _try(name: str, settings: ChannelSettings) -> Outcome:
 
 _TARGETS: dict[type, Callable[[Any], str]] = {
     log.Settings: lambda one: "this machine's log" + (", with names" if one.names else ""),
-    webhook.Settings: lambda one: urlsplit(one.url).hostname or f"the URL in {one.url_env}",
+    webhook.Settings: lambda one: urlsplit(one.url).hostname or f"the URL in {spoken(one.url_env)}",
     email.Settings: lambda one: f"{', '.join(one.to)} by {one.host}",
 }
 

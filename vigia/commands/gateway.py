@@ -74,7 +74,7 @@ async def gate(
     """Events are taken, and cards kept where a Redis is named, while the block runs; the port."""
     intake = Intake(where)
     serving = Gateway(intake, tokens, registry)
-    board = asyncio.create_task(Board(redis, where, serving.registry).run()) if redis else None
+    board = asyncio.create_task(_board(redis, where, serving.registry).run()) if redis else None
     if board is None:
         LOGGER.info("no Redis is named (--redis): no customer cards and no board, all else works")
     try:
@@ -85,3 +85,13 @@ async def gate(
             board.cancel()
             await asyncio.gather(board, return_exceptions=True)
         await intake.close()
+
+
+def _board(url: str, where: Broker, registry: CollectorRegistry) -> Board:
+    try:
+        return Board(url, where, registry)
+    except ValueError:  # what it says may quote the password
+        raise Unusable(
+            "VIGIA_REDIS (or --redis) is no URL of a Redis: write redis://:password@host:6379/0, and in the password "
+            "%2F for /, %40 for @, %3A for :, %23 for #"
+        ) from None
