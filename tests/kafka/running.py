@@ -120,8 +120,8 @@ class Running:
 
     # --- processes --------------------------------------------------------------------------------------------
 
-    def start(self, name: str = "a", **environment: str) -> None:
-        """Start a worker with a state directory of its own name."""
+    def start(self, name: str = "a", command: Sequence[str] = WORKER, **environment: str) -> None:
+        """Start a worker with a state directory of its own name; `command` is what it is started by."""
         told = {
             "VIGIA_KAFKA": self.broker.address,
             "VIGIA_PREFIX": self.broker.prefix,
@@ -134,7 +134,7 @@ class Running:
             "VIGIA_MARGIN": "0s",
             "VIGIA_SEAL": self.settings.seal,
         }
-        self.processes.start(name, [*WORKER, "--policy", str(self.policy_file)], told | environment)
+        self.processes.start(name, [*command, "--policy", str(self.policy_file)], told | environment)
 
     def kill(self, name: str = "a") -> None:
         self.processes.kill(name)
