@@ -254,15 +254,16 @@ class WriteBehind(Generic[Row]):
                 folder.recover(key, row)
                 if number % SLICE == SLICE - 1:
                     await asyncio.sleep(0)
-            heir = None if self._heir is None else await self._inherit(partition, self._heir(rows, folder))
+            heir = None if self._heir is None else await self._inherit(rows, self._heir(rows, folder))
             partitions[partition] = _Opened(rows, folder, heir)
         return partitions[partition]
 
-    async def _inherit(self, partition: int, heir: Heir) -> Heir:
-        partitions, stored = self._partitions, self._shelf.get(partition, MARK)
+    async def _inherit(self, rows: Rows[Any], heir: Heir) -> Heir:
+        partitions, partition = self._partitions, rows.partition
+        stored = self._shelf.get(partition, MARK)
         mark = await heir.inherit(None if stored is None else unpack(stored)[1])
         if mark is not None and self._partitions is partitions:
-            pairs: list[Pair] = [(MARK, pack({}, mark))]
+            pairs: list[Pair] = [(MARK, pack(rows.fence, mark))]
             self._shelf.write(partition, pairs, await self._log(partition, pairs))
         return heir
 
@@ -304,7 +305,7 @@ class WriteBehind(Generic[Row]):
             self._full.clear()
             partitions, self._in_flight, self._flying = self._partitions, due.records, due.folded
             taken = [
-                (one, await _taken(one.rows), None if one.heir is None else one.heir.take())
+                (one, await _taken(one.rows), one.rows.fence, None if one.heir is None else one.heir.take())
                 for one in partitions.values()
             ]
         ends: dict[str, dict[int, int]] = {}
@@ -314,9 +315,9 @@ class WriteBehind(Generic[Row]):
                 ends.setdefault(delivered.topic, {})[delivered.partition] = delivered.offset + 1
         failpoint("outputs")
         changed: list[tuple[int, list[Pair]]] = []
-        for (rows, _, heir), pairs, mark in taken:
+        for (rows, _, heir), pairs, fence, mark in taken:
             if heir is not None and (pairs or heir.waiting):
-                pairs.append((MARK, pack({}, heir.told(mark, ends.get(heir.topic, {})))))
+                pairs.append((MARK, pack(fence, heir.told(mark, ends.get(heir.topic, {})))))
             if pairs:
                 changed.append((rows.partition, pairs))
         offsets = await asyncio.gather(*(self._log(partition, pairs) for partition, pairs in changed))
