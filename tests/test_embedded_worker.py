@@ -1,13 +1,17 @@
 """The worker on the embedded broker tells what a replay of the same events tells."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from scorers.alarm import Alarm
+from scorers.risk import Lesson
+from streams import controls
 from streams.embedded import PARTITIONS, EmbeddedKafka
+from streams.lessons import decode_lesson
+from streams.replay import replay
 from streams.simulate import simulate
 from tests.kafka.running import Running, by_day, replayed, standing, time_of, told
 
@@ -32,6 +36,11 @@ def risks(alarms: list[Alarm]) -> dict[tuple[str, str, int], float]:
     return {(one.alarm_id, one.type, int(one.at)): one.risk for one in alarms if one.risk is not None}
 
 
+def by_question(lessons: Iterable[Lesson]) -> dict[tuple[str, int], Lesson]:
+    """Each lesson once, by what names it."""
+    return {(one.customer_id, int(one.asked_at)): one for one in lessons}
+
+
 async def test_the_worker_tells_what_a_replay_tells(running: Running, tmp_path: Path) -> None:
     """Day by day on a broker, with figures and models in force, the same alarms stand as in a replay told the same."""
     lines = simulated(tmp_path / "sim", 150, 30, 3)
@@ -50,6 +59,24 @@ async def test_the_worker_tells_what_a_replay_tells(running: Running, tmp_path: 
     here, there = risks(found), risks(again)
     assert len(set(there.values())) > 20
     assert here == pytest.approx(there, abs=1e-9)
+    taught: list[Lesson] = []
+    replay(
+        [str(tmp_path / "replay" / "events.jsonl")],
+        tmp_path / "lessons",
+        running.policy,
+        controls=controls.read(control),
+        watch=lambda step: taught.extend(step.lessons),
+    )
+    asked, answered = (
+        by_question(decode_lesson(record.value) for record in await running.read("lessons")),
+        by_question(taught),
+    )
+    assert asked.keys() == answered.keys()
+    same = [name for name, one in asked.items() if one.model_version == answered[name].model_version]
+    assert len(same) > 0.95 * len(asked)  # without a margin the evening's model may come a question late
+    assert len({asked[name].predicted for name in same if asked[name].voices}) > 20
+    for name in same:
+        assert asked[name] == answered[name]  # columns, voices and risk as told when asked, the label
     judged = (tmp_path / "replay" / "customers.jsonl").read_bytes()
     for left_out in ("figures.in_force", "model.in_force"):
         part = tmp_path / "part.jsonl"
