@@ -9,9 +9,10 @@ import asyncio
 import gc
 import logging
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import faust
@@ -47,6 +48,7 @@ BLOCK_CACHE, WRITE_BUFFER = 16 << 20, 8 << 20  # bytes per partition; Faust's ch
 GARBAGE_AFTER = 100_000  # objects more than before: rows by the million are looked through for cycles they do not have
 MAX_BATCH, MAX_REQUEST = 900_000, 1_000_000
 LOOK, LOOK_CLOSELY = 0.5, 0.05  # seconds between two looks at itself; the latter until it is ready
+SAMPLE = 200  # rows of a partition that are looked at before the others are read
 ASK = 5.0  # seconds between two questions to Kafka, at most
 
 
@@ -201,6 +203,11 @@ class Worker:
     def _folder(self, rows: Rows[Kept]) -> Folder:
         trust = partial(_trusted, self.settings.seal)
         home = partial(partition_of, self.settings.partitions)
+        if astray(rows, home):
+            leave(
+                f"the customers of partition {rows.partition} were spread over another number of partitions than "
+                f"VIGIA_PARTITIONS={self.settings.partitions}: set the former one (docs/operations.md, More partitions)"
+            )
         return Folder(rows, self.policy, self.broker.name, self.metrics, trust, home)
 
     def _heir(self, tail: TopicTail, rows: Rows[Kept], folder: Any) -> Orphans:
@@ -295,6 +302,12 @@ def _credentials(broker: Broker) -> Any:
             ssl_context=told.get("ssl_context"),
         )
     return faust.SSLCredentials(context=told["ssl_context"]) if broker.tls else None
+
+
+def astray(rows: Rows[Kept], home: Callable[[bytes], int]) -> bool:
+    """Whether customers lie here who would be looked for elsewhere: some are looked at, and a quarter is enough."""
+    keys = list(islice((key for key, _ in rows.recovered() if not key.startswith(b"\x00")), SAMPLE))
+    return 4 * sum(home(key) != rows.partition for key in keys) > len(keys)
 
 
 def partition_of(partitions: int, key: bytes) -> int:

@@ -2,7 +2,9 @@
 
 A topic that is deleted and made anew begins again at offset 0, under the same name. What was committed in its earlier
 life would skip records of the new one, and a fence of that life would drop them as known; so each commit and each fence
-says which life it counts in (`topicids`), and a worker that sees another one ends by name. So does one that misses a
+says which life it counts in (`topicids`), and a worker that sees another one ends by name.
+
+So does a worker that sees an input grow, as customers would be read in two halves from then on, and one that misses a
 topic it writes to: it could only wait there, at the first record that it has to write, and not say for what.
 """
 
@@ -14,7 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 from faust.types import TP
 
-from streams.topicids import lives
+from streams.topicids import Life, lives
 from streams.topics import WORKER, TopicsWrong
 from vigia.broker import Broker
 
@@ -25,6 +27,7 @@ class Standpoint:
     def __init__(self, broker: Broker, inputs: Sequence[str], outputs: Sequence[str] = ()) -> None:
         self.lives: dict[str, str] = {}
         self._broker, self._inputs, self._outputs = broker, inputs, outputs
+        self._began: dict[str, Life] = {}  # the inputs at the start
         self._gone: set[str] = set()  # outputs that were not there at the last look
 
     async def __aenter__(self) -> Self:
@@ -33,7 +36,8 @@ class Standpoint:
         try:
             await self._admin.start()
             await self._ends.start()
-            self.lives.update(await lives(self._admin, self._inputs))
+            self._began = await lives(self._admin, self._inputs)
+            self.lives.update((topic, life.id) for topic, life in self._began.items())
             await self._refuse_earlier_lives()
         except BaseException:
             await self.__aexit__()
@@ -54,11 +58,14 @@ class Standpoint:
         return {TP(tp.topic, tp.partition): done.get(tp, first[tp]) for tp in tps if done.get(tp, first[tp]) < ends[tp]}
 
     async def same_lives(self, otherwise: Callable[[str], object]) -> None:
-        """Call `otherwise` with a reason if an input has another life than at the start, or an output is gone."""
+        """Call `otherwise` with a reason if an input is not the one that it was at the start, or an output is gone."""
         now = await lives(self._admin, [*self._inputs, *self._outputs])
-        for topic, life in self.lives.items():
-            if now.get(topic, life) != life:
-                otherwise(f"the topic {topic} was deleted and made anew (id {now[topic]}, was {life})")
+        for topic, was in self._began.items():
+            is_ = now.get(topic, was)
+            if is_.id != was.id:
+                otherwise(f"the topic {topic} was deleted and made anew (id {is_.id}, was {was.id})")
+            if is_.partitions != was.partitions:
+                otherwise(f"the topic {topic} has {is_.partitions} partitions, and had {was.partitions} at the start")
         before, self._gone = self._gone, set(self._outputs) - now.keys()
         for topic in sorted(before & self._gone):  # a broker that has just come up may not know of all yet
             otherwise(f"the topic {topic} is gone")

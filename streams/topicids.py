@@ -2,13 +2,13 @@
 
 Offsets of an earlier life mean nothing in the next one. The client library speaks an older form of the request that
 knows no ids, so the newer one is spelled out here, and nothing else is. A broker that gives no ids (the embedded one
-forgets everything anyway) has its topics in one life for ever.
+forgets everything anyway) has its topics in one life for ever. How many partitions a topic has comes with the answer.
 """
 
 import base64
 from collections.abc import Iterable
 from io import BytesIO
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import IncompatibleBrokerVersion
@@ -18,6 +18,13 @@ from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16,
 ONLY = "0"
 """The life of a topic whose broker gives no ids."""
 LETTERS = 8  # of the id: forty-eight random bits are enough to tell two lives apart, and rows carry them
+
+
+class Life(NamedTuple):
+    """A topic as it is: which life of its name, and over how many partitions it is spread (0 where that is not told)."""
+
+    id: str = ONLY
+    partitions: int = 0
 
 
 class _Id:
@@ -104,15 +111,15 @@ class _Asked(Request[_Question]):  # type: ignore[misc]
         return request_struct_class([(bytes(16), name, {}) for name in self._names], False, False, {})
 
 
-async def lives(admin: AIOKafkaAdminClient, topics: Iterable[str]) -> dict[str, str]:
+async def lives(admin: AIOKafkaAdminClient, topics: Iterable[str]) -> dict[str, Life]:
     """The life of each topic that there is."""
     names = list(topics)
     try:
         answer: Any = await admin._send_request(_Asked(names))
     except (IncompatibleBrokerVersion, NotImplementedError):
-        return dict.fromkeys(names, ONLY)
+        return dict.fromkeys(names, Life())
     return {
-        name: base64.urlsafe_b64encode(topic_id).decode()[:LETTERS] if any(topic_id) else ONLY
-        for error, name, topic_id, *_ in answer.topics
+        name: Life(base64.urlsafe_b64encode(topic_id).decode()[:LETTERS] if any(topic_id) else ONLY, len(partitions))
+        for error, name, topic_id, _, partitions, *_ in answer.topics
         if not error
     }

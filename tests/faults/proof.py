@@ -214,13 +214,15 @@ class Proof(Running):
         *,
         ledger: list[bytes] | None = None,
         told_alike: bool = True,
+        taken_back: bool = False,
         until: int = 0,
         least: int = 50,
     ) -> Verdict:
         """What came of some events against what has to come of them in this order.
 
         `ledger` are the events that count, if not all do. `told_alike` asks for every change of an alarm and not only for
-        what stands in the end, where the order of arrival differs from that of `lines`. At least so many changes are due.
+        what stands in the end, where the order of arrival differs from that of `lines`; with `taken_back` alarms that nobody
+        had to tell may have been told, if they were withdrawn. At least so many changes are due.
         """
         rows = await self.rows()
         until = until or max(map(time_of, lines))
@@ -237,6 +239,8 @@ class Proof(Running):
         alarms = await self.alarms()
         due, came = standing(again), standing(alarms)
         if told_alike:
-            due, came = due | told(again), came | told(alarms)
+            ids = {alarm.alarm_id for alarm in again}
+            gone = {a.alarm_id for a in alarms if a.type == "alarm.withdrawn"} - ids if taken_back else set()
+            due, came = due | told(again), came | {change for change in told(alarms) if change[0] not in gone}
         counted = sent(lines if ledger is None else ledger)
         return judge(outcome(*counted, expected_heads, due), outcome(*held(found_heads), found_heads, came))
