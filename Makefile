@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 VENV := .venv
+QUIX := .venv-quix
 BIN := $(VENV)/bin
 ARGS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -48,10 +49,21 @@ quality: $(VENV)/dev.stamp ## how good risk and alarms are: CDNOW, the Complete 
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.quality $(ARGS)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.quality.alarms
 
-bench: $(VENV)/dev.stamp ## measure on this machine: the core, the engine, the worker beside a bare loop (Java 17 and Maven)
+CUSTOMERS ?= 10000 100000
+ROUNDS ?= 5
+bench: $(VENV)/dev.stamp $(QUIX)/stamp ## measure: core, worker beside Quix Streams and a bare loop, latency, scale; ten minutes
 	$(BIN)/python -m tests.bench $(ARGS)
-	$(BIN)/python -m tests.bench.engine
-	$(BIN)/python -m tests.bench.worker
+	$(BIN)/python -m tests.bench.sides --rounds $(ROUNDS)
+	$(BIN)/python -m tests.bench.latency
+	$(BIN)/python -m tests.bench.places
+	$(BIN)/python -m tests.bench.scale $(CUSTOMERS)
+	$(BIN)/python -m tests.bench.sizing
+
+# Quix Streams needs another version of a library than we do, so it has an environment of its own, made on demand.
+$(QUIX)/stamp: tests/bench/requirements-quix.txt | $(BIN)/python
+	@$(PYTHON) -m venv $(QUIX)
+	@$(QUIX)/bin/python -m pip --disable-pip-version-check --quiet install --requirement $<
+	@touch $@
 
 # A lock holds versions and hashes, never where they came from. UPGRADE=1 takes the newest versions allowed.
 LOCK = $(BIN)/uv pip compile pyproject.toml --group build --quiet --universal --python-version 3.11 \
@@ -64,7 +76,7 @@ lock: $(VENV)/dev.stamp ## resolve the dependencies anew into the three locks (U
 	$(LOCK) --constraints requirements-dev.lock --output-file requirements.lock
 
 clean: ## remove the environment and everything that tools left behind
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf $(VENV) $(QUIX) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment is made once, and again when the project's needs or their lock change.

@@ -1,0 +1,138 @@
+"""From an event to its alarm, at a quarter, a half and four fifths of what a worker can do: `python -m tests.bench.latency`.
+
+10,000 customers with two years behind them are in the worker's memory. What it can do is measured first: events as fast
+as they are taken, until all are committed. Then events come at a steady pace, one in ten a grave complaint that alarms at
+once; the time is taken from before it is sent until its alarm has been read from `alarms` by another client. Sender,
+reader, broker and worker share the machine.
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from uuid import uuid4
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from scorers.alarm import Alarm
+from scorers.instants import rfc3339
+from scorers.wire import decode_alarm
+from streams.localkafka import LocalKafka
+from tests.bench.populace import STEP, Event, Populace, name
+from tests.bench.scale import PARTITIONS, committed, started, warm_up
+from tests.bench.speed import table
+from tests.kafka.running import Running
+
+CUSTOMERS = 10_000
+BURST = 10_000
+LOADS = (0.25, 0.5, 0.8)
+WARMING = 3  # seconds
+
+
+class Complaints:
+    """Events of which one in ten is a complaint, when each of those was sent, and when its alarm came."""
+
+    def __init__(self, populace: Populace) -> None:
+        self._populace = populace
+        self.sent: dict[str, float] = {}
+        self.took: dict[str, float] = {}
+
+    def event(self, number: int) -> tuple[str, Event]:
+        """The next event, and the complaint's name if it is one."""
+        customer = number * 7919 % CUSTOMERS  # each in turn, in no order
+        if number % 10:
+            return "", self._populace.event(customer)
+        self._populace.clock += STEP
+        complaint, who = uuid4().hex, name(customer)
+        event = {"id": complaint, "source": "desk", "time": rfc3339(self._populace.clock), "customer_id": who}
+        event |= {"type": "complaint.opened", "complaint_id": complaint, "severity": "major"}
+        return complaint, Event("complaints", who.encode(), json.dumps(event).encode())
+
+    async def send(self, running: Running, rate: float, seconds: int) -> None:
+        """Send at a steady pace."""
+        events = [self.event(number) for number in range(round(rate * seconds))]
+        start = time.monotonic()
+        for number, (complaint, (topic, key, line)) in enumerate(events):
+            if (early := start + number / rate - time.monotonic()) > 0:
+                await asyncio.sleep(early)
+            if complaint:
+                self.sent[complaint] = time.monotonic()
+            await running.producer.send(running.broker.name(topic), line, key=key)
+
+    async def listen(self, running: Running) -> None:
+        """Take the time at which alarms come."""
+        consumer = AIOKafkaConsumer(auto_offset_reset="earliest", **running.broker.client())
+        await consumer.start()
+        consumer.assign([TopicPartition(running.broker.name("alarms"), n) for n in range(PARTITIONS)])
+        try:
+            async for record in consumer:
+                alarm = decode_alarm(record.value)
+                if isinstance(alarm, Alarm) and alarm.kind == "major-problem" and alarm.subject.id in self.sent:
+                    self.took.setdefault(alarm.subject.id, time.monotonic() - self.sent[alarm.subject.id])
+        finally:
+            await consumer.stop()
+
+
+async def capacity(running: Running, populace: Populace) -> float:
+    """Events a second that the worker can do."""
+    complaints = Complaints(populace)
+    events = [complaints.event(number)[1] for number in range(BURST)]
+    began = time.monotonic()
+    await populace.publish(running, iter(events))
+    await running.until(lambda: committed(running), 300)
+    return BURST / (time.monotonic() - began)
+
+
+async def at(running: Running, populace: Populace, rate: float, seconds: int) -> list[float]:
+    """The milliseconds that alarms took at a steady rate, sorted."""
+    complaints = Complaints(populace)
+    await complaints.send(running, rate, WARMING)
+    complaints.sent.clear()
+    listening = asyncio.create_task(complaints.listen(running))
+    await complaints.send(running, rate, seconds)
+    await running.until(lambda: asyncio.sleep(0, len(complaints.took) == len(complaints.sent)))
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
+    await running.until(lambda: committed(running))
+    return sorted(1000 * took for took in complaints.took.values())
+
+
+async def measure(address: str, seconds: int) -> None:
+    populace, rows = Populace(), []
+    with tempfile.TemporaryDirectory() as directory:
+        async with Running(address, f"bench-{uuid4().hex[:6]}.", Path(directory), PARTITIONS) as running:
+            await populace.settle(running, CUSTOMERS)
+            await started(running)
+            await warm_up(running, populace, CUSTOMERS)
+            most = await capacity(running, populace)
+            for load in LOADS:
+                took = await at(running, populace, load * most, seconds)
+                found = statistics.quantiles(took, n=100)
+                percentiles = (f"{found[p - 1]:.0f}" for p in (50, 90, 99))
+                rows.append([f"{load:.0%}", f"{load * most:,.0f}", f"{len(took):,}", *percentiles, f"{took[-1]:.0f}"])
+            assert await running.stop() == 0
+    sys.stdout.write(f"capacity: {most:,.0f} events/s; {seconds} s at each load\n\n")
+    sys.stdout.write(table(["load", "events/s", "alarms", "p50 ms", "p90 ms", "p99 ms", "worst ms"], rows))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.latency", description=__doc__)
+    parser.add_argument("--seconds", type=int, default=15, help="at each load (default: 15)")
+    parser.add_argument("--kafka", default=os.environ.get("VIGIA_TEST_KAFKA"), help="default: one is started")
+    args = parser.parse_args()
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # topics just made are warned of
+    if args.kafka:
+        asyncio.run(measure(args.kafka, args.seconds))
+        return
+    with LocalKafka() as node:
+        asyncio.run(measure(node.address, args.seconds))
+
+
+if __name__ == "__main__":
+    main()

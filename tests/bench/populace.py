@@ -1,0 +1,128 @@
+"""Customers by the million: some hundreds simulated over two years, and copies of their rows under other names.
+
+A copy is the template's stored bytes with another name of the same length, so that a million cost seconds, and weigh
+and fold as real histories do. They are written to the changelog, as if earlier workers had; a worker that starts then
+recovers them. The events for them are like the templates' last, follow them all, and come so close to one another that
+no silence between them counts.
+"""
+
+import json
+import random
+import tempfile
+from collections.abc import Awaitable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+from aiokafka import AIOKafkaProducer
+
+from scorers.context import Context
+from scorers.control import Tick, encode_control
+from scorers.customer import Ref
+from scorers.events import HOUR, SECOND, TOPIC_OF, Instant
+from scorers.figures import FigureBook
+from scorers.instants import rfc3339
+from scorers.partition import Partition
+from scorers.policy import Policy
+from scorers.wire import Rejected, decode
+from streams.app import partition_of
+from streams.kept import CODEC, Kept
+from streams.rows import pack
+from streams.simulate import simulate
+from streams.topics import CHANGELOG
+from tests.kafka.running import Running
+
+TEMPLATES, DAYS = 500, 730
+RECENT = 3_000  # events of the templates whose like is sent
+STEP = SECOND // 20  # of event time between two events
+MOST = 1_000_000  # names have six digits
+
+
+class Event(NamedTuple):
+    """An event to send: the plain name of its topic, its key and itself."""
+
+    topic: str
+    key: bytes
+    line: bytes
+
+
+def name(number: int) -> str:
+    """The name of a customer, as the simulation has them."""
+    return f"c{number:06d}"
+
+
+class Populace:
+    """The templates; `clock` is the instant up to which they, and the events sent since, have come."""
+
+    def __init__(self, seed: int = 1) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            simulate(TEMPLATES, DAYS, seed, Path(directory))
+            lines = (Path(directory) / "events.jsonl").read_bytes().splitlines()
+        partition = Partition(Context(Policy()), people := {}, FigureBook(Policy()))
+        for number, line in enumerate(lines):
+            if not isinstance(event := decode(line), Rejected):
+                for _ in partition.feed(event, Ref(event.source, event.id, "purchases", 0, number)):
+                    pass
+        self.clock = partition.clock
+        self._rows = [(who.encode(), pack({}, CODEC.encode(Kept.of(m, 0)))) for who, m in people.items()]
+        self._lines = [line for line in lines if b'"customer_id":"c' in line][-RECENT:]
+        self._dice = random.Random(seed)
+
+    def row(self, number: int) -> tuple[bytes, bytes]:
+        """The key and the stored row of a customer."""
+        template, stored = self._rows[number % len(self._rows)]
+        who = name(number).encode()
+        return who, stored.replace(template, who)
+
+    async def settle(self, running: Running, customers: int) -> None:
+        """Write the rows of so many customers to the changelog."""
+        assert customers <= MOST
+        topic, partitions = running.broker.name(CHANGELOG), running.settings.partitions
+        async with _producer(running) as producer:
+            batches = [producer.create_batch() for _ in range(partitions)]
+            for number in range(customers):
+                key, stored = self.row(number)
+                at = partition_of(partitions, key)
+                if batches[at].append(timestamp=None, key=key, value=stored) is None:
+                    await producer.send_batch(batches[at], topic, partition=at)
+                    batches[at] = producer.create_batch()
+                    batches[at].append(timestamp=None, key=key, value=stored)
+            for at, batch in enumerate(batches):
+                await producer.send_batch(batch, topic, partition=at)
+
+    def event(self, number: int) -> Event:
+        """The next event, of this customer."""
+        who, line = name(number).encode(), self._dice.choice(self._lines)
+        at = line.index(b'"customer_id":"') + 15
+        event: dict[str, Any] = json.loads(line.replace(line[at : at + len(who)], who))
+        self.clock += STEP
+        event |= {"id": uuid4().hex, "time": rfc3339(self.clock)}
+        return Event(TOPIC_OF[event["type"].split(".")[0]], who, json.dumps(event).encode())
+
+    def events(self, count: int, customers: int, hot: int = 0, share: float = 0.0) -> Iterator[Event]:
+        """So many events, a share of them of the first `hot` customers, the others of any."""
+        dice = self._dice
+        for _ in range(count):
+            yield self.event(dice.randrange(hot if dice.random() < share else customers))
+
+    async def publish(self, running: Running, events: Iterator[Event]) -> None:
+        """Send events, as fast as they are taken."""
+        async with _producer(running) as producer:
+            sent: Awaitable[Any] | None = None
+            for topic, key, line in events:
+                sent = await producer.send(running.broker.name(topic), line, key=key)
+            if sent is not None:
+                await producer.flush()
+
+    async def pass_time(self, running: Running, hours: int) -> None:
+        """Tell all partitions that hours have passed, one by one."""
+        clock = running.broker.name("clock")
+        for _ in range(hours):
+            self.clock += HOUR
+            tick = encode_control(Tick(until=Instant(self.clock), follows=True))
+            for partition in range(running.settings.partitions):
+                await running.producer.send_and_wait(clock, tick, partition=partition)
+
+
+def _producer(running: Running) -> Any:
+    return AIOKafkaProducer(acks="all", linger_ms=20, max_batch_size=900_000, **running.broker.client())

@@ -1,0 +1,219 @@
+"""What an event costs where there are many customers, and how a worker comes back: `python -m tests.bench.scale`.
+
+For each size the rows lie in the changelog before the worker starts. It recovers them from an empty disk, is stopped,
+and starts again on the disk it left; both times are from the start of the process until it says that it is ready. Then
+events come: 95 of 100 for the same 10,000 customers, who fit into what the worker keeps decoded, and then for all
+alike; nobody has many of them, as a customer with a crowded day costs more wherever there are few customers. The cost is processor time of the whole process, RocksDB's threads included, until all is committed. At last a day
+passes for everybody, in ticks of an hour, where the size is not above 100,000.
+
+The worker is the product's own process with its own settings: eight partitions, all of them its own.
+"""
+
+import argparse
+import asyncio
+import logging
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+from uuid import uuid4
+
+from aiokafka import TopicPartition
+from msgspec import Struct
+
+from streams.localkafka import LocalKafka
+from streams.topics import CHANGELOG
+from tests.bench.populace import Populace
+from tests.bench.speed import Memory, memory, processor_time, table
+from tests.kafka.running import WORKER, Running
+
+SIZES = (10_000, 100_000)
+EVENTS = 10_000
+HOT, SHARE = 10_000, 0.95
+PARTITIONS = 8
+DAY_UP_TO = 100_000
+SHIPPED = {"VIGIA_FLUSH": "0.25", "VIGIA_COMMIT": "0.7", "VIGIA_SESSION": "45"}
+_port = re.compile(r"metrics on http://[^:]+:(\d+)/")
+
+
+class Cost(Struct):
+    """What something cost each time: microseconds of processor time, rows and outputs written, and times a second."""
+
+    micros: float
+    rows: float
+    outputs: float
+    rate: float = 0.0
+
+
+class Found(Struct):
+    """What was found at one size; no `day` where none passed."""
+
+    customers: int
+    row: float  # bytes
+    empty: float  # seconds
+    warm: float
+    recovered: Memory  # when the worker was ready, from an empty disk
+    hot: Cost
+    uniform: Cost
+    worked: Memory  # in the end, on the warm disk
+    disk: float  # MiB
+    day: Cost | None = None  # for each customer
+
+
+async def started(running: Running, command: Sequence[str] = WORKER, within: float = 600) -> float:
+    """Start the worker; the seconds until it is ready."""
+    log, began = running.directory / "a.log", time.monotonic()
+    ports = len(_port.findall(log.read_text())) if log.exists() else 0
+    running.start(command=command, **SHIPPED)
+
+    async def ready() -> bool:
+        told = _port.findall(log.read_text())
+        return len(told) > ports and await asyncio.to_thread(_says_ready, told[-1])
+
+    await running.until(ready, within)
+    return time.monotonic() - began
+
+
+def _says_ready(port: str) -> bool:
+    try:
+        return bool(urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5).status == 200)
+    except (HTTPError, URLError, TimeoutError):
+        return False
+
+
+async def committed(running: Running) -> bool:
+    return (await running.standing())[1] == 0
+
+
+async def warm_up(running: Running, populace: Populace, customers: int) -> None:
+    """One event for each customer of the working set."""
+    await populace.publish(running, map(populace.event, range(min(HOT, customers))))
+    await running.until(lambda: committed(running), 600)
+
+
+async def costing(running: Running, times: int) -> Callable[[], Awaitable[Cost]]:
+    """Begin to count; what is returned waits until all is worked off and says what each of so many times cost."""
+    pid, names = running.workers["a"].pid, ((CHANGELOG,), ("alarms", "lessons"))
+
+    async def ends(plain: tuple[str, ...]) -> int:
+        tps = [TopicPartition(running.broker.name(one), n) for one in plain for n in range(PARTITIONS)]
+        return sum((await running.ends.end_offsets(tps)).values())
+
+    before = [await ends(plain) for plain in names]
+    began, spent = time.monotonic(), processor_time(pid)
+
+    async def cost() -> Cost:
+        await running.until(lambda: committed(running), 600)
+        took, micros = time.monotonic() - began, (processor_time(pid) - spent) * 1e6
+        rows, outputs = [await ends(plain) - start for plain, start in zip(names, before, strict=True)]
+        return Cost(micros / times, rows / times, outputs / times, times / took)
+
+    return cost
+
+
+async def events(running: Running, populace: Populace, customers: int, share: float) -> Cost:
+    """What an event costs, if this share concerns the working set."""
+    some = list(populace.events(EVENTS, customers, min(HOT, customers), share))
+    cost = await costing(running, EVENTS)
+    await populace.publish(running, iter(some))
+    return await cost()
+
+
+async def day(running: Running, populace: Populace, customers: int) -> Cost:
+    """What a day costs for each customer."""
+    await populace.pass_time(running, 1)  # the first tick looks back at all the time before
+    await running.until(lambda: committed(running), 600)
+    cost = await costing(running, customers)
+    await populace.pass_time(running, 24)
+    return await cost()
+
+
+async def measure(address: str, populace: Populace, customers: int) -> Found:
+    """All of one size."""
+    with tempfile.TemporaryDirectory() as directory:
+        async with Running(address, f"bench-{uuid4().hex[:6]}.", Path(directory), PARTITIONS) as running:
+            await populace.settle(running, customers)
+            empty = await started(running)
+            recovered = memory(running.workers["a"].pid)
+            assert await running.stop() == 0
+            warm = await started(running)
+            await warm_up(running, populace, customers)
+            hot = await events(running, populace, customers, SHARE)
+            uniform = await events(running, populace, customers, 0.0)
+            worked = memory(running.workers["a"].pid)
+            passing = await day(running, populace, customers) if customers <= DAY_UP_TO else None
+            assert await running.stop() == 0
+            files = (path for path in (Path(directory) / "a").rglob("*") if path.is_file())
+            disk = sum(path.stat().st_size for path in files) / (1 << 20)
+    some = range(min(customers, 500))
+    row = sum(len(populace.row(number)[1]) for number in some) / len(some)
+    return Found(customers, row, empty, warm, recovered, hot, uniform, worked, disk, passing)
+
+
+def tables(found: list[Found]) -> str:
+    """The costs, and the coming back."""
+    first = found[0]
+    costs = [
+        [
+            f"{f.customers:,}",
+            f"{f.hot.micros:,.0f}",
+            f"{f.hot.micros / first.hot.micros:.2f}",
+            f"{f.hot.rate:,.0f}",
+            f"{f.uniform.micros:,.0f}",
+            f"{f.uniform.micros / first.uniform.micros:.2f}",
+            f"{f.uniform.rate:,.0f}",
+            "-" if f.day is None else f"{f.day.micros:,.0f}",
+        ]
+        for f in found
+    ]
+    head = ["customers", "working set, us", "ratio", "events/s", "uniform, us", "ratio", "events/s", "a day, us each"]
+    lives = [
+        [
+            f"{f.customers:,}",
+            f"{f.empty:.1f}",
+            f"{f.customers / f.empty:,.0f}",
+            f"{f.warm:.1f}",
+            f"{f.customers / f.warm:,.0f}",
+            f"{f.recovered.peak:.0f}",
+            f"{f.recovered.now:.0f}",
+            f"{f.worked.peak:.0f}",
+            f"{f.worked.now:.0f}",
+            f"{f.row:,.0f}",
+            f"{f.disk:,.0f}",
+        ]
+        for f in found
+    ]
+    told = ["customers", "empty disk, s", "rows/s", "warm disk, s", "rows/s"]
+    told += ["recovered: peak MiB", "then", "worked: peak MiB", "then", "row, bytes", "disk, MiB"]
+    return f"{table(head, costs)}\n{table(told, lives)}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.scale", description=__doc__)
+    parser.add_argument("sizes", nargs="*", type=int, default=SIZES, help="customers (default: 10000 100000)")
+    parser.add_argument("--kafka", default=os.environ.get("VIGIA_TEST_KAFKA"), help="default: one is started")
+    args = parser.parse_args()
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # topics just made are warned of
+    populace = Populace()
+
+    async def sizes(address: str) -> None:
+        found = []
+        for size in args.sizes:
+            found.append(await measure(address, populace, size))
+            sys.stderr.write(f"{found[-1]}\n")
+        sys.stdout.write(tables(found))
+
+    if args.kafka:
+        asyncio.run(sizes(args.kafka))
+    else:
+        with LocalKafka() as node:
+            asyncio.run(sizes(node.address))
+
+
+if __name__ == "__main__":
+    main()
