@@ -1,46 +1,86 @@
-"""What each part of the model is worth: `python -m tests.quality.ablation [SET ...]`.
+"""What each part of the model is worth, and what else was tried: `python -m tests.quality.ablation [SET ...] [--trees]`.
 
-The core runs once; then the lessons it took are learned anew by trainers that lack a part: columns that are always 0, or a
-setting that forbids a weight to move. Every variation is judged on the same questions as the whole, with the paired error.
+The core runs once; then the lessons it took are learned anew by trainers that lack a part or do it otherwise. Everybody is
+judged by what is said at the origins, on the same questions as the whole, with the paired error. `--trees` lets River's
+trees learn from the same lessons, which takes a hundred times as long.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from scorers import training
+from scorers.contest import AUTO, LEARNERS
 from scorers.features import INDEX, NAMES
+from scorers.risk import HEARD, Lesson, Model
+from scorers.training import Trainer
 from tests.quality.__main__ import origins_of, ours
-from tests.quality.judge import judge, margins, mean
-from tests.quality.run import relearned
+from tests.quality.judge import SURE, Floats, judge, margins, mean
+from tests.quality.run import Asked, Tape, relearned
 from tests.quality.sets import SETS
 
-SETS_BY_DEFAULT = ("cdnow", "complete-journey", "simulated")
+SETS_BY_DEFAULT = ("cdnow", "complete-journey", "gifts", "simulated")
 NEVER = 1e-6
+BOUGHT = INDEX["bought_horizon"]
+
+
+class Hindsight(Trainer):
+    """Charges the learned voices for what they believe when the answer comes."""
+
+    def _judge(self, lesson: Lesson, prior: float, learned: float) -> None:
+        super()._judge(msgspec.structs.replace(lesson, voices=()), prior, learned)
+
+
+class Asking(Trainer):
+    """Charges prior and logistic against each other, too, for what they said when asked."""
+
+    def _judge(self, lesson: Lesson, prior: float, learned: float) -> None:
+        said = dict(zip(HEARD, lesson.voices, strict=False))
+        super()._judge(lesson, said.get("prior", prior), said.get(LEARNERS[0], learned))
+
+
+class Recent(Trainer):
+    """Answers of those who bought within the last horizon count twice as much."""
+
+    def learn(self, lesson: Lesson) -> None:
+        with _set((("OVERLAP", training.OVERLAP * (2.0 if lesson.features[BOUGHT] else 1.0)),)):
+            super().learn(lesson)
+
+
+class Stepping(Trainer):
+    """SGD speaks as the learned voice."""
+
+    def snapshot(self, champion: str = AUTO) -> Model:
+        return super().snapshot("sgd")
 
 
 class Without(NamedTuple):
-    """A part to leave out: columns from one name up to another, settings of `scorers.training`, or both."""
+    """What to change: columns to leave out from one name up to another, settings of `scorers.training`, the trainer."""
 
     name: str
     columns: tuple[str, str] | None = None
     settings: tuple[tuple[str, float], ...] = ()
+    trainer: type[Trainer] = Trainer
 
 
 VARIATIONS = (
-    Without("gaps and counts", ("one_time", "bought_four_horizons")),
-    Without("money and baskets", ("spent", "refund_share")),
-    Without("contacts", ("contacts_in", "reward_lately")),
-    Without("complaints and mood", ("complaints", "bonds")),
-    Without("season", ("season_sin", "season_cos")),
-    Without("bends", settings=(("BEND_SPREAD", NEVER),)),
-    Without("gate", settings=(("GATED_SPREAD", NEVER),)),
-    Without("bends and gate", settings=(("BEND_SPREAD", NEVER), ("GATED_SPREAD", NEVER))),
-    Without("drift", settings=(("DRIFT", 0.0), ("POPULATION_DRIFT", 0.0))),
-    Without("overlap (weight 1)", settings=(("OVERLAP", 1.0),)),
+    Without("- gaps and counts", ("one_time", "bought_four_horizons")),
+    Without("- money and baskets", ("spent", "refund_share")),
+    Without("- contacts", ("contacts_in", "reward_lately")),
+    Without("- complaints and mood", ("complaints", "bonds")),
+    Without("- season", ("season_sin", "season_cos")),
+    Without("- bends and gate", settings=(("BEND_SPREAD", NEVER), ("GATED_SPREAD", NEVER))),
+    Without("- drift", settings=(("DRIFT", 0.0), ("POPULATION_DRIFT", 0.0))),
+    Without("answers count whole", settings=(("OVERLAP", 1.0),)),
+    Without("quick: drift x10", settings=(("DRIFT", 2.0), ("SPREAD", 0.28))),
+    Without("SGD speaks", trainer=Stepping),
+    Without("recent count twice", trainer=Recent),
+    Without("say in hindsight", trainer=Hindsight),
+    Without("say when asked", trainer=Asking),
 )
 
 
@@ -56,7 +96,38 @@ def _set(settings: tuple[tuple[str, float], ...]) -> Iterator[None]:
             setattr(training, name, value)
 
 
-def main(names: list[str]) -> None:
+def trees(tape: Tape, asked: Sequence[Asked]) -> dict[str, list[Floats]]:
+    """What River's trees say at the origins, alone and as half of the log-odds; the prior's are a column of theirs."""
+    from river.forest import ARFClassifier
+    from river.tree import HoeffdingTreeClassifier
+
+    some = [n for n in range(len(NAMES)) if any(question.columns[:, n].any() for question in asked)]
+    names = [*(NAMES[n] for n in some), "prior"]
+    found: dict[str, list[Floats]] = {}
+    for name, tree in (("Hoeffding tree", HoeffdingTreeClassifier()), ("adaptive forest", ARFClassifier(10, seed=1))):
+        done = 0
+        for question in asked:
+            upto = tape.known[question.model.version]
+            for lesson, x in tape.taught[done:upto]:
+                said = dict(zip(HEARD, lesson.voices, strict=False)).get("prior", 0.0)
+                tree.learn_one(dict(zip(names, [*x[some].tolist(), said], strict=True)), lesson.inactive)
+            done = max(done, upto)
+            prior = _log_odds(question.voice("prior"))
+            rows = np.column_stack([question.columns[:, some], prior]).tolist()
+            told = [tree.predict_proba_one(dict(zip(names, row, strict=True))).get(True, 0.0) for row in rows]
+            alone = np.clip(np.array(told), 0.01, 0.99)
+            whole = _log_odds(question.risks(question.model))
+            found.setdefault(name, []).append(alone)
+            found.setdefault(f"half {name}", []).append(1 / (1 + np.exp(-(whole + _log_odds(alone)) / 2)))
+    return found
+
+
+def _log_odds(p: Floats) -> Floats:
+    p = np.clip(p, SURE, 1 - SURE)
+    return np.log(p / (1 - p))
+
+
+def main(names: list[str], *, with_trees: bool) -> None:
     """Run and print."""
     say = sys.stdout.write
     for name in names:
@@ -66,7 +137,7 @@ def main(names: list[str]) -> None:
         asked, tape = ours(history, data, origins)
         models = {"whole": [question.risks(question.model) for question in asked]}
         models["prior alone"] = [question.voice("prior") for question in asked]
-        for part in VARIATIONS:
+        for part in VARIATIONS if not with_trees else ():
             keep = np.ones(len(NAMES))
             if part.columns is not None:
                 first, last = part.columns
@@ -75,12 +146,16 @@ def main(names: list[str]) -> None:
                     continue  # nothing was ever known of it here
                 keep[held] = 0.0
             with _set(part.settings):
-                models[part.name] = relearned(tape, asked, keep)
+                models[part.name] = relearned(tape, asked, keep, part.trainer())
+        if with_trees:
+            models |= trees(tape, asked)
         lately, all_of_them = margins(origins, models, "whole", recent=True), margins(origins, models, "whole")
-        say(f"\n{name}, without\n{'':<22}{'recent':>8}{'AUC':>8}{'log-loss':>10}{'ECE':>8}  the whole is ahead by\n")
+        say(f"\n{name}\n{'':<22}{'recent':>8}{'loss':>8}{'AUC':>8}{'log-loss':>10}{'ECE':>8}  the whole is ahead by\n")
         for model, risks in models.items():
             m = mean([judge(origin, told) for origin, told in zip(origins, risks, strict=True)])
-            say(f"{model:<22}{m.auc_recent:>8.4f}{m.auc:>8.4f}{m.log_loss:>10.4f}{m.ece:>8.4f}")
+            say(
+                f"{model:<22}{m.auc_recent:>8.4f}{m.log_loss_recent:>8.4f}{m.auc:>8.4f}{m.log_loss:>10.4f}{m.ece:>8.4f}"
+            )
             if model != "whole":
                 near, far = lately[model], all_of_them[model]
                 say(f"  {near.auc:+.4f} ±{near.se:.4f}  {far.auc:+.4f} ±{far.se:.4f}  {far.log_loss:+.4f}")
@@ -89,4 +164,5 @@ def main(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or list(SETS_BY_DEFAULT))
+    asked_for = [word for word in sys.argv[1:] if word != "--trees"]
+    main(asked_for or list(SETS_BY_DEFAULT), with_trees="--trees" in sys.argv)

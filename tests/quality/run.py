@@ -10,9 +10,9 @@ import numpy as np
 
 from scorers.contest import AUTO
 from scorers.context import Context
-from scorers.customer import Customer, Ref
+from scorers.customer import MILLION, Customer, Ref
 from scorers.events import DAY, Micros
-from scorers.features import features
+from scorers.features import features, pack_few, unpack_few
 from scorers.figures import FigureBook
 from scorers.horizons import risk_by_horizon
 from scorers.monitor import Monitor
@@ -114,13 +114,22 @@ def _within(buyers: list[Customer], now: Micros, ctx: Context, days: Sequence[in
 
 
 def relearned(tape: Tape, asked: Sequence[Asked], keep: Floats, trainer: Trainer | None = None) -> list[Floats]:
-    """What would have been said at each origin, had some columns been always 0."""
-    trainer = trainer or Trainer()
-    done, found = 0, []
-    for question in asked:
-        upto = tape.known[question.model.version]
+    """What another trainer would have said at each origin, or ours had some columns been always 0.
+
+    It lives through the same days: each lesson is told anew by the model that was in force when it was asked.
+    """
+    trainer, models, done = trainer or Trainer(), {COLD.version: COLD}, 0
+    for version, upto in tape.known.items():
         for lesson, x in tape.taught[done:upto]:
-            trainer.learn(msgspec.structs.replace(lesson, features=tuple((x * keep).tolist())))
-        done = max(done, upto)
-        found.append(question.risks(trainer.snapshot(), question.columns * keep))
-    return found
+            columns, model = tuple((x * keep).tolist()), models[lesson.model_version]
+            trainer.learn(
+                msgspec.structs.replace(
+                    lesson,
+                    features=columns,
+                    predicted=round(model.risk(columns, lesson.rules) * MILLION) / MILLION,
+                    voices=unpack_few(pack_few(model.voices(columns))),
+                )
+            )
+        done = upto
+        models[version] = trainer.snapshot()
+    return [question.risks(models[question.model.version], question.columns * keep) for question in asked]
