@@ -26,6 +26,12 @@ def test_a_number_is_the_least_and_a_policy_is_exact(key: str, found: str, wante
     assert topics._suffices(key, found, wanted) is enough
 
 
+def test_who_was_erased_is_known_as_long_as_what_was_told_of_them() -> None:
+    """D13: cards that are filled again from all alarms there are meet every erasure since the first of them."""
+    days = {topic.name: topic.days for topic in TOPICS if not topic.compacted}
+    assert days["feedback"] >= days["alarms"]
+
+
 async def test_the_embedded_broker_is_checked_as_far_as_it_answers() -> None:
     """It makes topics by itself and keeps everything: what is wanted is there, another count is named."""
     pytest.importorskip("confluent_kafka")
