@@ -3,6 +3,7 @@
 The product's worker runs with a sampler inside: every two milliseconds of processor time it notes in which place the
 event loop's thread is. What calls decides, not what is called: Kafka's client under the writing of the changelog is the
 changelog's. What its batches then take on their way to the broker, those of changelog and outputs alike, is `sending`.
+Fetching is done by a thread that Faust gives to the consumer, and shows in what other threads took.
 """
 
 import argparse
@@ -58,7 +59,7 @@ LIBRARIES = {
     "/faust/": "Faust",
     "/mode/": "Faust",
 }
-THREADS = "other threads (RocksDB)"
+THREADS = "other threads: Kafka fetched, RocksDB"
 
 
 def place(frame: FrameType | None) -> str:
