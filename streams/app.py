@@ -221,12 +221,12 @@ class Worker:
         return dead_letter(self.broker.name("dead-letters"), record, "core_error", detail)
 
     async def _assigned(self, *_: Any, **__: Any) -> None:
-        with suppress(KafkaError, TimeoutError, OSError):  # then `_watch` will ask again
-            async with asyncio.timeout(ASK):
-                await self.standpoint.same_lives(leave)
         if self.engine is not None and self.aligned is not None:
             self.engine.reset()
             self.aligned.reset()
+        with suppress(KafkaError, TimeoutError, OSError):  # then `_watch` will ask again
+            async with asyncio.timeout(ASK):
+                await self.standpoint.same_lives(leave)
         self.metrics.revoked(range(self.settings.partitions))
         self._given = True
 

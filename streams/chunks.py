@@ -205,6 +205,7 @@ class ChunkConsumer(Consumer):
         self._done: dict[TP, int] = {}
         self._reread: dict[TP, int] = {}
         self._held: set[TP] = set()
+        self._let_go: set[TP] = set()
 
     def _is_input(self, tp: TP) -> bool:
         return tp.topic in self.inputs
@@ -223,8 +224,11 @@ class ChunkConsumer(Consumer):
 
     @property
     def delivering(self) -> frozenset[TP]:
-        """The input partitions whose records are on their way: their start is known and nothing holds them."""
-        return frozenset(self._expected.keys() - self._held)
+        """The input partitions whose records are on their way: their rows are recovered, and their start is known.
+
+        That a start is known is not enough: a fetch that a rebalance has caught seeks before anything is recovered.
+        """
+        return frozenset(self._let_go)
 
     def behind(self, tp: TP, position: int | None = None) -> int | None:
         """How many records of an input partition lie after a position; None while that is not known.
@@ -255,11 +259,13 @@ class ChunkConsumer(Consumer):
     def pause_partitions(self, tps: Iterable[TP]) -> None:
         asked = set(tps)
         self._held -= asked
+        self._let_go -= asked
         super().pause_partitions(asked)
 
     def resume_flow(self) -> None:
         ready = {tp for tp in self._held if tp in self._expected}
         self._held -= ready
+        self._let_go |= ready
         super().resume_partitions(ready)
         super().resume_flow()
 
@@ -307,7 +313,7 @@ class ChunkConsumer(Consumer):
         A hole is believed only when a second reading shows it too: then it was made by compaction, retention or the
         end of a transaction, not by a rebalance.
         """
-        due = self._expected.get(tp)
+        due = self._expected.get(tp) if tp in self._let_go else None
         if due is None:
             return -1
         if chunk.offset < due:

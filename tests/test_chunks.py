@@ -346,6 +346,27 @@ async def test_inputs_wait_until_it_is_known_where_they_start(app: App) -> None:
     await drive(app, scenario)
 
 
+async def test_a_seek_in_the_middle_of_a_rebalance_lets_nothing_go(app: App) -> None:
+    """Faust seeks when a rebalance catches a fetch; rows that were read then would be those of an empty store."""
+
+    async def scenario(wire: Wire) -> None:
+        await begin(wire)
+        wire.pause_partitions({EVENTS, OTHER})
+        await wire.on_partitions_assigned({EVENTS, OTHER}, 2)
+        wire.pause_partitions({EVENTS, OTHER})
+        await wire.perform_seek()  # as `getmany` does that finds the flow stopped
+        wire.resume_flow()  # for the changelogs
+        assert wire.delivering == set()
+        assert await wire.fetch({EVENTS: log(EVENTS, 0, 1)}) == []
+        wire.resume_partitions({EVENTS, OTHER})
+        await wire.perform_seek()
+        wire.resume_flow()
+        assert wire.delivering == {EVENTS}
+        assert len(await wire.fetch({EVENTS: log(EVENTS, 0, 1)})) == 1
+
+    await drive(app, scenario)
+
+
 async def test_a_partition_without_a_commit_is_sought_to_its_beginning(app: App) -> None:
     """Faust seeks only what was committed: a position that had moved on would lose the first records."""
 
