@@ -119,7 +119,7 @@ class Folder:
         if step.verdict == "core_error":
             return [self.dead_letter(record, "core_error", step.fault)]
         outputs = self._outputs(step)
-        if record.value is None and plain != "feedback":  # where all others look for who was erased
+        if record.value is None and plain != "feedback" and event.time:  # where all others look for who was erased
             outputs.append(Output(self._names("feedback"), record.key, encode_event(event)))
         self._remember(step.counts, newest=int(event.time))
         return outputs

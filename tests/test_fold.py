@@ -221,6 +221,11 @@ def test_a_null_value_is_told_where_erasures_are_looked_for() -> None:
     assert desk.send("feedback", None, b"C1") == []
 
 
+def test_before_there_is_any_time_nobody_is_erased() -> None:
+    """Where no fact and no tick has told a time, nobody can be known, and an erasure would have no time to tell."""
+    assert Desk().send("purchases", None, b"C1") == []
+
+
 def test_a_fault_of_the_fold_leaves_rows_and_monitors_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
     """Should telling what follows fail, the record is as if it had not been, in memory too."""
     desk = Desk()
