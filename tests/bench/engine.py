@@ -8,6 +8,7 @@ runs on the machine, the processor time per event rather than either.
 """
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -26,6 +27,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from streams.app import GARBAGE_AFTER
 from streams.localkafka import LocalKafka
 from streams.rows import Codec, Rows
 from streams.writebehind import Output
@@ -155,6 +157,7 @@ def work(address: str, group: str, directory: str, events: int) -> None:
     import faust
 
     logging.getLogger("aiokafka").setLevel(logging.WARNING)
+    gc.set_threshold(GARBAGE_AFTER)
     started: list[float] = []
 
     def watch(engine: Any) -> None:
