@@ -7,6 +7,7 @@ off the purchases after it. Positive class: no purchase in (t, t + horizon]. Riv
 import argparse
 import csv
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -162,8 +163,10 @@ def main() -> int:
         if args.write is not None:
             write(args.write / name, SETS[name])
             continue
+        began = time.process_time()
         judged[name] = measure(SETS[name])
         tell(name, SETS[name], judged[name])
+        sys.stdout.write(f"{time.process_time() - began:.0f} seconds of one processor\n")
     public = {name: judged[name][:2] for name in PUBLIC if name in judged}
     if args.plots is not None and public:
         plots.draw(public, args.plots)

@@ -13,9 +13,6 @@ from tests.quality.purchases import Fact
 DAY = 86_400_000_000
 START = 19_723 * DAY  # 2024-01-01
 
-Gap = Callable[[Random, float], float]
-"""The days to the next purchase of one customer, told the day of the last one."""
-
 
 def _facts(seed: int, many: int, days: int, customer: Callable[[Random], Iterator[tuple[float, float]]]) -> list[Fact]:
     """Purchases (day, amount) of so many customers, each with random numbers of its own."""
@@ -65,21 +62,28 @@ def pareto_nbd() -> list[Fact]:
     return _facts(2, 1000, 546, customer)
 
 
-def regular() -> list[Fact]:
-    """Buyers like clocks: gamma gaps of shape 3 to 12, who stop after a purchase with a chance of 2 to 12 %."""
+def _own_gaps(
+    mean: float, spread: float, shapes: tuple[float, float], stops: Callable[[Random], float], joined: int
+) -> Callable[[Random], Iterator[tuple[float, float]]]:
+    """Customers with gamma gaps of their own mean and shape, who joined up to a day and may stop after each purchase."""
 
     def customer(rng: Random) -> Iterator[tuple[float, float]]:
-        mean = 20.0 * rng.lognormvariate(0.0, 0.6)
-        shape = rng.uniform(3.0, 12.0)
-        stops = rng.uniform(0.02, 0.12)
-        day = rng.uniform(0, 200)
+        own = mean * rng.lognormvariate(0.0, spread)
+        shape = rng.uniform(*shapes)
+        chance = stops(rng)
+        day = rng.uniform(0, joined)
         while True:
             yield day, _amount(rng)
-            if rng.random() < stops:
+            if rng.random() < chance:
                 return
-            day += rng.gammavariate(shape, mean / shape)
+            day += rng.gammavariate(shape, own / shape)
 
-    return _facts(3, 800, 546, customer)
+    return customer
+
+
+def regular() -> list[Fact]:
+    """Buyers like clocks: gamma gaps of shape 3 to 12, who stop after a purchase with a chance of 2 to 12 %."""
+    return _facts(3, 800, 546, _own_gaps(20.0, 0.6, (3.0, 12.0), lambda rng: rng.uniform(0.02, 0.12), 200))
 
 
 REGIME = 365  # the day on which a competitor opens
@@ -148,19 +152,7 @@ def gifts() -> list[Fact]:
 
 def corner() -> list[Fact]:
     """A tiny base: sixty customers over two years."""
-
-    def customer(rng: Random) -> Iterator[tuple[float, float]]:
-        mean = 16.0 * rng.lognormvariate(0.0, 0.7)
-        shape = rng.uniform(1.0, 4.0)
-        stops = rng.betavariate(1.0, 20.0)
-        day = rng.uniform(0, 550)
-        while True:
-            yield day, _amount(rng)
-            if rng.random() < stops:
-                return
-            day += rng.gammavariate(shape, mean / shape)
-
-    return _facts(7, 60, 730, customer)
+    return _facts(7, 60, 730, _own_gaps(16.0, 0.7, (1.0, 4.0), lambda rng: rng.betavariate(1.0, 20.0), 550))
 
 
 def b2b() -> list[Fact]:
