@@ -24,8 +24,9 @@ test: $(VENV)/dev.stamp ## all tests that need no real broker
 test-kafka: $(VENV)/dev.stamp ## the tests that need a real Apache Kafka (Java 17 and Maven), which they start
 	$(BIN)/python -m pytest -m "kafka and not faults" $(ARGS)
 
-faults: $(VENV)/dev.stamp ## the whole fault matrix on a real Apache Kafka, and its table; a quarter of an hour
-	$(BIN)/python -m pytest -m "kafka or faults" tests/faults $(ARGS)
+faults: $(VENV)/dev.stamp ## the whole fault matrix on a real Apache Kafka, and its table; about an hour
+	VIGIA_TEST_GONE=$${VIGIA_TEST_GONE:-600} VIGIA_TEST_STORM=$${VIGIA_TEST_STORM:-300} \
+	  $(BIN)/python -m pytest -m "kafka or faults" tests/faults $(ARGS)
 
 HOURS ?= 1
 soak: $(VENV)/dev.stamp ## workers under random faults for HOURS=n; fails if anything is lost or memory grows

@@ -1,12 +1,25 @@
-"""F13: a state directory whose files were damaged, under the real worker."""
+"""F12 and F13: a state directory that is full, or whose files were damaged, under the real worker."""
 
 import random
+import shutil
+import subprocess
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
+from aiokafka import TopicPartition
+from rocksdict import AccessType, Options, Rdict
 
+from streams.rows import unpack
+from streams.shelf import aside
+from streams.topics import WORKER
 from tests.faults.conftest import Note
 from tests.faults.proof import LATER, Proof, simulated
+from tests.kafka.running import WORKER as COMMAND
+from vigia.broker import INPUTS
+
+ONE = "purchases"  # topic of all events: none is read ahead of the others
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]
 
@@ -41,4 +54,91 @@ async def test_a_damaged_store_is_put_aside(proof: Proof, tmp_path: Path, seed: 
     assert len(ended) < 4, f"ended with {ended}"
     verdict = await proof.verdict(lines)
     note("F13", f"damaged {what}, {len(ended)} workers started again", seed, 1, len(lines), verdict)
+    assert verdict.exact(), verdict
+
+
+class SmallDisk:
+    """A file system in memory that those see who are sent there; it lasts as long as a process that sleeps there."""
+
+    def __init__(self, place: Path) -> None:
+        place.mkdir()
+        self._place = place
+        mount = f"mount -t tmpfs -o size=100m tmpfs {place} && echo there && exec sleep 3600"
+        self._holder = subprocess.Popen(["unshare", "-rm", "sh", "-c", mount], stdout=subprocess.PIPE, text=True)
+        assert self._holder.stdout is not None
+        assert self._holder.stdout.readline() == "there\n"
+
+    def send(self, *command: str) -> list[str]:
+        """The command, run by one who sees it."""
+        return ["nsenter", "--preserve-credentials", "--user", "--mount", f"--target={self._holder.pid}", *command]
+
+    @property
+    def seen(self) -> str:
+        """Where it is for those who were not sent there."""
+        return f"/proc/{self._holder.pid}/root{self._place}"
+
+    def leave_room(self, room: int) -> None:
+        """Be so large that so many bytes are free."""
+        size = f"remount,size={shutil.disk_usage(self.seen).used + room}"
+        subprocess.run(self.send("mount", "-o", size, str(self._place)), check=True)
+
+    def end(self) -> None:
+        self._holder.kill()
+        self._holder.communicate()
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[SmallDisk]:
+    """The disk of worker `a`."""
+    try:
+        subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("who runs the tests may not mount a file system of his own")
+    disk = SmallDisk(tmp_path / "a")
+    yield disk
+    disk.end()
+
+
+async def in_store(proof: Proof, state: Path) -> list[bool]:
+    """Whether the last committed record of each topic and partition is in the row of its customer on disk."""
+    committed = await proof.admin.list_consumer_group_offsets(proof.broker.name(WORKER))
+    found = []
+    for record in await proof.read(*INPUTS):
+        place = TopicPartition(record.topic, record.partition)
+        if record.key is not None and place in committed and record.offset == committed[place].offset - 1:
+            (database,) = state.rglob(f"*-{record.partition}.db")
+            store = Rdict(str(database), options=Options(raw_mode=True), access_type=AccessType.read_only(False))
+            fence, _ = unpack(store.get(record.key) or b"{}\n")
+            store.close()
+            found.append(any(s.startswith(f"{record.topic}@") and at >= record.offset for s, at in fence.items()))
+    return found
+
+
+async def test_a_disk_that_is_full(small: SmallDisk, proof: Proof, tmp_path: Path, seed: int, note: Note) -> None:
+    """F12: the worker ends at the write that does not fit and commits nothing past it; with more room all is exact."""
+    lines = simulated(tmp_path / "sim", 400, 60, seed)
+    start = partial(proof.start, command=small.send(*COMMAND), VIGIA_MARGIN=LATER)
+    half = len(lines) // 2
+    start()
+    await proof.publish(lines[:half], ONE)
+    await proof.drained()
+    small.leave_room(100_000)
+    with proof.processes.may_die("a"):
+        await proof.publish(lines[half:], ONE)
+        assert await proof.died(within=30) != 0
+        assert (await proof.standing())[1] > 0
+        written = await in_store(proof, Path(shutil.copytree(small.seen, tmp_path / "copy")))
+        assert written
+        assert all(written), "committed past the write that failed"
+        start()
+        assert await proof.died(within=30) != 0
+    said = (tmp_path / "a.log").read_text()
+    assert said.count("CRITICAL") == 1
+    assert "No space left on device" in said
+    assert not aside(Path(small.seen)), "a full disk is no damage"
+    small.leave_room(100_000_000)
+    start()
+    await proof.conclude(lines)
+    verdict = await proof.verdict(lines)
+    note("F12", "worker: its disk is full", seed, 2, len(lines), verdict)
     assert verdict.exact(), verdict
