@@ -1,0 +1,117 @@
+"""D15: how many series there are follows from closed lists, never from how many customers, alarms or senders there are."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from alerts.metrics import NotifierMetrics
+from scorers.control import Tick, encode_control
+from scorers.events import DAY, MINUTE, Instant
+from scorers.policy import Policy
+from streams.clock import Clock
+from streams.fold import Folder
+from streams.gateway import Gateway, Tokens
+from streams.intake import Intake
+from streams.kept import CODEC
+from streams.metrics import ClockMetrics, TrainerMetrics, WorkerMetrics
+from streams.redisboard import Board
+from streams.rows import Rows
+from tests.driver import instant, purchase, record
+from vigia.broker import Broker
+from vigia.settings import Settings
+
+MAY = instant("2024-05-01T00:00:00Z")
+CLOSED = {  # names of labels whose values come from lists in the source, from the topics or from the routes
+    *("change", "channel", "code", "currency", "fate", "kind", "le", "learner", "outcome", "partition", "rule"),
+    *("severity", "stage", "state", "status", "tier", "topic", "type"),
+}
+
+
+class Record(NamedTuple):
+    topic: str
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    partition: int = 0
+    timestamp: int = 0
+
+
+class Nothing:
+    """A shelf without rows."""
+
+    def get(self, partition: int, key: bytes) -> bytes | None:
+        return None
+
+    def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
+        return iter(())
+
+    def write(self, partition: int, rows: Sequence[tuple[bytes, bytes | None]], offset: int) -> None: ...
+
+
+def series(registry: CollectorRegistry) -> set[tuple[str, tuple[tuple[str, str], ...]]]:
+    """All series of a scrape, each by its name and labels."""
+    return {
+        (sample.name, tuple(sorted(sample.labels.items())))
+        for family in registry.collect()
+        for sample in family.samples
+    }
+
+
+def worked(customers: int) -> CollectorRegistry:
+    """The metrics of a worker that has folded a month of so many customers, with complaints, dead letters and silence."""
+    metrics = WorkerMetrics()
+    rows: Rows[Any] = Rows(0, Nothing(), CODEC)
+    folder = Folder(rows, Policy(), lambda plain: plain, metrics)
+    number = 0
+
+    def fold(topic: str, key: str | None, value: bytes) -> None:
+        nonlocal number
+        number += 1
+        one = Record(topic, number, None if key is None else key.encode(), value)
+        assert rows.begin(topic, number, one.key)
+        folder.fold(one)
+
+    for who in range(customers):
+        name = f"customer-{who}"
+        fold("purchases", name, purchase(MAY + who * MINUTE, name))
+        if who % 3 == 0:
+            fold("complaints", name, record("complaint.opened", MAY + DAY, name, complaint_id=f"K{who}"))
+        if who % 7 == 0:
+            fold("contacts", name, f'{{"type": "{name}"}}'.encode())
+            fold("contacts", f"{name} ", purchase(MAY, name))
+    fold("clock", None, encode_control(Tick(until=Instant(MAY + 60 * DAY))))
+    return metrics.registry
+
+
+def test_more_customers_are_no_more_series() -> None:
+    """Many times as many customers have the same series, name by name and label by label."""
+    few, many = series(worked(30)), series(worked(500))
+    assert few == many
+    assert len(few) < 500
+    told = {name: value for name, labels in few for label, value in labels if label == "kind"}
+    assert told, "no alarm was raised: nothing is shown"
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+async def test_no_label_can_name_a_customer() -> None:
+    """Every label of every process is one whose values are known beforehand; a new one has to be looked at here."""
+    settings, broker = Settings(), Broker()
+    gateway = Gateway(Intake(broker), Tokens(()))
+    board = CollectorRegistry()
+    Board("redis://127.0.0.1:1/0", broker, board)
+    registries = [
+        *(worked(30), NotifierMetrics().registry, gateway.registry, board),
+        ClockMetrics(Clock(broker, settings, Policy(), follows=True, every=1.0)).registry,
+        TrainerMetrics().registry,
+    ]
+    names = {
+        label
+        for registry in registries
+        for collector in set(registry._names_to_collectors.values())
+        for label in getattr(collector, "_labelnames", ())
+    }
+    names |= {label for registry in registries for _, labels in series(registry) for label, _ in labels}
+    assert len(names) > 10
+    assert names <= CLOSED
