@@ -28,6 +28,7 @@ from tests.kafka.processes import Processes
 from vigia.broker import Broker
 from vigia.settings import Settings
 
+PATIENCE = 300.0  # seconds for what workers that are killed meanwhile have to come to, on a machine that has much to do
 WORKER = (sys.executable, "-m", "vigia", "worker", "--metrics-port", "0")
 
 Standing = set[tuple[str, str, int, str]]
@@ -210,7 +211,7 @@ class Running:
         done = sum(max(0, offset.offset) for offset in committed.values())
         return done, end - done
 
-    async def until(self, true: Callable[[], Any], within: float = 120) -> None:
+    async def until(self, true: Callable[[], Any], within: float = PATIENCE) -> None:
         """Wait until something is so; a worker that has ended fails the test."""
         deadline = time.monotonic() + within
         while not await true():
@@ -220,7 +221,7 @@ class Running:
             )
             await asyncio.sleep(0.05)
 
-    async def ticked(self, until: int, within: float = 120) -> None:
+    async def ticked(self, until: int, within: float = PATIENCE) -> None:
         """Wait until every partition was told an instant, and everything is folded and committed."""
 
         async def there() -> bool:
