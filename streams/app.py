@@ -34,9 +34,9 @@ from streams.metrics import WorkerMetrics
 from streams.orphans import Orphans, TopicTail
 from streams.rows import Rows
 from streams.seal import sealed
-from streams.shelf import TableShelf, aside, set_aside, vet
+from streams.shelf import ChunkTable, TableShelf, aside, set_aside, vet
 from streams.standpoint import Standpoint
-from streams.topics import READ, TABLE, WORKER, WRITTEN, check
+from streams.topics import CHANGELOG, READ, TABLE, WORKER, WRITTEN, check
 from streams.writebehind import Output, WriteBehind
 from vigia.broker import Broker
 from vigia.settings import Settings
@@ -89,13 +89,17 @@ class Worker:
             consumer_auto_offset_reset="earliest",
             consumer_group_instance_id=settings.name or None,
             autodiscover=False,
+            Table=ChunkTable,
         )
-        app.transport = ChunkTransport(app, self.inputs, lives=self.standpoint.lives)
+        changelogs = [broker.name(CHANGELOG)]
+        app.transport = ChunkTransport(app, self.inputs, lives=self.standpoint.lives, changelogs=changelogs)
         table = app.Table(
             broker.name(f"{WORKER}-{TABLE}").removeprefix(f"{app.conf.id}-"),
             partitions=settings.partitions,
             key_type=bytes,
             value_type=bytes,
+            schema=ChunkSchema(),
+            recovery_buffer_size=1,
             options={"block_cache_size": BLOCK_CACHE, "write_buffer_size": WRITE_BUFFER},
         )
         source = app.topic(*self.inputs, schema=ChunkSchema(), key_serializer="raw", value_serializer="raw")

@@ -1,8 +1,8 @@
 """Input records reach the agent in chunks, in order and without holes, and are committed only once they are done.
 
 Faust spends about a tenth of a millisecond on every event it delivers. Here it delivers a *chunk*: up to some hundreds
-of records of one partition that look to Faust like one record at the last offset. Changelogs still flow one by one, so
-recovery is Faust's own. A commit is "the last chunk done, plus one"; Faust's lists of single acknowledgements, their
+of records of one partition that look to Faust like one record at the last offset. Changelogs come in chunks as well where
+their table takes them (`shelf.ChunkTable`); recovery is Faust's own. A commit is "the last chunk done, plus one"; Faust's lists of single acknowledgements, their
 gaps and what goes wrong with them (faust#596, faust#606) play no part.
 
 It refuses to know what is in a record, what a fold is, or that there are customers.
@@ -34,6 +34,7 @@ And beside the chunks:
 | what                                                    | who, and how                                               |
 |---------------------------------------------------------|------------------------------------------------------------|
 | `_db_for_partition`, `offset_key` of the rocksdict store | `shelf`: rows and their changelog offset in one batch     |
+| `apply_changelog_batch` of the table, `Table` of the app | public: overridden in `shelf`, for chunks of rows         |
 | `partition_path` ends in `.db`                          | `shelf`: how a damaged store is found and moved aside      |
 | `in_recovery`, `active_remaining_total` of the recovery | `app`: ready or not, and how far                           |
 | `ConsistencyError` of the recovery                      | ends a worker whose disk knows more than the changelog     |
@@ -113,10 +114,10 @@ class Chunk:
 
 
 class ChunkScheduler(DefaultSchedulingStrategy):
-    """Yields chunks of input topics and single records of all others; partitions take turns."""
+    """Yields chunks of some topics and single records of all others; partitions take turns."""
 
-    def __init__(self, inputs: frozenset[str], size: int = RECORDS) -> None:
-        self.inputs = inputs
+    def __init__(self, topics: frozenset[str], size: int = RECORDS) -> None:
+        self.topics = topics
         self.size = size
 
     def iterate(self, records: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, Any]]:
@@ -124,7 +125,7 @@ class ChunkScheduler(DefaultSchedulingStrategy):
         return super().iterate(
             {
                 tp: [Chunk(rows[at : at + size]) for at in range(0, len(rows), size)]
-                if tp.topic in self.inputs
+                if tp.topic in self.topics
                 else rows
                 for tp, rows in records.items()
             }
@@ -194,7 +195,7 @@ class ChunkConsumer(Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.inputs = self.transport.inputs
-        self.scheduler = ChunkScheduler(self.inputs, self.transport.size)
+        self.scheduler = ChunkScheduler(self.inputs | self.transport.changelogs, self.transport.size)
         self._forget()
 
     def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
@@ -362,7 +363,7 @@ class ChunkConsumer(Consumer):
 
 
 class ChunkTransport(Transport):
-    """Faust's Kafka transport for an app whose `inputs` come in chunks.
+    """Faust's Kafka transport for an app whose `inputs` come in chunks, and so do `changelogs` of tables that take them.
 
     `app.transport = ChunkTransport(app, ["purchases", "clock"])`, before the app starts.
     """
@@ -370,10 +371,16 @@ class ChunkTransport(Transport):
     Consumer = ChunkConsumer
 
     def __init__(
-        self, app: Any, inputs: Iterable[str], size: int = RECORDS, lives: Mapping[str, str] | None = None
+        self,
+        app: Any,
+        inputs: Iterable[str],
+        size: int = RECORDS,
+        lives: Mapping[str, str] | None = None,
+        changelogs: Iterable[str] = (),
     ) -> None:
         super().__init__(app.conf.broker_consumer, app)
         self.inputs = frozenset(inputs)
+        self.changelogs = frozenset(changelogs)
         self.size = size
         self.lives = {} if lives is None else lives
 

@@ -10,11 +10,12 @@ It refuses to know what the bytes mean.
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
+from faust import Table
 from rocksdict import AccessType, Options, Rdict, WriteBatch
 
 log = logging.getLogger(__name__)
@@ -103,18 +104,33 @@ class TableShelf:
             raise _told(trouble) from trouble
 
     def write(self, partition: int, rows: Sequence[tuple[bytes, bytes | None]], offset: int) -> None:
-        store = self._table.data
-        batch = WriteBatch(raw_mode=True)
-        for key, value in rows:
-            if value is None:
-                batch.delete(key)
-            else:
-                batch.put(key, value)
-        batch.put(store.offset_key, b"%d" % offset)
         try:
-            store._db_for_partition(partition).write(batch)
+            _write(self._table.data, partition, rows, offset)
         except Exception as trouble:
             raise _told(trouble) from trouble
+
+
+class ChunkTable(Table):  # type: ignore[type-arg]
+    """A Faust table whose changelog comes in chunks (`chunks`), with `ChunkSchema` and a recovery buffer of one.
+
+    Faust recovers record by record at a fifth of a millisecond each: a million rows would take minutes.
+    """
+
+    def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
+        for event in batch:
+            chunk = event.value
+            _write(self.data, chunk.partition, [(record.key, record.value) for record in chunk.records], chunk.offset)
+
+
+def _write(store: Any, partition: int, rows: Iterable[tuple[bytes, bytes | None]], offset: int) -> None:
+    batch = WriteBatch(raw_mode=True)
+    for key, value in rows:
+        if value is None:
+            batch.delete(key)
+        else:
+            batch.put(key, value)
+    batch.put(store.offset_key, b"%d" % offset)
+    store._db_for_partition(partition).write(batch)
 
 
 def _finished(database: Any, last: bytes) -> None:

@@ -150,6 +150,9 @@ PRIVATE: dict[str, Callable[[], bool]] = {
     "call_thread": lambda: callable(driver.AIOKafkaConsumerThread.call_thread),
     "_ensure_consumer": lambda: "_ensure_consumer" in vars(driver.AIOKafkaConsumerThread),
     "_db_for_partition": lambda: list(inspect.signature(Store._db_for_partition).parameters) == ["self", "partition"],
+    "apply_changelog_batch": lambda: (
+        "table.apply_changelog_batch(buf)" in _source(Recovery) and "len(buf) >= bufsize" in _source(Recovery)
+    ),
     "offset_key": lambda: "int(offset)" in _source(Store.persisted_offset) and isinstance(Store.offset_key, bytes),
     "partition_path": lambda: 'suffix: str = ".db"' in _source(Store._path_with_suffix),
     "in_recovery": lambda: "in_recovery" in vars(Recovery),
@@ -177,6 +180,20 @@ def test_inputs_come_in_chunks_and_the_rest_one_by_one() -> None:
     parts = [(tp, [r.offset for r in item.records]) for tp, item in scheduled if isinstance(item, Chunk)]
     assert parts == [(EVENTS, [0, 1, 2]), (second, [7]), (EVENTS, [3])]
     assert [item.offset for tp, item in scheduled if tp == OTHER] == [5, 6]
+
+
+async def test_changelogs_come_in_chunks_where_their_table_takes_them(app: App) -> None:
+    """A changelog that was named is chunked like an input, and is none: it is not held, sought or committed."""
+    app.transport = ChunkTransport(app, ["events"], size=3, changelogs=["rows"])
+    rows = TP("rows", 0)
+
+    async def scenario(wire: Wire) -> None:
+        scheduled = dict(wire.scheduler.iterate({rows: log(rows, 4, 5), OTHER: log(OTHER, 9)}))
+        assert [record.offset for record in scheduled[rows].records] == [4, 5]
+        assert scheduled[OTHER].offset == 9
+        assert not wire._is_input(rows)
+
+    await drive(app, scenario)
 
 
 async def test_a_chunk_is_a_message_at_its_last_offset_and_is_not_decoded(app: App) -> None:

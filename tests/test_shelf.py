@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from rocksdict import Options, Rdict
 
-from streams.shelf import StoreDamaged, TableShelf, aside, set_aside, vet
+from streams.shelf import ChunkTable, StoreDamaged, TableShelf, aside, set_aside, vet
 
 ROWS = 3_000
 
@@ -140,6 +140,23 @@ def test_what_may_pass_sets_nothing_aside(filled: Store, text: str) -> None:
     """A full disk and another's lock are no damage: the store is good once they are over."""
     assert set_aside(Exception(text.format(filled.directory / "rows-0.db"))) is None
     assert aside(filled.directory) == []
+
+
+def test_a_recovered_chunk_is_written_with_the_offset_it_reaches(tmp_path: Path) -> None:
+    """Rows that a changelog took back are gone; the offset of each partition is that of its last chunk."""
+    store = Store(tmp_path)
+    kind = type("Rows", (ChunkTable,), {"data": store})
+    table = kind.__new__(kind)  # one that Faust has made needs an app, and an app a broker
+
+    def chunk(partition: int, offset: int, *rows: tuple[bytes, bytes | None]) -> SimpleNamespace:
+        records = [SimpleNamespace(key=key, value=value) for key, value in rows]
+        return SimpleNamespace(value=SimpleNamespace(partition=partition, offset=offset, records=records))
+
+    table.apply_changelog_batch([chunk(0, 7, (b"C1", b"one"), (b"C2", b"two")), chunk(1, 3, (b"C3", b"three"))])
+    table.apply_changelog_batch([chunk(0, 9, (b"C2", b"more"), (b"C1", None))])
+    assert list(shelf(store).items(0)) == [(b"C2", b"more")]
+    assert list(shelf(store).items(1)) == [(b"C3", b"three")]
+    assert [store._db_for_partition(n).get(Store.offset_key) for n in (0, 1)] == [b"9", b"3"]
 
 
 FULL = """
