@@ -17,6 +17,7 @@ from alerts.text import instant, moment
 from alerts.toml import BadSetting
 from scorers.alarm import Alarm, Subject
 from scorers.events import DAY, HOUR, MINUTE, Instant
+from tests.routefiles import FILE
 
 SHIPPED = Path(__file__).parent.parent / "deploy" / "routes.toml"
 MONDAY = Instant(1_704_067_200_000_000)  # 2024-01-01T00:00:00Z
@@ -44,43 +45,6 @@ def alarm(**changed: Any) -> Alarm:
         ),
         **changed,
     )
-
-
-FILE = """\
-zone = "Europe/Madrid"
-
-[channel.desk]
-type = "webhook"
-url = "https://desk.example.com/"
-secrets_env = ["DESK"]
-
-[channel.shop]
-type = "email"
-host = "smtp.example.com"
-sender = "a@example.com"
-to = ["b@example.com"]
-
-[interval.night]
-start = "21:00"
-end = "08:00"
-
-[[route]]
-name = "gravest"
-severity = ["critical"]
-to = ["desk", "shop"]
-
-[[route]]
-name = "all"
-quiet = "night"
-to = ["shop"]
-
-[inhibit]
-defected = ["risk-high"]
-
-[ladder.gold]
-rungs = [{ after = "1h", to = ["desk"] }, { after = "2h", to = ["shop"] }]
-remind = "1d"
-"""
 
 
 @pytest.mark.parametrize(
