@@ -50,13 +50,20 @@ class Cost(Struct):
     rate: float = 0.0
 
 
+class Start(Struct):
+    """Seconds until a worker was ready, and seconds of processor time."""
+
+    took: float
+    spent: float
+
+
 class Found(Struct):
     """What was found at one size; no `day` where none passed."""
 
     customers: int
     row: float  # bytes
-    empty: float  # seconds
-    warm: float
+    empty: Start
+    warm: Start
     recovered: Memory  # when the worker was ready, from an empty disk
     hot: Cost
     uniform: Cost
@@ -65,8 +72,8 @@ class Found(Struct):
     day: Cost | None = None  # for each customer
 
 
-async def started(running: Running, command: Sequence[str] = WORKER, within: float = 600) -> float:
-    """Start the worker; the seconds until it is ready."""
+async def started(running: Running, command: Sequence[str] = WORKER, within: float = 600) -> Start:
+    """Start the worker; what it took until it was ready."""
     log, began = running.directory / "a.log", time.monotonic()
     ports = len(_port.findall(log.read_text())) if log.exists() else 0
     running.start(command=command, **SHIPPED)
@@ -76,7 +83,7 @@ async def started(running: Running, command: Sequence[str] = WORKER, within: flo
         return len(told) > ports and await asyncio.to_thread(_says_ready, told[-1])
 
     await running.until(ready, within)
-    return time.monotonic() - began
+    return Start(time.monotonic() - began, processor_time(running.workers["a"].pid))
 
 
 def _says_ready(port: str) -> bool:
@@ -175,10 +182,11 @@ def tables(found: list[Found]) -> str:
     lives = [
         [
             f"{f.customers:,}",
-            f"{f.empty:.1f}",
-            f"{f.customers / f.empty:,.0f}",
-            f"{f.warm:.1f}",
-            f"{f.customers / f.warm:,.0f}",
+            f"{f.empty.took:.1f}",
+            f"{f.empty.spent:.1f}",
+            f"{f.customers / f.empty.took:,.0f}",
+            f"{f.warm.took:.1f}",
+            f"{f.warm.spent:.1f}",
             f"{f.recovered.peak:.0f}",
             f"{f.recovered.now:.0f}",
             f"{f.worked.peak:.0f}",
@@ -188,7 +196,7 @@ def tables(found: list[Found]) -> str:
         ]
         for f in found
     ]
-    told = ["customers", "empty disk, s", "rows/s", "warm disk, s", "rows/s"]
+    told = ["customers", "empty disk, s", "of processor", "rows/s", "warm disk, s", "of processor"]
     told += ["recovered: peak MiB", "then", "worked: peak MiB", "then", "row, bytes", "disk, MiB"]
     return f"{table(head, costs)}\n{table(told, lives)}"
 
