@@ -4,6 +4,7 @@ A wrong topic is a named error before anything starts, never a silent wait or ha
 make topics or tell their settings, as the embedded one, has them checked as far as it answers.
 """
 
+import asyncio
 import logging
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 DAY_MS = 86_400_000
 KEPT = ("retention.ms", "min.compaction.lag.ms")  # for how long: work goes on without, and remembers less
 TABLE = "customers"
+LOOKS = 100  # for topics that were made just now
 
 
 class TopicsWrong(RuntimeError):
@@ -72,6 +74,11 @@ async def apply(broker: Broker, partitions: int, replicas: int = 1) -> list[str]
             made = await _make(admin, broker, missing, partitions, replicas) if missing else []
         except IncompatibleBrokerVersion:
             made = []  # it makes topics by itself, or not at all: the check will tell
+        for _ in range(LOOKS):  # brokers hear of them a moment after they are made
+            if all(broker.name(name) in there for name in made):
+                break
+            await asyncio.sleep(0.1)
+            there = await _described(admin, broker)
     await check(broker, partitions, replicas)
     return made
 
