@@ -15,14 +15,8 @@ from vigia.broker import INPUTS
 from vigia.cli import app
 
 ROOT = Path(__file__).parent.parent
-
-
 NOW = Instant(1_709_632_800_000_000)  # 2024-03-05T10:00:00Z
-
-
 HOSTILE = "Ana\r\n\x1b[31mred\u202e=cmd()"
-
-
 TOPICS = (*INPUTS, "alarms", "alarm-actions", "clock", "dead-letters", "notifications")
 
 

@@ -18,8 +18,6 @@ from scorers.alarm import Alarm, Subject
 from scorers.events import SECOND, Duration, Instant
 
 NEW, OLD = (f"whsec_{base64.b64encode(bytes([n]) * 32).decode()}" for n in (1, 2))
-
-
 HOSTILE = "Ana\r\nBcc: all@example.com\x00<script>alert(1)</script>\u202egnp.exe {{ 7*7 }} =cmd()"
 
 

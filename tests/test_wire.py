@@ -161,8 +161,6 @@ REFUSED: list[tuple[str, str, bytes]] = [
     ),
     ("schema_unknown", "version 2 of an unknown type", sale(schema_version=2, type="purchase.imagined")),
 ]
-
-
 ACCEPTED: list[tuple[str, bytes]] = [
     ("a plain sale", sale()),
     ("a sale to nobody", sale(customer_id=...)),

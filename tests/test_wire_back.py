@@ -30,17 +30,9 @@ def test_plain_integers_are_told_as_times() -> None:
 
 
 PLAIN = st.characters(exclude_categories=("Cs", "Cc"))
-
-
 WORDS = st.text(PLAIN, min_size=1, max_size=12)
-
-
 KEYS = WORDS.map(lambda text: text.strip(wire._SPACE)).filter(bool)
-
-
 FREE = st.text(PLAIN | st.sampled_from("\t\r\n"), max_size=12)
-
-
 INSTANTS = st.integers(EARLIEST, TOO_LATE - 1).map(Instant)
 
 

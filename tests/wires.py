@@ -6,8 +6,6 @@ from typing import Any, get_args
 from scorers.events import AnyEvent
 
 EVENT_TYPES = get_args(AnyEvent)
-
-
 SALE: dict[str, Any] = {
     "type": "purchase.completed",
     "id": "e1",
