@@ -1,9 +1,9 @@
 """Input records reach the agent in chunks, in order and without holes, and are committed only once they are done.
 
 Faust spends about a tenth of a millisecond on every event it delivers. Here it delivers a *chunk*: up to some hundreds
-of records of one partition that look to Faust like one record at the last offset. Changelogs come in chunks as well where
-their table takes them (`shelf.ChunkTable`); recovery is Faust's own. A commit is "the last chunk done, plus one"; Faust's lists of single acknowledgements, their
-gaps and what goes wrong with them (faust#596, faust#606) play no part.
+of records of one partition that look to Faust like one record at the last offset. Changelogs come in chunks as well,
+where their table takes them (`shelf.ChunkTable`); recovery is Faust's own. A commit is "the last chunk done, plus one";
+Faust's lists of single acknowledgements, their gaps and what goes wrong with them (faust#596, faust#606) play no part.
 
 It refuses to know what is in a record, what a fold is, or that there are customers.
 
@@ -35,6 +35,7 @@ And beside the chunks:
 |---------------------------------------------------------|------------------------------------------------------------|
 | `_db_for_partition`, `offset_key` of the rocksdict store | `shelf`: rows and their changelog offset in one batch     |
 | `apply_changelog_batch` of the table, `Table` of the app | public: overridden in `shelf`, for chunks of rows         |
+| `recovery_buffer_size` of the table                     | `app`: not one, or its changelog is read for ever          |
 | `partition_path` ends in `.db`                          | `shelf`: how a damaged store is found and moved aside      |
 | `in_recovery`, `active_remaining_total` of the recovery | `app`: ready or not, and how far                           |
 | `ConsistencyError` of the recovery                      | ends a worker whose disk knows more than the changelog     |

@@ -111,7 +111,7 @@ class TableShelf:
 
 
 class ChunkTable(Table):  # type: ignore[type-arg]
-    """A Faust table whose changelog comes in chunks (`chunks`), with `ChunkSchema` and a recovery buffer of one.
+    """A Faust table whose changelog comes in chunks (`chunks`), with `ChunkSchema` and a recovery buffer of some.
 
     Faust recovers record by record at a fifth of a millisecond each: a million rows would take minutes.
     """

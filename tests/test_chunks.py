@@ -21,8 +21,13 @@ from faust.transport.consumer import Consumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from scorers.policy import Policy
 from streams import chunks
+from streams.app import Worker
 from streams.chunks import Chunk, ChunkConsumer, ChunkScheduler, ChunkSchema, ChunkTransport, TopicShrank
+from streams.metrics import WorkerMetrics
+from vigia.broker import Broker
+from vigia.settings import Settings
 
 EVENTS, OTHER = TP("events", 0), TP("other", 0)
 LEANT_ON = {
@@ -405,3 +410,10 @@ def test_an_empty_set_of_partitions_never_means_all() -> None:
     assert EVENTS not in view
     live.add(EVENTS)
     assert EVENTS in view
+
+
+def test_a_worker_does_not_go_on_reading_what_it_writes(tmp_path: Path) -> None:
+    """After a recovery with a buffer of one, Faust resumes the changelog: old rows would be put over new ones."""
+    assert "recovery_buffer_size == 1" in _source(Recovery._restart_recovery)
+    worker = Worker(Broker(), Settings(state=tmp_path), Policy(), WorkerMetrics())
+    assert [table.recovery_buffer_size > 1 for table in worker.app.tables.values()] == [True]
