@@ -155,6 +155,7 @@ class Alignment:
                 if not topics:
                     del self._waiting[partition]
                 await self._take(partition, records, done)
+                await asyncio.sleep(0)  # a fold need not wait for anything: flushes and sends have their turn
 
     def _merge(self, topics: dict[str, deque[_Chunk]]) -> tuple[Sequence[Any], Done]:
         """The next records of all topics, until a topic must be looked for, and what lets their chunks go."""

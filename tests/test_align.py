@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scorers.instants import rfc3339
-from streams.align import Alignment
+from streams.align import BATCH, Alignment
 
 
 class Record(NamedTuple):
@@ -123,3 +123,20 @@ async def test_what_waits_is_let_go_when_partitions_are_given_away() -> None:
             await asyncio.sleep(0.01)
     assert broker.done == {("a", 0): False}
     assert broker.folded == []
+
+
+async def test_a_backlog_leaves_the_loop_to_others_between_batches() -> None:
+    """Folding that never waits would hold up flushes, sends and heartbeats until all that waits is folded."""
+    broker, turns = Broker(a=10 * BATCH), 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(others())
+    await broker.chunk(broker.alignment(), [record("a", n, n) for n in range(10 * BATCH)])
+    other.cancel()
+    assert len(broker.folded) == 10 * BATCH
+    assert turns >= 10
