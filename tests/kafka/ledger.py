@@ -19,7 +19,7 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError
 from streams.rows import unpack
 from tests.faults.verdict import Outcome, Verdict, judge
 from tests.kafka.counting import INPUTS, PARTITIONS, topics
-from tests.kafka.processes import Processes
+from tests.kafka.processes import PATIENCE, Processes
 
 
 @dataclass
@@ -133,7 +133,7 @@ class Ledger:
         done = sum(max(0, committed[tp].offset) for tp in inputs if tp in committed)
         return done, end - done
 
-    async def until(self, true: Callable[[int, int], bool], within: float = 120) -> None:
+    async def until(self, true: Callable[[int, int], bool], within: float = PATIENCE) -> None:
         """Wait until what is committed and what is not satisfy a condition; a dead worker fails the test."""
         deadline = time.monotonic() + within
         while not true(*(standing := await self.standing())):

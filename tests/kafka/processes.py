@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+PATIENCE = 300.0  # seconds for what workers that are killed meanwhile have to come to, on a machine that has much to do
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 

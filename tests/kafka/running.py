@@ -24,11 +24,10 @@ from streams import controls, topics
 from streams.clock import Clock
 from streams.replay import Asked, replay
 from streams.trainer import Trainer
-from tests.kafka.processes import Processes
+from tests.kafka.processes import PATIENCE, Processes
 from vigia.broker import Broker
 from vigia.settings import Settings
 
-PATIENCE = 300.0  # seconds for what workers that are killed meanwhile have to come to, on a machine that has much to do
 WORKER = (sys.executable, "-m", "vigia", "worker", "--metrics-port", "0")
 
 Standing = set[tuple[str, str, int, str]]
