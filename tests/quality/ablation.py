@@ -16,6 +16,7 @@ import numpy as np
 from scorers import training
 from scorers.contest import AUTO, LEARNERS
 from scorers.features import INDEX, NAMES
+from scorers.learners import odds_of
 from scorers.risk import HEARD, Lesson, Model
 from scorers.training import Trainer
 from tests.quality.__main__ import origins_of, ours
@@ -97,26 +98,25 @@ def _set(settings: tuple[tuple[str, float], ...]) -> Iterator[None]:
 
 
 def trees(tape: Tape, asked: Sequence[Asked]) -> dict[str, list[Floats]]:
-    """What River's trees say at the origins, alone and as half of the log-odds; the prior's are a column of theirs."""
+    """What River's trees say at the origins, alone and as half of the log-odds; what ours had said is a column of theirs."""
     from river.forest import ARFClassifier
     from river.tree import HoeffdingTreeClassifier
 
     some = [n for n in range(len(NAMES)) if any(question.columns[:, n].any() for question in asked)]
-    names = [*(NAMES[n] for n in some), "prior"]
+    names = [*(NAMES[n] for n in some), "ours"]
     found: dict[str, list[Floats]] = {}
     for name, tree in (("Hoeffding tree", HoeffdingTreeClassifier()), ("adaptive forest", ARFClassifier(10, seed=1))):
         done = 0
         for question in asked:
             upto = tape.known[question.model.version]
             for lesson, x in tape.taught[done:upto]:
-                said = dict(zip(HEARD, lesson.voices, strict=False)).get("prior", 0.0)
-                tree.learn_one(dict(zip(names, [*x[some].tolist(), said], strict=True)), lesson.inactive)
+                row = [*x[some].tolist(), odds_of(lesson.predicted)]
+                tree.learn_one(dict(zip(names, row, strict=True)), lesson.inactive)
             done = max(done, upto)
-            prior = _log_odds(question.voice("prior"))
-            rows = np.column_stack([question.columns[:, some], prior]).tolist()
+            whole = _log_odds(question.risks(question.model))
+            rows = np.column_stack([question.columns[:, some], whole]).tolist()
             told = [tree.predict_proba_one(dict(zip(names, row, strict=True))).get(True, 0.0) for row in rows]
             alone = np.clip(np.array(told), 0.01, 0.99)
-            whole = _log_odds(question.risks(question.model))
             found.setdefault(name, []).append(alone)
             found.setdefault(f"half {name}", []).append(1 / (1 + np.exp(-(whole + _log_odds(alone)) / 2)))
     return found
