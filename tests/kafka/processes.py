@@ -90,7 +90,8 @@ class Processes:
 
         def supervise() -> None:
             while not over.wait(0.3):
-                if (status := self.running[name].poll()) is not None and not over.is_set():
+                worker = self.running.get(name)  # none while a test is killing it
+                if worker is not None and (status := worker.poll()) is not None and not over.is_set():
                     ended.append(status)
                     del self.running[name]
                     again(name)
