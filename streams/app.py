@@ -136,7 +136,7 @@ class Worker:
             cached=settings.rows,
             heir=partial(self._heir, tail),
         )
-        aligned = Alignment(self._timed(engine.take), self.inputs, self._behind, self._halted)
+        aligned = Alignment(self._timed(engine.take), self.inputs, self._behind, self._halted, asked=self._asked)
         self.engine, self.aligned = engine, aligned
         try:
             async with tail, engine.running(), aligned.running():
@@ -238,6 +238,10 @@ class Worker:
     def _behind(self, tp: TP, position: int | None) -> int | None:
         behind: int | None = self.app.consumer.behind(tp, position)
         return behind
+
+    def _asked(self, tp: TP) -> int:
+        asked: int = self.app.consumer.asked(tp)
+        return asked
 
     def _halted(self) -> bool:
         return bool(self.app.should_stop or not self.app.consumer.flow_active)

@@ -26,6 +26,7 @@ What it leans on in faust-streaming 0.15.3 (held by tests/test_chunks.py, which 
 | `_new_consumer_thread`, `_create_worker_consumer`       | overridden for aiokafka's `_fetch_max_wait_ms`             |
 | `_coordinator.request_rejoin` of aiokafka, `call_thread` | called when a topic was made after the places were given  |
 | `_commit`, `_ensure_consumer` of the consumer's thread  | overridden: a commit says which life of the topic it is of |
+| `last_poll_timestamp` of aiokafka                       | public: how fresh is what it knows of the end of a topic   |
 | `_buffered_partitions`                                  | emptied at assignment: a full buffer of the past holds nobody |
 | `_unacked_messages`, `_waiting_for_ack`, `_n_acked`     | kept as `ack` keeps them, for `wait_empty` and commits     |
 
@@ -243,6 +244,13 @@ class ChunkConsumer(Consumer):
         except AssertionError:  # it was given away just now
             return None
         return None if at is None or end is None else max(0, end - at)
+
+    def asked(self, tp: TP) -> int:
+        """When Kafka last told of an input partition, in milliseconds of this machine's clock; 0 while it has not."""
+        try:
+            return self._thread._ensure_consumer().last_poll_timestamp(tp) or 0
+        except AssertionError:  # it was given away just now
+            return 0
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Nothing of an earlier assignment counts any more."""

@@ -32,6 +32,10 @@ class Broker:
         self.folded: list[Record] = []
         self.done: dict[tuple[str, int], bool] = {}
         self.halted = False
+        self.told = dict.fromkeys(ends, 1 << 62)  # when each topic was asked for last
+
+    def asked(self, tp: TP) -> int:
+        return self.told[tp.topic]
 
     def behind(self, tp: TP, position: int | None) -> int:
         return self.ends[tp.topic] - (position or 0)
@@ -41,7 +45,7 @@ class Broker:
         done()
 
     def alignment(self, patience: float = 1e9) -> Alignment:
-        return Alignment(self.take, list(self.ends), self.behind, lambda: self.halted, patience)
+        return Alignment(self.take, list(self.ends), self.behind, lambda: self.halted, patience, self.asked)
 
     async def chunk(self, to: Alignment, records: list[Record]) -> None:
         name = records[0].topic, records[-1].offset
@@ -110,6 +114,51 @@ async def test_a_topic_with_nothing_to_read_holds_up_nobody() -> None:
     broker = Broker(a=1, b=0)
     await broker.chunk(broker.alignment(), [record("a", 0, 5)])
     assert broker.done == {("a", 0): True}
+
+
+DAYS = 24 * 3600
+NOW = 1_700_000_000_000
+
+
+async def test_a_leap_in_time_waits_until_silent_topics_were_asked_again() -> None:
+    """Days that are written in a moment: what another topic had before them is read first, though it was not there yet."""
+    broker = Broker(a=2, b=1)
+    broker.told["b"] = NOW
+    alignment = broker.alignment()
+    await broker.chunk(alignment, [record("b", 0, NOW - 9_000)])
+    await broker.chunk(alignment, [record("a", 0, NOW + 5, 3600), record("a", 1, NOW + 7, 15 * DAYS)])
+    assert len(broker.folded) == 1, "b was asked before those days were written"
+    broker.told["b"] = NOW + 7
+    await alignment._pass_on(0)
+    assert len(broker.folded) == 1, "an answer may have been on its way for a while"
+    broker.ends["b"], broker.told["b"] = 2, NOW + 200
+    await alignment._pass_on(0)
+    assert len(broker.folded) == 1, "and b has something now"
+    await broker.chunk(alignment, [record("b", 1, NOW + 6, DAYS)])
+    assert [(one.topic, one.offset) for one in broker.folded] == [("b", 0), ("a", 0), ("b", 1), ("a", 1)]
+
+
+async def test_without_a_leap_and_in_a_backlog_nobody_is_asked_again() -> None:
+    """In true time an event goes at once; what was written long before the others were asked has nothing before it."""
+    broker = Broker(a=3, b=0)
+    broker.told["b"] = NOW
+    alignment = broker.alignment()
+    await broker.chunk(alignment, [record("a", 0, NOW - 9_000)])
+    await broker.chunk(alignment, [record("a", 1, NOW - 8_000, 15 * DAYS)])
+    await broker.chunk(alignment, [record("a", 2, NOW + 50, 15 * DAYS + 3600)])
+    assert len(broker.folded) == 3
+
+
+async def test_a_leap_does_not_wait_for_ever() -> None:
+    """A broker that does not answer for a topic holds the others up until patience ends."""
+    broker = Broker(a=1, b=0)
+    broker.told["b"] = 0
+    alignment = broker.alignment(patience=0.1)
+    async with alignment.running():
+        await broker.chunk(alignment, [record("a", 0, NOW)])
+        assert broker.folded == []
+        while not broker.folded:
+            await asyncio.sleep(0.01)
 
 
 async def test_what_waits_is_let_go_when_partitions_are_given_away() -> None:

@@ -154,6 +154,9 @@ PRIVATE: dict[str, Callable[[], bool]] = {
     ),
     "call_thread": lambda: callable(driver.AIOKafkaConsumerThread.call_thread),
     "_ensure_consumer": lambda: "_ensure_consumer" in vars(driver.AIOKafkaConsumerThread),
+    "last_poll_timestamp": lambda: "state_value(partition).timestamp" in _source(
+        driver.aiokafka.AIOKafkaConsumer.last_poll_timestamp
+    ),
     "_db_for_partition": lambda: list(inspect.signature(Store._db_for_partition).parameters) == ["self", "partition"],
     "apply_changelog_batch": lambda: (
         "table.apply_changelog_batch(buf)" in _source(Recovery) and "len(buf) >= bufsize" in _source(Recovery)
