@@ -1,6 +1,6 @@
 """D9: what one customer who has half of all events costs the others.
 
-`python -m tests.faults.hotkey` sends the same stream to a worker on a real Kafka twice: once its events are spread over
+`python -m tests.faults.hotkey [ROUNDS [RATE]]` sends the same stream to a worker on a real Kafka twice: once its events are spread over
 all customers, once every second one is the same customer's. Told is how long it is from a complaint of somebody else to
 its alarm, by what Kafka writes on both. It is a measurement: nothing is asserted, and the machine has to be quiet.
 """
@@ -23,7 +23,7 @@ from tests.driver import purchase, record
 from tests.kafka.running import Running
 
 PARTITIONS, CUSTOMERS, HOT = 4, 2_000, "hot"
-RATE, SECONDS, WARM = 400, 30, 5  # events a second, how long, and how long is not counted
+SECONDS, WARM = 30, 5  # how long, and how long is not counted
 EVERY = 20  # events are followed by a complaint of somebody new
 
 
@@ -35,10 +35,10 @@ class Told(NamedTuple):
     row: int
 
 
-async def stream(running: Running, *, hot: bool, seed: int) -> None:
+async def stream(running: Running, rate: int, *, hot: bool, seed: int) -> None:
     """Events at a steady rate, as they happen."""
     dice, began = random.Random(seed), time.monotonic()
-    for number in range(RATE * SECONDS):
+    for number in range(rate * SECONDS):
         now = int(time.time() * 1e6)
         if number % EVERY == 0:
             who = f"new-{number}"
@@ -49,11 +49,11 @@ async def stream(running: Running, *, hot: bool, seed: int) -> None:
         topic = running.broker.name("complaints" if number % EVERY == 0 else "purchases")
         await running.producer.send(topic, line, key=who.encode())
         if number % 20 == 19:
-            await asyncio.sleep(max(0.0, began + (number + 1) / RATE - time.monotonic()))
+            await asyncio.sleep(max(0.0, began + (number + 1) / rate - time.monotonic()))
     await running.producer.flush()
 
 
-async def measured(address: str, directory: Path, *, hot: bool, seed: int) -> Told:
+async def measured(address: str, directory: Path, rate: int, *, hot: bool, seed: int) -> Told:
     """One run with topics of its own."""
     directory.mkdir()
     async with Running(address, f"{directory.name}-", directory, PARTITIONS) as running:
@@ -64,7 +64,7 @@ async def measured(address: str, directory: Path, *, hot: bool, seed: int) -> To
             return (await running.standing())[1] == 0
 
         await running.until(folded)
-        await stream(running, hot=hot, seed=seed)
+        await stream(running, rate, hot=hot, seed=seed)
         await running.until(folded)
         opened = {one.key: one.timestamp for one in await running.read("complaints")}
         first = min(opened.values()) + WARM * 1000
@@ -89,13 +89,13 @@ def line(name: str, took: list[int]) -> str:
     )
 
 
-async def main(rounds: int) -> None:
+async def main(rounds: int = 2, rate: int = 400) -> None:
     with LocalKafka() as kafka, tempfile.TemporaryDirectory() as place:
         found: dict[bool, list[Told]] = {False: [], True: []}
         for number in range(rounds):
             for hot in (False, True):
                 where = Path(place) / f"{'hot' if hot else 'even'}{number}"
-                found[hot].append(await measured(kafka.address, where, hot=hot, seed=number))
+                found[hot].append(await measured(kafka.address, where, rate, hot=hot, seed=number))
         for hot, runs in found.items():
             name = "half of the events are one customer's" if hot else "events of all alike"
             sys.stdout.write(line(f"{name}: others", [ms for one in runs for ms in one.others]) + "\n")
@@ -104,4 +104,4 @@ async def main(rounds: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 2))
+    asyncio.run(main(*map(int, sys.argv[1:])))
