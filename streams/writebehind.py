@@ -6,8 +6,8 @@ changed, strictly in this order, and only then are the inputs acknowledged:
     outputs acknowledged -> changelog acknowledged -> store written -> inputs acknowledged
 
 So the store is never ahead of the changelog and no state is ever kept whose outputs were not sent. After a crash the
-inputs since the last acknowledgement come again; each stored row carries a *fence* (the last offset folded into it, by
-topic and topic epoch), so a record that it already holds has no effect and the row is written once more.
+inputs since the last acknowledgement come again; each stored row carries a *fence* (how far each topic and topic epoch
+was folded when it was written), so a record that it already holds has no effect and the row is written once more.
 
 Crash-only: if a send, the changelog, the store or an acknowledgement fails, the process exits at once and the next one
 repairs by reading again. A fault in the fold of one record is not that: its changes are undone, the record goes to the
