@@ -338,22 +338,25 @@ class WriteBehind(Generic[Row]):
         self._room.set()
 
     async def _log(self, partition: int, pairs: Sequence[Pair]) -> int:
-        """Write rows to the changelog; the offset of the last."""
-        sent: list[tuple[Awaitable[Any], int]] = []
+        """Write rows to the changelog; the offset of the last.
+
+        A batch is sent when the one before is there: the last row says what all hold, and must not be there without them.
+        """
         batch, size = self._producer.create_batch(), 0
         for number, (key, value) in enumerate(pairs, 1):
             if batch.append(timestamp=None, key=key, value=value) is None:
-                sent.append((await self._producer.send_batch(batch, self._changelog, partition=partition), size))
+                await self._sent(batch, partition)
                 batch, size = self._producer.create_batch(), 0
                 if batch.append(timestamp=None, key=key, value=value) is None:
                     raise ValueError(f"a row of {len(value or b'')} bytes does not fit into an empty batch")
             size += 1
             if number % SLICE == 0:
                 await asyncio.sleep(0)
-        sent.append((await self._producer.send_batch(batch, self._changelog, partition=partition), size))
-        offset = -1
-        for delivered, size in sent:
-            offset = (await delivered).offset + size - 1
+        return await self._sent(batch, partition) + size - 1
+
+    async def _sent(self, batch: Any, partition: int) -> int:
+        sent = await self._producer.send_batch(batch, self._changelog, partition=partition)
+        offset: int = (await sent).offset
         return offset
 
 

@@ -178,6 +178,17 @@ async def test_after_a_failure_nothing_further_is_done(what: str) -> None:
     assert "input acknowledged" not in table.diary
 
 
+async def test_a_batch_of_rows_waits_for_the_one_before() -> None:
+    """What lies in the last one speaks for all rows; should an earlier one be refused, it must not be there."""
+    table, failures = Table(), list[BaseException]()
+    producer = Producer(table.diary, fails="changelog")
+    engine = build(table, producer, failures.append)
+    await engine.take(0, records((b"a", b"2"), (b"b", b"2"), (b"c", b"2"), (b"d", b"2")), lambda: None)
+    await engine.flush()
+    assert [str(failure) for failure in failures] == ["changelog"]
+    assert [key for key, _ in producer.changelog] == [b"a", b"b", b"c"]
+
+
 async def test_a_record_that_is_already_in_the_row_has_no_effect_but_the_row_is_written_again() -> None:
     """After a crash the inputs come again: no output, no change, and a second copy of the row for the changelog."""
     table = Table()
