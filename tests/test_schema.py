@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from scorers.events import TOPIC_OF, AnyEvent
 from scorers.wire import Rejected, decode, encode_alarm, encode_event
-from tests.test_wire import ACCEPTED, ALARM, records
+from tests.test_wire import ACCEPTED
+from tests.test_wire_back import ALARM, records
 from vigia.schema import asyncapi, json_schemas, write_schemas
 
 OFFICIAL = Path(__file__).parent / "data" / "asyncapi" / "asyncapi-3.0.0.json"
