@@ -47,7 +47,6 @@ log = logging.getLogger(__name__)
 BLOCK_CACHE, WRITE_BUFFER = 16 << 20, 8 << 20  # bytes per partition; Faust's choice is two gigabytes
 GARBAGE_AFTER = 100_000  # objects more than before: rows by the million are looked through for cycles they do not have
 MAX_BATCH, MAX_REQUEST = 900_000, 1_000_000
-RECOVERED = 2  # chunks of rows stored at once; with one, Faust goes on reading what it writes after the recovery
 LOOK, LOOK_CLOSELY = 0.5, 0.05  # seconds between two looks at itself; the latter until it is ready
 SAMPLE = 200  # rows of a partition that are looked at before the others are read
 ASK = 5.0  # seconds between two questions to Kafka, at most
@@ -99,8 +98,6 @@ class Worker:
             partitions=settings.partitions,
             key_type=bytes,
             value_type=bytes,
-            schema=ChunkSchema(),
-            recovery_buffer_size=RECOVERED,
             options={"block_cache_size": BLOCK_CACHE, "write_buffer_size": WRITE_BUFFER},
         )
         source = app.topic(*self.inputs, schema=ChunkSchema(), key_serializer="raw", value_serializer="raw")

@@ -36,7 +36,7 @@ And beside the chunks:
 |---------------------------------------------------------|------------------------------------------------------------|
 | `_db_for_partition`, `offset_key` of the rocksdict store | `shelf`: rows and their changelog offset in one batch     |
 | `apply_changelog_batch` of the table, `Table` of the app | public: overridden in `shelf`, for chunks of rows         |
-| `recovery_buffer_size` of the table                     | `app`: not one, or its changelog is read for ever          |
+| `recovery_buffer_size` of the table                     | `shelf`: not one, or its changelog is read for ever        |
 | `partition_path` ends in `.db`                          | `shelf`: how a damaged store is found and moved aside      |
 | `in_recovery`, `active_remaining_total` of the recovery | `app`: ready or not, and how far                           |
 | `ConsistencyError` of the recovery                      | ends a worker whose disk knows more than the changelog     |

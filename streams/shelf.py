@@ -18,6 +18,8 @@ from typing import Any, Protocol
 from faust import Table
 from rocksdict import AccessType, Options, Rdict, WriteBatch
 
+from streams.chunks import ChunkSchema
+
 log = logging.getLogger(__name__)
 
 ASIDE = ".damaged-"  # and a number, after the name of a store that was moved aside
@@ -111,10 +113,14 @@ class TableShelf:
 
 
 class ChunkTable(Table):  # type: ignore[type-arg]
-    """A Faust table whose changelog comes in chunks (`chunks`), with `ChunkSchema` and a recovery buffer of some.
+    """A Faust table whose changelog comes in chunks (`ChunkTransport.changelogs`).
 
-    Faust recovers record by record at a fifth of a millisecond each: a million rows would take minutes.
+    Faust recovers record by record at a fifth of a millisecond each: a million rows would take minutes. Two chunks are
+    written at once: with a recovery buffer of one, Faust goes on reading what the worker itself writes.
     """
+
+    def __init__(self, app: Any, **options: Any) -> None:
+        super().__init__(app, schema=ChunkSchema(), recovery_buffer_size=2, **options)
 
     def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
         for event in batch:

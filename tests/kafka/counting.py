@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaProducer
 
 from streams.chunks import ChunkSchema, ChunkTransport, deliver
 from streams.rows import Codec, Rows
-from streams.shelf import TableShelf
+from streams.shelf import ChunkTable, TableShelf
 from streams.writebehind import Folder, Output, WriteBehind
 
 PARTITIONS = 4
@@ -95,10 +95,11 @@ def build(
         datadir=state,
         stream_wait_empty=True,
         stream_buffer_maxsize=32,
+        Table=ChunkTable,
         **SETTINGS,
     )
     inputs = [f"{group}.{name}" for name in INPUTS]
-    app.transport = ChunkTransport(app, inputs)
+    app.transport = ChunkTransport(app, inputs, changelogs=[f"{group}-counts-changelog"])
     table = counts(app)
     source = app.topic(*inputs, schema=ChunkSchema(), key_serializer="raw", value_serializer="raw")
 
