@@ -2,6 +2,8 @@
 
 import signal
 import sys
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import pytest
 
@@ -10,6 +12,10 @@ from tests.kafka.ledger import Ledger
 
 pytestmark = pytest.mark.kafka
 
+T = TypeVar("T")
+STILL = 40.0  # seconds until a worker is taken to stand still: it needs some ten for all there is
+TRIES = 3
+
 
 def start(ledger: Ledger, way: str, left: int = 0) -> None:
     """Start a worker that counts in one of the wrong ways."""
@@ -17,19 +23,37 @@ def start(ledger: Ledger, way: str, left: int = 0) -> None:
     ledger.processes.start("a", [*command, way, str(left)], {})
 
 
+async def live(ledger: Ledger, way: str, left: int, over: Callable[[], Awaitable[T]]) -> T:
+    """Start a worker and wait until its life is over; one that stands still after its recovery is started anew.
+
+    Faust itself may do that (faust#596): records that are dropped while partitions are given out stop its commits for good.
+    """
+    for _ in range(TRIES):
+        start(ledger, way, left)
+        try:
+            return await over()
+        except AssertionError:
+            if "a" not in ledger.processes.running:
+                raise
+            ledger.kill()
+    start(ledger, way, left)
+    return await over()
+
+
 async def kill_and_go_on(ledger: Ledger, way: str, lefts: list[int]) -> None:
     """Count, die at the weak moment, and go on from the disk as it was, again and again; then lose the disk."""
+
+    async def drained() -> None:
+        await ledger.until(lambda _, lag: lag == 0, STILL)
+
     await ledger.produce(1_500, customers=800)
     for left in lefts:
-        start(ledger, way, left)
-        assert await ledger.died() == -signal.SIGKILL
-    start(ledger, way)
-    await ledger.until(lambda _, lag: lag == 0)
+        assert await live(ledger, way, left, lambda: ledger.died(within=STILL)) == -signal.SIGKILL
+    await live(ledger, way, 0, drained)
     ledger.kill()
     ledger.processes.wipe("a")
     await ledger.produce(100, customers=1)
-    start(ledger, way)
-    await ledger.until(lambda _, lag: lag == 0)
+    await live(ledger, way, 0, drained)
 
 
 async def test_a_plain_counter_counts_twice(ledger: Ledger, seed: int, note: Note) -> None:
