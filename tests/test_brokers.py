@@ -109,6 +109,7 @@ def test_a_connection_that_cannot_be_is_named(tmp_path: Path) -> None:
         ("VIGIA_KAFKA_CA", str(file)): "no certificate or crl found; name a file of PEM certificates",
         ("VIGIA_KAFKA_CERT", str(file)): "name files of a PEM certificate and of its key",
         ("VIGIA_KAFKA_PASSWORD_FILE", "/nowhere"): "VIGIA_KAFKA_PASSWORD_FILE='/nowhere': No such file",
+        ("VIGIA_KAFKA_PASSWORD_FILE", "hidden-17"): "give the full path of a file that holds the secret",
     }.items():
         with pytest.raises(Unusable) as refused:
             read(dict([told]), near)

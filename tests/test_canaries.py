@@ -159,6 +159,7 @@ MISTAKES: dict[str, tuple[int, tuple[str, ...], dict[str, str]]] = {
     ),
     "a log-in without a user": (2, ("worker",), {"VIGIA_KAFKA_PASSWORD": SASL}),
     "a seal in two places": (2, ("trainer",), {"VIGIA_SEAL_FILE": "/nowhere"}),
+    "a password for its file": (2, ("worker",), {"VIGIA_KAFKA_USER": "vigia", "VIGIA_KAFKA_PASSWORD_FILE": SASL}),
     "no such number": (2, ("worker",), {"VIGIA_PARTITIONS": "many"}),
     "a webhook secret that is none": (2, ("notifier", "--routes", "{routes}"), {"HOOK_SECRET": HOOK[:20]}),
     "a URL for its variable": (2, ("notifier", "--routes", "{url}"), {}),

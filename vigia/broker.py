@@ -167,8 +167,11 @@ def secret(environment: Mapping[str, str], variable: str) -> str:
         return told
     try:
         return Path(file).read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as fault:
-        raise Unusable(f"{variable}_FILE={file!r}: {_said(fault)}") from None
+    except (OSError, UnicodeDecodeError, ValueError) as fault:
+        if Path(file).is_absolute():
+            raise Unusable(f"{variable}_FILE={file!r}: {_said(fault)}") from None
+        # it may be the secret itself, put in the wrong place: then no log is to repeat it
+        raise Unusable(f"{variable}_FILE: {_said(fault)}; give the full path of a file that holds the secret") from None
 
 
 def _yes(environment: Mapping[str, str], variable: str, default: bool = False) -> bool:
