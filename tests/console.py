@@ -8,9 +8,10 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from typer.testing import CliRunner, Result
 
-from scorers.alarm import Alarm, Subject
+from scorers.alarm import Alarm
 from scorers.events import Instant
 from streams.embedded import EmbeddedKafka
+from tests.alarms import an_alarm
 from vigia.broker import INPUTS
 from vigia.cli import app
 
@@ -34,22 +35,7 @@ def run(*typed: str, stdin: str | None = None) -> Result:
 
 def alarm(alarm_id: str = "a1", **changed: Any) -> Alarm:
     """An alarm about one customer."""
-    told: dict[str, Any] = {
-        "type": "alarm.raised",
-        "alarm_id": alarm_id,
-        "dedup_key": alarm_id,
-        "subject": Subject("customer", "C1"),
-        "customer_id": "C1",
-        "kind": "gone-quiet",
-        "severity": "error",
-        "time": NOW,
-        "at": NOW,
-        "tier": "gold",
-        "policy_version": "p1",
-        "figures_version": "f1",
-        "model_version": "m1",
-    }
-    return Alarm(**(told | changed))
+    return an_alarm(NOW, alarm_id, **{"kind": "gone-quiet"} | changed)
 
 
 def write(kafka: str, topic: str, *records: tuple[str | bytes | None, bytes | None], headers: Any = ()) -> None:

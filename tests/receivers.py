@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 from aiohttp import web
 
 from alerts.channels import Channel, Notification, webhook
@@ -14,8 +13,9 @@ from alerts.hours import Span
 from alerts.message import compose, digest
 from alerts.secret import Secret
 from alerts.text import instant
-from scorers.alarm import Alarm, Subject
+from scorers.alarm import Alarm
 from scorers.events import SECOND, Duration, Instant
+from tests.alarms import an_alarm
 
 NEW, OLD = (f"whsec_{base64.b64encode(bytes([n]) * 32).decode()}" for n in (1, 2))
 HOSTILE = "Ana\r\nBcc: all@example.com\x00<script>alert(1)</script>\u202egnp.exe {{ 7*7 }} =cmd()"
@@ -23,24 +23,7 @@ HOSTILE = "Ana\r\nBcc: all@example.com\x00<script>alert(1)</script>\u202egnp.exe
 
 def alarm(**changed: Any) -> Alarm:
     """An alarm about one customer."""
-    return msgspec.structs.replace(
-        Alarm(
-            type="alarm.raised",
-            alarm_id="a1",
-            dedup_key="a1",
-            subject=Subject("customer", "C1"),
-            customer_id="C1",
-            kind="gone-quiet",
-            severity="error",
-            time=Instant(1_704_099_600_000_000),
-            at=Instant(1_704_099_600_000_000),
-            tier="gold",
-            policy_version="p1",
-            figures_version="f1",
-            model_version="m1",
-        ),
-        **changed,
-    )
+    return an_alarm(Instant(1_704_099_600_000_000), **{"kind": "gone-quiet"} | changed)
 
 
 def notification(*alarms: Alarm, key: str = "msg_1", sent_at: Instant | None = None) -> Notification:

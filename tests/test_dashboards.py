@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import msgspec
 import pytest
 import yaml
 from aiohttp import web
@@ -25,13 +24,14 @@ from alerts.dispatch import Dispatcher, Memory
 from alerts.lifecycle import Case
 from alerts.metrics import NotifierMetrics
 from alerts.routes import read
-from scorers.alarm import Alarm, Subject
+from scorers.alarm import Alarm
 from scorers.events import Instant
 from streams.gateway import Gateway, Tokens
 from streams.intake import Intake
 from streams.localkafka import free_port
 from streams.metrics import TrainerMetrics, WorkerMetrics
 from streams.redisboard import Board
+from tests.alarms import an_alarm
 from vigia import probe
 from vigia.broker import Broker
 
@@ -75,27 +75,8 @@ class Quiet:
 
 
 def alarm(**changed: Any) -> Alarm:
-    """An alarm."""
-    return msgspec.structs.replace(
-        Alarm(
-            type="alarm.raised",
-            alarm_id="a1",
-            dedup_key="a1",
-            subject=Subject("customer", "C1"),
-            customer_id="C1",
-            kind="risk-high",
-            severity="error",
-            time=NOW,
-            at=NOW,
-            tier="gold",
-            value_at_risk_minor=5000,
-            currency="EUR",
-            policy_version="p",
-            figures_version="f",
-            model_version="m",
-        ),
-        **changed,
-    )
+    """An alarm that is worth something."""
+    return an_alarm(NOW, value_at_risk_minor=5000, currency="EUR", **changed)
 
 
 class Running:

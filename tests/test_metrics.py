@@ -14,40 +14,22 @@ from alerts.lifecycle import Case
 from alerts.message import compose
 from alerts.metrics import NotifierMetrics
 from alerts.routes import read
-from scorers.alarm import SEVERITIES, Alarm, Change, Stage, Subject, Tier
+from scorers.alarm import SEVERITIES, Alarm, Change, Stage, Tier
 from scorers.events import SECOND, TOPIC_OF, Instant
 from scorers.kinds import KINDS
 from scorers.monitor import Verdict
 from scorers.refusal import RejectCode
 from scorers.wire import EVENT_TYPES
 from streams.metrics import WorkerMetrics
+from tests.alarms import an_alarm
 from vigia.probe import probe
 
 NOW = Instant(1_704_067_200_000_000)
 
 
 def alarm(alarm_id: str = "a1", customer: str | None = "C1", **changed: Any) -> Alarm:
-    """An alarm."""
-    return msgspec.structs.replace(
-        Alarm(
-            type="alarm.raised",
-            alarm_id=alarm_id,
-            dedup_key=alarm_id,
-            subject=Subject("customer", customer or "x"),
-            customer_id=customer,
-            kind="risk-high",
-            severity="error",
-            time=NOW,
-            at=NOW,
-            tier="gold",
-            value_at_risk_minor=5000,
-            currency="EUR",
-            policy_version="p",
-            figures_version="f",
-            model_version="m",
-        ),
-        **changed,
-    )
+    """An alarm that is worth something."""
+    return an_alarm(NOW, alarm_id, customer, **{"value_at_risk_minor": 5000, "currency": "EUR"} | changed)
 
 
 def told(registry: CollectorRegistry, name: str, **labels: str) -> float | None:

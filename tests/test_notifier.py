@@ -24,11 +24,12 @@ from confluent_kafka import Producer
 
 from alerts.app import ALARMS, GROUP
 from alerts.senior import senior
-from scorers.alarm import Alarm, Subject
+from scorers.alarm import Alarm
 from scorers.events import DAY, Instant
 from scorers.instants import rfc3339
 from scorers.wire import decode_alarm, encode_alarm
 from streams.embedded import PARTITIONS, EmbeddedKafka
+from tests.alarms import an_alarm
 from vigia import letters
 from vigia.probe import serving
 
@@ -56,25 +57,7 @@ def kafka() -> Iterator[str]:
 
 def alarm(alarm_id: str, customer: str = "C1", *, age: int = 0, **changed: Any) -> Alarm:
     """An alarm that became true just now, or so long ago."""
-    at = Instant(time_ns() // 1000 - age)
-    return msgspec.structs.replace(
-        Alarm(
-            type="alarm.raised",
-            alarm_id=alarm_id,
-            dedup_key=alarm_id,
-            subject=Subject("customer", customer),
-            customer_id=customer,
-            kind="gone-quiet",
-            severity="error",
-            time=at,
-            at=at,
-            tier="gold",
-            policy_version="p",
-            figures_version="f",
-            model_version="m",
-        ),
-        **changed,
-    )
+    return an_alarm(Instant(time_ns() // 1000 - age), alarm_id, customer, **{"kind": "gone-quiet"} | changed)
 
 
 async def publish(kafka: str, topic: str, *records: tuple[str, bytes | None]) -> None:

@@ -14,12 +14,13 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from typer.testing import CliRunner, Result
 
-from scorers.alarm import Alarm, Reason, Subject
+from scorers.alarm import Reason
 from scorers.events import HOUR, Instant
 from scorers.wire import encode_alarm
 from streams import publish as publishing
 from streams.embedded import EmbeddedKafka
 from streams.localkafka import free_port
+from tests.alarms import an_alarm
 from vigia.broker import INPUTS
 from vigia.cli import app
 
@@ -145,25 +146,9 @@ async def test_reading_ahead_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
 
 def alarm(alarm_id: str, kind: str, severity: str, hours: int) -> bytes:
     """An alarm so long after the start, as it stands on the topic."""
+    reasons = (Reason("gone-quiet", 1.0, "No purchase for 40 days; usually every 9"),)
     at = Instant(START + hours * HOUR)
-    return encode_alarm(
-        Alarm(
-            type="alarm.raised",
-            alarm_id=alarm_id,
-            dedup_key=alarm_id,
-            subject=Subject("customer", "C1"),
-            customer_id="C1",
-            kind=kind,
-            severity=severity,  # type: ignore[arg-type]
-            time=at,
-            at=at,
-            name="Ana\x1b[31m",
-            reasons=(Reason("gone-quiet", 1.0, "No purchase for 40 days; usually every 9"),),
-            policy_version="p",
-            figures_version="f",
-            model_version="m",
-        )
-    )
+    return encode_alarm(an_alarm(at, alarm_id, kind=kind, severity=severity, name="Ana\x1b[31m", reasons=reasons))
 
 
 @pytest.fixture

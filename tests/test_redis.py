@@ -13,11 +13,12 @@ from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from scorers.alarm import Alarm, Subject
+from scorers.alarm import Alarm
 from scorers.events import DAY, HOUR, CustomerErased, Instant
 from scorers.wire import encode_alarm, encode_event
 from streams.embedded import EmbeddedKafka
 from streams.redisboard import AtRisk, Board
+from tests.alarms import an_alarm
 from tests.redisserver import Server
 from vigia.broker import Broker
 
@@ -89,29 +90,8 @@ async def shop(server: Server) -> AsyncIterator[Shop]:
 
 def alarm(alarm_id: str, customer: str, hours: int, **changed: Any) -> Alarm:
     """An alarm so long after the start."""
-    at = Instant(START + hours * HOUR)
-    return msgspec.structs.replace(
-        Alarm(
-            type="alarm.raised",
-            alarm_id=alarm_id,
-            dedup_key=alarm_id,
-            subject=Subject("customer", customer),
-            customer_id=customer,
-            kind="risk-high",
-            severity="error",
-            time=at,
-            at=at,
-            stage="core_customer",
-            tier="gold",
-            risk=0.7,
-            value_at_risk_minor=5000,
-            currency="EUR",
-            policy_version="p",
-            figures_version="f",
-            model_version="m",
-        ),
-        **changed,
-    )
+    facts = {"stage": "core_customer", "risk": 0.7, "value_at_risk_minor": 5000, "currency": "EUR"}
+    return an_alarm(Instant(START + hours * HOUR), alarm_id, customer, **facts | changed)
 
 
 def over(of: Alarm, hours: int) -> Alarm:

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +16,7 @@ from alerts.text import instant, moment
 from alerts.toml import BadSetting
 from scorers.alarm import Alarm, Subject
 from scorers.events import DAY, HOUR, MINUTE, Instant
+from tests.alarms import an_alarm
 from tests.routefiles import FILE
 
 SHIPPED = Path(__file__).parent.parent / "deploy" / "routes.toml"
@@ -27,24 +27,7 @@ MADRID = ZoneInfo("Europe/Madrid")
 
 def alarm(**changed: Any) -> Alarm:
     """An alarm about a gold customer, true since noon."""
-    return msgspec.structs.replace(
-        Alarm(
-            type="alarm.raised",
-            alarm_id="a1",
-            dedup_key="a1",
-            subject=Subject("customer", "C1"),
-            customer_id="C1",
-            kind="risk-high",
-            severity="error",
-            time=NOON,
-            at=NOON,
-            tier="gold",
-            policy_version="p1",
-            figures_version="f1",
-            model_version="m1",
-        ),
-        **changed,
-    )
+    return an_alarm(NOON, **changed)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from alerts.dispatch import Dispatcher, Memory
 from alerts.lifecycle import Case, Record
 from alerts.playbooks import KINDS
 from alerts.routes import read
-from scorers.alarm import Alarm, Subject
+from scorers.alarm import Alarm
 from scorers.events import DAY, HOUR, Instant
+from tests.alarms import an_alarm
 from tests.routefiles import PLAIN
 
 MONDAY = Instant(1_704_067_200_000_000)  # 2024-01-01T00:00:00Z
@@ -29,22 +30,7 @@ NINE = at(9)
 
 def alarm(alarm_id: str = "a1", kind: str = "risk-high", when: Instant = NINE, **changed: Any) -> Alarm:
     """An alarm raised at that instant."""
-    base = Alarm(
-        type="alarm.raised",
-        alarm_id=alarm_id,
-        dedup_key=alarm_id,
-        subject=Subject("customer", "C1"),
-        customer_id="C1",
-        kind=kind,
-        severity="error",
-        time=when,
-        at=when,
-        tier="gold",
-        policy_version="p1",
-        figures_version="f1",
-        model_version="m1",
-    )
-    return msgspec.structs.replace(base, **changed)
+    return an_alarm(when, alarm_id, kind=kind, **changed)
 
 
 def settled(of: Alarm, when: Instant) -> Alarm:
