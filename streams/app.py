@@ -32,12 +32,13 @@ from streams.kept import CODEC, Kept
 from streams.life import Guarded, Liveness, Recovery, Watchdog, leave
 from streams.metrics import WorkerMetrics
 from streams.orphans import Orphans, TopicTail
+from streams.outbox import Output
 from streams.rows import Rows
 from streams.seal import sealed
 from streams.shelf import ChunkTable, TableShelf, aside, set_aside, vet
 from streams.standpoint import Standpoint
 from streams.topics import CHANGELOG, READ, TABLE, WORKER, WRITTEN, check
-from streams.writebehind import Output, WriteBehind
+from streams.writebehind import WriteBehind
 from vigia.broker import Broker
 from vigia.settings import Settings
 from vigia.traces import told

@@ -77,7 +77,7 @@ class Guarded:
 
     def __init__(self, producer: Any, watch: Watchdog) -> None:
         self._producer, self._check = producer, watch.check
-        self.create_batch = producer.create_batch
+        self.create_batch, self.partitions_for = producer.create_batch, producer.partitions_for
 
     async def send(self, *arguments: Any, **named: Any) -> Any:
         """As the producer's."""

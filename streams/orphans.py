@@ -29,8 +29,8 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from msgspec import Struct, field
 
+from streams.outbox import Output
 from streams.rows import Rows
-from streams.writebehind import Output
 
 HEADER = "origin"
 PATIENCE = 60.0  # seconds for the reading of what was told

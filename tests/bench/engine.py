@@ -29,8 +29,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from streams.app import GARBAGE_AFTER, partition_of
 from streams.localkafka import LocalKafka
+from streams.outbox import Output
 from streams.rows import Codec, Rows
-from streams.writebehind import Output
 from tests.bench.speed import Speed, since
 from tests.kafka import counting
 
