@@ -12,6 +12,7 @@ from aiokafka.errors import MessageSizeTooLargeError
 from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+from streams.life import Guarded
 from streams.outbox import LARGE, Outbox, Output
 
 
@@ -135,6 +136,31 @@ async def test_keys_have_the_partition_that_every_client_gives_them() -> None:
     homes = {partition: batch.record_count() for batch, _, partition, _ in producer.waiting}
     wanted = [choose(key, [0, 1, 2, 3], [0, 1, 2, 3]) for key in keys]
     assert homes == {partition: wanted.count(partition) for partition in {*wanted}}
+
+
+class Stalled(Exception):
+    pass
+
+
+class Watch:
+    """A watchdog that is asked, and then ends the process."""
+
+    still = False
+
+    def check(self) -> None:
+        if self.still:
+            raise Stalled
+
+
+async def test_a_loop_that_has_stood_still_puts_nothing_into_a_batch_that_waits() -> None:
+    """The batch will be sent, by a worker whose partitions may be another's by now."""
+    producer, watch = Producer(), Watch()
+    box = Outbox(Guarded(producer, watch))  # type: ignore[arg-type]
+    await box.post(outputs(b"a"))
+    watch.still = True
+    with pytest.raises(Stalled):
+        await box.post(outputs(b"a"))
+    assert counts(producer) == [1]
 
 
 # --- on a broker ------------------------------------------------------------------------------------------------
