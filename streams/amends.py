@@ -9,7 +9,7 @@ from scorers.alarm import Alarm
 from scorers.amend import amend
 from scorers.wire import decode_alarm, encode_alarm
 from streams.fold import Folder
-from streams.writebehind import Output
+from streams.outbox import Output
 
 log = logging.getLogger(__name__)
 

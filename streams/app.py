@@ -8,6 +8,7 @@ come, drained when told to stop, gone at once and by name when it runs without w
 import asyncio
 import gc
 import logging
+import sys
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
@@ -32,12 +33,13 @@ from streams.kept import CODEC, Kept
 from streams.life import Guarded, Liveness, Recovery, Watchdog, leave
 from streams.metrics import WorkerMetrics
 from streams.orphans import Orphans, TopicTail
+from streams.outbox import Output
 from streams.rows import Rows
 from streams.seal import sealed
 from streams.shelf import ChunkTable, TableShelf, aside, set_aside, vet
 from streams.standpoint import Standpoint
 from streams.topics import CHANGELOG, READ, TABLE, WORKER, WRITTEN, check
-from streams.writebehind import Output, WriteBehind
+from streams.writebehind import WriteBehind
 from vigia.broker import Broker
 from vigia.settings import Settings
 from vigia.traces import told
@@ -46,6 +48,9 @@ log = logging.getLogger(__name__)
 
 BLOCK_CACHE, WRITE_BUFFER = 16 << 20, 8 << 20  # bytes per partition; Faust's choice is two gigabytes
 GARBAGE_AFTER = 100_000  # objects more than before: rows by the million are looked through for cycles they do not have
+SWITCH = (
+    0.0005  # seconds that a thread may keep the others waiting: at Python's 5 ms a fetch takes as long as 50 events
+)
 MAX_BATCH, MAX_REQUEST = 900_000, 1_000_000
 LOOK, LOOK_CLOSELY = 0.5, 0.05  # seconds between two looks at itself; the latter until it is ready
 SAMPLE = 200  # rows of a partition that are looked at before the others are read
@@ -277,6 +282,7 @@ class Worker:
         vet(self.settings.state)
         self.metrics.damaged(len(aside(self.settings.state)))
         gc.set_threshold(GARBAGE_AFTER)
+        sys.setswitchinterval(SWITCH)
         async with self.standpoint:
             adding = add_up(self.broker, self.settings, self.policy)
             beside = [asyncio.create_task(w) for w in (self._work(), adding, self._look(), self._watch(), stop.wait())]

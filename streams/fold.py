@@ -29,10 +29,10 @@ from streams.failpoints import faulty
 from streams.kept import Kept
 from streams.lessons import encode_lesson
 from streams.metrics import WorkerMetrics
+from streams.outbox import Output
 from streams.reports import Report
 from streams.rows import Rows
 from streams.story import CONTROL, KEY, Story
-from streams.writebehind import Output
 from vigia import letters
 
 AHEAD = DAY  # an event may be so far ahead of the newest tick

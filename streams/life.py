@@ -79,6 +79,11 @@ class Guarded:
         self._producer, self._check = producer, watch.check
         self.create_batch = producer.create_batch
 
+    async def partitions_for(self, *arguments: Any, **named: Any) -> Any:
+        """As the producer's; whoever asks is about to send, be it into a batch that waits already."""
+        self._check()
+        return await self._producer.partitions_for(*arguments, **named)
+
     async def send(self, *arguments: Any, **named: Any) -> Any:
         """As the producer's."""
         self._check()

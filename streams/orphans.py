@@ -23,14 +23,14 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, cast
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from msgspec import Struct, field
 
+from streams.outbox import Output
 from streams.rows import Rows
-from streams.writebehind import Output
 
 HEADER = "origin"
 PATIENCE = 60.0  # seconds for the reading of what was told
@@ -42,7 +42,7 @@ class Origin(Struct):
     partition: int
     source: str
     offset: int
-    folded: dict[str, int]
+    folded: Mapping[str, int]
 
 
 class Mark(Struct):
@@ -79,6 +79,8 @@ class Orphans:
         self.topic = topic
         self._rows, self._told, self._tail = rows, told, tail
         self._now = Mark()
+        self._stamped, self._folded = ("", -1), cast(Mapping[str, int], {})
+        self._stamp = HEADER, b""
 
     @property
     def waiting(self) -> bool:
@@ -108,8 +110,10 @@ class Orphans:
         """An output of this fold with its origin; what the fold mentions by itself is owed no more."""
         if self._now.owed and output.value is not None:
             self._now.owed.pop(self._told.named(output.value)[0], None)
-        origin = Origin(self._rows.partition, source, offset, dict(folded))
-        return output._replace(headers=(*output.headers, (HEADER, _encode(origin))))
+        if self._stamped != (source, offset) or self._folded is not folded:  # a tick tells many from one place
+            self._stamped, self._folded = (source, offset), folded
+            self._stamp = HEADER, _encode(Origin(self._rows.partition, source, offset, folded))
+        return Output(output.topic, output.key, output.value, (*output.headers, self._stamp))
 
     def passed(self, folded: Mapping[str, int]) -> list[Output]:
         """The topics are folded so far: what there is to say by now."""

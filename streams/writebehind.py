@@ -22,12 +22,13 @@ It refuses to know what a row or a record means, where rows lie (`shelf`), and w
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, NoReturn, Protocol, Self
 
 from streams.failpoints import failpoint
+from streams.outbox import Outbox, Output
 from streams.rows import MARK, Codec, Row, Rows, Unreadable, pack, unpack
 from streams.shelf import Shelf
 
@@ -37,15 +38,6 @@ SLICE = 500  # rows that are encoded in one go: thousands would stop heartbeats
 
 Pair = tuple[bytes, bytes | None]
 """A key and a row as it is stored; None where the row is gone."""
-
-
-class Output(NamedTuple):
-    """A record to send; the key decides its partition."""
-
-    topic: str
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class Folder(Protocol):
@@ -106,7 +98,7 @@ class _Due:
     """What the next flush owes."""
 
     records: int
-    sends: list[Awaitable[Any]]
+    outbox: Outbox
     done: list[Callable[[], object]]
     folded: dict[int, dict[str, int]]  # by partition and source: how far
 
@@ -137,7 +129,7 @@ class WriteBehind(Generic[Row]):
         changelog: str,
         epochs: Mapping[str, str] | None = None,
         interval: float = 0.25,
-        records: int = 20_000,
+        records: int = 50_000,
         cached: int = 100_000,
         heir: Callable[[Rows[Row], Folder], Heir] | None = None,
         fail: Callable[[BaseException], object] = die,
@@ -150,7 +142,7 @@ class WriteBehind(Generic[Row]):
         self._heir, self._fail = heir, fail
         self._partitions: dict[int, _Opened] = {}
         self._flying: dict[int, dict[str, int]] = {}  # as `folded` of what is being flushed
-        self._due = _Due(0, [], [], {})
+        self._due = self._nothing()
         self._in_flight = 0
         self._folding, self._flushing = asyncio.Lock(), asyncio.Lock()
         self._work, self._full, self._room = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -160,10 +152,13 @@ class WriteBehind(Generic[Row]):
         """How many records are folded and not yet acknowledged."""
         return self._due.records + self._in_flight
 
+    def _nothing(self) -> _Due:
+        return _Due(0, Outbox(self._producer), [], {})
+
     def reset(self) -> None:
         """Forget everything: partitions were assigned, and what is not in the changelog will be read again."""
         self._partitions = {}
-        self._due = _Due(0, [], [], {})
+        self._due = self._nothing()
         self._in_flight, self._flying = 0, {}
         self._work.clear()
         self._full.clear()
@@ -193,8 +188,7 @@ class WriteBehind(Generic[Row]):
                 opened = await self._open(partition)
                 if self._due is not due:
                     return  # assigned anew meanwhile: this is read again
-                for output in self._fold(records, opened):
-                    due.sends.append(await self._send(output))
+                await due.outbox.post(self._fold(records, opened))
                 due.done.append(done)
                 due.records += len(records)
             self._work.set()
@@ -217,18 +211,16 @@ class WriteBehind(Generic[Row]):
             if not begin(source, record.offset, record.key):
                 counts.fenced += 1
                 continue
-            so_far = len(outputs)
             try:
-                outputs.extend(fold(record))
+                made = list(fold(record))
             except Exception as error:
                 rows.undo()
-                del outputs[so_far:]
-                outputs.append(self._reject(record, error))
+                made = [self._reject(record, error)]
                 counts.rejected += 1
-            if heir is not None:
-                for at in range(so_far, len(outputs)):
-                    if outputs[at].topic == told:
-                        outputs[at] = heir.stamped(outputs[at], source, record.offset, folded)
+            if made and heir is not None:
+                offset = record.offset
+                made = [heir.stamped(one, source, offset, folded) if one.topic == told else one for one in made]
+            outputs += made
         if heir is not None and heir.waiting:
             outputs += [heir.stamped(output, source, records[-1].offset, folded) for output in heir.passed(reached)]
         counts.records += len(records)
@@ -267,11 +259,6 @@ class WriteBehind(Generic[Row]):
             self._shelf.write(partition, pairs, await self._log(partition, pairs))
         return heir
 
-    async def _send(self, output: Output) -> Awaitable[Any]:
-        topic, key, value, headers = output
-        sent: Awaitable[Any] = await self._producer.send(topic, value, key=key, headers=list(headers))
-        return sent
-
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Self]:
         """Flushes go on inside this block: every `interval` while there is work, sooner when there is much."""
@@ -300,7 +287,8 @@ class WriteBehind(Generic[Row]):
 
     async def _flush(self) -> None:
         async with self._folding:
-            due, self._due = self._due, _Due(0, [], [], {})
+            due, self._due = self._due, self._nothing()
+            due.outbox.close()
             self._work.clear()
             self._full.clear()
             partitions, self._in_flight, self._flying = self._partitions, due.records, due.folded
@@ -308,11 +296,7 @@ class WriteBehind(Generic[Row]):
                 (one, await _taken(one.rows), one.rows.fence, None if one.heir is None else one.heir.take())
                 for one in partitions.values()
             ]
-        ends: dict[str, dict[int, int]] = {}
-        for sent in due.sends:
-            delivered = await sent
-            if self._heir is not None:
-                ends.setdefault(delivered.topic, {})[delivered.partition] = delivered.offset + 1
+        ends = await due.outbox.delivered()
         failpoint("outputs")
         changed: list[tuple[int, list[Pair]]] = []
         for (rows, _, heir), pairs, fence, mark in taken:

@@ -329,6 +329,22 @@ async def test_what_was_already_delivered_is_not_delivered_again(app: App) -> No
     await drive(app, scenario)
 
 
+async def test_a_fetch_that_brought_little_is_followed_by_a_pause(app: App) -> None:
+    """Events that come one by one are fetched by the dozen; where a whole chunk came, more may be there."""
+
+    async def scenario(wire: Wire) -> None:
+        await begin(wire)
+        loop = asyncio.get_running_loop()
+        assert len(await wire.fetch({EVENTS: log(EVENTS, 0, 1, 2), OTHER: log(OTHER, 0)})) == 2
+        assert not wire._little
+        assert len(await wire.fetch({EVENTS: log(EVENTS, 3, 4)})) == 1
+        began = loop.time()
+        assert len(await wire.fetch({EVENTS: log(EVENTS, 5)})) == 1
+        assert loop.time() - began > 0.9 * chunks.PAUSE
+
+    await drive(app, scenario)
+
+
 async def test_a_topic_made_anew_is_an_error_and_not_silence(app: App) -> None:
     """Records below an offset that the topic no longer reaches are not old: the topic is another one."""
 

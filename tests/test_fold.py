@@ -25,11 +25,11 @@ from streams.fold import Folder
 from streams.kept import CODEC, Kept
 from streams.lessons import decode_lesson, encode_lesson
 from streams.metrics import WorkerMetrics
+from streams.outbox import Output
 from streams.reports import Report, Sums, decode_report
 from streams.rows import Rows
 from streams.seal import seal, sealed
 from streams.story import COMPACT, KEY, Story
-from streams.writebehind import Output
 from tests.driver import instant, purchase, record
 from vigia.erasures import read_erasure
 

@@ -20,7 +20,8 @@ from streams.fold import Folder
 from streams.kept import CODEC, Kept
 from streams.metrics import WorkerMetrics
 from streams.orphans import Orphans
-from streams.writebehind import Output, WriteBehind
+from streams.outbox import Output
+from streams.writebehind import WriteBehind
 from tests.driver import instant, purchase, record
 from tests.kafka.running import Running
 
@@ -134,16 +135,20 @@ class Kafka:
         self.cut = 1 << 62  # so many rows of the next flush reach the changelog, then the process dies
         self.read = 0
 
-    async def send(self, topic: str, value: bytes | None, key: bytes | None, headers: Any) -> asyncio.Future[Delivered]:
-        letter = Letter(topic, 0, sum(one.topic == topic for one in self.sent), key, value, tuple(headers))
-        self.sent.append(letter)
-        return self._now(Delivered(topic, 0, letter.offset))
+    async def partitions_for(self, topic: str) -> set[int]:
+        return {0}
 
     def create_batch(self) -> Any:
         return Batch()
 
-    async def send_batch(self, batch: list[Any], topic: str, partition: int) -> asyncio.Future[Delivered]:
-        for key, value in batch[: self.cut]:
+    async def send_batch(self, batch: Any, topic: str, partition: int) -> asyncio.Future[Delivered]:
+        if topic != "changelog":
+            base = sum(one.topic == topic for one in self.sent)
+            for offset, (key, value, headers) in enumerate(batch, base):
+                self.sent.append(Letter(topic, 0, offset, key, value, tuple(headers)))
+            batch.close()
+            return self._now(Delivered(topic, 0, base))
+        for key, value, _ in batch[: self.cut]:
             if value is None:
                 self.rows.pop(key, None)
             else:
@@ -178,10 +183,20 @@ class Kafka:
         return tail, {0: len(alarms)}
 
 
-class Batch(list[tuple[bytes, bytes | None]]):
-    def append(self, *, timestamp: None, key: bytes, value: bytes | None) -> bool:  # type: ignore[override]
-        super().append((key, value))
+class Batch(list[tuple[bytes, bytes | None, Any]]):
+    closed = False
+
+    def append(self, *, timestamp: None, key: bytes, value: bytes | None, headers: Any = ()) -> bool | None:  # type: ignore[override]
+        if self.closed:
+            return None
+        super().append((key, value, headers))
         return True
+
+    def record_count(self) -> int:
+        return len(self)
+
+    def close(self) -> None:
+        self.closed = True
 
 
 class Killed(Exception):

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.outbox import Output
 from streams.rows import Codec, Rows, unpack
-from streams.writebehind import Output, WriteBehind
+from streams.writebehind import WriteBehind
 
 CODEC: Codec[int] = Codec(lambda row: b"%d" % row, int)
 
@@ -23,7 +24,9 @@ class Record(NamedTuple):
     topic: str = "events"
 
 
-class Offset(NamedTuple):
+class Delivered(NamedTuple):
+    topic: str
+    partition: int
     offset: int
 
 
@@ -52,11 +55,21 @@ class Table:
 
 
 class Batch(list[tuple[bytes, bytes | None]]):
-    def append(self, *, timestamp: None, key: bytes, value: bytes | None) -> bool | None:  # type: ignore[override]
-        if len(self) == 3:
+    """A batch of three records; what is taken by the producer is closed."""
+
+    closed = False
+
+    def append(self, *, timestamp: None, key: bytes, value: bytes | None, headers: Any = ()) -> bool | None:  # type: ignore[override]
+        if self.closed or len(self) == 3:
             return None
         super().append((key, value))
         return True
+
+    def record_count(self) -> int:
+        return len(self)
+
+    def close(self) -> None:
+        self.closed = True
 
 
 @dataclass
@@ -65,27 +78,34 @@ class Producer:
 
     diary: list[str]
     fails: str = ""
-    outputs: list[tuple[str, bytes | None, bytes | None]] = field(default_factory=list)
+    batches: list[tuple[str, Batch]] = field(default_factory=list)
     changelog: list[tuple[bytes, bytes | None]] = field(default_factory=list)
 
-    async def send(self, topic: str, value: bytes | None, key: bytes | None, headers: Any) -> asyncio.Future[None]:
-        self.diary.append("output sent")
-        self.outputs.append((topic, key, value))
-        return self._later("output", None)
+    @property
+    def outputs(self) -> list[tuple[str, bytes | None, bytes | None]]:
+        return [(topic, key, value) for topic, batch in self.batches for key, value in batch]
+
+    async def partitions_for(self, topic: str) -> set[int]:
+        return {0}
 
     def create_batch(self) -> Batch:
         return Batch()
 
-    async def send_batch(self, batch: Batch, topic: str, partition: int) -> asyncio.Future[Offset]:
+    async def send_batch(self, batch: Batch, topic: str, partition: int) -> asyncio.Future[Delivered]:
+        if topic != "changelog":
+            self.diary.append("output sent")
+            self.batches.append((topic, batch))
+            return self._later("output", batch, Delivered(topic, partition, len(self.outputs)))
         self.diary.append("changelog sent")
         base = len(self.changelog)
         self.changelog += batch
-        return self._later("changelog", Offset(base))
+        return self._later("changelog", batch, Delivered(topic, partition, base))
 
-    def _later(self, what: str, result: Any) -> asyncio.Future[Any]:
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    def _later(self, what: str, batch: Batch, result: Delivered) -> asyncio.Future[Delivered]:
+        future: asyncio.Future[Delivered] = asyncio.get_running_loop().create_future()
 
         def acknowledge() -> None:
+            batch.close()
             if self.fails == what:
                 future.set_exception(OSError(what))
             else:
@@ -176,6 +196,36 @@ async def test_after_a_failure_nothing_further_is_done(what: str) -> None:
     assert [str(failure) for failure in failures] == [what]
     assert "store" not in table.diary
     assert "input acknowledged" not in table.diary
+
+
+@dataclass
+class Busy(Producer):
+    """A producer that takes no batch until it is told to: a request is on its way."""
+
+    free: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def _later(self, what: str, batch: Batch, result: Delivered) -> asyncio.Future[Delivered]:
+        async def acknowledged() -> Delivered:
+            await self.free.wait()
+            return await super(Busy, self)._later(what, batch, result)
+
+        return asyncio.ensure_future(acknowledged())
+
+
+async def test_outputs_of_two_flushes_share_no_batch() -> None:
+    """The end of the last batch says up to where all is told rightly: nothing of later rows may lie before it."""
+    table = Table()
+    producer = Busy(table.diary)
+    engine = build(table, producer)
+    await engine.take(0, records((b"a", b"1")), lambda: None)
+    await engine.take(0, records((b"a", b"2"), start=1), lambda: None)
+    flush = asyncio.create_task(engine.flush())
+    await asyncio.sleep(0.001)
+    await engine.take(0, records((b"a", b"2"), start=2), lambda: None)
+    assert [[value for _, value in batch] for _, batch in producer.batches] == [[b"1", b"3"], [b"5"]]
+    assert [batch.closed for _, batch in producer.batches] == [True, False], "not for anybody else's either"
+    producer.free.set()
+    await flush
 
 
 async def test_a_batch_of_rows_waits_for_the_one_before() -> None:

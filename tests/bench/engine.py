@@ -20,17 +20,18 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import uuid4
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from streams.app import GARBAGE_AFTER
+from streams.app import GARBAGE_AFTER, partition_of
 from streams.localkafka import LocalKafka
+from streams.outbox import Output
 from streams.rows import Codec, Rows
-from streams.writebehind import Output
+from tests.bench.speed import Speed, since
 from tests.kafka import counting
 
 CUSTOMERS = 20_000
@@ -79,29 +80,25 @@ async def prepare(address: str, group: str, events: int) -> None:
     await admin.start()
     await admin.create_topics([NewTopic(name, count, 1) for name, count in counting.topics(group).items()])
     await admin.close()
-    producer = AIOKafkaProducer(bootstrap_servers=address, linger_ms=20, max_batch_size=200_000)
-    await producer.start()
-    dice = random.Random(1)
-    for number in range(1, events + 1):
-        customer = f"customer-{dice.randrange(CUSTOMERS)}"
-        event = Event(f"event-{number}", customer, "2024-05-01T10:00:00Z", number % 10_000, number)
-        await producer.send(f"{group}.events", encode(event), key=customer.encode())
-    await producer.stop()
+    dice, topic = random.Random(1), f"{group}.events"
+    names = [f"customer-{number}" for number in range(CUSTOMERS)]
+    homes = [partition_of(counting.PARTITIONS, name.encode()) for name in names]
+    async with AIOKafkaProducer(bootstrap_servers=address, max_batch_size=200_000) as producer:
+        batches = [producer.create_batch() for _ in range(counting.PARTITIONS)]
+        for number in range(1, events + 1):
+            customer = dice.randrange(CUSTOMERS)
+            home, key = homes[customer], names[customer].encode()
+            event = Event(f"event-{number}", names[customer], "2024-05-01T10:00:00Z", number % 10_000, number)
+            value = encode(event)
+            while batches[home].append(timestamp=None, key=key, value=value) is None:
+                await producer.send_batch(batches[home], topic, partition=home)
+                batches[home] = producer.create_batch()
+        for home, batch in enumerate(batches):
+            await producer.send_batch(batch, topic, partition=home)
 
 
 def inputs(group: str) -> list[TopicPartition]:
     return [TopicPartition(f"{group}.events", number) for number in range(counting.PARTITIONS)]
-
-
-class Speed(NamedTuple):
-    """Events per second, and the microseconds of processor time that one event took."""
-
-    rate: float
-    cost: float
-
-    @classmethod
-    def since(cls, events: int, clock: float, processor: float) -> "Speed":
-        return cls(events / (time.perf_counter() - clock), (time.process_time() - processor) / events * 1e6)
 
 
 def dictionary(state: dict[bytes, Any], record: Any) -> None:
@@ -120,6 +117,7 @@ def typed(state: dict[bytes, Any], record: Any) -> None:
 
 async def bare(address: str, group: str, events: int, fold: Callable[[dict[bytes, Any], Any], None]) -> Speed:
     """A bare aiokafka loop."""
+    gc.set_threshold(GARBAGE_AFTER)
     consumer = AIOKafkaConsumer(bootstrap_servers=address, auto_offset_reset="earliest")
     await consumer.start()
     consumer.assign(inputs(group))
@@ -131,13 +129,13 @@ async def bare(address: str, group: str, events: int, fold: Callable[[dict[bytes
             for record in batch:
                 fold(state, record)
             seen += len(batch)
-    speed = Speed.since(events, clock, processor)
+    speed = since(events, clock, processor)
     await consumer.stop()
     return speed
 
 
 async def engine(address: str, group: str, events: int) -> Speed:
-    """A worker, from its first event until the last is in changelog and store and acknowledged."""
+    """A worker, from its first event until the last is in changelog and store, and committed."""
     with tempfile.TemporaryDirectory() as directory:
         worker = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tests.bench.engine", "--worker", address, group, directory, str(events)),
@@ -145,7 +143,7 @@ async def engine(address: str, group: str, events: int) -> Speed:
             stderr=subprocess.DEVNULL,
         )
         assert worker.stdout is not None
-        said = await asyncio.wait_for(worker.stdout.readuntil(b";"), 120)
+        said = await asyncio.wait_for(worker.stdout.readuntil(b";"), 300)
         worker.kill()
         await worker.wait()
     rate, cost = said.rstrip(b";").split()[-2:]
@@ -153,7 +151,7 @@ async def engine(address: str, group: str, events: int) -> Speed:
 
 
 def work(address: str, group: str, directory: str, events: int) -> None:
-    """One worker, which tells its rate when the last event is safe."""
+    """One worker, which flushes and commits when it has folded the last event, and tells its rate."""
     import faust
 
     logging.getLogger("aiokafka").setLevel(logging.WARNING)
@@ -171,9 +169,11 @@ def work(address: str, group: str, directory: str, events: int) -> None:
         engine.take = take
 
         async def wait() -> None:
-            while engine.counts.records < events or engine.backlog:
+            while engine.counts.records < events:
                 await asyncio.sleep(0.005)
-            speed = Speed.since(events, *started)
+            await engine.flush()
+            await app.consumer.commit()
+            speed = since(events, *started)
             sys.stdout.write(f" {speed.rate} {speed.cost};")
             sys.stdout.flush()
 
@@ -208,7 +208,7 @@ def main() -> None:
     if sys.argv[1:2] == ["--worker"]:
         work(*sys.argv[2:5], int(sys.argv[5]))
         return
-    events = int(sys.argv[1]) if len(sys.argv) > 1 else 200_000
+    events = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     address = sys.argv[2] if len(sys.argv) > 2 else os.environ.get("VIGIA_TEST_KAFKA")
     if address:
         asyncio.run(measure(address, events))

@@ -4,14 +4,18 @@ One process reads one topic from its beginning, keeps a row for each key in Quix
 answers on output topics: at least once, with the settings that Quix ships. It prints events a second and microseconds
 of processor time an event, from the first event until all is flushed and committed.
 
-`trivial` is the fold of `engine` with its decoder, on bytes: as fast as Quix's own JSON or faster. `core` hosts Vigía's
-core as the bare loop of `sides` does: customers stay decoded in a dict, and the row of the event's own customer is
-encoded into Quix's state. Rows that a deadline changes are left out of it: a fold in Quix can write the row of its own
-key alone, and there are no timers.
+`trivial` is the fold of `engine` with its decoder, on bytes: as fast as Quix's own JSON or faster. The other two host
+Vigía's core. `rows` has each customer in Quix's state and nowhere else: an event makes its customer from the row, judges
+what fell due for it, folds, and puts the row back; as there are no timers, deadlines are judged when the customer's next
+event comes. `dict` keeps all customers decoded beside the state, as the bare loop of `sides` does, and encodes the row
+of the event's own customer into it: nothing would bring back what is in the dict after a crash or a rebalance, and rows
+that a deadline changes are left out, as a fold in Quix can write the row of its own key alone. The figures of a base are
+in memory alone in both.
 
 Quix is imported where it is needed only: the project's own environment does not have it.
 """
 
+import gc
 import json
 import sys
 import tempfile
@@ -25,10 +29,13 @@ import msgspec
 from scorers.context import Context
 from scorers.customer import Ref
 from scorers.figures import FigureBook
+from scorers.monitor import Monitor
 from scorers.partition import Partition
 from scorers.policy import Policy
 from scorers.wire import Rejected, decode, encode_alarm
 from streams.lessons import encode_lesson
+
+GARBAGE_AFTER = 100_000  # as the worker does
 
 
 class Out(NamedTuple):
@@ -68,7 +75,7 @@ def trivial(value: bytes, state: Any) -> Iterable[Out]:
     return () if event.number % 100 else (Out("outputs", event.customer_id, b"%d" % event.number),)
 
 
-class Core:
+class InDict:
     """The core, a dict of customers for each partition, and the row of each event's customer in the state."""
 
     def __init__(self) -> None:
@@ -76,27 +83,45 @@ class Core:
 
         self._at = message_context
         self._policy = Policy()
-        self._partitions: dict[int, Partition] = {}
+        self._partitions: dict[int, tuple[Partition, dict[str, Monitor]]] = {}
 
     def __call__(self, value: bytes, state: Any) -> Iterable[Out]:
         event = decode(value)
         if isinstance(event, Rejected):
             return
-        at = self._at()
-        partition = self._partitions.get(at.partition) or self._new(at.partition)
+        at, name = self._at(), event.customer_id or ""
+        partition, people = self._partitions.get(at.partition) or self._new(at.partition)
+        self.begin(partition, people, name, state)
         for step in partition.feed(event, Ref(event.source, event.id, at.topic, at.partition, at.offset)):
             for alarm in step.alarms:
                 yield Out("alarms", alarm.subject.id, encode_alarm(alarm))
             for lesson in step.lessons:
                 yield Out("lessons", lesson.customer_id, encode_lesson(lesson))
-        if (monitor := partition.monitors.get(event.customer_id or "")) is not None:
+        if (monitor := people.get(name)) is not None:
             state.set_bytes("row", monitor.encode())
 
-    def _new(self, number: int) -> Partition:
-        return self._partitions.setdefault(number, Partition(Context(self._policy), {}, FigureBook(self._policy)))
+    def begin(self, partition: Partition, people: dict[str, Monitor], name: str, state: Any) -> None:
+        """Before an event of this customer is folded: everybody is in the dict."""
+
+    def _new(self, number: int) -> tuple[Partition, dict[str, Monitor]]:
+        people: dict[str, Monitor] = {}
+        partition = Partition(Context(self._policy), people, FigureBook(self._policy))
+        return self._partitions.setdefault(number, (partition, people))
 
 
-FOLDS: dict[str, Callable[[], Fold]] = {"trivial": lambda: trivial, "core": Core}
+class InState(InDict):
+    """The core, and each customer in the state alone."""
+
+    def begin(self, partition: Partition, people: dict[str, Monitor], name: str, state: Any) -> None:
+        """Nobody is there but the event's customer, made from the row."""
+        people.clear()
+        if name and (row := state.get_bytes("row")) is not None:
+            monitor = people[name] = Monitor.decode(row, partition.ctx)
+            if monitor.due:
+                partition.expect(monitor.due, name)
+
+
+FOLDS: dict[str, Callable[[], Fold]] = {"trivial": lambda: trivial, "rows": InState, "dict": InDict}
 
 
 def run(fold: Fold, kafka: str, topic: str, events: int) -> tuple[float, float]:
@@ -110,6 +135,7 @@ def run(fold: Fold, kafka: str, topic: str, events: int) -> tuple[float, float]:
         def __call__(self, value: Any, *_: Any, **__: Any) -> bytes:
             return bytes(value.value)
 
+    gc.set_threshold(GARBAGE_AFTER)
     started: list[float] = []
     seen = 0
 

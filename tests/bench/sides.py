@@ -2,9 +2,16 @@
 
 The trivial fold counts and adds up (`engine`); the core decodes, folds, judges and answers with alarms and lessons, over
 simulated events. The bare loop is aiokafka and a dict: nothing of it survives the process. Quix keeps its rows in
-RocksDB with a changelog, and commits at least once (`quix`). The worker keeps fences, changelog, store and commits in
-order, and reads four topics of events and the clock, aligned; for the core, the others are given all events in one topic
-in their order, and let time pass with them. Figures are made on all sides; no model is learned.
+RocksDB with a changelog, and commits at least once (`quix`). The core is hosted by it twice: with each customer made
+anew from the row in its state, which survives, and with customers kept in a dict, which nothing would bring back. The
+worker keeps fences, changelog, store and commits in order, and reads four topics of events and the clock, aligned; for
+the core, the others are given all events in one topic in their order, and let time pass with them. Figures are made on
+all sides, and judged by; the worker finds those of each day on its clock, as it would in true time. No model is learned.
+
+On all sides time runs from the first record that is handed to the fold until the last has been folded and all that
+follows has been sent, flushed and committed at once; only the bare loop has nothing to flush or to commit but its
+outputs. All look for cycles of garbage as rarely as the worker does, which is worth a tenth where many customers are
+kept.
 
 They take turns, each in a process of its own, on one real Kafka. Read the ratios: by rate, and by processor time where
 other work runs on the machine. A ratio is taken in each round, and the median of the rounds is told.
@@ -12,6 +19,7 @@ other work runs on the machine. A ratio is taken in each round, and the median o
 
 import argparse
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -19,38 +27,44 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import NewTopic
 
 from scorers.context import Context
-from scorers.control import Tick, encode_control
+from scorers.control import Control, FiguresInForce, Tick, encode_control
 from scorers.customer import Ref
 from scorers.events import DAY, Instant
-from scorers.figures import FigureBook
+from scorers.figures import FigureBook, Figures
 from scorers.partition import Partition
 from scorers.policy import Policy
 from scorers.wire import Rejected, decode, encode_alarm
+from streams.app import GARBAGE_AFTER, Worker
+from streams.chunks import Done, Take
 from streams.lessons import encode_lesson
 from streams.localkafka import LocalKafka
+from streams.metrics import WorkerMetrics
 from streams.simulate import simulate
+from streams.topics import READ
 from tests.bench import engine
-from tests.bench.speed import Speed, processor_time, table
+from tests.bench.speed import Speed, since, table
 from tests.kafka.running import Running, time_of
 from vigia.broker import Broker
+from vigia.settings import Settings
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 QUIX = CHECKOUT / ".venv-quix" / "bin" / "python"
 PARTITIONS = 4
-STEADY = {"VIGIA_FLUSH": "0.25", "VIGIA_COMMIT": "0.7", "VIGIA_SESSION": "30"}  # as it ships, but for the session
 ALL, ALARMS, LESSONS = "bench-all", "bench-alarms", "bench-lessons"
 
-JSON, BARE, VIGIA, OTHER = "bare loop, stdlib json", "bare loop, same decoder", "Vigía", "Quix Streams"
+JSON, BARE, VIGIA = "bare loop, stdlib json", "bare loop, same decoder", "Vigía"
+ROWS, DICT = "Quix Streams, rows in its state", "Quix Streams, customers in a dict"
 
 Round = dict[str, Speed]
 
@@ -80,7 +94,7 @@ async def trivial(address: str, events: int) -> Round:
     return {
         JSON: Speed(*await engine.bare(address, group, events, engine.dictionary)),
         VIGIA: Speed(*await engine.engine(address, group, events)),
-        OTHER: await quix("trivial", address, f"{group}.events", events),
+        ROWS: await quix("trivial", address, f"{group}.events", events),
         BARE: Speed(*await engine.bare(address, group, events, engine.typed)),
     }
 
@@ -88,23 +102,47 @@ async def trivial(address: str, events: int) -> Round:
 # --- the core ---------------------------------------------------------------------------------------------------
 
 
-async def core(address: str, lines: list[bytes]) -> Round:
+class Closed(FigureBook):
+    """A book that keeps the figures of each day."""
+
+    def __init__(self, policy: Policy) -> None:
+        super().__init__(policy)
+        self.days: dict[int, Figures] = {}
+
+    def close(self, day: int) -> Figures:
+        """As ever."""
+        return self.days.setdefault(day, super().close(day))
+
+
+def figures(lines: list[bytes]) -> dict[int, Figures]:
+    """The figures of each day, of all customers."""
+    book = Closed(Policy())
+    partition = Partition(Context(Policy()), {}, book)
+    for line in lines:
+        if not isinstance(event := decode(line), Rejected):
+            for _ in partition.feed(event, Ref(event.source, event.id)):
+                pass
+    return book.days
+
+
+async def core(address: str, lines: list[bytes], days: dict[int, Figures]) -> Round:
     """One round of the core."""
     with tempfile.TemporaryDirectory() as directory:
-        async with business(address, lines, Path(directory)) as running:
-            everything, events = running.broker.name(ALL), len(lines)
+        async with business(address, lines, days, Path(directory)) as running:
+            everything, told = running.broker.name(ALL), (running.broker.prefix, str(len(lines)))
             return {
-                BARE: await child(
-                    sys.executable, "tests.bench.sides", "--bare", address, running.broker.prefix, str(events)
-                ),
-                VIGIA: await through_worker(running, events),
-                OTHER: await quix("core", address, everything, events),
+                BARE: await child(sys.executable, "tests.bench.sides", "--bare", address, *told),
+                VIGIA: await child(sys.executable, "tests.bench.sides", "--worker", address, *told),
+                ROWS: await quix("rows", address, everything, len(lines)),
+                DICT: await quix("dict", address, everything, len(lines)),
             }
 
 
 @asynccontextmanager
-async def business(address: str, lines: list[bytes], directory: Path) -> AsyncIterator[Running]:
-    """A broker's topics of a prefix of their own, with a backlog: events, and a tick at the end of each day."""
+async def business(
+    address: str, lines: list[bytes], days: dict[int, Figures], directory: Path
+) -> AsyncIterator[Running]:
+    """A broker's topics of a prefix of their own, with a backlog: events, and at the end of each day tick and figures."""
     async with Running(address, f"bench-{uuid4().hex[:6]}.", directory, PARTITIONS) as running:
         more = [NewTopic(running.broker.name(name), PARTITIONS, 1) for name in (ALL, ALARMS, LESSONS)]
         await running.admin.create_topics(more)
@@ -112,36 +150,57 @@ async def business(address: str, lines: list[bytes], directory: Path) -> AsyncIt
             events = list(some)
             await running.publish(events)
             await running.publish(events, ALL)
-            tick = encode_control(Tick(until=Instant((day + 1) * DAY), follows=True))
-            for partition in range(PARTITIONS):
-                await running.producer.send_and_wait(running.broker.name("clock"), tick, partition=partition)
+            told: list[Control] = [Tick(until=Instant((day + 1) * DAY), follows=True)]
+            if (closed := days.get(day - 1)) is not None:
+                told.append(FiguresInForce.of(day - 1, closed))
+            for control in told:
+                for partition in range(PARTITIONS):
+                    clock = running.broker.name("clock")
+                    await running.producer.send_and_wait(clock, encode_control(control), partition=partition)
         yield running
 
 
-async def through_worker(running: Running, events: int) -> Speed:
-    """From the first alarm until all inputs are committed."""
-    first = AIOKafkaConsumer(auto_offset_reset="latest", **running.broker.client())
-    await first.start()
-    first.assign([TopicPartition(running.broker.name("alarms"), n) for n in range(PARTITIONS)])
-    await first.seek_to_end()
-    running.start(**STEADY)
-    pid = running.workers["a"].pid
-    while not await first.getmany(timeout_ms=100, max_records=1):
-        await running.until(lambda: asyncio.sleep(0, True))
-    began, spent = time.monotonic(), processor_time(pid)
-    await first.stop()
+class Measured(Worker):
+    """The product's worker, which notes when its first chunk is taken."""
 
-    async def all_committed() -> bool:
-        return (await running.standing())[1] == 0
+    began: tuple[float, float] | None = None
 
-    await running.until(all_committed, 600)
-    speed = Speed(events / (time.monotonic() - began), (processor_time(pid) - spent) / events * 1e6)
-    assert await running.stop() == 0
+    def _timed(self, take: Take) -> Take:
+        inner = super()._timed(take)
+
+        async def noted(partition: int, records: Sequence[Any], done: Done) -> None:
+            self.began = self.began or (time.perf_counter(), time.process_time())
+            await inner(partition, records, done)
+
+        return noted
+
+
+async def worker(address: str, prefix: str, events: int) -> Speed:
+    """The product's worker, from its first chunk until it has folded, flushed and committed all."""
+    broker = Broker(address, prefix)
+    with tempfile.TemporaryDirectory() as directory:
+        settings = Settings(state=Path(directory), partitions=PARTITIONS, seal="of the bench")
+        measured, stop = Measured(broker, settings, Policy(), WorkerMetrics()), asyncio.Event()
+        serving = asyncio.create_task(measured.serve(stop))
+        async with AIOKafkaConsumer(**broker.client()) as ends:
+            tps = [TopicPartition(broker.name(topic), n) for topic in READ for n in range(PARTITIONS)]
+            every = sum((await ends.end_offsets(tps)).values())
+        assert every > events
+        while measured.engine is None or measured.engine.counts.records < every:
+            await asyncio.sleep(0.005)
+            assert not serving.done()
+        await measured.engine.flush()
+        await measured.app.consumer.commit()
+        assert measured.began is not None
+        speed = since(events, *measured.began)
+        stop.set()
+        await serving
     return speed
 
 
 async def bare(address: str, prefix: str, events: int) -> Speed:
     """A bare aiokafka loop that hosts the core."""
+    gc.set_threshold(GARBAGE_AFTER)
     broker = Broker(address, prefix)
     consumer = AIOKafkaConsumer(auto_offset_reset="earliest", enable_auto_commit=False, **broker.client())
     producer = AIOKafkaProducer(acks="all", **broker.client())
@@ -151,10 +210,10 @@ async def bare(address: str, prefix: str, events: int) -> Speed:
     policy = Policy()
     alarms, lessons = broker.name(ALARMS), broker.name(LESSONS)
     partitions = [Partition(Context(policy), {}, FigureBook(policy)) for _ in range(PARTITIONS)]
-    seen, began, spent = 0, 0.0, 0.0
+    seen, clock, processor = 0, 0.0, 0.0
     while seen < events:
         batches = await consumer.getmany(timeout_ms=1000)
-        began, spent = began or time.monotonic(), spent or time.process_time()
+        clock, processor = clock or time.perf_counter(), processor or time.process_time()
         for at, batch in batches.items():
             seen += len(batch)
             partition = partitions[at.partition]
@@ -169,18 +228,20 @@ async def bare(address: str, prefix: str, events: int) -> Speed:
                     for lesson in step.lessons:
                         await producer.send(lessons, encode_lesson(lesson), key=lesson.customer_id.encode())
     await producer.flush()
-    speed = Speed(events / (time.monotonic() - began), (time.process_time() - spent) / events * 1e6)
+    speed = since(events, clock, processor)
     await consumer.stop()
     await producer.stop()
     return speed
 
+
+SIDES = {"bare": bare, "worker": worker}  # each in a process of its own
 
 # --- the table --------------------------------------------------------------------------------------------------
 
 
 def tables(folds: dict[str, list[Round]]) -> str:
     """What each did, and what Vigía is to the others."""
-    sides = (JSON, BARE, VIGIA, OTHER)
+    sides = (JSON, BARE, VIGIA, ROWS, DICT)
 
     def middle(values: Iterable[float]) -> float:
         return statistics.median(values)
@@ -211,10 +272,11 @@ async def measure(address: str, rounds: int, events: int, customers: int) -> Non
     with tempfile.TemporaryDirectory() as directory:
         simulate(customers, 180, 1, Path(directory))
         lines = [line for line in (Path(directory) / "events.jsonl").read_bytes().splitlines() if usable(line)]
+    days = figures(lines)
     folds: dict[str, list[Round]] = {"trivial fold": [], "core": []}
     for _ in range(rounds):
         folds["trivial fold"].append(await trivial(address, events))
-        folds["core"].append(await core(address, lines))
+        folds["core"].append(await core(address, lines, days))
         sys.stderr.write(f"{folds['trivial fold'][-1]}\n{folds['core'][-1]}\n")
     sys.stdout.write(f"{rounds} rounds: {events:,} events of the trivial fold, {len(lines):,} of the core\n\n")
     sys.stdout.write(tables(folds))
@@ -223,16 +285,18 @@ async def measure(address: str, rounds: int, events: int, customers: int) -> Non
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.sides", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="default: 5")
-    parser.add_argument("--events", type=int, default=50_000, help="of the trivial fold (default: 50000)")
-    parser.add_argument("--customers", type=int, default=2000, help="of the core, over half a year (default: 2000)")
+    parser.add_argument("--events", type=int, default=1_000_000, help="of the trivial fold (default: 1000000)")
+    parser.add_argument("--customers", type=int, default=8000, help="of the core, over half a year (default: 8000)")
     parser.add_argument("--kafka", default=os.environ.get("VIGIA_TEST_KAFKA"), help="default: one is started")
-    parser.add_argument("--bare", nargs=3, metavar=("KAFKA", "PREFIX", "EVENTS"), help=argparse.SUPPRESS)
+    for side in SIDES:
+        parser.add_argument(f"--{side}", nargs=3, metavar=("KAFKA", "PREFIX", "EVENTS"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     logging.getLogger("aiokafka").setLevel(logging.ERROR)  # topics just made are warned of
-    if args.bare:
-        address, prefix, events = args.bare
-        sys.stdout.write(json.dumps(asyncio.run(bare(address, prefix, int(events)))))
-        return
+    for side, run in SIDES.items():
+        if told := getattr(args, side):
+            address, prefix, events = told
+            sys.stdout.write(json.dumps(asyncio.run(run(address, prefix, int(events)))))
+            return
     if not QUIX.exists():
         parser.error(f"{QUIX} is missing: make .venv-quix/stamp")
     if args.kafka:

@@ -13,9 +13,10 @@ import faust
 from aiokafka import AIOKafkaProducer
 
 from streams.chunks import ChunkSchema, ChunkTransport, deliver
+from streams.outbox import Output
 from streams.rows import Codec, Rows
 from streams.shelf import ChunkTable, TableShelf
-from streams.writebehind import Folder, Output, WriteBehind
+from streams.writebehind import Folder, WriteBehind
 
 PARTITIONS = 4
 INPUTS = ("events", "clock")
