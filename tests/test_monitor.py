@@ -330,8 +330,8 @@ def test_the_base_moves_over_a_silence_in_which_nothing_was_told():
     assert base.purchases == 1
 
 
-def answers(driver: Driver) -> list[tuple[Micros, bool]]:
-    return [(lesson.asked_at, lesson.inactive) for lesson in driver.lessons]
+def answers(driver: Driver) -> list[tuple[Micros, tuple[float, ...], bool]]:
+    return [(lesson.asked_at, lesson.features, lesson.inactive) for lesson in driver.lessons]
 
 
 @pytest.mark.parametrize("more", [0, 1, HOUR])
