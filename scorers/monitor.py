@@ -64,7 +64,7 @@ class Monitor:
         if later is not None and later.policy == ctx.policy_version:
             kept = later.read(row.base)
             self.head = decode_customer(kept)
-            open_then = {e.alarm_id for e in self.head.open}
+            open_then = tuple([e.alarm_id for e in self.head.open])
             self._judged, fired = _lapse(self.head, row.clock, ctx, silence)
             self.fired = fired or later.fired
             self._lapsed = {*later.touched, *silence.touched}
@@ -345,11 +345,11 @@ class _Mark(Struct, gc=False):
     at: Micros  # the last instant judged in it
     counts: list[Contribution]  # what had been contributed since the old base
     lessons: list[Micros]  # and answered
-    open: set[str]  # the alarms
+    open: tuple[str, ...]  # the alarms
 
     @classmethod
     def of(cls, head: Customer, at: Micros, row: Row) -> "_Mark":
-        return cls(encode(head), at, row.counts[:], row.lessons[:], {e.alarm_id for e in head.open})
+        return cls(encode(head), at, row.counts[:], row.lessons[:], tuple([e.alarm_id for e in head.open]))
 
 
 def _fold(base: bytes, facts: list[Fact], ctx: Context, log: Log) -> Customer:
