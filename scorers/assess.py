@@ -25,7 +25,7 @@ from scorers.risk import Lesson, rules_risk
 from scorers.tiers import RANK
 
 
-class Log(Struct):
+class Log(Struct, gc=False):
     """What happened in one or more instants of a customer."""
 
     touched: dict[str, Episode] = field(default_factory=dict)
@@ -149,9 +149,10 @@ def _read_risk(c: Customer, at: Micros, lapsed: bool, reviewing: bool, bought: b
     asking = lapsed and c.next_question == at
     reading = reviewing and c.stage not in LEFT
     if asking or reading:
-        figures, model = ctx.figures(at), ctx.model(at)
-        x = features(c, at, rules.horizon, figures.base)
-        by_rules = rules_risk(c, at, rules.horizon, figures.base)
+        base, model = ctx.figures(at).base, ctx.model(at)
+        by_rules = rules_risk(c, at, rules.horizon, base)
+        read = asking or model.say[0] < 1.0  # as long as the rules alone have the say, nobody reads the features
+        x = features(c, at, rules.horizon, base) if read else []
         risk = model.risk(x, by_rules)
         if reading:
             c.risk, c.risk_at = risk, at
@@ -213,9 +214,10 @@ def _tell(c: Customer, kind: str, at: Micros, opener: Ref, detail: str, log: Log
 
 def compare(c: Customer, now: Micros, ref: Ref, ctx: Context, log: Log) -> None:
     """Raise what newly holds, update what changed, settle what ended: the difference of two sets of conditions."""
-    found = {(f.kind, f.subject_id): f for f in findings(c, now, ctx)}
-    if not found and not c.open:
+    holding = findings(c, now, ctx)
+    if not holding and not c.open:
         return
+    found = {(f.kind, f.subject_id): f for f in holding}
     standing: list[Episode] = []
     for e in c.open:
         f = found.get((e.kind, e.subject_id))

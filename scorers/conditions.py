@@ -34,27 +34,35 @@ def _customer(c: Customer, kind: str, at: Micros, opener: Ref, severity: Severit
     return Finding(kind, "customer", "", at, opener, severity, evidence)
 
 
-def findings(c: Customer, now: Micros, ctx: Context) -> Iterator[Finding]:
-    """All conditions that hold at an instant, for a customer whose verdicts are up to date."""
+def findings(c: Customer, now: Micros, ctx: Context) -> list[Finding]:
+    """All conditions that hold at an instant, for a customer whose verdicts are up to date.
+
+    At most instants of most customers none does, so nobody is asked who can have nothing to say.
+    """
+    found: list[Finding] = []
     if c.cases:
-        yield from _complaints(c, now, ctx)
+        found.extend(_complaints(c, now, ctx))
     if c.requests:
-        yield from _requests(c, now)
+        found.extend(_requests(c, now))
     if c.promises:
-        yield from _promises(c)
+        found.extend(_promises(c))
     if c.loyalty == "terrorist":
-        yield _customer(c, "terrorist", c.terrorist_at, c.terrorist_opener, "critical")
-    yield from _lasting(c, now, ctx)
+        found.append(_customer(c, "terrorist", c.terrorist_at, c.terrorist_opener, "critical"))
+    if c.cases or c.debt or c.apostle_until or c.drop_from != "none":
+        found.extend(_lasting(c, now, ctx))
     if c.stage in LEFT:
-        yield _defected(c, ctx)
-        return
+        found.append(_defected(c, ctx))
+        return found
     if c.stage == "prospect":
-        yield from _prospect(c, now, ctx)
-    else:
-        yield from _buyer(c, now, ctx)
+        found.extend(_prospect(c, now, ctx))
+    elif c.rhythm.occasions == 1 or c.stage == "dormant":
+        found.extend(_silent(c, now))
+    if c.risk >= 0 and (risky := _at_risk(c, now, ctx)) is not None:
+        found.append(risky)
     if c.trouble is not None:
         kind, severity = _TROUBLE[c.trouble.stage]
-        yield _customer(c, kind, c.trouble.at, c.trouble.opener, severity, *c.trouble.evidence)
+        found.append(_customer(c, kind, c.trouble.at, c.trouble.opener, severity, *c.trouble.evidence))
+    return found
 
 
 def _lasting(c: Customer, now: Micros, ctx: Context) -> Iterator[Finding]:
@@ -135,25 +143,26 @@ def cooling_after(c: Customer, ctx: Context) -> Micros:
     return c.first_contact + round(rules.cooling_share * rules.conversion_window)
 
 
-def _buyer(c: Customer, now: Micros, ctx: Context) -> Iterator[Finding]:
+def _silent(c: Customer, now: Micros) -> Iterator[Finding]:
     if c.rhythm.occasions == 1:
         overdue = c.rhythm.first + c.second_limit
         if overdue < now:
             yield _customer(c, "second-purchase-overdue", overdue, c.first_purchase_ref, "warning")
-    elif c.stage == "dormant":
-        quiet = quiet_after(c)
+    else:
         severity: Severity = "error" if c.core_before else "warning"
-        yield _customer(c, "gone-quiet", quiet, c.last_purchase_ref, severity)
-    if c.risk >= 0:
-        rules = ctx.policy.risk
-        threshold = rules.threshold.of(c.tier)
-        standing = _standing(c, "risk-high")
-        if standing is None:
-            read_now = c.risk_at >= now - 1  # a reading of the past does not turn grave when the threshold falls
-            if read_now and c.risk >= threshold and c.rhythm.occasions >= rules.occasions_at_least:
-                yield _customer(c, "risk-high", c.risk_at, c.last_purchase_ref, "error")
-        elif c.risk >= threshold - rules.hysteresis or c.last_purchase <= standing.at:
-            yield standing
+        yield _customer(c, "gone-quiet", quiet_after(c), c.last_purchase_ref, severity)
+
+
+def _at_risk(c: Customer, now: Micros, ctx: Context) -> Finding | None:
+    rules = ctx.policy.risk
+    threshold = rules.threshold.of(c.tier)
+    standing = _standing(c, "risk-high") if c.open else None
+    if standing is not None:
+        return standing if c.risk >= threshold - rules.hysteresis or c.last_purchase <= standing.at else None
+    read_now = c.risk_at >= now - 1  # a reading of the past does not turn grave when the threshold falls
+    if read_now and c.risk >= threshold and c.rhythm.occasions >= rules.occasions_at_least:
+        return _customer(c, "risk-high", c.risk_at, c.last_purchase_ref, "error")
+    return None
 
 
 def _defected(c: Customer, ctx: Context) -> Finding:

@@ -1,7 +1,8 @@
 """What is known of one customer: facts and the alarms that stand open, nothing judged beside them.
 
 One bounded record, O(1) to update, plain numbers and short lists, so that it packs into about a kilobyte. Instants are
-microseconds, 0 where unknown; lists are bounded by the constants below. Facts change in `evolve` alone.
+microseconds, 0 where unknown; lists are bounded by the constants below. Facts change in `evolve` alone. Nothing here can
+refer back to what holds it, so Python's search for cycles leaves these records out (`gc=False`).
 """
 
 from typing import Any, Literal
@@ -34,7 +35,7 @@ class Ref(Struct, array_like=True, frozen=True, gc=False):
 NOBODY = Ref("", "")
 
 
-class Case(Struct, array_like=True):
+class Case(Struct, array_like=True, gc=False):
     """A complaint and its two clocks (X6). Its tier and stage are those at the opening."""
 
     id: str
@@ -57,7 +58,7 @@ class Case(Struct, array_like=True):
     grave_ref: Ref = NOBODY
 
 
-class Request(Struct, array_like=True):
+class Request(Struct, array_like=True, gc=False):
     """Something the customer asked for that nobody has answered yet (X7)."""
 
     id: str
@@ -67,7 +68,7 @@ class Request(Struct, array_like=True):
     breached: bool = False
 
 
-class Promise(Struct, array_like=True):
+class Promise(Struct, array_like=True, gc=False):
     """Something we said we would do (X11)."""
 
     id: str
@@ -78,7 +79,7 @@ class Promise(Struct, array_like=True):
     breaker: Ref = NOBODY
 
 
-class Trouble(Struct, array_like=True):
+class Trouble(Struct, array_like=True, gc=False):
     """Negative experiences since the last occasion, and the stage in which the first one hit (L3, L4)."""
 
     stage: Stage
@@ -88,7 +89,7 @@ class Trouble(Struct, array_like=True):
     evidence: list[Ref] = field(default_factory=list)  # beyond the opener
 
 
-class Episode(Struct, array_like=True):
+class Episode(Struct, array_like=True, gc=False):
     """An alarm from its raising to its end, as the customer's row keeps it."""
 
     alarm_id: str
@@ -107,7 +108,7 @@ class Episode(Struct, array_like=True):
     ended: Micros = 0
 
 
-class Question(Struct, array_like=True):
+class Question(Struct, array_like=True, gc=False):
     """Will this customer buy again within the horizon? Asked with the features of that day, answered late."""
 
     asked: Micros
@@ -119,7 +120,7 @@ class Question(Struct, array_like=True):
     voices: bytes = b""  # log-odds of each of `risk.HEARD` when asked, packed by `features.pack_few`
 
 
-class Customer(Struct, array_like=True):
+class Customer(Struct, array_like=True, gc=False):
     """Everything known of one customer at one instant of event time."""
 
     id: str

@@ -82,7 +82,10 @@ class FigureBook:
         """What is dated on a day or before it is no longer pending."""
         for due in sorted(d for d in self.pending if d <= day):
             for (name, bucket), count in self.pending.pop(due).items():
-                self.total[name][bucket] += count
+                total = self.total[name]
+                total[bucket] += count
+                if not total[bucket]:
+                    del total[bucket]
 
     def close(self, day: int) -> Figures:
         """The figures of a day: all facts dated on it or before."""
@@ -127,6 +130,8 @@ def _bounds(years: dict[int, int], ranked: int, policy: Policy) -> tuple[float, 
     seen = 0
     for bucket in sorted(years, reverse=True):
         seen += years[bucket]
-        while len(bounds) < 3 and seen >= places[len(bounds)]:
+        while seen >= places[len(bounds)]:
             bounds.append(_lower_edge(bucket))
+            if len(bounds) == 3:
+                return bounds[0], bounds[1], bounds[2]
     return bounds[0], bounds[1], bounds[2]

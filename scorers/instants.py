@@ -40,16 +40,18 @@ def parse_instant(text: str) -> Instant:
     True
     """
     hour = _hours_read.get(text[:13])
-    if hour is not None and text[19:] == "Z":
-        rest = _IN_HOUR.get(text[13:19])
-        if rest is not None:
+    if hour is not None and text[-1] == "Z":
+        rest, fraction = _IN_HOUR.get(text[13:19]), text[19:-1]
+        if rest is not None and not fraction:
             return Instant(hour + rest)
+        if rest is not None and fraction[0] == "." and fraction.isascii() and fraction[1:].isdigit():
+            return Instant(hour + rest + int(fraction[1:7].ljust(6, "0")))
     micros = parse_any_instant(text)
     if micros < EARLIEST:
         raise ValueError("lies before 1990-01-01")
     if micros >= TOO_LATE:
         raise ValueError("lies in 2100 or later")
-    if text[10] == "T" and text[19:] == "Z" and text[17:19] != "60":
+    if text[10] == "T" and text[-1] == "Z" and text[17:19] != "60":
         if len(_hours_read) >= KEPT_HOURS:
             _hours_read.clear()
         _hours_read[text[:13]] = micros - micros % HOUR

@@ -6,8 +6,10 @@
 A row keeps a settled base, the recent facts since, and what was told of them. In order, a fact is folded into the head.
 A late fact inside the allowed lateness is put in its place and the head is folded anew from the base; what is then told
 is the difference to what was told before, so the order of arrival changes nothing that stands. The base moves by facts
-only, never by ticks: a silence that was told is taken back when a fact proves it false. So that a customer who has been
-quiet for months can be read without judging those months again, the head of a while ago is kept beside the base.
+only, never by ticks: a silence that was told is taken back when a fact proves it false. A fact that is accepted says that
+none older than the allowed lateness will be, so the base moves up to there, over deadlines too as long as nothing was told
+at them. So that a customer who has been quiet for months can be read without judging those months again, the head of a
+while ago is kept beside the base.
 """
 
 import copy
@@ -32,12 +34,12 @@ MAX_ROW = 60 * 1024
 MAX_RING = 64  # facts inside the allowed lateness that are kept to be refolded
 _TIDY = 16  # facts kept before the older ones are settled
 _SEEN = 8  # settled identities that are still known as duplicates
-_OFTEN = 4  # deadlines judged before the head is kept
+_OFTEN = 4  # deadlines judged since, and the head is kept as it is
 
 Verdict = Literal["folded", "refolded", "duplicate", "conflict", "too_late", "core_error"]
 
 
-class Step(Struct):
+class Step(Struct, gc=False):
     """What follows from one fact or from time that passed."""
 
     alarms: list[Alarm] = field(default_factory=list)
@@ -50,19 +52,26 @@ class Step(Struct):
 class Monitor:
     """Watches one customer: the row, and its head in memory."""
 
-    __slots__ = ("_judged", "_lapsed", "_mark", "before", "fired", "head", "row", "told")
+    __slots__ = ("_judged", "_lapsed", "_marks", "_policy", "before", "fired", "head", "row", "told")
 
     def __init__(self, row: Row, ctx: Context) -> None:
         self.row = row
         self.told = {e.alarm_id: e for e in row.told}
         self.before: tuple[Row, dict[str, Episode]] | None = None
-        self._mark: _Mark | None = None
+        self._marks: list[_Mark] = []
+        self._policy = ctx.policy_version
         later, silence = row.later, Log()
         if later is not None and later.policy == ctx.policy_version:
-            self.head = later.read(row.base)
+            kept = later.read(row.base)
+            self.head = decode_customer(kept)
+            open_then = tuple([e.alarm_id for e in self.head.open])
             self._judged, fired = _lapse(self.head, row.clock, ctx, silence)
             self.fired = fired or later.fired
             self._lapsed = {*later.touched, *silence.touched}
+            if not later.touched:
+                since = {lesson.asked_at for lesson in silence.lessons}
+                lessons = [at for at in row.lessons if at not in since]
+                self._marks = [_Mark(kept, later.fired, _difference(silence.counts, row.counts), lessons, open_then)]
         else:
             self._refold(ctx, Log(), silence)
 
@@ -78,8 +87,12 @@ class Monitor:
 
     def encode(self) -> bytes:
         """The row as bytes, about a kilobyte and a half."""
-        self.row.told = list(self.told.values())
-        return encode(self.row)
+        row = self.row
+        if self._judged >= _OFTEN:
+            row.later = Later.of(encode(self.head), row.base, self._policy, self.fired, self._lapsed)
+            self._judged = 0
+        row.told = list(self.told.values())
+        return encode(row)
 
     @property
     def due(self) -> Micros:
@@ -141,8 +154,9 @@ class Monitor:
         out, log = Step(), Log()
         self._pass(fact.time, clock, ctx, out)
         row.ring.append(fact)
-        self._mark, row.later, self.fired, self._judged = None, None, 0, 0
+        row.later, self.fired, self._judged = None, 0, 0
         self._lapsed.clear()
+        self._marks.clear()
         instant(self.head, fact.time, fact.event, fact.ref, ctx, log)
         self._emit(log, max(clock, fact.time), fact.ref, ctx, out)
         row.clock = max(row.clock, fact.time)
@@ -159,7 +173,7 @@ class Monitor:
             self._pass(until, clock, ctx, out)
         except Exception as fault:
             out.verdict, out.fault = "core_error", f"{type(fault).__name__}: {fault}"
-            self.head.due = 0
+            self.head.due = self._judged = 0  # a head that is half judged is not put into the row's bytes
         self.row.clock = max(self.row.clock, until)
         return out
 
@@ -192,25 +206,26 @@ class Monitor:
     # --- in order ---------------------------------------------------------------------------------------------
 
     def _pass(self, until: Micros, clock: Micros, ctx: Context, out: Step) -> None:
-        head = self.head
+        head, marks = self.head, self._marks
+        self._policy = ctx.policy_version
         while head.due and head.due < until:
-            if not self.fired:
-                self._mark = _Mark.of(head, self.row)
+            if self._judged % _OFTEN == 0 and not self._lapsed:
+                marks.append(_Mark.of(head, self.fired or head.last_fact, self.row))
             self.fired = head.due
+            if len(marks) > 1 and marks[1].at < self.fired - ctx.policy.time.allowed_lateness:
+                del marks[0]  # a fact that comes from now on takes the next one
             log = Log()
             instant(head, head.due, None, NOBODY, ctx, log)
-            self._lapsed.update(log.touched)
             self._judged += 1
-            if self._judged >= _OFTEN:
-                self.row.later = Later.of(head, self.row.base, ctx.policy_version, self.fired, self._lapsed)
-                self._judged = 0
-            self._emit(log, max(clock, self.fired), NOBODY, ctx, out)
+            if log.touched or log.counts or log.lessons:
+                self._lapsed.update(log.touched)
+                self._emit(log, max(clock, self.fired), NOBODY, ctx, out)
 
     def _settle_base(self, before: Micros, ctx: Context) -> None:
         """Move facts that can no longer be overtaken into the base."""
         row, ring = self.row, self.row.ring
         if ring[-1].time < before:
-            mark = self._marked(ctx)
+            mark = self._marked(before, ctx)
             self.told = {name: e for name, e in self.told.items() if name in mark.open or name in self._lapsed}
             row.counts = _difference(mark.counts, row.counts)
             row.lessons = [at for at in row.lessons if at not in mark.lessons]
@@ -222,18 +237,17 @@ class Monitor:
         if old:
             self._fold_into_base(old, ctx)
 
-    def _marked(self, ctx: Context) -> "_Mark":
-        """The head as it was after its newest fact; folded anew where it was not kept."""
-        if self._mark is not None:
-            return self._mark
-        if not self.fired:
-            return _Mark.of(self.head, self.row)
-        return self._facts(ctx, Log())[1]
+    def _marked(self, before: Micros, ctx: Context) -> "_Mark":
+        """The newest head in which nothing was judged from an instant on; folded anew where none was kept."""
+        for mark in reversed(self._marks):
+            if mark.at < before:
+                return mark
+        return self._facts(ctx, Log())[1] if self.fired else _Mark.of(self.head, self.head.last_fact, self.row)
 
     def _facts(self, ctx: Context, log: Log) -> "tuple[Customer, _Mark]":
         """The head after the base and the facts since, and its mark."""
         head = _fold(self.row.base, self.row.ring, ctx, log)
-        mark = _Mark.of(head, self.row)
+        mark = _Mark.of(head, head.last_fact, self.row)
         mark.counts, mark.lessons = log.counts, [int(lesson.asked_at) for lesson in log.lessons]
         return head, mark
 
@@ -254,7 +268,8 @@ class Monitor:
         row.base, row.base_time = base, settled[-1].time
         row.seen = (row.seen + [_mark_of(fact) for fact in settled])[-_SEEN:]
         row.ring = ring
-        self._mark = row.later = None
+        row.later = None
+        self._marks.clear()
 
     def _bound(self, ctx: Context) -> None:
         """No row outgrows its store: recent facts settle early, then the oldest cases are forgotten."""
@@ -290,9 +305,10 @@ class Monitor:
 
     def _refold(self, ctx: Context, facts: Log, silence: Log) -> None:
         row = self.row
-        self.head, self._mark = self._facts(ctx, facts)
+        self.head, mark = self._facts(ctx, facts)
         self._judged, self.fired = _lapse(self.head, row.clock, ctx, silence)
         row.later, self._lapsed = None, set(silence.touched)
+        self._marks = [mark]
 
     # --- telling ----------------------------------------------------------------------------------------------
 
@@ -322,17 +338,18 @@ class Monitor:
         out.alarms.append(record(self.head, e, change, time, cause, ctx))
 
 
-class _Mark(Struct):
-    """The head as it was after its newest fact: the base to be, should the next fact come a day later."""
+class _Mark(Struct, gc=False):
+    """A head after the newest fact before anything was told: the base to be, if the next fact comes so much later."""
 
     base: bytes
-    counts: list[Contribution]  # what the facts since the old base had contributed
+    at: Micros  # the last instant judged in it
+    counts: list[Contribution]  # what had been contributed since the old base
     lessons: list[Micros]  # and answered
-    open: set[str]  # the alarms
+    open: tuple[str, ...]  # the alarms
 
     @classmethod
-    def of(cls, head: Customer, row: Row) -> "_Mark":
-        return cls(encode(head), row.counts[:], row.lessons[:], {e.alarm_id for e in head.open})
+    def of(cls, head: Customer, at: Micros, row: Row) -> "_Mark":
+        return cls(encode(head), at, row.counts[:], row.lessons[:], tuple([e.alarm_id for e in head.open]))
 
 
 def _fold(base: bytes, facts: list[Fact], ctx: Context, log: Log) -> Customer:

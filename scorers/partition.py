@@ -1,20 +1,20 @@
 """Many customers under one clock: whom a fact concerns, whose deadlines fall due, and what the base adds up to.
 
-A heap of (due, customer) makes silence an event: a tick costs what is due, never a scan. At the end of each day plus
+Deadlines in their order make silence an event: a tick costs what is due, never a scan. At the end of each day plus
 the allowed lateness the base's figures are closed and, where the runner learns itself, a new model comes in force.
 Both runners, the replay and the Faust worker, fold through this one class; a partition is to the worker what the whole
 of its files is to the replay. What differs is who moves the time: in a replay every event does (`feed`), on Kafka only
 ticks do (`fold` and `tick`), as topics are read at unequal speed and an event from afar must not make others silent.
 """
 
-from collections.abc import Iterator
-from heapq import heappop, heappush
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from msgspec import Struct
 
 from scorers.context import Context
 from scorers.customer import Ref
+from scorers.deadlines import Deadlines
 from scorers.events import DAY, AnyEvent, CustomerErased, CustomerMerged, Micros, StaffPulse
 from scorers.figures import FigureBook
 from scorers.monitor import Monitor, Step
@@ -42,7 +42,10 @@ class Monitors(Protocol):
 
 
 class Partition:
-    """The customers of one partition, and the time that they share."""
+    """The customers of one partition, and the time that they share.
+
+    Where making a monitor is dear, `due` says when a customer falls due, so that none is made for a deadline that moved.
+    """
 
     def __init__(
         self,
@@ -50,6 +53,7 @@ class Partition:
         monitors: Monitors,
         book: FigureBook | None = None,
         trainer: Trainer | None = None,
+        due: Callable[[str], Micros] | None = None,
     ) -> None:
         self.ctx = ctx
         self.monitors = monitors
@@ -58,11 +62,12 @@ class Partition:
         self._book = book
         self._trainer = trainer
         self._boundary: Micros = 0  # the next instant at which a day's figures come in force
-        self._heap: list[tuple[Micros, str]] = []
+        self._due = due
+        self._deadlines = Deadlines()
 
     def expect(self, due: Micros, name: str) -> None:
         """Something falls due for a customer of an earlier life of this process."""
-        heappush(self._heap, (due, name))
+        self._deadlines.add(due, name)
 
     def feed(self, event: AnyEvent, ref: Ref) -> Iterator[Step]:
         """Fold one event; first, the time of all customers moves up to it."""
@@ -103,9 +108,10 @@ class Partition:
         self.clock = max(self.clock, until)
 
     def _settle(self, until: Micros) -> Iterator[Step]:
-        heap = self._heap
-        while heap and heap[0][0] < until:
-            due, name = heappop(heap)
+        while (next_due := self._deadlines.take(until)) is not None:
+            due, name = next_due
+            if self._due is not None and self._due(name) != due:
+                continue
             monitor = self.monitors.get(name)
             if monitor is None or monitor.due != due:
                 continue  # moved since, and pushed anew
@@ -115,7 +121,7 @@ class Partition:
     def _after(self, monitor: Monitor, step: Step) -> Step:
         self.monitors[monitor.row.id] = monitor
         if monitor.due:
-            heappush(self._heap, (monitor.due, monitor.row.id))
+            self._deadlines.add(monitor.due, monitor.row.id)
         if self._book is not None and step.counts:
             self._book.add(step.counts)
         if self._trainer is not None:
@@ -138,6 +144,8 @@ class Partition:
 
     def _count(self, step: Step) -> None:
         tally = self.tally
+        if step.verdict == "folded":
+            return
         if step.verdict == "duplicate":
             tally.duplicates += 1
         elif step.verdict == "conflict":

@@ -15,7 +15,7 @@ from scorers.figures import Contribution
 ROW_VERSION = 1
 
 
-class Fact(Struct, array_like=True, frozen=True):
+class Fact(Struct, array_like=True, frozen=True, gc=False):
     """An event in a customer's ring, and where it stands in the log."""
 
     time: Micros
@@ -28,7 +28,7 @@ class Fact(Struct, array_like=True, frozen=True):
         return (self.time, self.ref.source, self.ref.id)
 
 
-class Row(Struct, array_like=True):
+class Row(Struct, array_like=True, gc=False):
     """All that is kept of a customer; the head is derived from the rest and not stored."""
 
     version: int
@@ -46,7 +46,7 @@ class Row(Struct, array_like=True):
     later: "Later | None" = None
 
 
-class Later(Struct, array_like=True, frozen=True):
+class Later(Struct, array_like=True, frozen=True, gc=False):
     """The head as it was some deadlines after the newest fact."""
 
     head: bytes  # deflated; the base is the dictionary
@@ -55,13 +55,13 @@ class Later(Struct, array_like=True, frozen=True):
     touched: tuple[str, ...]  # the alarms that they touched
 
     @classmethod
-    def of(cls, head: Customer, base: bytes, policy: str, fired: Micros, touched: set[str]) -> "Later":
-        told = zlib.compressobj(1, wbits=-15, zdict=base)
-        return cls(told.compress(encode(head)) + told.flush(), policy, fired, tuple(touched))
+    def of(cls, head: bytes, base: bytes, policy: str, fired: Micros, touched: set[str]) -> "Later":
+        told = zlib.compressobj(6, wbits=-15, zdict=base)
+        return cls(told.compress(head) + told.flush(), policy, fired, tuple(touched))
 
-    def read(self, base: bytes) -> Customer:
-        """The head again."""
-        return decode_customer(zlib.decompressobj(-15, zdict=base).decompress(self.head))
+    def read(self, base: bytes) -> bytes:
+        """The head again, as bytes."""
+        return zlib.decompressobj(-15, zdict=base).decompress(self.head)
 
 
 def _int(value: Instant) -> int:

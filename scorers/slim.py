@@ -80,6 +80,7 @@ def slim(event: AnyEvent) -> AnyEvent:
     """The event as a row keeps it: of a basket, one line per category."""
     unread, texts = _PLANS[type(event)]
     kept = unread.copy()
+    kept["time"] = int(event.time)  # a plain number is told, and reckoned with, at half the cost of an `Instant`
     for name in texts:
         if text := getattr(event, name):
             kept[name] = short(text)

@@ -45,7 +45,7 @@ def record(c: Customer, e: Episode, change: Change, time: Micros, cause: tuple[R
         owner_id=c.owner_id or None,
         locale=c.locale or None,
         skill=skill,
-        evidence=tuple(Evidence(r.topic, r.partition, r.offset, r.id) for r in (e.opener, *e.evidence)),
+        evidence=tuple([Evidence(r.topic, r.partition, r.offset, r.id) for r in (e.opener, *e.evidence)]),
         policy_version=ctx.policy_version,
         figures_version=ctx.figures(time).version,
         model_version=ctx.model(time).version,

@@ -83,7 +83,7 @@ def encode_alarm(alarm: Alarm) -> bytes:
 
 
 def _read_instant(_: type, value: object) -> Instant:
-    return parse_instant(_text(value))
+    return parse_instant(value if type(value) is str else _text(value))
 
 
 def _read_any_instant(_: type, value: object) -> Instant:

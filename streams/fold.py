@@ -59,7 +59,7 @@ class Folder:
         self.story = Story(policy)
         self.census: Counter[tuple[Stage, Tier]] = Counter()
         self._monitors = _Monitors(self)
-        self.partition = Partition(self.ctx, self._monitors)
+        self.partition = Partition(self.ctx, self._monitors, due=self._monitors.due)
         self.era = 0
         self._names, self._metrics, self._trust, self._home = names, metrics, trust, home
         self._clock, self._actions = names("clock"), names("alarm-actions")
@@ -312,6 +312,13 @@ class _Monitors:
             monitor.keep()
             self._out.append(kept)
         return monitor
+
+    def due(self, name: str) -> Micros:
+        """When a customer falls due, which stands before the bytes of the row; 0 where there is none."""
+        kept = self._folder.rows.get(name.encode())
+        if kept is None:
+            return 0
+        return kept.due if kept.live is None else kept.live.due
 
     def __setitem__(self, name: str, monitor: Monitor, /) -> None:
         rows, key = self._folder.rows, name.encode()

@@ -16,6 +16,7 @@ from scorers.events import DAY, HOUR, Instant
 from scorers.features import WIDTH
 from scorers.figures import FigureBook
 from scorers.instants import rfc3339
+from scorers.monitor import Monitor
 from scorers.policy import Policy, parse_policy
 from scorers.refusal import Rejected
 from scorers.risk import Lesson, Model
@@ -140,6 +141,24 @@ def test_a_silence_is_told_by_a_tick_and_not_by_others_events() -> None:
     assert "gone-quiet" not in [alarm.kind for alarm in desk.alarms()]
     desk.tick(MAY + 300 * DAY)
     assert "gone-quiet" in [alarm.kind for alarm in desk.alarms()]
+
+
+def test_a_deadline_that_moved_makes_no_monitor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who bought again falls due later; that stands before the bytes, which nobody reads for it."""
+    desk = Desk()
+    desk.send("purchases", purchase(MAY, "C1"))
+    desk.send("purchases", purchase(MAY + 5 * DAY, "C1"))
+    desk.flush()
+    due = desk.rows.get(b"C1").due  # type: ignore[union-attr]
+    desk.rows.evict(0)
+    made: list[bytes] = []
+    decode = Monitor.decode
+    monkeypatch.setattr(Monitor, "decode", lambda data, ctx: made.append(data) or decode(data, ctx))
+    desk.folder.partition.expect(due - 1, "C1")
+    desk.tick(due)
+    assert not made
+    desk.tick(due + 1)
+    assert len(made) == 1
 
 
 def test_alarms_are_keyed_by_their_subject() -> None:

@@ -31,6 +31,14 @@ def test_instants(text: str, micros: int) -> None:
     assert parse_instant(text) == micros  # once more, now that the hour is known
 
 
+@pytest.mark.parametrize("tail", [".Z", ".-1Z", ".1\u00b2Z", ".1+02:00Z", "+.1Z", "+00:00Z", ",5Z", "Z.5"])
+def test_a_fraction_is_digits_also_in_an_hour_that_is_known(tail: str) -> None:
+    """What follows the second is looked at, however well the rest is known."""
+    parse_instant("2024-05-06T07:08:09.5Z")
+    with pytest.raises(ValueError, match="RFC 3339"):
+        parse_instant(f"2024-05-06T07:08:09{tail}")
+
+
 def test_leap_second_outside_the_years_is_refused() -> None:
     """A second 60 that would carry over the edge of the years is judged like any other."""
     assert parse_instant("2099-12-31T23:59:60Z") == TOO_LATE - 1

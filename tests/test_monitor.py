@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 from msgspec.structs import replace
 
+from scorers import assess, monitor
 from scorers.alarm import Alarm
 from scorers.customer import Ref
 from scorers.events import DAY, HOUR, SECOND, Micros
@@ -14,6 +15,7 @@ from scorers.features import NAMES
 from scorers.instants import parse_instant
 from scorers.monitor import MAX_RING, Monitor
 from scorers.risk import KNOTS
+from scorers.row import decode_customer
 from scorers.wire import decode
 from streams.simulate import simulate
 from tests.driver import Driver, instant, purchase, record
@@ -306,6 +308,77 @@ def test_a_lesson_is_given_once_the_answer_cannot_change():
         assert lesson.inactive == (lesson.asked_at >= last)
     asked = [lesson.asked_at for lesson in driver.lessons]
     assert len(set(asked)) == len(asked)
+
+
+QUESTIONS_EACH_WEEK = "[risk]\nhorizon = '28d'"
+
+
+def test_features_are_made_where_somebody_reads_them(monkeypatch):
+    """A question keeps them; a review under the rules alone does not."""
+    made, features = [], assess.features
+    monkeypatch.setattr(assess, "features", lambda *asked: made.append(asked[1]) or features(*asked))
+    driver = Driver(QUESTIONS_EACH_WEEK).feed(*weekly(10)).advance(START + 100 * DAY)
+    asked = [q.asked for q in driver.monitors["C1"].head.questions] + [lesson.asked_at for lesson in driver.lessons]
+    assert sorted(made) == sorted(map(int, asked))
+
+
+def test_the_base_moves_over_a_silence_in_which_nothing_was_told():
+    """A customer who comes back is not asked again what was asked in the weeks before."""
+    driver = Driver(QUESTIONS_EACH_WEEK).feed(BOUGHT).advance(START + 49 * DAY).feed(purchase(START + 50 * DAY))
+    base = decode_customer(driver.monitors["C1"].row.base)
+    assert base.questions
+    assert base.purchases == 1
+
+
+def answers(driver: Driver) -> list[tuple[Micros, tuple[float, ...], bool]]:
+    return [(lesson.asked_at, lesson.features, lesson.inactive) for lesson in driver.lessons]
+
+
+@pytest.mark.parametrize("more", [0, 1, HOUR])
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_fact_as_late_as_it_may_be_finds_a_base_from_before_it(restart, more):
+    """Wherever the base has moved to in a silence: the fact is at the very instant of a deadline, and was in time."""
+    policy = "[risk]\nhorizon = '28d'\n[lifecycle]\nsecond_purchase_default = '70d'"
+    asked = Driver(policy).feed(BOUGHT).advance(START + 60 * DAY)
+    questions = [
+        *(lesson.asked_at for lesson in asked.lessons),
+        *(q.asked for q in asked.monitors["C1"].head.questions),
+    ]
+    for at in questions:
+        late, back = purchase(int(at) + more), purchase(int(at) + DAY + more)
+        plain = Driver(policy).feed(BOUGHT, late, back).advance(START + 400 * DAY)
+        driver = Driver(policy).feed(BOUGHT).advance(int(at) + DAY + more)
+        if restart:
+            driver.restart()
+        driver.feed(back, late).advance(START + 400 * DAY)
+        assert "refolded" in driver.verdicts
+        assert driver.heads() == plain.heads()
+        assert driver.standing() == plain.standing()
+        assert driver.figures == plain.figures
+        assert answers(driver) == answers(plain)
+
+
+def test_the_base_stays_before_the_first_deadline_at_which_something_was_told():
+    """What was told in the silence can still be taken back with its own words: the base has not forgotten it."""
+    driver = Driver().feed(BOUGHT).advance(START + 100 * DAY).feed(purchase(START + 120 * DAY))
+    assert "second-purchase-overdue" in driver.kinds()
+    base = decode_customer(driver.monitors["C1"].row.base)
+    assert not base.open
+    assert driver.restart().monitors["C1"].row.told
+
+
+def test_a_head_that_failed_is_not_kept(monkeypatch):
+    """A restart judges again what the core could not bear."""
+    driver, whole = Driver().feed(BOUGHT).advance(START + 59 * DAY), monitor.instant
+    monkeypatch.setattr(monitor, "instant", lambda c, at, *rest: (setattr(c, "risk", 9.0), 1 // 0))
+    one = driver.monitors["C1"]
+    step = one.settle(START + 70 * DAY, START + 70 * DAY, driver.ctx)
+    assert (step.verdict, one.due) == ("core_error", 0)
+    stored = one.encode()
+    monkeypatch.setattr(monitor, "instant", whole)
+    again = Monitor.decode(stored, driver.ctx)
+    assert again.head.risk != 9.0
+    assert again.due or again.head.open
 
 
 def test_rows_of_a_simulated_year_take_a_kilobyte_and_a_half(tmp_path):

@@ -88,8 +88,11 @@ def test_the_order_of_arrival_changes_neither_state_nor_alarms(model, records, d
 @given(records=histories(most=30, names=2), data=st.data())
 @FEW
 def test_late_facts_and_ticks_between_them_agree_with_the_facts_in_order(records, data):
-    """A silence that was judged before a late fact was read is judged again."""
-    plain, late = run(records), Driver()
+    """A silence that was judged before a late fact was read is judged again.
+
+    Without the base's figures: of those only two years are kept, and a restart after a longer silence misses them.
+    """
+    plain, late = Driver(figures=False).feed(*records).advance(end_of(records)), Driver(figures=False)
     for raw in delayed(records, data):
         late.feed(raw)
         if data.draw(st.booleans()):

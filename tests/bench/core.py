@@ -125,7 +125,7 @@ def step(lines: list[bytes], passes: int = 3) -> list[Row]:
         cost("fold", least["fold"]),
         cost("judge", judge),
         cost("compare", least["compare"]),
-        cost("decode to compare, without the score", core, " (target: 75 us)"),
+        cost("decode to compare, without the score", core, " (target: 50 us)"),
         cost("score", least["score"], " (target: 25 us)"),
         cost("tell: alarms and state changes", least["tell"]),
         cost("keep: ring, base, heap, figures", keep),
