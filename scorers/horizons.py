@@ -37,11 +37,11 @@ def risk_by_horizon(
     wanted = sorted({*rules.horizons, rules.horizon} if horizons is None else set(horizons))
     base, model, rhythm = ctx.figures(now).base, ctx.model(now), c.rhythm
     silence, shape = max(now - rhythm.last, 0) / DAY, rhythm.shape(base.shape)
-    survived = float(max(rhythm.occasions - 1, 0))
+    survived, age = float(max(rhythm.occasions - 1, 0)), (rhythm.last - rhythm.first) / DAY
     shop = model.shop(base)
 
     def prior(horizon: Duration) -> float:
-        return odds_of(no_purchase(*shop, rhythm.known, rhythm.paced, silence, horizon / DAY, shape, survived))
+        return odds_of(no_purchase(*shop, rhythm.known, rhythm.paced, silence, horizon / DAY, shape, survived, age))
 
     shift = odds_of(purchase_risk(c, now, ctx)) - prior(rules.horizon)
     return {horizon: chance(prior(horizon) + shift) for horizon in wanted}

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from river import base
 from river.base.typing import ClfTarget
 
+from scorers.contest import surprise
 from scorers.features import NAMES
 from scorers.prior import Population, no_purchase
 
@@ -89,6 +90,52 @@ class Belief:
         cov[:n, :n] = self.cov
         cov.flat[n * (n + by + 1) :: n + by + 1] = variance
         self.cov = cov
+
+
+class Bank:
+    """Beliefs of the same weights that thought more or less possible at first; who foretells best has the most say.
+
+    How far weights spread in this shop is learned by that and not fixed. The first one is believed from the start: any
+    other has to gain `HANDICAP` nats on it before it has as much say. Log-odds add up, so the say of all is one row.
+
+    >>> bank = Bank(np.zeros(1), [np.full(1, 0.01), np.ones(1)], drift=0.0)
+    >>> for n in range(400):
+    ...     _ = bank.learn(np.ones(1), n % 10 == 0, 1.0)
+    >>> bank.say().round(2).tolist(), round(chance(float(bank.mean()[0])), 1)
+    ([0.0, 1.0], 0.1)
+    """
+
+    HANDICAP = 1.0
+
+    def __init__(self, mean: Floats, variances: Sequence[Floats], drift: float) -> None:
+        self.beliefs = [Belief(mean, variance, drift) for variance in variances]
+        self.loss = np.zeros(len(variances))
+
+    def say(self) -> Floats:
+        """How much each belief weighs."""
+        behind = self.loss + self.HANDICAP
+        behind[0] -= self.HANDICAP
+        said: Floats = np.exp(behind.min() - behind)
+        said /= said.sum()
+        return said
+
+    def mean(self) -> Floats:
+        """The weights that speak."""
+        mean: Floats = self.say() @ np.array([belief.mean for belief in self.beliefs])
+        return mean
+
+    def learn(self, x: Floats, y: bool, weight: float) -> float:
+        """Move all by one answer; the log-odds that they gave together before."""
+        told = [odds_of(belief.learn(x, y, weight)) for belief in self.beliefs]
+        both = float(self.say() @ np.array(told))
+        self.loss += [weight * surprise(z, y) for z in told]
+        return both
+
+    def age(self, years: float, kept: float) -> None:
+        """Time passes: weights drift, and of the record so much is kept."""
+        for belief in self.beliefs:
+            belief.age(years)
+        self.loss = kept * (self.loss - self.loss.min())
 
 
 class Steps:
@@ -197,34 +244,47 @@ class BayesianLogistic(base.Classifier):
         return {False: 1.0 - p, True: p}
 
 
-LEAST = np.array([-6.0, -6.0, -6.0, -6.0, 0.0])  # of the fields of `Population`
-MOST = np.array([9.0, 9.0, 9.0, 9.0, 1.5])
-_GROWN = exp(1e-4)
-STEP = 1e-4  # of a parameter's logarithm, for the slope of the log-odds
+LEAST = np.array([-6.0, -6.0, -6.0, -6.0, 0.0, 0.2, 0.2])  # of the fields of `Population` that are learned
+MOST = np.array([9.0, 9.0, 9.0, 9.0, 1.5, 2.0, 2.0])
+STEP = 1e-4  # of a field, for the slope of the log-odds
+_GROWN = exp(STEP)
+_LOGS = 4  # so many of the fields are logarithms
 
 
 class PopulationBelief:
-    """What is believed of a shop's population: a Gaussian over the logarithms of its parameters."""
+    """What is believed of a shop's population: a Gaussian over the logarithms of its parameters, and over its powers."""
 
-    SPREADS = np.array([1.0, 1.0, 1.0, 1.0, 0.3])  # known to a factor of e before any answer; trust to a third
+    SPREADS = np.array([1.0, 1.0, 1.0, 1.0, 0.3, 0.3, 0.3])  # known to a factor of e before any answer; powers to .3
 
     def __init__(self, drift: float) -> None:
         self.belief: Belief | None = None
         self.drift = drift
+        self.unit = 0.0  # days; the horizon of the first answer
 
     def population(self) -> Population:
         """The most likely one."""
-        return Population() if self.belief is None else Population(*self.belief.mean.tolist())
+        if self.belief is None:
+            return Population()
+        fields = [*self.belief.mean.tolist(), self.unit or Population().unit]
+        return Population(*fields)
+
+    def restore(self, mean: Sequence[float], cov: Sequence[float], unit: float) -> None:
+        """Believe what was believed; fields that an older release had not are unknown as yet."""
+        n, start = len(mean), structs.astuple(Population())
+        self.belief = Belief(np.array([*mean, *start[n : len(LEAST)]]), self.SPREADS**2, self.drift)
+        self.belief.cov[:n, :n] = np.array(cov).reshape(n, n)
+        self.unit = unit
 
     def learn(self, x: Sequence[float], y: bool, weight: float) -> float:
         """Move by one answer to features in the order of `NAMES`; the log-odds given before."""
         if self.belief is None:
             start = structs.replace(Population(), log_alpha=x[0])  # paces are of the order of the horizon
-            self.belief = Belief(np.array(structs.astuple(start)), self.SPREADS**2, self.drift)
+            self.belief = Belief(np.array(structs.astuple(start)[: len(LEAST)]), self.SPREADS**2, self.drift)
+        self.unit = self.unit or exp(x[0])
         told = read_rhythm(x)
-        shop = Population(*self.belief.mean.tolist()).spelt()
+        shop = self.population().spelt()
         z = odds_of(no_purchase(*shop, *told))
-        stepped = [value * _GROWN for value in shop[:4]] + [shop[4] + STEP]
+        stepped = [value * _GROWN if i < _LOGS else value + STEP for i, value in enumerate(shop[: len(LEAST)])]
         slope = [
             (odds_of(no_purchase(*shop[:i], value, *shop[i + 1 :], *told)) - z) / STEP  # type: ignore[call-arg]
             for i, value in enumerate(stepped)
@@ -234,9 +294,9 @@ class PopulationBelief:
         return z
 
 
-def read_rhythm(x: Sequence[float]) -> tuple[float, float, float, float, float, float]:
+def read_rhythm(x: Sequence[float]) -> tuple[float, float, float, float, float, float, float]:
     """The arguments of `Population.risk`, from features in the order of `NAMES`."""
-    return expm1(x[4]), expm1(x[5]), expm1(x[3]), exp(x[0]), exp(x[6]), exp(x[1]) - 1.0
+    return expm1(x[4]), expm1(x[5]), expm1(x[3]), exp(x[0]), exp(x[6]), exp(x[1]) - 1.0, expm1(x[2])
 
 
 class BuyTillYouDie(base.Classifier):

@@ -4,7 +4,9 @@ The kind of model is "buy till you die" (Schmittlein, Morrison & Colombo 1987; B
 Platzer & Reutterer 2016). Gaps of one customer are gamma-distributed with the customer's own shape; paces differ from
 customer to customer by a gamma distribution; after each purchase a customer may stop for ever, with a chance that
 differs by a beta distribution. Given pace and drop-out, all that matters is how many gaps there were, how long they
-took, and the present silence. Nothing but purchase times is known here.
+took, and the present silence. Two powers bend the clock on which all that runs: habits may slow down or quicken with a
+customer's age (Moe & Fader 2004), and gaps may have longer or shorter tails than gamma's. Nothing but purchase times is
+known here.
 """
 
 from math import exp, log
@@ -13,6 +15,9 @@ from msgspec import Struct
 
 CERTAIN = 1e-6
 MOST_SHAPE = 12.0  # beyond, the sum below only costs time
+
+Spelt = tuple[float, float, float, float, float, float, float, float]
+"""r, alpha, a, b, trust, ageing, tail, unit."""
 
 
 class Population(Struct, frozen=True):
@@ -23,23 +28,28 @@ class Population(Struct, frozen=True):
     log_a: float = -1.0
     log_b: float = 0.0
     trust: float = 0.4  # how far the seen regularity is believed: 0 not at all, 1 to the letter
+    ageing: float = 1.0  # power of a customer's clock: under 1 habits slow down with age, over 1 they quicken
+    tail: float = 1.0  # power of a gap's clock: under 1 a long silence says less than a gamma-distributed gap has it
+    unit: float = 30.0  # days; both powers are of (1 + days / unit), so that 1 changes nothing
 
     def risk(
-        self, gaps: float, spent_days: float, silence: float, horizon: float, shape: float, survived: float
+        self, gaps: float, spent_days: float, silence: float, horizon: float, shape: float, survived: float, age: float
     ) -> float:
         """P(no purchase within the horizon | so many gaps that took so many days, then silence); times in days.
 
-        `gaps` and `spent_days` may be discounted for age; `survived` counts the gaps that did not end it.
+        `gaps` and `spent_days` may be discounted for age; `survived` counts the gaps that did not end it, and `age` is
+        how long they took.
 
         >>> p = Population()
-        >>> p.risk(10, 70, 3, 28, 1.0, 10) < 0.2 < 0.9 < p.risk(10, 70, 90, 28, 1.0, 10)
+        >>> p.risk(10, 70, 3, 28, 1.0, 10, 70) < 0.2 < 0.9 < p.risk(10, 70, 90, 28, 1.0, 10, 70)
         True
         """
-        return no_purchase(*self.spelt(), gaps, spent_days, silence, horizon, shape, survived)
+        return no_purchase(*self.spelt(), gaps, spent_days, silence, horizon, shape, survived, age)
 
-    def spelt(self) -> tuple[float, float, float, float, float]:
+    def spelt(self) -> Spelt:
         """What `no_purchase` takes first."""
-        return exp(self.log_r), exp(self.log_alpha), exp(self.log_a), exp(self.log_b), self.trust
+        logs = exp(self.log_r), exp(self.log_alpha), exp(self.log_a), exp(self.log_b)
+        return *logs, self.trust, self.ageing, self.tail, self.unit
 
 
 def no_purchase(
@@ -48,25 +58,47 @@ def no_purchase(
     a: float,
     b: float,
     trust: float,
+    ageing: float,
+    tail: float,
+    unit: float,
     gaps: float,
     spent_days: float,
     silence: float,
     horizon: float,
     shape: float,
     survived: float,
+    age: float,
 ) -> float:
     """As `Population.risk`, for a population that is spelt out: a score makes no object."""
     shape = min(max(shape, 1.0) ** trust, MOST_SHAPE)
+    later = silence + horizon
+    if ageing != 1.0:
+        born = 1.0 + age / unit
+        start, scale = born**ageing, unit / ageing
+        later = scale * ((born + later / unit) ** ageing - start)
+        silence = scale * ((born + silence / unit) ** ageing - start)
+        if age:
+            spent_days *= scale * (start - 1.0) / age
+    if tail != 1.0:
+        later = _bent(later, tail, unit)
+        silence = _bent(silence, tail, unit)
+        if gaps:
+            spent_days = gaps * _bent(spent_days / gaps, tail, unit)
     certainty = r + shape * gaps
     behind = alpha + shape * spent_days
     gone = a / (b + survived)  # odds of having stopped at the last purchase
     if shape == 1.0:
         silent = exp(certainty * log(behind / (behind + silence)))
-        longer = exp(certainty * log(behind / (behind + silence + horizon)))
+        longer = exp(certainty * log(behind / (behind + later)))
     else:
         silent = _outlasts(silence * shape, behind, certainty, shape)
-        longer = _outlasts((silence + horizon) * shape, behind, certainty, shape)
+        longer = _outlasts(later * shape, behind, certainty, shape)
     return min(max((gone + longer) / (gone + silent), CERTAIN), 1.0 - CERTAIN)
+
+
+def _bent(days: float, power: float, unit: float) -> float:
+    bent: float = unit / power * ((1.0 + days / unit) ** power - 1.0)
+    return bent
 
 
 def _outlasts(scaled: float, behind: float, certainty: float, shape: float) -> float:

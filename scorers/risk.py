@@ -23,7 +23,7 @@ from scorers.events import DAY, Duration, Instant, Micros
 from scorers.features import INDEX, NAMES
 from scorers.features import VERSION as FEATURES_VERSION
 from scorers.learners import chance, odds_of, read_rhythm
-from scorers.prior import Population, no_purchase
+from scorers.prior import Population, Spelt, no_purchase
 from scorers.rhythm import BaseRhythm
 
 VOICES = ("rules", "prior", "logistic")
@@ -31,6 +31,10 @@ HEARD = (*LEARNERS, VOICES[1])  # whose log-odds a question keeps: each learner'
 KNOTS = (-2.0, -1.0, 0.0, 1.0, 2.0)  # log-odds of the prior at which the logistic may correct it differently
 RHYTHM = INDEX["spent"]  # the columns before this one tell of time alone
 STRANGERS = Population().spelt()
+
+
+def _strangers(base: BaseRhythm) -> Spelt:
+    return STRANGERS[0], base.first_mean, *STRANGERS[2:]
 
 
 def rules_risk(c: Customer, now: Micros, horizon: Duration, base: BaseRhythm) -> float:
@@ -41,8 +45,8 @@ def rules_risk(c: Customer, now: Micros, horizon: Duration, base: BaseRhythm) ->
     silence = max(now - rhythm.last, 0) / DAY
     shape = rhythm.shape(base.shape)
     gaps = float(max(rhythm.occasions - 1, 0))
-    r, _, a, b, trust = STRANGERS
-    p = no_purchase(r, base.first_mean, a, b, trust, rhythm.known, rhythm.paced, silence, horizon / DAY, shape, gaps)
+    age = (rhythm.last - rhythm.first) / DAY
+    p = no_purchase(*_strangers(base), rhythm.known, rhythm.paced, silence, horizon / DAY, shape, gaps, age)
     moved = 0.0
     if c.satisfaction_count:
         moved -= 0.3 * (c.satisfaction_mood - 3.0)
@@ -164,15 +168,12 @@ class Model(Struct, frozen=True, dict=True):
             found.append((name, say[2] * slope * (value - usual)))
         return sorted((pair for pair in found if pair[1]), key=lambda pair: (-abs(pair[1]), pair[0]))
 
-    def shop(self, base: BaseRhythm) -> tuple[float, float, float, float, float]:
+    def shop(self, base: BaseRhythm) -> Spelt:
         """The population by which this model judges rhythms: strangers until one is learned."""
-        if self.say[0] < 1.0:
-            return self._shop
-        r, _, a, b, trust = STRANGERS
-        return r, base.first_mean, a, b, trust
+        return self._shop if self.say[0] < 1.0 else _strangers(base)
 
     @cached_property
-    def _shop(self) -> tuple[float, float, float, float, float]:
+    def _shop(self) -> Spelt:
         return self.population.spelt()
 
     def _prior(self, features: Sequence[float]) -> float:
@@ -215,20 +216,26 @@ def _linear(one: "Model | Rival", prior: float, features: Sequence[float]) -> fl
     return told + gate(prior) * gated
 
 
-FORMAT = 1
+FORMAT = 2  # since the prior bends its clock: who cannot would say something else
 _SINCE_1 = {
     "champion": LEARNERS[0],
     "rivals": (),
     "drifted": 0,
     "format": 1,
 }  # fields that older models had not, at their defaults
+_POPULATION_SINCE_1 = {name: getattr(Population(), name) for name in ("ageing", "tail", "unit")}
 
 
 def version_of(model: Model) -> str:
     """The name of a model: a digest of what it says."""
     told = msgspec.to_builtins(msgspec.structs.replace(model, version=""))
-    told = {name: value for name, value in told.items() if name not in _SINCE_1 or value != _SINCE_1[name]}
+    told = _without(told, _SINCE_1)
+    told["population"] = _without(told["population"], _POPULATION_SINCE_1)
     return hashlib.sha256(msgspec.json.encode(told)).hexdigest()[:12]
+
+
+def _without(told: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in told.items() if name not in defaults or value != defaults[name]}
 
 
 COLD = Model("cold", (1.0, 0.0, 0.0), Population())

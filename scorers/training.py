@@ -13,15 +13,17 @@ from scorers.drift import REACTED, WATCHED, Watch
 from scorers.events import DAY, Duration, Micros
 from scorers.features import INDEX, WIDTH
 from scorers.features import VERSION as FEATURES_VERSION
-from scorers.learners import Belief, Floats, PopulationBelief, Scale, Steps, chance, odds_of
-from scorers.risk import COLD, KNOTS, RHYTHM, Lesson, Model, Rival, gate, version_of
+from scorers.learners import Bank, Floats, PopulationBelief, Scale, Steps, chance, odds_of
+from scorers.risk import COLD, FORMAT, KNOTS, RHYTHM, Lesson, Model, Rival, gate, version_of
 
+WORDS = INDEX["contacts_in"]  # the columns before this one tell of time and money
 SEASONS = slice(INDEX["season_sin"], INDEX["season_cos"] + 1)
 
 OVERLAP = 0.25  # a question is asked every quarter of the horizon: four of them share what an answer tells
 SPREAD = 0.14  # a column may move the odds by about 14 % per standard deviation before any answer: the prior knows most
 GATED_SPREAD = 0.045  # and a third of that as a difference between the lively and the silent
 BEND_SPREAD = 0.14
+BOLDER = (1.0, 0.5, 2.0)  # beliefs by the times of these spreads: which foretells best is found out
 ECHO_SPREAD = 0.3  # the prior's own log-odds are believed to within a third
 BIAS_SPREAD = 1.0
 DRIFT = 0.2  # a weight's variance grows by a fifth of its first variance each year
@@ -35,6 +37,11 @@ YOUTH = 3  # horizons: what a model errs in them is youth and no drift
 _YEAR = 365.0 * DAY
 _LEAD = 2 + len(KNOTS)  # bias, echo, bends
 _WATCHED = np.array([INDEX[name] for name in WATCHED])
+
+
+class _Kept(Struct):
+    weights: list[float]
+    cov: list[float]
 
 
 class _State(Struct):
@@ -59,6 +66,9 @@ class _State(Struct):
     shaken_until: Micros = 0
     calm_from: Micros = 0
     gains: list[float] = []
+    others: list[_Kept] = []  # the beliefs of the bank after the first
+    spread_loss: list[float] = []
+    unit: float = 0.0
     loss: list[float] = []  # before there were gains: of rules, prior and logistic, in hindsight
 
 
@@ -71,10 +81,10 @@ class Trainer:
         self._time: Micros = 0
         self._gains = [0.0, 0.0]  # nats of the learned voices over the rules, of the logistic over the prior
         self._scale = Scale(WIDTH)
-        spreads = [BIAS_SPREAD, ECHO_SPREAD, *[BEND_SPREAD] * len(KNOTS), *[SPREAD] * WIDTH, *[GATED_SPREAD] * RHYTHM]
-        start = np.zeros(len(spreads))
+        variances = [np.array(_spreads(bolder)) ** 2 for bolder in BOLDER]
+        start = np.zeros(len(variances[0]))
         start[1] = 1.0
-        self._belief = Belief(start, np.array(spreads) ** 2, DRIFT)
+        self._bank = Bank(start, variances, DRIFT)
         self._steps = Steps(start)
         self.contest = Contest()
         self.watch = Watch()
@@ -98,11 +108,11 @@ class Trainer:
         self._scale.learn(columns)
         told = self._scale.apply(columns)
         row = self._row(prior, told)
-        learned = self._belief.learn(row, inactive, OVERLAP)
+        learned = self._bank.learn(row, inactive, OVERLAP)
         if self.contest.champion == "sgd":
-            learned = chance(float(row @ self._steps.weights))
+            learned = odds_of(chance(float(row @ self._steps.weights)))
         self._steps.learn(row, inactive)
-        self._judge(lesson, prior, odds_of(learned))
+        self._judge(lesson, prior, learned)
         self.contest.learn(lesson.voices, inactive, OVERLAP)
         if int(lesson.asked_at) >= self._calm_from:
             self.watch.note(lesson.predicted, inactive, told[_WATCHED].tolist())
@@ -141,10 +151,10 @@ class Trainer:
                 self.watch.rest()
             if rung:
                 self._news.append(f"drift: {', '.join(rung)}")
-            self._belief.age(felt)
             if self._population.belief is not None:
                 self._population.belief.age(felt)
             kept = 0.5 ** (years / LOSS_MEMORY_YEARS)
+            self._bank.age(felt, kept)
             self._gains = [kept * gain for gain in self._gains]
             self._time = now
 
@@ -161,7 +171,7 @@ class Trainer:
         if self.contest.elect(champion):
             why = "by the evidence" if champion == AUTO else "as the policy says"
             self._news.append(f"champion: {before} to {self.contest.champion}, {why}")
-        told = {"kalman": self._spelt("kalman", self._belief.mean), "sgd": self._spelt("sgd", self._steps.weights)}
+        told = {"kalman": self._spelt("kalman", self._bank.mean()), "sgd": self._spelt("sgd", self._steps.weights)}
         best = told.pop(self.contest.champion)
         model = Model(
             version="",
@@ -177,6 +187,7 @@ class Trainer:
             champion=best.name,
             rivals=tuple(told.values()),
             drifted=self.drifted,
+            format=FORMAT,
         )
         return msgspec.structs.replace(model, version=version_of(model))
 
@@ -208,6 +219,7 @@ class Trainer:
     def encode(self) -> bytes:
         """All of it; a trainer restored from this has the same future."""
         belief = self._population.belief
+        first, *others = self._bank.beliefs
         state = _State(
             lessons=self.lessons,
             since=self._since,
@@ -215,8 +227,8 @@ class Trainer:
             seen=self._scale.seen,
             column_mean=self._scale.mean.tolist(),
             column_variance=self._scale.variance.tolist(),
-            weights=self._belief.mean.tolist(),
-            cov=self._belief.cov.ravel().tolist(),
+            weights=first.mean.tolist(),
+            cov=first.cov.ravel().tolist(),
             population=[] if belief is None else belief.mean.tolist(),
             population_cov=[] if belief is None else belief.cov.ravel().tolist(),
             features_version=FEATURES_VERSION,
@@ -228,6 +240,9 @@ class Trainer:
             shaken_until=self._shaken_until,
             calm_from=self._calm_from,
             gains=self._gains,
+            others=[_Kept(one.mean.tolist(), one.cov.ravel().tolist()) for one in others],
+            spread_loss=self._bank.loss.tolist(),
+            unit=self._population.unit,
         )
         return msgspec.msgpack.encode(state)
 
@@ -254,16 +269,24 @@ class Trainer:
         trainer._scale.seen = state.seen
         trainer._scale.mean = np.array(state.column_mean)
         trainer._scale.variance = np.array(state.column_variance)
-        trainer._belief.mean = np.array(state.weights)
-        trainer._belief.cov = np.array(state.cov).reshape(len(state.weights), -1)
+        first = _Kept(state.weights, state.cov)
+        others = state.others or [first] * (len(BOLDER) - 1)  # before there was a bank: all believe what the first did
+        for belief, kept in zip(trainer._bank.beliefs, [first, *others], strict=True):
+            belief.mean = np.array(kept.weights)
+            belief.cov = np.array(kept.cov).reshape(len(kept.weights), -1)
+        trainer._bank.loss = np.array(state.spread_loss or [0.0] * len(BOLDER))
         trainer._steps.weights = np.array(state.steps or state.weights)
         if state.step_squares:
             trainer._steps.squares = np.array(state.step_squares)
         trainer.contest, trainer.watch, trainer.drifted = state.contest, state.watch, state.drifted
         trainer._shaken_until, trainer._calm_from = state.shaken_until, state.calm_from
         if state.population:
-            mean = np.array(state.population)
-            belief = Belief(mean, PopulationBelief.SPREADS**2, POPULATION_DRIFT)
-            belief.cov = np.array(state.population_cov).reshape(len(mean), -1)
-            trainer._population.belief = belief
+            trainer._population.restore(state.population, state.population_cov, state.unit)
         return trainer
+
+
+def _spreads(bolder: float) -> list[float]:
+    """Of all weights; words are few and of few, and the same few are asked again and again: nobody is bold about them."""
+    told = [SPREAD * bolder] * WORDS + [SPREAD * min(bolder, 1.0)] * (WIDTH - WORDS)
+    bends, gated = BEND_SPREAD * bolder, GATED_SPREAD * bolder
+    return [BIAS_SPREAD, ECHO_SPREAD, *[bends] * len(KNOTS), *told, *[gated] * RHYTHM]

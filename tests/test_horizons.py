@@ -19,6 +19,7 @@ from scorers.verdict import purchase_risk, verdict
 
 START = 10_000 * DAY
 ODD = Model("odd", (0.1, 0.2, 0.7), Population(0.3, 4.0, 0.5, 1.0, 0.7), 0.4, 0.8, (0.1,) * len(KNOTS), (0.02,) * WIDTH)
+BENT = msgspec.structs.replace(ODD, version="bent", population=Population(0.3, 4.0, 0.5, 1.0, 0.7, 0.6, 1.8, 20.0))
 
 
 def customer(gaps: list[int]) -> Customer:
@@ -45,7 +46,7 @@ def context(model: Model, text: str = "") -> Context:
     st.lists(st.integers(1, 200), max_size=12),
     st.integers(0, 900),
     st.lists(st.integers(1, 720), min_size=2, max_size=6, unique=True),
-    st.sampled_from([COLD, ODD]),
+    st.sampled_from([COLD, ODD, BENT]),
     st.booleans(),
 )
 def test_more_time_never_means_more_risk(
@@ -61,7 +62,7 @@ def test_more_time_never_means_more_risk(
     assert all(0 < later <= sooner < 1 for sooner, later in pairwise(risks.values()))
 
 
-@pytest.mark.parametrize("model", [COLD, ODD], ids=lambda model: model.version)
+@pytest.mark.parametrize("model", [COLD, ODD, BENT], ids=lambda model: model.version)
 def test_the_curve_goes_through_the_headline(model: Model) -> None:
     """At the policy's own horizon the curve says what the score says, what was learned and said included."""
     c = customer([20, 25, 30])

@@ -3,9 +3,10 @@
 import math
 import random
 
+import numpy as np
 import pytest
 
-from scorers.learners import BayesianLogistic, BuyTillYouDie, chance, odds_of
+from scorers.learners import Bank, BayesianLogistic, BuyTillYouDie, chance, odds_of
 from scorers.prior import Population
 
 checks = pytest.importorskip("river.checks")
@@ -68,6 +69,7 @@ def rows(world: random.Random, truth: Population, many: int) -> list[tuple[dict[
                 {
                     "horizon": math.log(30),
                     "occasions": math.log(occasions),
+                    "survived_days": math.log1p(last),
                     "silence": math.log1p(200 - last),
                     "paced_gaps": math.log1p(occasions - 1),
                     "paced_days": math.log1p(last),
@@ -94,6 +96,7 @@ def test_the_population_is_learned() -> None:
             30.0,
             1.0,
             math.exp(x["occasions"]) - 1,
+            math.expm1(x["survived_days"]),
         )
         here, fresh = model.predict_proba_one(x)[True], BuyTillYouDie().predict_proba_one(x)[True]
         regret += math.log(best if y else 1 - best) - math.log(here if y else 1 - here)
@@ -105,11 +108,41 @@ def test_the_population_is_learned() -> None:
 def test_the_prior_reads_a_rhythm() -> None:
     """Risk rises with silence, falls with the horizon, and a trusted regularity sharpens both."""
     shop = Population(trust=1.0)
-    silent = [shop.risk(10, 70, days, 28, 1.0, 10) for days in (0, 7, 20, 60, 200)]
+    silent = [shop.risk(10, 70, days, 28, 1.0, 10, 70) for days in (0, 7, 20, 60, 200)]
     assert silent == sorted(silent)
-    assert shop.risk(10, 70, 10, 60, 1.0, 10) < shop.risk(10, 70, 10, 28, 1.0, 10)
-    assert shop.risk(10, 70, 25, 28, 8.0, 10) > shop.risk(10, 70, 25, 28, 1.0, 10)
-    assert shop.risk(10, 70, 1, 14, 8.0, 10) < shop.risk(10, 70, 1, 14, 1.0, 10)
+    assert shop.risk(10, 70, 10, 60, 1.0, 10, 70) < shop.risk(10, 70, 10, 28, 1.0, 10, 70)
+    assert shop.risk(10, 70, 25, 28, 8.0, 10, 70) > shop.risk(10, 70, 25, 28, 1.0, 10, 70)
+    assert shop.risk(10, 70, 1, 14, 8.0, 10, 70) < shop.risk(10, 70, 1, 14, 1.0, 10, 70)
+
+
+def test_the_clock_of_the_prior_bends() -> None:
+    """With long tails a silence says less of having left; who is young and who is old differ; powers of 1 bend nothing."""
+    silent = (10.0, 200.0, 60.0, 28.0, 1.0, 10.0, 400.0)
+    straight = Population().risk(*silent)
+    assert Population(unit=7.0).risk(*silent) == straight
+    assert Population(ageing=1.0 + 1e-9, tail=1.0 - 1e-9).risk(*silent) == pytest.approx(straight)
+    ever = (10.0, 200.0, 60.0, 1e5, 1.0, 10.0, 400.0)  # who never buys again has left
+    assert Population(tail=0.7).risk(*ever) < Population().risk(*ever) < Population(tail=1.3).risk(*ever)
+    young = (*silent[:-1], 200.0)
+    assert Population().risk(*young) == straight
+    assert Population(ageing=0.6).risk(*young) != pytest.approx(Population(ageing=0.6).risk(*silent))
+
+
+def test_a_bank_finds_out_how_far_weights_spread() -> None:
+    """Where a column tells much the bold belief has the say, where it tells nothing the careful one; no answer, no change."""
+    says = []
+    for slope in (1.5, 0.0):
+        world, bank = random.Random(4), Bank(np.zeros(20), [np.full(20, s**2) for s in (0.14, 0.03, 0.6)], 0.0)
+        assert bank.say().argmax() == 0
+        for _ in range(600):
+            x = np.array([world.gauss(0, 1) for _ in range(20)])
+            bank.learn(x, world.random() < chance(slope * x[0]), 1.0)
+        says.append(bank.say())
+    assert says[0].argmax() == 2
+    assert says[1].argmax() == 1
+    before = bank.loss - bank.loss.min()
+    bank.age(1.0, 0.5)
+    assert bank.loss == pytest.approx(before / 2)
 
 
 @pytest.mark.parametrize("p", [1e-6, 0.01, 0.5, 0.999])

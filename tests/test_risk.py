@@ -1,5 +1,6 @@
 """Features, rules, model and trainer: what the score is made of, and that it is honest."""
 
+import hashlib
 import math
 import random
 import struct
@@ -15,7 +16,7 @@ from scorers.events import DAY, Instant
 from scorers.features import INDEX, NAMES, WIDTH, features, pack, unpack
 from scorers.prior import Population
 from scorers.rhythm import BaseRhythm
-from scorers.risk import COLD, Lesson, Model, rules_risk
+from scorers.risk import COLD, Lesson, Model, rules_risk, version_of
 from scorers.training import SEASONS_FROM, Trainer
 
 NOTHING = BaseRhythm.of({}, {})
@@ -300,6 +301,44 @@ def test_models_and_states_that_are_none_are_refused() -> None:
         Model.decode(msgspec.structs.replace(MODEL, features_version="0").encode())
     with pytest.raises(ValueError, match="not a trainer's state"):
         Trainer.decode(b"{}")
+
+
+def test_a_state_of_before_goes_on() -> None:
+    """A trainer kept by a release without bank and bent clock is restored, says what it said, and learns on."""
+    before = trained(WORLD[:600])
+    state = msgspec.msgpack.decode(before.encode())
+    for name in ("others", "spread_loss", "unit"):
+        del state[name]
+    state["population"] = state["population"][:5]
+    state["population_cov"] = [value for row in range(5) for value in state["population_cov"][7 * row : 7 * row + 5]]
+    restored = Trainer.decode(msgspec.msgpack.encode(state))
+    model = restored.snapshot()
+    assert (model.population.ageing, model.population.tail) == (1.0, 1.0)
+    assert model.population.log_r == before.snapshot().population.log_r
+    for lesson in WORLD[600:1200]:
+        restored.learn(lesson)
+    assert restored.snapshot().population.tail != 1.0
+    again = Trainer.decode(restored.encode())
+    assert again.encode() == restored.encode()
+    fresh = [(restored.snapshot().risk(one.features, one.rules), one.rules, one.inactive) for one in WORLD[1800:]]
+    assert loss([(p, y) for p, _, y in fresh]) < loss([(rules, y) for _, rules, y in fresh])
+
+
+def test_a_model_of_before_is_what_it_was() -> None:
+    """A model whose prior has a straight clock is read, and its version still names its content."""
+    told = msgspec.to_builtins(msgspec.structs.replace(MODEL, format=1))
+    for name in ("ageing", "tail", "unit"):
+        del told["population"][name]
+    older = msgspec.convert(told, Model)
+    named = msgspec.to_builtins(msgspec.structs.replace(older, version=version_of(older)))
+    for name in ("ageing", "tail", "unit"):
+        del named["population"][name]
+    read = Model.decode(msgspec.json.encode(named))
+    assert (read.population.ageing, read.population.tail) == (1.0, 1.0)
+    for name in ("version", "format", "champion", "drifted"):  # which it had not, or at their defaults
+        del named[name]
+    text = msgspec.json.encode({"version": "", **named})
+    assert read.version == hashlib.sha256(text).hexdigest()[:12]
 
 
 def test_lessons_of_other_features_teach_nothing() -> None:
