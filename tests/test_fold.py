@@ -19,7 +19,7 @@ from scorers.instants import rfc3339
 from scorers.monitor import Monitor
 from scorers.policy import Policy, parse_policy
 from scorers.refusal import Rejected
-from scorers.risk import Lesson, Model
+from scorers.risk import FORMAT, Lesson, Model
 from scorers.training import Trainer
 from scorers.wire import decode_alarm
 from streams.fold import Folder
@@ -327,7 +327,7 @@ def test_a_model_without_the_right_seal_is_refused() -> None:
 
 
 def _newer(model: Model) -> bytes:
-    return msgspec.json.encode(msgspec.structs.replace(model, format=2))
+    return msgspec.json.encode(msgspec.structs.replace(model, format=FORMAT + 1))
 
 
 SPOILT: dict[str, Callable[[Model], tuple[bytes, str]]] = {
