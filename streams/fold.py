@@ -20,7 +20,7 @@ from scorers.context import Context
 from scorers.control import Control, FiguresInForce, ModelInForce, PolicyInForce, Tick, decode_control, encode_control
 from scorers.customer import Ref
 from scorers.events import DAY, AnyEvent, CustomerErased, Instant, Micros
-from scorers.figures import Contribution, Figures, last_day
+from scorers.figures import Contribution, last_day
 from scorers.monitor import Monitor, Step
 from scorers.partition import Partition
 from scorers.policy import Policy, PolicyError, parse_policy
@@ -39,6 +39,7 @@ from vigia import letters
 AHEAD = DAY  # an event may be so far ahead of the newest tick
 HISTORY = 1_600  # control records that are kept: two a day for the time that `Context` looks back
 
+InForce = FiguresInForce | ModelInForce | PolicyInForce
 Names = Callable[[str], str]
 """The name of a topic on this broker, from its plain one."""
 
@@ -83,8 +84,8 @@ class Folder:
             self.partition.clock = self.story.point.clock
         elif self._controls is not None and key.startswith(CONTROL):
             control = decode_control(row.data)
-            assert not isinstance(control, Rejected)
-            self._controls.append((key, control))
+            assert not isinstance(control, Rejected | Tick)
+            self._controls.append((key, _shared(control)))
 
     def fold(self, record: Any) -> list[Output]:
         """Fold one record; what is to be sent."""
@@ -176,7 +177,7 @@ class Folder:
             return [self.dead_letter(record, control.code, control.detail)]
         if isinstance(control, Tick):
             return self._tick(control)
-        return self._adopt(record, control)
+        return self._adopt(record, _shared(control))
 
     def _tick(self, tick: Tick) -> list[Output]:
         until = int(tick.until)
@@ -199,7 +200,7 @@ class Folder:
         self._put(msgspec.structs.replace(point, clock=clock, newest=newest, day=day, follows=tick.follows))
         return outputs
 
-    def _adopt(self, record: Any, control: FiguresInForce | ModelInForce | PolicyInForce) -> list[Output]:
+    def _adopt(self, record: Any, control: InForce) -> list[Output]:
         key = CONTROL + b"%016x" % record.offset
         if self.rows.folded(KEY) or self.rows.folded(key):
             return []
@@ -238,7 +239,7 @@ class Folder:
         if isinstance(control, FiguresInForce):
             if control.version == ctx.newest_figures.version:
                 return False
-            ctx.adopt_figures(_figures(control))
+            ctx.adopt_figures(control.figures())
         elif isinstance(control, ModelInForce):
             if control.version == ctx.newest_model.version:
                 return False
@@ -287,9 +288,9 @@ class Folder:
 
 
 @lru_cache(maxsize=HISTORY)
-def _figures(told: FiguresInForce) -> Figures:
-    """The figures of a record; all partitions are told the same, and two years of them take four megabytes."""
-    return told.figures()
+def _shared(control: InForce) -> InForce:
+    """The same record for all partitions, as each is told it: two years of figures take four megabytes."""
+    return control
 
 
 def dead_letter(topic: str, record: Any, code: str, detail: str) -> Output:
