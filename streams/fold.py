@@ -9,6 +9,7 @@ It refuses to know Kafka clients, Faust, and when rows are written.
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from time import perf_counter
 from typing import Any
 
@@ -38,6 +39,7 @@ from vigia import letters
 AHEAD = DAY  # an event may be so far ahead of the newest tick
 HISTORY = 1_600  # control records that are kept: two a day for the time that `Context` looks back
 
+InForce = FiguresInForce | ModelInForce | PolicyInForce
 Names = Callable[[str], str]
 """The name of a topic on this broker, from its plain one."""
 
@@ -82,8 +84,8 @@ class Folder:
             self.partition.clock = self.story.point.clock
         elif self._controls is not None and key.startswith(CONTROL):
             control = decode_control(row.data)
-            assert not isinstance(control, Rejected)
-            self._controls.append((key, control))
+            assert not isinstance(control, Rejected | Tick)
+            self._controls.append((key, _shared(control)))
 
     def fold(self, record: Any) -> list[Output]:
         """Fold one record; what is to be sent."""
@@ -175,7 +177,7 @@ class Folder:
             return [self.dead_letter(record, control.code, control.detail)]
         if isinstance(control, Tick):
             return self._tick(control)
-        return self._adopt(record, control)
+        return self._adopt(record, _shared(control))
 
     def _tick(self, tick: Tick) -> list[Output]:
         until = int(tick.until)
@@ -198,7 +200,7 @@ class Folder:
         self._put(msgspec.structs.replace(point, clock=clock, newest=newest, day=day, follows=tick.follows))
         return outputs
 
-    def _adopt(self, record: Any, control: FiguresInForce | ModelInForce | PolicyInForce) -> list[Output]:
+    def _adopt(self, record: Any, control: InForce) -> list[Output]:
         key = CONTROL + b"%016x" % record.offset
         if self.rows.folded(KEY) or self.rows.folded(key):
             return []
@@ -283,6 +285,12 @@ class Folder:
         """The record as it came, with its reason and where it stood."""
         self._metrics.rejected(code)
         return dead_letter(self._names("dead-letters"), record, code, detail)
+
+
+@lru_cache(maxsize=HISTORY)
+def _shared(control: InForce) -> InForce:
+    """The same record for all partitions, as each is told it: two years of figures take four megabytes."""
+    return control
 
 
 def dead_letter(topic: str, record: Any, code: str, detail: str) -> Output:

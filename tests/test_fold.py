@@ -312,6 +312,20 @@ def a_lesson() -> Lesson:
     )
 
 
+def test_partitions_share_the_figures_that_all_are_told() -> None:
+    """Each partition is told them in a record of its own; two years of them are kept once."""
+    one, two = Desk(), Desk()
+    for desk in (one, two):
+        desk.tell(figures(desk.policy, MAY // DAY - 2, MAY - DAY))
+        desk.tick(MAY)
+    assert one.folder.ctx.newest_figures.ranked == 60
+    assert one.folder.ctx.newest_figures.base is two.folder.ctx.newest_figures.base
+    one.flush()
+    one.open()
+    one.tick(MAY + HOUR)
+    assert one.folder.ctx.newest_figures.base is two.folder.ctx.newest_figures.base
+
+
 def test_a_model_without_the_right_seal_is_refused() -> None:
     """Nobody who can only write to Kafka decides who leaves."""
     trainer = Trainer()

@@ -1,8 +1,8 @@
 """Customers by the million: some hundreds simulated over two years, and copies of their rows under other names.
 
 A copy is the template's stored bytes with another name of the same length, so that a million cost seconds, and weigh
-and fold as real histories do. They are written to the changelog, as if earlier workers had; a worker that starts then
-recovers them. The events for them are like the templates' last, follow them all, and come so close to one another that
+and fold as real histories do. They are written to the changelog, as if earlier workers had, and with them the figures by
+which the templates were judged; a worker that starts then recovers them. The events for them are like the templates' last, follow them all, and come so close to one another that
 no silence between them counts.
 """
 
@@ -10,6 +10,7 @@ import json
 import random
 import tempfile
 from collections.abc import Awaitable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -17,10 +18,10 @@ from uuid import uuid4
 from aiokafka import AIOKafkaProducer
 
 from scorers.context import Context
-from scorers.control import Tick, encode_control
+from scorers.control import FiguresInForce, Tick, encode_control
 from scorers.customer import Ref
 from scorers.events import HOUR, SECOND, TOPIC_OF, Instant
-from scorers.figures import FigureBook
+from scorers.figures import FigureBook, Figures
 from scorers.instants import rfc3339
 from scorers.partition import Partition
 from scorers.policy import Policy
@@ -29,6 +30,7 @@ from streams.app import partition_of
 from streams.kept import CODEC, Kept
 from streams.rows import pack
 from streams.simulate import simulate
+from streams.story import CONTROL
 from streams.topics import CHANGELOG
 from tests.kafka.running import Running
 
@@ -51,6 +53,19 @@ def name(number: int) -> str:
     return f"c{number:06d}"
 
 
+class Book(FigureBook):
+    """Closes days, and keeps the figures of each as a record that puts them in force."""
+
+    def __init__(self, policy: Policy) -> None:
+        super().__init__(policy)
+        self.told: list[bytes] = []
+
+    def close(self, day: int) -> Figures:
+        figures = super().close(day)
+        self.told.append(encode_control(FiguresInForce.of(day, figures)))
+        return figures
+
+
 class Populace:
     """The templates; `clock` is the instant up to which they, and the events sent since, have come."""
 
@@ -58,12 +73,16 @@ class Populace:
         with tempfile.TemporaryDirectory() as directory:
             simulate(TEMPLATES, DAYS, seed, Path(directory))
             lines = (Path(directory) / "events.jsonl").read_bytes().splitlines()
-        partition = Partition(Context(Policy()), people := {}, FigureBook(Policy()))
+        partition = Partition(Context(Policy()), people := {}, book := Book(Policy()))
         for number, line in enumerate(lines):
             if not isinstance(event := decode(line), Rejected):
                 for _ in partition.feed(event, Ref(event.source, event.id, "purchases", 0, number)):
                     pass
         self.clock = partition.clock
+        self._controls = [
+            (CONTROL + b"%016x" % number, pack({}, CODEC.encode(Kept.beside(told))))
+            for number, told in enumerate(book.told)
+        ]
         self._rows = [(who.encode(), pack({}, CODEC.encode(Kept.of(m, 0)))) for who, m in people.items()]
         self._lines = [line for line in lines if b'"customer_id":"c' in line][-RECENT:]
         self._dice = random.Random(seed)
@@ -80,9 +99,11 @@ class Populace:
         topic, partitions = running.broker.name(CHANGELOG), running.settings.partitions
         async with _producer(running) as producer:
             batches = [producer.create_batch() for _ in range(partitions)]
-            for number in range(customers):
-                key, stored = self.row(number)
-                at = partition_of(partitions, key)
+            controls = ((at, *row) for at in range(partitions) for row in self._controls)
+            customer_rows = map(self.row, range(customers))
+            for at, key, stored in chain(
+                controls, ((partition_of(partitions, key), key, row) for key, row in customer_rows)
+            ):
                 if batches[at].append(timestamp=None, key=key, value=stored) is None:
                     await producer.send_batch(batches[at], topic, partition=at)
                     batches[at] = producer.create_batch()
