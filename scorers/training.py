@@ -35,6 +35,7 @@ SHAKEN_YEARS = 5.0  # a drift that is found brings all of the first doubt back (
 SHAKEN_DRIFT = 10.0  # and for a horizon after, time counts so many times
 YOUTH = 3  # horizons: what a model errs in them is youth and no drift
 _YEAR = 365.0 * DAY
+STRAIGHT = 5  # fields of a population whose clock is not bent
 _LEAD = 2 + len(KNOTS)  # bias, echo, bends
 _WATCHED = np.array([INDEX[name] for name in WATCHED])
 
@@ -68,6 +69,8 @@ class _State(Struct):
     gains: list[float] = []
     others: list[_Kept] = []  # the beliefs of the bank after the first
     spread_loss: list[float] = []
+    powers: list[float] = []  # of the population, after the fields that a first release reads
+    powers_cov: list[float] = []  # of all its fields
     unit: float = 0.0
     loss: list[float] = []  # before there were gains: of rules, prior and logistic, in hindsight
 
@@ -229,8 +232,8 @@ class Trainer:
             column_variance=self._scale.variance.tolist(),
             weights=first.mean.tolist(),
             cov=first.cov.ravel().tolist(),
-            population=[] if belief is None else belief.mean.tolist(),
-            population_cov=[] if belief is None else belief.cov.ravel().tolist(),
+            population=[] if belief is None else belief.mean[:STRAIGHT].tolist(),
+            population_cov=[] if belief is None else belief.cov[:STRAIGHT, :STRAIGHT].ravel().tolist(),
             features_version=FEATURES_VERSION,
             steps=self._steps.weights.tolist(),
             step_squares=self._steps.squares.tolist(),
@@ -242,6 +245,8 @@ class Trainer:
             gains=self._gains,
             others=[_Kept(one.mean.tolist(), one.cov.ravel().tolist()) for one in others],
             spread_loss=self._bank.loss.tolist(),
+            powers=[] if belief is None else belief.mean[STRAIGHT:].tolist(),
+            powers_cov=[] if belief is None else belief.cov.ravel().tolist(),
             unit=self._population.unit,
         )
         return msgspec.msgpack.encode(state)
@@ -281,7 +286,8 @@ class Trainer:
         trainer.contest, trainer.watch, trainer.drifted = state.contest, state.watch, state.drifted
         trainer._shaken_until, trainer._calm_from = state.shaken_until, state.calm_from
         if state.population:
-            trainer._population.restore(state.population, state.population_cov, state.unit)
+            cov = state.powers_cov or state.population_cov
+            trainer._population.restore([*state.population, *state.powers], cov, state.unit)
         return trainer
 
 

@@ -1,10 +1,12 @@
-"""What each part of the model is worth, and what else was tried: `python -m tests.quality.ablation [SET ...] [--trees]`.
+"""What each part of the model is worth, and what else was tried: `python -m tests.quality.ablation [SET ...]`.
 
 The core runs once; then the lessons it took are learned anew by trainers that lack a part or do it otherwise. Everybody is
-judged by what is said at the origins, on the same questions as the whole, with the paired error. `--trees` lets River's
-trees learn from the same lessons, which takes a hundred times as long.
+judged by what is said at the origins, on the same questions as the whole, with the paired error. `--namings N` names the
+customers in N ways, so that chance has asked them on other days, and tells the mean. `--trees` lets River's trees learn
+from the same lessons, which takes a hundred times as long.
 """
 
+import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,16 +18,18 @@ import numpy as np
 from scorers import training
 from scorers.contest import AUTO, LEARNERS
 from scorers.features import INDEX, NAMES
-from scorers.learners import odds_of
+from scorers.learners import PopulationBelief, odds_of
 from scorers.risk import HEARD, Lesson, Model
 from scorers.training import Trainer
 from tests.quality.__main__ import origins_of, ours
-from tests.quality.judge import SURE, Floats, judge, margins, mean
+from tests.quality.history import History
+from tests.quality.judge import SURE, Figures, Floats, Margin, Origin, judge, margins, mean
 from tests.quality.run import Asked, Tape, relearned
-from tests.quality.sets import SETS
+from tests.quality.sets import SETS, DataSet
 
 SETS_BY_DEFAULT = ("cdnow", "complete-journey", "gifts", "simulated")
 NEVER = 1e-6
+Setting = float | tuple[float, ...]
 BOUGHT = INDEX["bought_horizon"]
 
 
@@ -59,12 +63,20 @@ class Stepping(Trainer):
         return super().snapshot("sgd")
 
 
+class Straight(Trainer):
+    """The prior's clock is not bent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._population.SPREADS = np.array([*PopulationBelief.SPREADS[:5], 0.0, 0.0])
+
+
 class Without(NamedTuple):
     """What to change: columns to leave out from one name up to another, settings of `scorers.training`, the trainer."""
 
     name: str
     columns: tuple[str, str] | None = None
-    settings: tuple[tuple[str, float], ...] = ()
+    settings: tuple[tuple[str, Setting], ...] = ()
     trainer: type[Trainer] = Trainer
 
 
@@ -75,6 +87,9 @@ VARIATIONS = (
     Without("- complaints and mood", ("complaints", "bonds")),
     Without("- season", ("season_sin", "season_cos")),
     Without("- bends and gate", settings=(("BEND_SPREAD", NEVER), ("GATED_SPREAD", NEVER))),
+    Without("- bent clock", trainer=Straight),
+    Without("- bank of spreads", settings=(("BOLDER", (1.0,)),)),
+    Without("- bank and bent clock", settings=(("BOLDER", (1.0,)),), trainer=Straight),
     Without("- drift", settings=(("DRIFT", 0.0), ("POPULATION_DRIFT", 0.0))),
     Without("answers count whole", settings=(("OVERLAP", 1.0),)),
     Without("quick: drift x10", settings=(("DRIFT", 2.0), ("SPREAD", 0.28))),
@@ -86,7 +101,7 @@ VARIATIONS = (
 
 
 @contextmanager
-def _set(settings: tuple[tuple[str, float], ...]) -> Iterator[None]:
+def _set(settings: tuple[tuple[str, Setting], ...]) -> Iterator[None]:
     before = [(name, getattr(training, name)) for name, _ in settings]  # a setting that is gone is an error
     try:
         for name, value in settings:
@@ -127,42 +142,74 @@ def _log_odds(p: Floats) -> Floats:
     return np.log(p / (1 - p))
 
 
-def main(names: list[str], *, with_trees: bool) -> None:
+def named(history: History, n: int) -> History:
+    """The same customers by other names: who is asked on which day hangs on them. The first naming is the given one."""
+    if not n:
+        return history
+    return History([fact._replace(customer=f"{fact.customer}-{n}") for fact in history.facts])
+
+
+def tried(data: DataSet, history: History, *, with_trees: bool) -> tuple[list[Origin], dict[str, list[Floats]]]:
+    """The whole, the prior, and each variation (or the trees) on the same lessons and questions."""
+    origins = origins_of(history, data)
+    asked, tape = ours(history, data, origins)
+    models = {"whole": [question.risks(question.model) for question in asked]}
+    models["prior alone"] = [question.voice("prior") for question in asked]
+    if with_trees:
+        return origins, models | trees(tape, asked)
+    for part in VARIATIONS:
+        keep = np.ones(len(NAMES))
+        if part.columns is not None:
+            first, last = part.columns
+            held = slice(INDEX[first], INDEX[last] + 1)
+            if not any(question.columns[:, held].any() for question in asked):
+                continue  # nothing was ever known of it here
+            keep[held] = 0.0
+        with _set(part.settings):
+            models[part.name] = relearned(tape, asked, keep, part.trainer())
+    return origins, models
+
+
+def main(names: list[str], namings: int, *, with_trees: bool) -> None:
     """Run and print."""
     say = sys.stdout.write
     for name in names:
         data = SETS[name]
         history = data.read()
-        origins = origins_of(history, data)
-        asked, tape = ours(history, data, origins)
-        models = {"whole": [question.risks(question.model) for question in asked]}
-        models["prior alone"] = [question.voice("prior") for question in asked]
-        for part in VARIATIONS if not with_trees else ():
-            keep = np.ones(len(NAMES))
-            if part.columns is not None:
-                first, last = part.columns
-                held = slice(INDEX[first], INDEX[last] + 1)
-                if not any(question.columns[:, held].any() for question in asked):
-                    continue  # nothing was ever known of it here
-                keep[held] = 0.0
-            with _set(part.settings):
-                models[part.name] = relearned(tape, asked, keep, part.trainer())
-        if with_trees:
-            models |= trees(tape, asked)
-        lately, all_of_them = margins(origins, models, "whole", recent=True), margins(origins, models, "whole")
-        say(f"\n{name}\n{'':<22}{'recent':>8}{'loss':>8}{'AUC':>8}{'log-loss':>10}{'ECE':>8}  the whole is ahead by\n")
-        for model, risks in models.items():
-            m = mean([judge(origin, told) for origin, told in zip(origins, risks, strict=True)])
+        told: dict[str, list[tuple[Figures, Margin | None, Margin | None]]] = {}
+        for n in range(namings):
+            origins, models = tried(data, named(history, n), with_trees=with_trees)
+            lately, everybody = margins(origins, models, "whole", recent=True), margins(origins, models, "whole")
+            for model, risks in models.items():
+                m = mean([judge(origin, risk) for origin, risk in zip(origins, risks, strict=True)])
+                told.setdefault(model, []).append((m, lately.get(model), everybody.get(model)))
+        say(f"\n{name}{f', mean of {namings} namings' if namings > 1 else ''}\n")
+        say(f"{'':<24}{'recent':>8}{'loss':>8}{'AUC':>8}{'log-loss':>10}{'ECE':>8}  the whole is ahead by\n")
+        for model, rows in told.items():
+            m = mean([figures for figures, _, _ in rows])
             say(
-                f"{model:<22}{m.auc_recent:>8.4f}{m.log_loss_recent:>8.4f}{m.auc:>8.4f}{m.log_loss:>10.4f}{m.ece:>8.4f}"
+                f"{model:<24}{m.auc_recent:>8.4f}{m.log_loss_recent:>8.4f}{m.auc:>8.4f}{m.log_loss:>10.4f}{m.ece:>8.4f}"
             )
-            if model != "whole":
-                near, far = lately[model], all_of_them[model]
-                say(f"  {near.auc:+.4f} ±{near.se:.4f}  {far.auc:+.4f} ±{far.se:.4f}  {far.log_loss:+.4f}")
+            near, far = [one for _, one, _ in rows if one], [one for _, _, one in rows if one]
+            if near and far:
+                say(f"  {_over(near)}  {_over(far)}  {np.mean([one.log_loss for one in far]):+.4f}")
             say("\n")
         sys.stdout.flush()
 
 
+def _over(found: Sequence[Margin]) -> str:
+    """Over namings the error is still that of the customers, who stay the same."""
+    return f"{np.mean([one.auc for one in found]):+.4f} ±{np.mean([one.se for one in found]):.4f}"
+
+
 if __name__ == "__main__":
-    asked_for = [word for word in sys.argv[1:] if word != "--trees"]
-    main(asked_for or list(SETS_BY_DEFAULT), with_trees="--trees" in sys.argv)
+    parser = argparse.ArgumentParser(prog="python -m tests.quality.ablation", description=__doc__)
+    parser.add_argument("sets", nargs="*", metavar="SET", help=f"of {', '.join(SETS)}")
+    parser.add_argument("--trees", action="store_true", help="River's trees instead of the variations")
+    parser.add_argument(
+        "--namings", type=int, default=1, metavar="N", help="so many ways to name the customers; mean of all"
+    )
+    args = parser.parse_args()
+    if args.namings > 1 and "simulated" in args.sets:
+        parser.error("the simulated shop tells more than purchases and keeps its names")
+    main(args.sets or list(SETS_BY_DEFAULT), args.namings, with_trees=args.trees)
