@@ -37,9 +37,8 @@ PLACES = {
     ("kept.py", "_encode"): "rows encoded",
     ("rows.py", "take_changed"): "rows encoded",
     ("shelf.py", "get"): "store read",
-    ("shelf.py", "write"): "store written",
+    ("shelf.py", "_write"): "store written",
     ("writebehind.py", "_log"): "changelog",
-    ("writebehind.py", "_send"): "outputs",
 }
 FILES = {
     "fold.py": "fold, judge, compare, score",
@@ -48,7 +47,8 @@ FILES = {
     "rows.py": "engine",
     "kept.py": "engine",
     "shelf.py": "store read",
-    "orphans.py": "engine",
+    "orphans.py": "outputs",
+    "outbox.py": "outputs",
     "chunks.py": "chunks, commits",
 }
 LIBRARIES = {
