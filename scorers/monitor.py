@@ -308,7 +308,7 @@ class Monitor:
         self.head, mark = self._facts(ctx, facts)
         self._judged, self.fired = _lapse(self.head, row.clock, ctx, silence)
         row.later, self._lapsed = None, set(silence.touched)
-        self._marks = [mark]
+        self._marks, self._policy = [mark], ctx.policy_version
 
     # --- telling ----------------------------------------------------------------------------------------------
 

@@ -39,7 +39,7 @@ from vigia import letters
 AHEAD = DAY  # an event may be so far ahead of the newest tick
 HISTORY = 1_600  # control records that are kept: two a day for the time that `Context` looks back
 
-InForce = FiguresInForce | ModelInForce | PolicyInForce
+Adopted = FiguresInForce | ModelInForce | PolicyInForce
 Names = Callable[[str], str]
 """The name of a topic on this broker, from its plain one."""
 
@@ -200,7 +200,7 @@ class Folder:
         self._put(msgspec.structs.replace(point, clock=clock, newest=newest, day=day, follows=tick.follows))
         return outputs
 
-    def _adopt(self, record: Any, control: InForce) -> list[Output]:
+    def _adopt(self, record: Any, control: Adopted) -> list[Output]:
         key = CONTROL + b"%016x" % record.offset
         if self.rows.folded(KEY) or self.rows.folded(key):
             return []
@@ -288,7 +288,7 @@ class Folder:
 
 
 @lru_cache(maxsize=HISTORY)
-def _shared(control: InForce) -> InForce:
+def _shared(control: Adopted) -> Adopted:
     """The same record for all partitions, as each is told it: two years of figures take four megabytes."""
     return control
 
