@@ -52,7 +52,7 @@ quality: $(VENV)/dev.stamp ## how good risk and alarms are: CDNOW, the Complete 
 
 CUSTOMERS ?= 10000 100000
 ROUNDS ?= 5
-bench: $(VENV)/dev.stamp $(QUIX)/stamp ## measure: core, worker beside Quix Streams and a bare loop, latency, scale; ten minutes
+bench: $(VENV)/dev.stamp $(QUIX)/stamp ## measure: core, worker beside Quix Streams and a bare loop, latency, scale; half an hour
 	$(BIN)/python -m tests.bench $(ARGS)
 	$(BIN)/python -m tests.bench.sides --rounds $(ROUNDS)
 	$(BIN)/python -m tests.bench.latency
