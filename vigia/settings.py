@@ -29,7 +29,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     session: float = 45.0  # seconds of silence after which a worker counts as gone
     stuck: float = 120.0  # seconds without a commit, though records wait and Kafka answers, after which a worker exits
     drain: float = 15.0  # seconds that a stop may take
-    rows: int = 16_000  # customers kept decoded
+    rows: int = 14_000  # customers kept decoded
     margin: Duration = HOUR  # figures come in force so long after what was judged when they were made
     seal: str = ""  # the secret that models are sealed with
 
