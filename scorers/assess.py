@@ -151,8 +151,7 @@ def _read_risk(c: Customer, at: Micros, lapsed: bool, reviewing: bool, bought: b
     if asking or reading:
         base, model = ctx.figures(at).base, ctx.model(at)
         by_rules = rules_risk(c, at, rules.horizon, base)
-        read = asking or model.say[0] < 1.0  # as long as the rules alone have the say, nobody reads the features
-        x = features(c, at, rules.horizon, base) if read else []
+        x = features(c, at, rules.horizon, base) if asking or model.listens else []
         risk = model.risk(x, by_rules)
         if reading:
             c.risk, c.risk_at = risk, at

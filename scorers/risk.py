@@ -114,9 +114,14 @@ class Model(Struct, frozen=True, dict=True):
     drifted: Micros = 0  # when what was told and what came last drifted apart; 0 where never
     format: int = 1  # of this record; a newer one may mean what we cannot read
 
+    @property
+    def listens(self) -> bool:
+        """Whether features have a say: as long as the rules alone have it, nobody need make them."""
+        return self.say[0] < 1.0
+
     def risk(self, features: Sequence[float], rules: float) -> float:
-        """P(no purchase within the horizon); `features` as `features.features` gives them."""
-        if self.say[0] == 1.0:
+        """P(no purchase within the horizon); `features` as `features.features` gives them, if the model `listens`."""
+        if not self.listens:
             return rules
         prior = self._prior(features)
         told, read, weights, gated = self._compiled
@@ -154,7 +159,7 @@ class Model(Struct, frozen=True, dict=True):
 
         They add up to the log-odds of the risk.
         """
-        if self.say[0] == 1.0:
+        if not self.listens:
             return [("rules", odds_of(rules))]
         say = self.say
         prior = self._prior(features)
@@ -170,7 +175,7 @@ class Model(Struct, frozen=True, dict=True):
 
     def shop(self, base: BaseRhythm) -> Spelt:
         """The population by which this model judges rhythms: strangers until one is learned."""
-        return self._shop if self.say[0] < 1.0 else _strangers(base)
+        return self._shop if self.listens else _strangers(base)
 
     @cached_property
     def _shop(self) -> Spelt:
