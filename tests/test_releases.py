@@ -22,8 +22,8 @@ from scorers.wire import decode_alarm, encode_alarm
 from streams.kept import CODEC
 from streams.orphans import Mark
 from streams.rows import MARK, pack, unpack
+from tests.desk import MAY, Desk, figures
 from tests.driver import purchase, record
-from tests.test_fold import MAY, Desk, figures
 
 OLD = Path(__file__).parent / "data" / "release-1"
 
