@@ -14,7 +14,6 @@ while ago is kept beside the base.
 
 import copy
 import hashlib
-from collections import Counter
 from typing import Literal
 
 from msgspec import Struct, field
@@ -25,6 +24,7 @@ from scorers.context import Context
 from scorers.customer import NOBODY, Customer, Episode, Ref
 from scorers.events import DAY, AnyEvent, Micros
 from scorers.figures import YEARS, Contribution
+from scorers.head import Mark, difference, fold, joined, lapse
 from scorers.risk import Lesson
 from scorers.row import ROW_VERSION, Fact, Later, Row, decode_customer, decode_row, encode
 from scorers.slim import short_ref, slim
@@ -58,20 +58,20 @@ class Monitor:
         self.row = row
         self.told = {e.alarm_id: e for e in row.told}
         self.before: tuple[Row, dict[str, Episode]] | None = None
-        self._marks: list[_Mark] = []
+        self._marks: list[Mark] = []
         self._policy = ctx.policy_version
         later, silence = row.later, Log()
         if later is not None and later.policy == ctx.policy_version:
             kept = later.read(row.base)
             self.head = decode_customer(kept)
             open_then = tuple([e.alarm_id for e in self.head.open])
-            self._judged, fired = _lapse(self.head, row.clock, ctx, silence)
+            self._judged, fired = lapse(self.head, row.clock, ctx, silence)
             self.fired = fired or later.fired
             self._lapsed = {*later.touched, *silence.touched}
             if not later.touched:
                 since = {lesson.asked_at for lesson in silence.lessons}
                 lessons = [at for at in row.lessons if at not in since]
-                self._marks = [_Mark(kept, later.fired, _difference(silence.counts, row.counts), lessons, open_then)]
+                self._marks = [Mark(kept, later.fired, difference(silence.counts, row.counts), lessons, open_then)]
         else:
             self._refold(ctx, Log(), silence)
 
@@ -183,8 +183,8 @@ class Monitor:
         if at <= row.erased:
             return Step(verdict="duplicate")
         gone = Log()
-        was = _fold(row.base, [fact for fact in row.ring if fact.time <= at], ctx, gone)
-        _lapse(was, at, ctx, gone)
+        was = fold(row.base, [fact for fact in row.ring if fact.time <= at], ctx, gone)
+        lapse(was, at, ctx, gone)
         if was.year_bucket >= 0:
             gone.counts.append((at // DAY, YEARS, was.year_bucket, -1))
         told, counted, answered = self.told, row.counts, set(row.lessons)
@@ -193,14 +193,14 @@ class Monitor:
         self.row = Row(ROW_VERSION, row.id, empty, base_time=at, clock=max(row.clock, at), ring=later, erased=at)
         facts, silence, out = Log(), Log(), Step()
         self._refold(ctx, facts, silence)
-        log = _joined(facts, silence, answered)
+        log = joined(facts, silence, answered)
         for name, e in told.items():
             if e.status == "open" and name not in log.touched:
                 e.status, e.outcome = "settled", "expired"
                 self._tell(e, "alarm.settled", max(clock, at), (ref,), ctx, out)
         self.told = {name: e for name, e in told.items() if name in log.touched}
         self._emit(log, max(clock, at), ref, ctx, out)
-        out.counts = _difference(counted, gone.counts + log.counts)
+        out.counts = difference(counted, gone.counts + log.counts)
         return out
 
     # --- in order ---------------------------------------------------------------------------------------------
@@ -210,7 +210,7 @@ class Monitor:
         self._policy = ctx.policy_version
         while head.due and head.due < until:
             if self._judged % _OFTEN == 0 and not self._lapsed:
-                marks.append(_Mark.of(head, self.fired or head.last_fact, self.row))
+                marks.append(Mark.of(head, self.fired or head.last_fact, self.row))
             self.fired = head.due
             if len(marks) > 1 and marks[1].at < self.fired - ctx.policy.time.allowed_lateness:
                 del marks[0]  # a fact that comes from now on takes the next one
@@ -227,7 +227,7 @@ class Monitor:
         if ring[-1].time < before:
             mark = self._marked(before, ctx)
             self.told = {name: e for name, e in self.told.items() if name in mark.open or name in self._lapsed}
-            row.counts = _difference(mark.counts, row.counts)
+            row.counts = difference(mark.counts, row.counts)
             row.lessons = [at for at in row.lessons if at not in mark.lessons]
             self._rebase(mark.base, ring, [])
             return
@@ -237,28 +237,28 @@ class Monitor:
         if old:
             self._fold_into_base(old, ctx)
 
-    def _marked(self, before: Micros, ctx: Context) -> "_Mark":
+    def _marked(self, before: Micros, ctx: Context) -> "Mark":
         """The newest head in which nothing was judged from an instant on; folded anew where none was kept."""
         for mark in reversed(self._marks):
             if mark.at < before:
                 return mark
-        return self._facts(ctx, Log())[1] if self.fired else _Mark.of(self.head, self.head.last_fact, self.row)
+        return self._facts(ctx, Log())[1] if self.fired else Mark.of(self.head, self.head.last_fact, self.row)
 
-    def _facts(self, ctx: Context, log: Log) -> "tuple[Customer, _Mark]":
+    def _facts(self, ctx: Context, log: Log) -> "tuple[Customer, Mark]":
         """The head after the base and the facts since, and its mark."""
-        head = _fold(self.row.base, self.row.ring, ctx, log)
-        mark = _Mark.of(head, head.last_fact, self.row)
+        head = fold(self.row.base, self.row.ring, ctx, log)
+        mark = Mark.of(head, head.last_fact, self.row)
         mark.counts, mark.lessons = log.counts, [int(lesson.asked_at) for lesson in log.lessons]
         return head, mark
 
     def _fold_into_base(self, old: int, ctx: Context) -> None:
         row, log = self.row, Log()
-        base = _fold(row.base, row.ring[:old], ctx, log)
+        base = fold(row.base, row.ring[:old], ctx, log)
         still = {e.alarm_id for e in base.open}
         for name, e in log.touched.items():
             if name not in still and e.status != "open":
                 self.told.pop(name, None)
-        row.counts = _difference(log.counts, row.counts)
+        row.counts = difference(log.counts, row.counts)
         asked = {lesson.asked_at for lesson in log.lessons}
         row.lessons = [at for at in row.lessons if at not in asked]
         self._rebase(encode(base), row.ring[:old], row.ring[old:])
@@ -293,11 +293,11 @@ class Monitor:
         counted, answered = row.counts, set(row.lessons)
         row.counts = []
         self._refold(ctx, facts, silence)
-        log = _joined(facts, silence, answered)
+        log = joined(facts, silence, answered)
         for name in [name for name in self.told if name not in log.touched]:
             self._tell(self.told.pop(name), "alarm.withdrawn", clock, (fact.ref,), ctx, out)
         self._emit(log, clock, fact.ref, ctx, out)
-        out.counts = _difference(counted, log.counts)
+        out.counts = difference(counted, log.counts)
         if len(row.ring) > MAX_RING:
             row.forced = True
             self._fold_into_base(len(row.ring) - MAX_RING, ctx)
@@ -306,7 +306,7 @@ class Monitor:
     def _refold(self, ctx: Context, facts: Log, silence: Log) -> None:
         row = self.row
         self.head, mark = self._facts(ctx, facts)
-        self._judged, self.fired = _lapse(self.head, row.clock, ctx, silence)
+        self._judged, self.fired = lapse(self.head, row.clock, ctx, silence)
         row.later, self._lapsed = None, set(silence.touched)
         self._marks, self._policy = [mark], ctx.policy_version
 
@@ -338,46 +338,6 @@ class Monitor:
         out.alarms.append(record(self.head, e, change, time, cause, ctx))
 
 
-class _Mark(Struct, gc=False):
-    """A head after the newest fact before anything was told: the base to be, if the next fact comes so much later."""
-
-    base: bytes
-    at: Micros  # the last instant judged in it
-    counts: list[Contribution]  # what had been contributed since the old base
-    lessons: list[Micros]  # and answered
-    open: tuple[str, ...]  # the alarms
-
-    @classmethod
-    def of(cls, head: Customer, at: Micros, row: Row) -> "_Mark":
-        return cls(encode(head), at, row.counts[:], row.lessons[:], tuple([e.alarm_id for e in head.open]))
-
-
-def _fold(base: bytes, facts: list[Fact], ctx: Context, log: Log) -> Customer:
-    """The customer after some facts and the deadlines between them."""
-    c = decode_customer(base)
-    log.touched.update((e.alarm_id, e) for e in c.open)
-    for fact in facts:
-        _lapse(c, fact.time, ctx, log)
-        instant(c, fact.time, fact.event, fact.ref, ctx, log)
-    return c
-
-
-def _joined(facts: Log, silence: Log, answered: set[Micros]) -> Log:
-    """What happened to facts and in the silence after them; the lessons that were not given before."""
-    lessons = [lesson for lesson in facts.lessons + silence.lessons if lesson.asked_at not in answered]
-    return Log(facts.touched | silence.touched, facts.counts + silence.counts, lessons)
-
-
-def _lapse(c: Customer, until: Micros, ctx: Context, log: Log) -> tuple[int, Micros]:
-    """Judge every deadline before an instant; how many, and the last of them."""
-    judged, fired = 0, 0
-    while c.due and c.due < until:
-        fired = c.due
-        instant(c, fired, None, NOBODY, ctx, log)
-        judged += 1
-    return judged, fired
-
-
 def _look(e: Episode) -> tuple[Micros, str, int]:
     """What an update would tell."""
     return (e.at, e.severity, len(e.evidence))
@@ -386,17 +346,6 @@ def _look(e: Episode) -> tuple[Micros, str, int]:
 def _end(e: Episode) -> tuple[Micros, Outcome | None]:
     """What ending it again would tell: a late fact may change how an alarm ended."""
     return (e.at, e.outcome)
-
-
-def _difference(before: list[Contribution], after: list[Contribution]) -> list[Contribution]:
-    """What has to be added to the one to have the other."""
-    if before == after:
-        return []
-    changed: Counter[tuple[int, str, int]] = Counter()
-    for counts, sign in ((after, 1), (before, -1)):
-        for day, name, bucket, count in counts:
-            changed[day, name, bucket] += sign * count
-    return [(day, name, bucket, count) for (day, name, bucket), count in changed.items() if count]
 
 
 def _order(fact: Fact) -> tuple[Micros, str, str]:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from scorers import assess, monitor
+from scorers import assess, head, monitor
 from scorers.context import Context
 from scorers.customer import Ref
 from scorers.figures import FigureBook
@@ -82,6 +82,7 @@ def once(lines: list[bytes]) -> tuple[dict[str, float], list[int]]:
         (assess, "_read_risk", "score"),
         (assess, "compare", "compare"),
         (monitor, "instant", "instant"),
+        (head, "instant", "instant"),
         (monitor, "record", "tell"),
     ):
         watch.wrap(module, name, part)
