@@ -98,7 +98,7 @@ class Worker:
         )
         changelogs = [broker.name(CHANGELOG)]
         app.transport = ChunkTransport(app, self.inputs, lives=self.standpoint.lives, changelogs=changelogs)
-        table = app.Table(
+        self._table: Any = app.Table(
             broker.name(f"{WORKER}-{TABLE}").removeprefix(f"{app.conf.id}-"),
             partitions=settings.partitions,
             key_type=bytes,
@@ -110,7 +110,7 @@ class Worker:
         @app.agent(source, concurrency=1)
         async def fold(stream: Any) -> None:
             try:
-                await self._fold(stream, table)
+                await self._fold(stream)
             except Exception as fault:  # Faust would start it again, behind what it has not folded
                 log.critical("the fold failed", exc_info=fault)
                 leave(f"the fold failed ({type(fault).__name__}: {fault})")
@@ -118,8 +118,8 @@ class Worker:
         app.on_partitions_assigned.connect(self._assigned, weak=False)
         return app
 
-    async def _fold(self, stream: Any, table: Any) -> None:
-        broker, settings = self.broker, self.settings
+    async def _fold(self, stream: Any) -> None:
+        broker, settings, table = self.broker, self.settings, self._table
         producer = AIOKafkaProducer(
             acks="all", max_batch_size=MAX_BATCH, max_request_size=MAX_REQUEST, **broker.client()
         )
@@ -167,7 +167,8 @@ class Worker:
         while True:
             await asyncio.sleep(LOOK_CLOSELY if await self.ready() else LOOK)
             recovery = self.app.tables.recovery
-            self.recovery.look(recovery.active_remaining_total() if recovery.in_recovery else 0)
+            remaining = recovery.active_remaining_total() if recovery.in_recovery else None
+            self.recovery.look(self._table.recovered, remaining)
             consumer, engine = self.app.consumer, self.engine
             for tp in consumer.delivering:
                 if engine is not None and tp.partition not in engine.opened:

@@ -131,24 +131,35 @@ class Liveness:
 
 
 class Recovery:
-    """How far the rows of newly given partitions are recovered, for the log and for metrics."""
+    """How far the rows of newly given partitions are recovered, for the log and for metrics.
+
+    Rows are counted where they are written: a recovery may be over before anybody has looked.
+
+    >>> recovery = Recovery(print)
+    >>> recovery.look(0, None)
+    >>> recovery.look(300, 700)
+    300 1000
+    >>> recovery.look(1000, None)
+    1000 1000
+    """
 
     EVERY = 5.0  # seconds between two lines of log
 
     def __init__(self, tell: Callable[[int, int], object]) -> None:
         self._tell = tell
         self.total = self.done = 0
+        self._before = 0  # rows that earlier recoveries had written
         self._said = 0.0
 
-    def look(self, remaining: int) -> None:
-        """So many rows are still to be read; none when nothing is being recovered."""
-        if not remaining and self.done == self.total:
+    def look(self, written: int, remaining: int | None) -> None:
+        """So many rows were written since the process began, and remain; None when nothing is being recovered."""
+        done, over = written - self._before, remaining is None
+        if over and not done:
             return
-        if self.done == self.total:
-            self.total, self._said = 0, _now()  # a recovery begins
-        self.total = max(self.total, remaining)
-        self.done = self.total - remaining
+        self.done, self.total = done, done + (remaining or 0)
         self._tell(self.done, self.total)
-        if not remaining or _now() - self._said > self.EVERY:
+        if over or _now() - self._said > self.EVERY:
             self._said = _now()
             log.info("%d of %d rows are recovered", self.done, self.total)
+        if over:
+            self._before, self._said = written, 0.0

@@ -119,6 +119,8 @@ class ChunkTable(Table):  # type: ignore[type-arg]
     written at once: with a recovery buffer of one, Faust goes on reading what the worker itself writes.
     """
 
+    recovered = 0  # rows so far
+
     def __init__(self, app: Any, **options: Any) -> None:
         super().__init__(app, schema=ChunkSchema(), recovery_buffer_size=2, **options)
 
@@ -126,6 +128,7 @@ class ChunkTable(Table):  # type: ignore[type-arg]
         for event in batch:
             chunk = event.value
             _write(self.data, chunk.partition, [(record.key, record.value) for record in chunk.records], chunk.offset)
+            self.recovered += len(chunk.records)
 
 
 def _write(store: Any, partition: int, rows: Iterable[tuple[bytes, bytes | None]], offset: int) -> None:
