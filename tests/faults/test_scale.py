@@ -63,7 +63,7 @@ async def concluded(proof: Proof, lines: list[bytes], name: str) -> None:
 async def test_from_one_worker_to_four_and_back(proof: Proof, tmp_path: Path, seed: int, note: Note) -> None:
     """Workers join one by one, one is killed while it recovers, the others leave politely or not: exact throughout."""
     dice = random.Random(seed)
-    async with traffic(proof, simulated(tmp_path / "sim", 100, 900, seed)) as lines:
+    async with traffic(proof, simulated(tmp_path / "sim", 800, 300, seed)) as lines:
         for name in "abcd":
             await start(proof, name)
         proof.kill("d")
