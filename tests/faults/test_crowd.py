@@ -18,7 +18,7 @@ SECONDS = float(os.environ.get("VIGIA_TEST_STORM", "60"))
 async def test_twenty_kills(ledger: Ledger, seed: int, note: Note) -> None:
     """F1, F2: kill -9 twenty times under traffic, the disk kept and lost in turn."""
     dice = random.Random(seed)
-    async with ledger.traffic(customers=10_000, rate=400):
+    async with ledger.traffic(customers=10_000, rate=1_200):
         for fault in range(20):
             ledger.start()
             await ledger.progress()

@@ -56,12 +56,12 @@ class Processes:
 
     async def died(self, name: str, within: float = 90) -> int:
         """Wait until one has ended by itself and return its exit status."""
-        worker = self.running[name]
+        worker = self.running.pop(name)  # who supervises it is not to start it again
         try:
             status = await asyncio.to_thread(worker.wait, within)
         except subprocess.TimeoutExpired:
+            self.running[name] = worker
             raise AssertionError(f"{name} has not ended after {within} s:\n{self.tail(name)}") from None
-        del self.running[name]
         self.exits.append(status)
         return status
 
