@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PACKAGES := scorers streams alerts vigia
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-kafka faults soak lint goldens quality bench kafka lock clean
+.PHONY: help demo test test-kafka faults soak lint goldens quality bench gate kafka lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-18s%s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ goldens: $(VENV)/dev.stamp ## write the expected alarms of the scenarios anew; r
 quality: $(VENV)/dev.stamp ## how good risk and alarms are: CDNOW, the Complete Journey, a simulated business
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.quality $(ARGS)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.quality.alarms
+
+gate: $(VENV)/dev.stamp ## fail if the worker keeps less than 0.6 of a bare loop that hosts the same core
+	$(BIN)/python -m tests.bench.sides --rounds 3 --customers 2000 --least 0.6
 
 CUSTOMERS ?= 10000 100000
 ROUNDS ?= 5

@@ -125,14 +125,18 @@ def figures(lines: list[bytes]) -> dict[int, Figures]:
     return book.days
 
 
-async def core(address: str, lines: list[bytes], days: dict[int, Figures]) -> Round:
-    """One round of the core."""
+async def core(address: str, lines: list[bytes], days: dict[int, Figures], *, others: bool = True) -> Round:
+    """One round of the core; without the others, of the bare loop and the worker."""
     with tempfile.TemporaryDirectory() as directory:
         async with business(address, lines, days, Path(directory)) as running:
             everything, told = running.broker.name(ALL), (running.broker.prefix, str(len(lines)))
-            return {
+            ours = {
                 BARE: await child(sys.executable, "tests.bench.sides", "--bare", address, *told),
                 VIGIA: await child(sys.executable, "tests.bench.sides", "--worker", address, *told),
+            }
+            if not others:
+                return ours
+            return ours | {
                 ROWS: await quix("rows", address, everything, len(lines)),
                 DICT: await quix("dict", address, everything, len(lines)),
             }
@@ -268,10 +272,25 @@ def usable(line: bytes) -> bool:
     return not isinstance(decode(line), Rejected)
 
 
-async def measure(address: str, rounds: int, events: int, customers: int) -> None:
+def half_a_year(customers: int) -> list[bytes]:
+    """The events of an invented business."""
     with tempfile.TemporaryDirectory() as directory:
         simulate(customers, 180, 1, Path(directory))
-        lines = [line for line in (Path(directory) / "events.jsonl").read_bytes().splitlines() if usable(line)]
+        return [line for line in (Path(directory) / "events.jsonl").read_bytes().splitlines() if usable(line)]
+
+
+async def gate(address: str, rounds: int, customers: int, least: float) -> int:
+    """0 if the worker keeps so much of a bare loop that hosts the core, by processor time; else 1."""
+    lines = half_a_year(customers)
+    days = figures(lines)
+    found = [await core(address, lines, days, others=False) for _ in range(rounds)]
+    share = statistics.median(one[BARE].cost / one[VIGIA].cost for one in found)
+    sys.stdout.write(f"core: {share:.2f} of a bare loop by processor time, median of {rounds}; at least {least:g}\n")
+    return int(share < least)
+
+
+async def measure(address: str, rounds: int, events: int, customers: int) -> None:
+    lines = half_a_year(customers)
     days = figures(lines)
     folds: dict[str, list[Round]] = {"trivial fold": [], "core": []}
     for _ in range(rounds):
@@ -287,6 +306,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="default: 5")
     parser.add_argument("--events", type=int, default=1_000_000, help="of the trivial fold (default: 1000000)")
     parser.add_argument("--customers", type=int, default=8000, help="of the core, over half a year (default: 8000)")
+    parser.add_argument(
+        "--least", type=float, help="only compare the worker with the bare loop, and fail if it is less"
+    )
     parser.add_argument("--kafka", default=os.environ.get("VIGIA_TEST_KAFKA"), help="default: one is started")
     for side in SIDES:
         parser.add_argument(f"--{side}", nargs=3, metavar=("KAFKA", "PREFIX", "EVENTS"), help=argparse.SUPPRESS)
@@ -297,13 +319,18 @@ def main() -> None:
             address, prefix, events = told
             sys.stdout.write(json.dumps(asyncio.run(run(address, prefix, int(events)))))
             return
-    if not QUIX.exists():
+    if args.least is None and not QUIX.exists():
         parser.error(f"{QUIX} is missing: make .venv-quix/stamp")
+
+    def run_on(address: str) -> int | None:
+        if args.least is not None:
+            return asyncio.run(gate(address, args.rounds, args.customers, args.least))
+        return asyncio.run(measure(address, args.rounds, args.events, args.customers))
+
     if args.kafka:
-        asyncio.run(measure(args.kafka, args.rounds, args.events, args.customers))
-        return
+        sys.exit(run_on(args.kafka))
     with LocalKafka() as node:
-        asyncio.run(measure(node.address, args.rounds, args.events, args.customers))
+        sys.exit(run_on(node.address))
 
 
 if __name__ == "__main__":
