@@ -5,7 +5,8 @@ of records of one partition that look to Faust like one record at the last offse
 where their table takes them (`shelf.ChunkTable`); recovery is Faust's own. A commit is "the last chunk done, plus one";
 Faust's lists of single acknowledgements, their gaps and what goes wrong with them (faust#596, faust#606) play no part.
 
-It refuses to know what is in a record, what a fold is, or that there are customers.
+It refuses to know what is in a record, what a fold is, or that there are customers. The file is long because all that
+leans on Faust's consumer stands in one place, and is told here.
 
 What it leans on in faust-streaming 0.15.3 (held by tests/test_chunks.py, which fails first when it changes):
 

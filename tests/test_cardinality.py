@@ -1,7 +1,6 @@
 """D15: how many series there are follows from closed lists, never from how many customers, alarms or senders there are."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -18,36 +17,15 @@ from streams.kept import CODEC
 from streams.metrics import ClockMetrics, TrainerMetrics, WorkerMetrics
 from streams.redisboard import Board
 from streams.rows import Rows
-from tests.driver import instant, purchase, record
+from tests.desk import MAY, Memory, Record
+from tests.driver import purchase, record
 from vigia.broker import Broker
 from vigia.settings import Settings
 
-MAY = instant("2024-05-01T00:00:00Z")
 CLOSED = {  # names of labels whose values come from lists in the source, from the topics or from the routes
     *("change", "channel", "code", "currency", "fate", "kind", "le", "learner", "outcome", "partition", "rule"),
     *("severity", "stage", "state", "status", "tier", "topic", "type"),
 }
-
-
-class Record(NamedTuple):
-    topic: str
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    partition: int = 0
-    timestamp: int = 0
-
-
-class Nothing:
-    """A shelf without rows."""
-
-    def get(self, partition: int, key: bytes) -> bytes | None:
-        return None
-
-    def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
-        return iter(())
-
-    def write(self, partition: int, rows: Sequence[tuple[bytes, bytes | None]], offset: int) -> None: ...
 
 
 def series(registry: CollectorRegistry) -> set[tuple[str, tuple[tuple[str, str], ...]]]:
@@ -62,7 +40,7 @@ def series(registry: CollectorRegistry) -> set[tuple[str, tuple[tuple[str, str],
 def worked(customers: int) -> CollectorRegistry:
     """The metrics of a worker that has folded a month of so many customers, with complaints, dead letters and silence."""
     metrics = WorkerMetrics()
-    rows: Rows[Any] = Rows(0, Nothing(), CODEC)
+    rows: Rows[Any] = Rows(0, Memory(), CODEC)
     folder = Folder(rows, Policy(), lambda plain: plain, metrics)
     number = 0
 
