@@ -19,7 +19,6 @@ from typing import Any
 import faust
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
-from aiokafka.partitioner import murmur2
 from faust.types import TP
 
 from scorers.control import ModelInForce
@@ -33,7 +32,7 @@ from streams.kept import CODEC, Kept
 from streams.life import Guarded, Liveness, Recovery, Watchdog, leave
 from streams.metrics import WorkerMetrics
 from streams.orphans import Orphans, TopicTail
-from streams.outbox import Output
+from streams.outbox import Output, partition_of
 from streams.rows import Rows
 from streams.seal import sealed
 from streams.shelf import ChunkTable, TableShelf, aside, set_aside, vet
@@ -321,9 +320,3 @@ def astray(rows: Rows[Kept], home: Callable[[bytes], int]) -> bool:
     """Whether customers lie here who would be looked for elsewhere: some are looked at, and a quarter is enough."""
     keys = list(islice((key for key, _ in rows.recovered() if not key.startswith(b"\x00")), SAMPLE))
     return 4 * sum(home(key) != rows.partition for key in keys) > len(keys)
-
-
-def partition_of(partitions: int, key: bytes) -> int:
-    """Where a key belongs, by the hash that every client of Kafka must use for this topic."""
-    where: int = (murmur2(key) & 0x7FFFFFFF) % partitions
-    return where

@@ -48,7 +48,7 @@ class Outbox:
                 continue
             if topic not in partitions:
                 partitions[topic] = len(await self._producer.partitions_for(topic))
-            at = topic, _hash(key) % partitions[topic]
+            at = topic, partition_of(partitions[topic], key)
             told = list(headers)
             batch = self._open.get(at)
             if batch is None or batch.append(timestamp=None, key=key, value=value, headers=told) is None:
@@ -70,6 +70,11 @@ class Outbox:
             records = 1 if batch is None else batch.record_count()
             ends.setdefault(told.topic, {})[told.partition] = told.offset + records
         return ends
+
+
+def partition_of(partitions: int, key: bytes) -> int:
+    """Where a key belongs, by the hash that every client of Kafka must use for these topics."""
+    return _hash(key) % partitions
 
 
 @lru_cache(maxsize=50_000)

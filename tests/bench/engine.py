@@ -27,9 +27,9 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from streams.app import GARBAGE_AFTER, partition_of
+from streams.app import GARBAGE_AFTER
 from streams.localkafka import LocalKafka
-from streams.outbox import Output
+from streams.outbox import Output, partition_of
 from streams.rows import Codec, Rows
 from tests.bench.speed import Speed, since
 from tests.kafka import counting

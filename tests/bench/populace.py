@@ -26,8 +26,8 @@ from scorers.instants import rfc3339
 from scorers.partition import Partition
 from scorers.policy import Policy
 from scorers.wire import Rejected, decode
-from streams.app import partition_of
 from streams.kept import CODEC, Kept
+from streams.outbox import partition_of
 from streams.rows import pack
 from streams.simulate import simulate
 from streams.story import CONTROL

@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 from scorers.alarm import Alarm
 from scorers.wire import decode_alarm
-from streams.app import partition_of
 from streams.localkafka import LocalKafka
+from streams.outbox import partition_of
 from streams.topics import CHANGELOG
 from tests.driver import purchase, record
 from tests.kafka.running import Running

@@ -23,8 +23,8 @@ from scorers.partition import Partition
 from scorers.policy import Policy
 from scorers.wire import decode
 from streams.aggregator import tell_all
-from streams.app import partition_of
 from streams.kept import CODEC
+from streams.outbox import partition_of
 from streams.rows import unpack
 from streams.simulate import simulate
 from streams.story import CONTROL
