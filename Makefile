@@ -33,7 +33,7 @@ soak: $(VENV)/dev.stamp ## workers under random faults for HOURS=n; fails if any
 	$(BIN)/python -m tests.faults.soak $(HOURS)
 
 kafka: $(VENV)/dev.stamp ## run a real Apache Kafka on this machine until Ctrl-C (Java 17 and Maven)
-	$(BIN)/python -m streams.localkafka $(ARGS)
+	$(BIN)/python -m vigia.lab.local_kafka $(ARGS)
 
 lint: $(VENV)/dev.stamp ## format, style, types, spelling, and that the documents tell the truth
 	$(BIN)/ruff format --check .
@@ -44,7 +44,7 @@ lint: $(VENV)/dev.stamp ## format, style, types, spelling, and that the document
 	$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py
 
 goldens: $(VENV)/dev.stamp ## write the expected alarms of the scenarios anew; review the diff like code
-	$(BIN)/python -m pytest tests/test_scenarios.py --goldens $(ARGS)
+	$(BIN)/python -m pytest tests/scorers/alarms/test_scenarios.py --goldens $(ARGS)
 
 quality: $(VENV)/dev.stamp ## how good risk and alarms are: CDNOW, the Complete Journey, a simulated business
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.quality $(ARGS)

@@ -15,13 +15,13 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from scorers.alarm import Alarm, Stage, Tier
-from scorers.contest import LEARNERS
-from scorers.events import SECOND, TOPIC_OF, Micros
-from scorers.kinds import KINDS
-from scorers.monitor import Verdict
-from scorers.refusal import RejectCode
-from scorers.wire import EVENT_TYPES
+from scorers.alarms.kinds import KINDS
+from scorers.contract.alarms import Alarm, Stage, Tier
+from scorers.contract.events import SECOND, TOPIC_OF, Micros
+from scorers.contract.rejection import RejectCode
+from scorers.contract.wire import EVENT_TYPES
+from scorers.risk.champion_challenger import LEARNERS
+from scorers.timeline.timeline import Verdict
 
 FAST = (1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 5e-2, 0.25)
 SLOW = (1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from streams.localkafka import LocalKafka
+from vigia.lab.local_kafka import LocalKafka
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

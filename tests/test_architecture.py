@@ -101,17 +101,21 @@ def test_each_room_keeps_the_law(room: str) -> None:
 @pytest.mark.parametrize(
     ("path", "source", "offence"),
     [
-        ("scorers/risk.py", "import faust.app", "faust.app"),
-        ("scorers/risk.py", "def f():\n    from time import time", "time.time"),
-        ("scorers/risk.py", "from vigia import topics", "vigia.topics"),
-        ("scorers/risk.py", "from ..streams import chunks", "streams.chunks"),
-        ("scorers/risk.py", "text = open('x').read()", "open()"),
-        ("scorers/risk.py", "import datetime\nx = datetime.datetime.now(None)", "datetime.now"),
-        ("scorers/risk.py", "from datetime import date\nclock = date.today", "date.today"),
-        ("streams/app.py", "from alerts.dispatch import deliver", "alerts.dispatch.deliver"),
-        ("alerts/channels/mail.py", "from streams import app", "streams.app"),
-        ("alerts/app.py", "from vigia import cli", "vigia.cli"),
-        ("vigia/settings.py", "from .cli import main", "vigia.cli.main"),
+        ("scorers/risk/model.py", "import faust.app", "faust.app"),
+        ("scorers/risk/model.py", "def f():\n    from time import time", "time.time"),
+        ("scorers/risk/model.py", "from vigia import topics", "vigia.topics"),
+        ("scorers/risk/model.py", "from ..streams import chunks", "streams.engine.chunks"),
+        ("scorers/risk/model.py", "text = open('x').read()", "open()"),
+        ("scorers/risk/model.py", "import datetime\nx = datetime.datetime.now(None)", "datetime.now"),
+        ("scorers/risk/model.py", "from datetime import date\nclock = date.today", "date.today"),
+        (
+            "streams/worker/worker.py",
+            "from alerts.pipeline.dispatch import deliver",
+            "alerts.pipeline.dispatch.deliver",
+        ),
+        ("alerts/channels/mail.py", "from streams import app", "streams.worker.worker"),
+        ("alerts/pipeline/notifier.py", "from vigia import cli", "vigia.cli"),
+        ("vigia/runtime/settings.py", "from .cli import main", "vigia.cli.main"),
     ],
 )
 def test_an_offence_is_seen(path: str, source: str, offence: str) -> None:
@@ -122,9 +126,9 @@ def test_an_offence_is_seen(path: str, source: str, offence: str) -> None:
 @pytest.mark.parametrize(
     ("path", "source"),
     [
-        ("scorers/risk.py", "import timeit_like\nfrom scorers.events import DAY\nfrom . import tiers"),
-        ("scorers/risk.py", "from datetime import datetime\nx = datetime.fromtimestamp"),
-        ("streams/app.py", "import time\nfrom scorers import monitor\nfrom vigia import settings"),
+        ("scorers/risk/model.py", "import timeit_like\nfrom scorers.contract.events import DAY\nfrom . import tiers"),
+        ("scorers/risk/model.py", "from datetime import datetime\nx = datetime.fromtimestamp"),
+        ("streams/worker/worker.py", "import time\nfrom scorers import monitor\nfrom vigia import settings"),
         ("vigia/cli.py", "from vigia import cli_text\nfrom alerts import app\nfrom streams import app as streams"),
         ("vigia/__main__.py", "from vigia.cli import main"),
     ],

@@ -14,11 +14,11 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from scorers.policy import Policy
-from streams.app import Worker
-from streams.embedded import PARTITIONS, EmbeddedKafka
+from scorers.policy.tables import Policy
 from streams.metrics import WorkerMetrics
-from tests.canaries import (
+from streams.worker.worker import Worker
+from tests.kafka.running import Running
+from tests.support.canaries import (
     ADDRESS,
     CUSTOMERS,
     HOOK,
@@ -41,14 +41,14 @@ from tests.canaries import (
     sound,
     unsound,
 )
-from tests.driver import record
-from tests.kafka.running import Running
-from tests.redisserver import Server
-from vigia.broker import Broker
-from vigia.letters import TOPIC as LETTERS
-from vigia.letters import Letter, read
-from vigia.probe import serving
-from vigia.settings import Settings
+from tests.support.driver import record
+from tests.support.redisserver import Server
+from vigia.lab.embedded_kafka import PARTITIONS, EmbeddedKafka
+from vigia.runtime.broker import Broker
+from vigia.runtime.dead_letter import TOPIC as LETTERS
+from vigia.runtime.dead_letter import Letter, read
+from vigia.runtime.health import serving
+from vigia.runtime.settings import Settings
 
 
 @pytest.fixture

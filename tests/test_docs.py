@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from scorers.lifecycle import diagram
+from scorers.customer.lifecycle import diagram
 
 ROOT = Path(__file__).parent.parent
 

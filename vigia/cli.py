@@ -9,23 +9,24 @@ from collections.abc import Sequence
 
 import typer
 
-from vigia.commands import alarms, channels, control, customer, dead_letters, lessons, policy, routes, topics
-from vigia.commands.clock import clock
-from vigia.commands.compare import compare
-from vigia.commands.demo import demo
-from vigia.commands.doctor import doctor
-from vigia.commands.explain import explain
-from vigia.commands.gateway import gateway
-from vigia.commands.notifier import notifier
-from vigia.commands.publish import publish
-from vigia.commands.replay import replay
-from vigia.commands.roster import roster
-from vigia.commands.schema import schema
-from vigia.commands.simulate import simulate
-from vigia.commands.trainer import trainer
-from vigia.commands.up import up
-from vigia.commands.worker import worker
-from vigia.typed import Unusable
+from vigia.commands.files import customer, lessons, policy
+from vigia.commands.files.compare import compare
+from vigia.commands.files.demo import demo
+from vigia.commands.files.publish import publish
+from vigia.commands.files.replay import replay
+from vigia.commands.files.roster import roster
+from vigia.commands.files.schema import schema
+from vigia.commands.files.simulate import simulate
+from vigia.commands.live import alarms, channels, control, dead_letters, routes, topics
+from vigia.commands.live.doctor import doctor
+from vigia.commands.live.explain import explain
+from vigia.commands.processes.clock import clock
+from vigia.commands.processes.gateway import gateway
+from vigia.commands.processes.notifier import notifier
+from vigia.commands.processes.trainer import trainer
+from vigia.commands.processes.up import up
+from vigia.commands.processes.worker import worker
+from vigia.runtime.arguments import Unusable
 
 app = typer.Typer(
     name="vigia",

@@ -11,10 +11,10 @@ from typing import Any, get_args
 
 import msgspec
 
-from alerts.lifecycle import Action
-from scorers.alarm import Alarm
-from scorers.events import TOPIC_OF, AnyEvent, Instant
-from streams.lessons import LessonRecord
+from alerts.pipeline.alarm_life import Action
+from scorers.contract.alarms import Alarm
+from scorers.contract.events import TOPIC_OF, AnyEvent, Instant
+from streams.records.lessons import LessonRecord
 
 Schema = dict[str, Any]
 

@@ -9,10 +9,10 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from alerts.hours import Span
-from alerts.message import Message
-from scorers.alarm import Alarm
-from scorers.events import DAY, SECOND, Duration, Instant
+from alerts.wording.hours import Span
+from alerts.wording.message import Message
+from scorers.contract.alarms import Alarm
+from scorers.contract.events import DAY, SECOND, Duration, Instant
 
 
 class Notification(Struct, frozen=True, kw_only=True):

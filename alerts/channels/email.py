@@ -13,10 +13,10 @@ import aiosmtplib
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from alerts.channels import Lane, Notification, Refused, Retry
-from alerts.message import Message
-from alerts.secret import Secret
-from alerts.text import inert, moment
-from scorers.events import SECOND
+from alerts.settings.secret import Secret
+from alerts.wording.inert import inert, moment
+from alerts.wording.message import Message
+from scorers.contract.events import SECOND
 
 PAGE = ImmutableSandboxedEnvironment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
     """\

@@ -16,12 +16,12 @@ from standardwebhooks import Webhook as Signer
 
 from alerts.channels import Lane, Notification, Refused, Retry
 from alerts.channels.addresses import CheckedResolver, Lookup, check_literal, system_lookup
-from alerts.message import LISTED
-from alerts.secret import Secret
-from alerts.text import inert, moment
-from scorers.alarm import Alarm
-from scorers.events import DAY, SECOND, Duration
-from scorers.instants import rfc3339
+from alerts.settings.secret import Secret
+from alerts.wording.inert import inert, moment
+from alerts.wording.message import LISTED
+from scorers.contract.alarms import Alarm
+from scorers.contract.events import DAY, SECOND, Duration
+from scorers.contract.rfc3339 import rfc3339
 
 MAX_BODY = 20_000
 HIDDEN = frozenset({"cause", "evidence", "schema_version"})  # where the facts lie in our own log concerns no receiver

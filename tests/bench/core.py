@@ -13,16 +13,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from scorers import assess, head, monitor
-from scorers.context import Context
-from scorers.customer import Ref
-from scorers.figures import FigureBook
-from scorers.partition import Partition
-from scorers.policy import Policy
-from scorers.training import Trainer
-from scorers.wire import Rejected, decode
-from streams.replay import replay
-from streams.simulate import simulate
+from scorers.assessment import advance
+from scorers.contract.wire import Rejected, decode
+from scorers.customer.state import Ref
+from scorers.in_force.context import Context
+from scorers.in_force.figures import FigureBook
+from scorers.partition.partition import Partition
+from scorers.policy.tables import Policy
+from scorers.risk.training import Trainer
+from scorers.timeline import snapshot, timeline
+from streams.replay.replay import replay
+from vigia.lab.simulate import simulate
 
 Row = tuple[str, float, str]
 
@@ -75,15 +76,15 @@ def once(lines: list[bytes]) -> tuple[dict[str, float], list[int]]:
     policy = Policy()
     partition = Partition(Context(policy), {}, FigureBook(policy), Trainer())
     watch = Stopwatch()
-    folds = dict(assess.EVOLVE)
+    folds = dict(advance.EVOLVE)
     for kind, fold in folds.items():
-        assess.EVOLVE[kind] = watch.timed(fold, "fold")
+        advance.EVOLVE[kind] = watch.timed(fold, "fold")
     for module, name, part in (
-        (assess, "_read_risk", "score"),
-        (assess, "compare", "compare"),
-        (monitor, "instant", "instant"),
-        (head, "instant", "instant"),
-        (monitor, "record", "tell"),
+        (advance, "_read_risk", "score"),
+        (advance, "compare", "compare"),
+        (timeline, "instant", "instant"),
+        (snapshot, "instant", "instant"),
+        (timeline, "record", "tell"),
     ):
         watch.wrap(module, name, part)
     took = dict.fromkeys((*PARTS, "step", "deadline"), 0)
@@ -100,7 +101,7 @@ def once(lines: list[bytes]) -> tuple[dict[str, float], list[int]]:
         for part in PARTS:
             took[part] += watch.spent[part] - before[part]
     watch.stop()
-    assess.EVOLVE.update(folds)
+    advance.EVOLVE.update(folds)
     n = len(events) * 1000
     found = {part: spent / n for part, spent in took.items()}
     found |= {"json.loads": parsed / n, "decode": decoded / n, "deadlines": deadlines / len(events)}

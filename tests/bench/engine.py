@@ -27,12 +27,12 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from streams.app import GARBAGE_AFTER
-from streams.localkafka import LocalKafka
-from streams.outbox import Output, partition_of
-from streams.rows import Codec, Rows
+from streams.engine.batching_producer import Output, partition_of
+from streams.engine.rows import Codec, Rows
+from streams.worker.worker import GARBAGE_AFTER
 from tests.bench.speed import Speed, since
 from tests.kafka import counting
+from vigia.lab.local_kafka import LocalKafka
 
 CUSTOMERS = 20_000
 ROUNDS = 3

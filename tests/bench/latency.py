@@ -20,14 +20,14 @@ from uuid import uuid4
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from scorers.alarm import Alarm
-from scorers.instants import rfc3339
-from scorers.wire import decode_alarm
-from streams.localkafka import LocalKafka
+from scorers.contract.alarms import Alarm
+from scorers.contract.rfc3339 import rfc3339
+from scorers.contract.wire import decode_alarm
 from tests.bench.populace import STEP, Event, Populace, name
 from tests.bench.scale import PARTITIONS, committed, started, warm_up
 from tests.bench.speed import table
 from tests.kafka.running import Running
+from vigia.lab.local_kafka import LocalKafka
 
 CUSTOMERS = 10_000
 BURST = 10_000

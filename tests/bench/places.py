@@ -21,11 +21,11 @@ from types import FrameType
 from typing import Any
 from uuid import uuid4
 
-from streams.localkafka import LocalKafka
 from tests.bench.populace import Populace
 from tests.bench.scale import PARTITIONS, committed, started, warm_up
 from tests.bench.speed import processor_time, table
 from tests.kafka.running import Running
+from vigia.lab.local_kafka import LocalKafka
 
 CUSTOMERS, EVENTS = 10_000, 20_000
 EVERY = 0.002  # seconds of processor time

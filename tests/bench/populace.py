@@ -17,22 +17,22 @@ from uuid import uuid4
 
 from aiokafka import AIOKafkaProducer
 
-from scorers.context import Context
-from scorers.control import FiguresInForce, Tick, encode_control
-from scorers.customer import Ref
-from scorers.events import HOUR, SECOND, TOPIC_OF, Instant
-from scorers.figures import FigureBook, Figures
-from scorers.instants import rfc3339
-from scorers.partition import Partition
-from scorers.policy import Policy
-from scorers.wire import Rejected, decode
-from streams.kept import CODEC, Kept
-from streams.outbox import partition_of
-from streams.rows import pack
-from streams.simulate import simulate
-from streams.story import CONTROL
-from streams.topics import CHANGELOG
+from scorers.contract.events import HOUR, SECOND, TOPIC_OF, Instant
+from scorers.contract.rfc3339 import rfc3339
+from scorers.contract.wire import Rejected, decode
+from scorers.customer.state import Ref
+from scorers.in_force.context import Context
+from scorers.in_force.control import FiguresInForce, Tick, encode_control
+from scorers.in_force.figures import FigureBook, Figures
+from scorers.partition.partition import Partition
+from scorers.policy.tables import Policy
+from streams.engine.batching_producer import partition_of
+from streams.engine.rows import pack
+from streams.worker.partition_state import CONTROL
+from streams.worker.stored_row import CODEC, Kept
 from tests.kafka.running import Running
+from vigia.lab.simulate import simulate
+from vigia.runtime.topics import CHANGELOG
 
 TEMPLATES, DAYS = 500, 730
 RECENT = 3_000  # events of the templates whose like is sent

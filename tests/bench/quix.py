@@ -26,14 +26,14 @@ from uuid import uuid4
 
 import msgspec
 
-from scorers.context import Context
-from scorers.customer import Ref
-from scorers.figures import FigureBook
-from scorers.monitor import Monitor
-from scorers.partition import Partition
-from scorers.policy import Policy
-from scorers.wire import Rejected, decode, encode_alarm
-from streams.lessons import encode_lesson
+from scorers.contract.wire import Rejected, decode, encode_alarm
+from scorers.customer.state import Ref
+from scorers.in_force.context import Context
+from scorers.in_force.figures import FigureBook
+from scorers.partition.partition import Partition
+from scorers.policy.tables import Policy
+from scorers.timeline.timeline import Monitor
+from streams.records.lessons import encode_lesson
 
 GARBAGE_AFTER = 100_000  # as the worker does
 

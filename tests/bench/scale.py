@@ -29,11 +29,11 @@ from uuid import uuid4
 from aiokafka import TopicPartition
 from msgspec import Struct
 
-from streams.localkafka import LocalKafka
-from streams.topics import CHANGELOG
 from tests.bench.populace import Populace
 from tests.bench.speed import Memory, memory, processor_time, table
 from tests.kafka.running import WORKER, Running
+from vigia.lab.local_kafka import LocalKafka
+from vigia.runtime.topics import CHANGELOG
 
 SIZES = (10_000, 100_000)
 EVENTS = 10_000

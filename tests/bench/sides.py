@@ -37,26 +37,26 @@ from uuid import uuid4
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import NewTopic
 
-from scorers.context import Context
-from scorers.control import Control, FiguresInForce, Tick, encode_control
-from scorers.customer import Ref
-from scorers.events import DAY, Instant
-from scorers.figures import FigureBook, Figures
-from scorers.partition import Partition
-from scorers.policy import Policy
-from scorers.wire import Rejected, decode, encode_alarm
-from streams.app import GARBAGE_AFTER, Worker
-from streams.chunks import Done, Take
-from streams.lessons import encode_lesson
-from streams.localkafka import LocalKafka
+from scorers.contract.events import DAY, Instant
+from scorers.contract.wire import Rejected, decode, encode_alarm
+from scorers.customer.state import Ref
+from scorers.in_force.context import Context
+from scorers.in_force.control import Control, FiguresInForce, Tick, encode_control
+from scorers.in_force.figures import FigureBook, Figures
+from scorers.partition.partition import Partition
+from scorers.policy.tables import Policy
+from streams.engine.chunks import Done, Take
 from streams.metrics import WorkerMetrics
-from streams.simulate import simulate
-from streams.topics import READ
+from streams.records.lessons import encode_lesson
+from streams.worker.worker import GARBAGE_AFTER, Worker
 from tests.bench import engine
 from tests.bench.speed import Speed, since, table
 from tests.kafka.running import Running, time_of
-from vigia.broker import Broker
-from vigia.settings import Settings
+from vigia.lab.local_kafka import LocalKafka
+from vigia.lab.simulate import simulate
+from vigia.runtime.broker import Broker
+from vigia.runtime.settings import Settings
+from vigia.runtime.topics import READ
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 QUIX = CHECKOUT / ".venv-quix" / "bin" / "python"

@@ -9,8 +9,8 @@ import random
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from scorers.refusal import Rejected
-from scorers.wire import MAX_BYTES, decode
+from scorers.contract.rejection import Rejected
+from scorers.contract.wire import MAX_BYTES, decode
 
 AT = "2023-12-01T12:00:00Z"  # before all real ones: time does not run ahead of them
 

@@ -14,13 +14,13 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from scorers.alarm import Alarm
-from scorers.wire import decode_alarm
-from streams.localkafka import LocalKafka
-from streams.outbox import partition_of
-from streams.topics import CHANGELOG
-from tests.driver import purchase, record
+from scorers.contract.alarms import Alarm
+from scorers.contract.wire import decode_alarm
+from streams.engine.batching_producer import partition_of
 from tests.kafka.running import Running
+from tests.support.driver import purchase, record
+from vigia.lab.local_kafka import LocalKafka
+from vigia.runtime.topics import CHANGELOG
 
 PARTITIONS, CUSTOMERS, HOT = 4, 2_000, "hot"
 SECONDS, WARM = 30, 5  # how long, and how long is not counted

@@ -3,9 +3,9 @@
 `python -m tests.faults.nextrelease worker ...` is `vigia worker ...` of that release.
 """
 
-import streams.fold
-from scorers.refusal import Rejected
-from scorers.wire import AnyEvent, decode
+from scorers.contract.rejection import Rejected
+from scorers.contract.wire import AnyEvent, decode
+from streams.worker import partition_processor
 from vigia.cli import main
 
 OLD, NEW = b'"schema_version": 1', b'"schema_version": 2'
@@ -17,5 +17,5 @@ def decode_either(raw: bytes) -> AnyEvent | Rejected:
 
 
 if __name__ == "__main__":
-    streams.fold.decode = decode_either
+    partition_processor.decode = decode_either
     main()

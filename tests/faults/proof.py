@@ -13,26 +13,26 @@ from typing import Any
 
 from msgspec import Struct
 
-from scorers.alarm import Alarm
-from scorers.context import Context
-from scorers.control import Control, FiguresInForce, ModelInForce, Tick, decode_control, encode_control
-from scorers.customer import Customer, Ref
-from scorers.events import AnyEvent, Instant
-from scorers.monitor import Monitor
-from scorers.partition import Partition
-from scorers.policy import Policy
-from scorers.wire import decode
-from streams.aggregator import tell_all
-from streams.kept import CODEC
-from streams.outbox import partition_of
-from streams.rows import unpack
-from streams.simulate import simulate
-from streams.story import CONTROL
-from streams.topics import CHANGELOG
+from scorers.contract.alarms import Alarm
+from scorers.contract.events import AnyEvent, Instant
+from scorers.contract.wire import decode
+from scorers.customer.state import Customer, Ref
+from scorers.in_force.context import Context
+from scorers.in_force.control import Control, FiguresInForce, ModelInForce, Tick, decode_control, encode_control
+from scorers.partition.partition import Partition
+from scorers.policy.tables import Policy
+from scorers.timeline.timeline import Monitor
+from streams.engine.batching_producer import partition_of
+from streams.engine.rows import unpack
+from streams.worker.aggregator import tell_all
+from streams.worker.partition_state import CONTROL
+from streams.worker.stored_row import CODEC
 from tests.faults.verdict import Outcome, Verdict, judge
 from tests.kafka.running import Running, replayed, standing, time_of, told
-from vigia import letters
-from vigia.letters import Letter
+from vigia.lab.simulate import simulate
+from vigia.runtime import dead_letter
+from vigia.runtime.dead_letter import Letter
+from vigia.runtime.topics import CHANGELOG
 
 LATER = "3650d"  # a margin that keeps figures from coming in force: events run ahead of them in most runs here
 
@@ -205,7 +205,7 @@ class Proof(Running):
 
     async def letters(self) -> list[Letter]:
         """The dead letters."""
-        found = [letters.read(record) for record in await self.read("dead-letters")]
+        found = [dead_letter.read(record) for record in await self.read("dead-letters")]
         return [letter for letter in found if isinstance(letter, Letter)]
 
     async def verdict(

@@ -8,7 +8,7 @@ import random
 from contextlib import suppress
 from typing import Self
 
-from streams.localkafka import LocalKafka, free_port
+from vigia.lab.local_kafka import LocalKafka, free_port
 
 
 class Proxy:

@@ -15,9 +15,9 @@ import time
 from pathlib import Path
 from uuid import uuid4
 
-from streams.localkafka import LocalKafka
 from tests.faults.verdict import Line, table
 from tests.kafka.ledger import Ledger
+from vigia.lab.local_kafka import LocalKafka
 
 CALM = 20.0  # seconds between faults
 CUSTOMERS, RATE = 5_000, 300

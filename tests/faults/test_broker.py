@@ -11,10 +11,10 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from streams.localkafka import LocalKafka, free_port
 from tests.faults.conftest import Note
 from tests.faults.proxy import Proxy, behind
 from tests.kafka.ledger import Ledger
+from vigia.lab.local_kafka import LocalKafka, free_port
 
 pytestmark = pytest.mark.kafka
 

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import pytest
 
-from scorers.control import Tick, decode_control
-from scorers.events import DAY, HOUR, MINUTE, SECOND, TOPIC_OF, Instant
-from scorers.instants import rfc3339
-from streams.aggregator import tell_all
+from scorers.contract.events import DAY, HOUR, MINUTE, SECOND, TOPIC_OF, Instant
+from scorers.contract.rfc3339 import rfc3339
+from scorers.in_force.control import Tick, decode_control
+from streams.worker.aggregator import tell_all
 from tests.faults.conftest import Note
 from tests.faults.proof import LATER, Proof, simulated
 from tests.kafka.running import time_of

@@ -9,9 +9,9 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from streams.topics import CHANGELOG
 from tests.faults.conftest import Note
 from tests.faults.proof import LATER, Proof, simulated
+from vigia.runtime.topics import CHANGELOG
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]
 

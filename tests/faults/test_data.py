@@ -9,16 +9,16 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from confluent_kafka import Producer
 
-from scorers.control import Tick
-from scorers.events import DAY, HOUR, SECOND, TOPIC_OF, Instant
-from streams.failpoints import chosen
-from tests.driver import instant, purchase
+from scorers.contract.events import DAY, HOUR, SECOND, TOPIC_OF, Instant
+from scorers.in_force.control import Tick
+from streams.engine.failpoints import chosen
 from tests.faults.conftest import Note
 from tests.faults.corpus import BAD, Bad, fuzzed
 from tests.faults.proof import LATER, Proof, simulated
 from tests.faults.verdict import Verdict
 from tests.kafka.running import time_of
-from vigia.letters import MAX_KEY, MAX_VALUE
+from tests.support.driver import instant, purchase
+from vigia.runtime.dead_letter import MAX_KEY, MAX_VALUE
 
 pytestmark = pytest.mark.kafka
 

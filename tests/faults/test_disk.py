@@ -13,14 +13,14 @@ import pytest
 from aiokafka import TopicPartition
 from rocksdict import AccessType, Options, Rdict
 
-from streams.rows import unpack
-from streams.shelf import aside
-from streams.topics import WORKER
+from streams.engine.row_store import aside
+from streams.engine.rows import unpack
 from tests.faults.conftest import Note
 from tests.faults.proof import LATER, Proof, simulated
 from tests.kafka.processes import CHECKOUT
 from tests.kafka.running import WORKER as COMMAND
-from vigia.broker import INPUTS
+from vigia.runtime.broker import INPUTS
+from vigia.runtime.topics import WORKER
 
 ONE = "purchases"  # topic of all events: none is read ahead of the others
 

@@ -15,15 +15,15 @@ import pytest
 import pytest_asyncio
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from scorers.context import Context
-from scorers.events import DAY
-from scorers.monitor import Monitor
-from streams.kept import CODEC
-from streams.localkafka import LocalKafka
-from streams.rows import unpack
-from streams.topics import CHANGELOG
-from tests.driver import instant, purchase, record
+from scorers.contract.events import DAY
+from scorers.in_force.context import Context
+from scorers.timeline.timeline import Monitor
+from streams.engine.rows import unpack
+from streams.worker.stored_row import CODEC
 from tests.kafka.running import Running
+from tests.support.driver import instant, purchase, record
+from vigia.lab.local_kafka import LocalKafka
+from vigia.runtime.topics import CHANGELOG
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]
 

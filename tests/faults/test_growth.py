@@ -8,11 +8,11 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import NewPartitions
 
-from streams import topics
-from streams.life import STALLED
+from streams.engine.liveness import STALLED
 from tests.faults.conftest import Note
 from tests.faults.proof import LATER, Proof, simulated
 from tests.kafka.running import time_of
+from vigia.runtime import topics
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]
 

@@ -13,13 +13,13 @@ import pytest
 from aiokafka import TopicPartition
 from redis.asyncio import Redis
 
-from alerts.app import GROUP
-from streams.embedded import PARTITIONS, EmbeddedKafka
-from streams.redisboard import Board
+from alerts.pipeline.notifier import GROUP
 from tests.faults.proof import simulated
 from tests.faults.proxy import Proxy
 from tests.kafka.running import Running, replayed, standing, time_of
-from tests.redisserver import Server
+from tests.support.redisserver import Server
+from vigia.lab.embedded_kafka import PARTITIONS, EmbeddedKafka
+from vigia.readmodel.redis_board import Board
 
 pytestmark = pytest.mark.faults
 

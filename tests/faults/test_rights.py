@@ -16,10 +16,10 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from streams.localkafka import LocalKafka
-from streams.topics import CHANGELOG, WORKER
 from tests.faults.conftest import POLICY, Note
 from tests.faults.proof import LATER, Proof, simulated
+from vigia.lab.local_kafka import LocalKafka
+from vigia.runtime.topics import CHANGELOG, WORKER
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]
 

@@ -12,11 +12,11 @@ from typing import Any
 import faust
 from aiokafka import AIOKafkaProducer
 
-from streams.chunks import ChunkSchema, ChunkTransport, deliver
-from streams.outbox import Output
-from streams.rows import Codec, Rows
-from streams.shelf import ChunkTable, TableShelf
-from streams.writebehind import Folder, WriteBehind
+from streams.engine.batching_producer import Output
+from streams.engine.chunks import ChunkSchema, ChunkTransport, deliver
+from streams.engine.row_store import ChunkTable, TableShelf
+from streams.engine.rows import Codec, Rows
+from streams.engine.write_behind import Folder, WriteBehind
 
 PARTITIONS = 4
 INPUTS = ("events", "clock")

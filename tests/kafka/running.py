@@ -13,20 +13,21 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
-from scorers.alarm import Alarm
-from scorers.control import FiguresInForce, decode_control
-from scorers.events import DAY, TOPIC_OF
-from scorers.figures import last_day
-from scorers.instants import parse_instant
-from scorers.policy import Policy, parse_policy
-from scorers.wire import decode_alarm
-from streams import controls, topics
-from streams.clock import Clock
-from streams.replay import Asked, replay
-from streams.trainer import Trainer
+from scorers.contract.alarms import Alarm
+from scorers.contract.events import DAY, TOPIC_OF
+from scorers.contract.rfc3339 import parse_instant
+from scorers.contract.wire import decode_alarm
+from scorers.in_force.control import FiguresInForce, decode_control
+from scorers.in_force.figures import last_day
+from scorers.policy.tables import Policy, parse_policy
+from streams.clock.clock import Clock
+from streams.records import control_log
+from streams.replay.replay import Asked, replay
+from streams.trainer.trainer import Trainer
 from tests.kafka.processes import PATIENCE, Processes
-from vigia.broker import Broker
-from vigia.settings import Settings
+from vigia.runtime import topics
+from vigia.runtime.broker import Broker
+from vigia.runtime.settings import Settings
 
 WORKER = (sys.executable, "-m", "vigia", "worker", "--metrics-port", "0")
 
@@ -61,7 +62,7 @@ def replayed(
     directory.mkdir(parents=True, exist_ok=True)
     file = directory / "events.jsonl"
     file.write_bytes(b"\n".join(events) + b"\n")
-    told = None if control is None else controls.read(control)
+    told = None if control is None else control_log.read(control)
     replay([str(file)], directory, policy or Policy(), Asked(until=until), controls=told)
     found = [decode_alarm(line) for line in (directory / "alarms.jsonl").read_bytes().splitlines()]
     return [alarm for alarm in found if isinstance(alarm, Alarm)]
@@ -193,7 +194,7 @@ class Running:
     async def control(self) -> Path:
         """What the partitions were told, as a file."""
         path = self.directory / "control.jsonl"
-        await controls.dump(self.broker, self.settings.partitions, path)
+        await control_log.dump(self.broker, self.settings.partitions, path)
         return path
 
     # --- waiting ----------------------------------------------------------------------------------------------

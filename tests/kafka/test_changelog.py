@@ -10,11 +10,11 @@ import pytest
 import pytest_asyncio
 from aiokafka.admin import NewTopic
 
-from scorers.control import Tick, encode_control
-from scorers.events import DAY, Instant
-from streams.topics import CHANGELOG
-from tests.driver import instant, purchase
+from scorers.contract.events import DAY, Instant
+from scorers.in_force.control import Tick, encode_control
 from tests.kafka.running import Running
+from tests.support.driver import instant, purchase
+from vigia.runtime.topics import CHANGELOG
 
 pytestmark = pytest.mark.kafka
 

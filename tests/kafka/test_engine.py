@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from streams.failpoints import NAMES
+from streams.engine.failpoints import NAMES
 from tests.kafka.ledger import Ledger
 
 pytestmark = pytest.mark.kafka

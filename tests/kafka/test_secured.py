@@ -15,8 +15,8 @@ import trustme
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from cryptography.hazmat.primitives import serialization
 
-from streams.localkafka import LocalKafka
-from vigia.broker import MECHANISMS, read
+from vigia.lab.local_kafka import LocalKafka
+from vigia.runtime.broker import MECHANISMS, read
 
 pytestmark = pytest.mark.kafka
 

@@ -9,9 +9,9 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from streams import topics
-from tests.test_notifier import ROUTES, Desk, Process, alarm, flooded, tell
-from vigia.broker import Broker
+from tests.alerts.pipeline.test_notifier import ROUTES, Desk, Process, alarm, flooded, tell
+from vigia.runtime import topics
+from vigia.runtime.broker import Broker
 
 pytestmark = pytest.mark.kafka
 

@@ -14,17 +14,17 @@ import pytest_asyncio
 from aiokafka import TopicPartition
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from scorers.control import FiguresInForce, ModelInForce, decode_control
-from scorers.events import DAY
-from scorers.figures import no_figures
-from scorers.policy import Policy
-from streams import topics
-from streams.aggregator import tell_all
-from streams.lessons import encode_lesson
-from streams.topics import TopicsWrong
-from streams.trainer import Trainer
+from scorers.contract.events import DAY
+from scorers.in_force.control import FiguresInForce, ModelInForce, decode_control
+from scorers.in_force.figures import no_figures
+from scorers.policy.tables import Policy
+from streams.records.lessons import encode_lesson
+from streams.trainer.trainer import Trainer
+from streams.worker.aggregator import tell_all
 from tests.kafka.running import Running
-from tests.test_trainer import MAY, lesson
+from tests.streams.trainer.test_trainer import MAY, lesson
+from vigia.runtime import topics
+from vigia.runtime.topics import TopicsWrong
 
 pytestmark = pytest.mark.kafka
 

@@ -7,10 +7,10 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from streams import topics
-from streams.topics import TopicsWrong
 from tests.faults.proof import simulated
 from tests.kafka.running import Running, by_day, replayed, standing, time_of, told
+from vigia.runtime import topics
+from vigia.runtime.topics import TopicsWrong
 
 pytestmark = pytest.mark.kafka
 

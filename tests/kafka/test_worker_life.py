@@ -15,10 +15,10 @@ from aiokafka.admin import NewTopic
 from aiokafka.errors import TopicAlreadyExistsError
 from aiokafka.structs import OffsetAndMetadata
 
-from streams.life import STALLED
-from streams.topics import CHANGELOG, READ, WORKER
+from streams.engine.liveness import STALLED
 from tests.faults.proof import LATER, Proof, simulated
 from tests.kafka.running import time_of
+from vigia.runtime.topics import CHANGELOG, READ, WORKER
 
 pytestmark = pytest.mark.kafka
 

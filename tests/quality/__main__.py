@@ -15,9 +15,9 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from scorers.events import DAY
-from scorers.instants import rfc3339
-from scorers.policy import Policy, Span
+from scorers.contract.events import DAY
+from scorers.contract.rfc3339 import rfc3339
+from scorers.policy.tables import Policy, Span
 from tests.quality import plots, rivals
 from tests.quality.history import History, last_second
 from tests.quality.judge import Figures, Floats, Margin, Origin, judge, margins, mean, reliability

@@ -15,12 +15,12 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from scorers import training
-from scorers.contest import AUTO, LEARNERS
-from scorers.features import INDEX, NAMES
-from scorers.learners import PopulationBelief, odds_of
-from scorers.risk import HEARD, Lesson, Model
-from scorers.training import Trainer
+from scorers.risk import training
+from scorers.risk.champion_challenger import AUTO, LEARNERS
+from scorers.risk.features import INDEX, NAMES
+from scorers.risk.learners import PopulationBelief, odds_of
+from scorers.risk.model import HEARD, Lesson, Model
+from scorers.risk.training import Trainer
 from tests.quality.__main__ import origins_of, ours
 from tests.quality.history import History
 from tests.quality.judge import SURE, Figures, Floats, Margin, Origin, judge, margins, mean
@@ -72,7 +72,7 @@ class Straight(Trainer):
 
 
 class Without(NamedTuple):
-    """What to change: columns to leave out from one name up to another, settings of `scorers.training`, the trainer."""
+    """What to change: columns to leave out from one name up to another, settings of `scorers.risk.training`, the trainer."""
 
     name: str
     columns: tuple[str, str] | None = None

@@ -5,7 +5,7 @@ Thresholds are chosen on one simulated business and judged on another, of the sa
 
 import sys
 
-from scorers.policy import Policy
+from scorers.policy.tables import Policy
 from tests.quality.kinds import table
 from tests.quality.thresholds import COSTS, LEVELS, MOST_FALSE, TIERS, business, outcome
 

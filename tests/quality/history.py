@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from scorers.events import DAY, SECOND
-from scorers.instants import rfc3339
+from scorers.contract.events import DAY, SECOND
+from scorers.contract.rfc3339 import rfc3339
 from tests.quality.judge import Origin
 from tests.quality.purchases import Fact
 

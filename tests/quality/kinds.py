@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from scorers.events import DAY
-from scorers.instants import parse_instant
-from scorers.kinds import KINDS, STATE_CHANGES
+from scorers.alarms.kinds import KINDS, STATE_CHANGES
+from scorers.contract.events import DAY
+from scorers.contract.rfc3339 import parse_instant
 
 
 class Row(NamedTuple):

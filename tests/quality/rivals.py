@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from scorers.events import DAY
+from scorers.contract.events import DAY
 from tests.quality.history import History
 from tests.quality.judge import SURE, Floats, Origin
 

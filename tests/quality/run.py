@@ -1,6 +1,6 @@
 """One run of the core over a shop: the risk told at each origin, what each voice alone would have said, and the lessons.
 
-The same partition, figures and trainer as in `streams.replay`; a test holds that both tell the same risk.
+The same partition, figures and trainer as in `streams.replay.replay`; a test holds that both tell the same risk.
 """
 
 from collections.abc import Iterable, Sequence
@@ -8,19 +8,19 @@ from collections.abc import Iterable, Sequence
 import msgspec
 import numpy as np
 
-from scorers.contest import AUTO
-from scorers.context import Context
-from scorers.customer import MILLION, Customer, Ref
-from scorers.events import DAY, Micros
-from scorers.features import features, pack_few, unpack_few
-from scorers.figures import FigureBook
-from scorers.horizons import risk_by_horizon
-from scorers.monitor import Monitor
-from scorers.partition import Partition
-from scorers.policy import Policy
-from scorers.risk import COLD, VOICES, Lesson, Model, rules_risk
-from scorers.training import Trainer
-from scorers.wire import Rejected, decode
+from scorers.assessment.horizons import risk_by_horizon
+from scorers.contract.events import DAY, Micros
+from scorers.contract.wire import Rejected, decode
+from scorers.customer.state import MILLION, Customer, Ref
+from scorers.in_force.context import Context
+from scorers.in_force.figures import FigureBook
+from scorers.partition.partition import Partition
+from scorers.policy.tables import Policy
+from scorers.risk.champion_challenger import AUTO
+from scorers.risk.features import features, pack_few, unpack_few
+from scorers.risk.model import COLD, VOICES, Lesson, Model, rules_risk
+from scorers.risk.training import Trainer
+from scorers.timeline.timeline import Monitor
 from tests.quality.judge import Floats
 
 

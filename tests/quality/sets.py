@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from scorers.instants import parse_instant
-from streams.simulate import simulate
+from scorers.contract.rfc3339 import parse_instant
 from tests.quality import purchases, worlds
 from tests.quality.history import History, Recorded
 from tests.quality.purchases import Fact
+from vigia.lab.simulate import simulate
 
 EVERY_DAYS = 28
 

@@ -13,13 +13,13 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from scorers.events import DAY
-from scorers.instants import parse_instant
-from scorers.lifecycle import LEFT
-from scorers.policy import Policy
-from streams.replay import Asked, replay
-from streams.simulate import simulate
+from scorers.contract.events import DAY
+from scorers.contract.rfc3339 import parse_instant
+from scorers.customer.lifecycle import LEFT
+from scorers.policy.tables import Policy
+from streams.replay.replay import Asked, replay
 from tests.quality.kinds import Row, measure, read
+from vigia.lab.simulate import simulate
 
 TIERS = ("platinum", "gold", "iron", "lead")
 LEVELS = tuple(n / 100 for n in (10, 20, 30, 40, 50, 55, 60, 65, 70, 75, 80, 85, 90, 95))

@@ -1,0 +1,1 @@
+"""From an alarm to a delivery: decide, queue, deliver, record."""

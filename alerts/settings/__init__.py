@@ -1,0 +1,1 @@
+"""The notifier's settings file and its secrets."""

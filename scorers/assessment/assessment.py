@@ -1,0 +1,60 @@
+"""The verdicts on a customer at any instant, for rows and rosters: computed, never stored, changing nothing."""
+
+from msgspec import Struct
+
+from scorers.contract.alarms import LoyaltyType, Stage, Tier
+from scorers.contract.events import Micros
+from scorers.customer import ledger, lifecycle, loyalty
+from scorers.customer.state import Customer
+from scorers.customer.value import expected_purchases, value_at_risk
+from scorers.in_force.context import Context
+from scorers.risk.features import features
+from scorers.risk.model import rules_risk
+
+_FRESH, _COOLED = 0.6, 0.97
+
+
+class Verdict(Struct, frozen=True):
+    """What is thought of a customer at one instant."""
+
+    stage: Stage
+    tier: Tier
+    loyalty_type: LoyaltyType
+    risk: float
+    expected_purchases: float
+    value_at_risk_minor: int
+    currency: str | None
+    debt: float
+
+
+def prospect_risk(c: Customer, now: Micros, ctx: Context) -> float:
+    """A prospect's chance of buying nothing grows as the conversion window runs out."""
+    run = (now - (c.first_contact or c.first_seen)) / ctx.policy.prospects.conversion_window
+    return _FRESH + (_COOLED - _FRESH) * min(max(run, 0.0), 1.0)
+
+
+def purchase_risk(c: Customer, now: Micros, ctx: Context) -> float:
+    """A buyer's chance of no purchase within the policy's horizon."""
+    horizon, base = ctx.policy.risk.horizon, ctx.figures(now).base
+    return ctx.model(now).risk(features(c, now, horizon, base), rules_risk(c, now, horizon, base))
+
+
+def verdict(c: Customer, now: Micros, ctx: Context) -> Verdict:
+    """The verdicts at an instant not before the customer's last fact."""
+    policy = ctx.policy
+    stage = lifecycle.judge(c, now, policy)
+    risk = prospect_risk(c, now, ctx)
+    expected = 1.0 - risk
+    if c.purchases:
+        risk = purchase_risk(c, now, ctx)
+        expected = expected_purchases(c, risk, now, policy)
+    return Verdict(
+        stage=stage,
+        tier=c.tier,
+        loyalty_type=loyalty.judge(c, stage, policy),
+        risk=risk,
+        expected_purchases=expected,
+        value_at_risk_minor=value_at_risk(c, now, policy),
+        currency=c.currency or None,
+        debt=ledger.debt(c, now, policy.ledger),
+    )

@@ -1,0 +1,52 @@
+"""The risk within other horizons than the one that lessons are asked for.
+
+The prior knows in closed form how the chance of no purchase falls as the horizon grows. What the model has learned at
+its own horizon is how far this customer's log-odds lie from the prior's; that distance is carried along. So the risks
+fall as the horizon grows, whatever was learned, meet the headline at its own horizon, and need no lessons of their own.
+They are computed when somebody asks, never in the line of an event.
+"""
+
+from collections.abc import Iterable
+
+from scorers.assessment.assessment import purchase_risk
+from scorers.contract.events import DAY, Duration, Micros
+from scorers.customer.state import Customer
+from scorers.in_force.context import Context
+from scorers.policy.tables import format_span
+from scorers.risk.learners import chance, odds_of
+from scorers.risk.prior import no_purchase
+
+
+def risk_by_horizon(
+    c: Customer, now: Micros, ctx: Context, horizons: Iterable[Duration] | None = None
+) -> dict[Duration, float]:
+    """P(no purchase within each horizon), shortest first; the policy's own and its headline unless asked for others.
+
+    Nobody can be asked of who has not bought yet: a prospect has none.
+
+    >>> from scorers.policy.tables import Policy
+    >>> c = Customer("c1", purchases=1)
+    >>> c.rhythm.visit(100 * DAY)
+    >>> risks = risk_by_horizon(c, 110 * DAY, Context(Policy()))
+    >>> {horizon // DAY: round(risk, 2) for horizon, risk in risks.items()}
+    {30: 0.71, 60: 0.6, 90: 0.54, 180: 0.45}
+    """
+    if not c.purchases:
+        return {}
+    rules = ctx.policy.risk
+    wanted = sorted({*rules.horizons, rules.horizon} if horizons is None else set(horizons))
+    base, model, rhythm = ctx.figures(now).base, ctx.model(now), c.rhythm
+    silence, shape = max(now - rhythm.last, 0) / DAY, rhythm.shape(base.shape)
+    survived, age = float(max(rhythm.occasions - 1, 0)), (rhythm.last - rhythm.first) / DAY
+    shop = model.shop(base)
+
+    def prior(horizon: Duration) -> float:
+        return odds_of(no_purchase(*shop, rhythm.known, rhythm.paced, silence, horizon / DAY, shape, survived, age))
+
+    shift = odds_of(purchase_risk(c, now, ctx)) - prior(rules.horizon)
+    return {horizon: chance(prior(horizon) + shift) for horizon in wanted}
+
+
+def by_span(risks: dict[Duration, float]) -> dict[str, float]:
+    """For people and files: the horizons as the policy writes them."""
+    return {format_span(horizon): round(risk, 6) for horizon, risk in risks.items()}

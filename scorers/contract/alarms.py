@@ -1,0 +1,101 @@
+"""What is told: the alarms of the wire contract.
+
+An alarm record is one change in the life of an alarm. The same `alarm_id` goes through raised, updated and at the end
+settled or withdrawn; its id depends on the subject, the kind and the fact that opened the episode, never on offsets
+or clocks, so that any number of runners tell the same alarm once.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from scorers.contract.events import Instant
+
+Severity = Literal["critical", "error", "warning", "info"]
+SEVERITIES: tuple[Severity, ...] = ("critical", "error", "warning", "info")
+Outcome = Literal["saved", "false", "lost", "resolved", "expired"]
+Stage = Literal[
+    "prospect", "first_time_buyer", "early_repeat_buyer", "core_customer", "dormant", "defector", "core_defector"
+]
+Tier = Literal["platinum", "gold", "iron", "lead", "none"]
+LoyaltyType = Literal["apostle", "loyal", "mercenary", "hostage", "defector", "terrorist", "unknown"]
+SubjectType = Literal[
+    "customer", "complaint", "request", "promise", "site", "theme", "store", "tier", "base", "policy", "feed"
+]
+Treatment = Literal[
+    "preferential_treatment",
+    "faster_attention",
+    "special_offer",
+    "tailored_service",
+    "privileged_information",
+    "participation",
+    "help",
+    "incentive",
+    "trust",
+    "do_not_spend",
+]
+Skill = Literal["de_escalation", "retention", "sales", "service", "owner_of_cause"]
+Change = Literal[
+    "alarm.raised", "alarm.updated", "alarm.withdrawn", "alarm.settled", "alarm.acknowledged", "alarm.escalated"
+]
+
+
+class Subject(Struct, frozen=True):
+    """What the alarm is about: a customer, or a case, a place, a group."""
+
+    type: SubjectType
+    id: str
+
+
+class Reason(Struct, frozen=True):
+    """One cause, its signed share, and a sentence that a shop manager understands."""
+
+    code: str
+    weight: float
+    text: str
+
+
+class Evidence(Struct, frozen=True, omit_defaults=True):
+    """Where the fact stands in the log; in replay the file, 0 and the line."""
+
+    topic: str
+    partition: int
+    offset: int
+    event_id: str
+
+
+class Alarm(Struct, frozen=True, kw_only=True):
+    """One record of the `alarms` topic; field names are the wire contract's."""
+
+    type: Change
+    alarm_id: str
+    dedup_key: str
+    subject: Subject
+    customer_id: str | None
+    kind: str
+    severity: Severity
+    time: Instant
+    at: Instant
+    outcome: Outcome | None = None
+    cause: tuple[str, ...] = ()
+    stage: Stage | None = None
+    tier: Tier | None = None
+    loyalty_type: LoyaltyType | None = None
+    risk: float | None = None
+    horizon_days: float | None = None
+    value_at_risk_minor: int | None = None
+    currency: str | None = None
+    reasons: tuple[Reason, ...] = ()
+    treatment: Treatment | None = None
+    deadline: Instant | None = None
+    counterfactual: str | None = None
+    name: str | None = None
+    store_id: str | None = None
+    owner_id: str | None = None
+    locale: str | None = None
+    skill: Skill | None = None
+    evidence: tuple[Evidence, ...] = ()
+    policy_version: str
+    figures_version: str
+    model_version: str
+    schema_version: int = 1

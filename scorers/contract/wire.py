@@ -1,0 +1,210 @@
+"""Bytes in, events out, and never an exception between: whatever arrives is an event or a `Rejected` that says why.
+
+A good record costs one strict decode and a few looks at its bytes; only a bad one goes through `refusal`, which finds
+the reason. Three rules go beyond the types. A record is I-JSON: UTF-8, no key twice in one object, no lone surrogate,
+in unknown fields too (numbers there may be as large as they like: nobody reads them). Ids that facts join on (`Key`)
+have no white space around, as " 42" and "42" would be two half customers. Text has no control characters; only free
+text may hold tabs and line ends. This file knows neither topics nor the keys of their records.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any, TypeVar, get_args
+
+import msgspec
+from msgspec import Struct
+
+from scorers.contract.alarms import Alarm, Change
+from scorers.contract.events import AnyEvent, Instant, Key, Text
+from scorers.contract.rejection import MAX_BYTES, MAX_DEPTH, RejectCode, Rejected, document_fault, refusal, too_deep
+from scorers.contract.rfc3339 import parse_any_instant, parse_instant, rfc3339
+
+__all__ = [
+    "MAX_BYTES",
+    "MAX_DEPTH",
+    "RejectCode",
+    "Rejected",
+    "decode",
+    "decode_alarm",
+    "encode_alarm",
+    "encode_event",
+    "parse_instant",
+    "rfc3339",
+]
+
+Record = TypeVar("Record", bound=Struct)
+
+EVENT_TYPES = frozenset(str(event.__struct_config__.tag) for event in get_args(AnyEvent))
+ALARM_TYPES = frozenset(get_args(Change))
+
+
+def decode(raw: bytes) -> AnyEvent | Rejected:
+    """The event that the bytes tell, or why they tell none.
+
+    >>> decode(b'{"type": "customer.erased", "id": "e1", "source": "crm", "time": "2024-05-06", "customer_id": "c1"}')
+    ... # doctest: +NORMALIZE_WHITESPACE
+    Rejected(code='bad_time', detail='time is not RFC 3339 with a zone, as in 2024-05-06T07:08:09Z',
+             event_id='e1', source='crm')
+    """
+    if len(raw) > MAX_BYTES:
+        return Rejected("too_large", f"{len(raw)} bytes, allowed are {MAX_BYTES}")
+    try:
+        event: AnyEvent = _decode_event(raw)
+    except Exception as error:
+        return refusal(raw, error, EVENT_TYPES)
+    if event.schema_version != 1 or not _all_read(raw, event):
+        fault = document_fault(raw, EVENT_TYPES)
+        if fault:
+            return fault
+    if _has_odd_bytes(raw) or not _is_trimmed(event):
+        return _text_fault(event) or event
+    return event
+
+
+def encode_event(event: AnyEvent) -> bytes:
+    """The event as it stands on its topic; what has its default is left out."""
+    return _encoder.encode(_with_instants(event, "time", "due"))
+
+
+def decode_alarm(raw: bytes) -> Alarm | Rejected:
+    """The alarm that the bytes tell, or why they tell none."""
+    if len(raw) > MAX_BYTES:
+        return Rejected("too_large", f"{len(raw)} bytes, allowed are {MAX_BYTES}")
+    try:
+        alarm: Alarm = _decode_alarm(raw)
+    except Exception as error:
+        return refusal(raw, error, ALARM_TYPES)
+    return alarm if alarm.schema_version == 1 else document_fault(raw, ALARM_TYPES) or alarm
+
+
+def encode_alarm(alarm: Alarm) -> bytes:
+    """The alarm as it stands on its topic, every attribute told."""
+    return _encoder.encode(_with_instants(alarm, "time", "at", "deadline"))
+
+
+def _read_instant(_: type, value: object) -> Instant:
+    return parse_instant(value if type(value) is str else _text(value))
+
+
+def _read_any_instant(_: type, value: object) -> Instant:
+    return parse_any_instant(_text(value))
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError("is a number, not RFC 3339: seconds or milliseconds would be a guess")
+    raise TypeError("is RFC 3339 text")
+
+
+def _tell_instant(value: object) -> str:
+    if isinstance(value, Instant):
+        return rfc3339(value)
+    raise TypeError(f"{type(value).__name__} is not of the contract")
+
+
+_decode_event = msgspec.json.Decoder(AnyEvent, dec_hook=_read_instant).decode
+_decode_alarm = msgspec.json.Decoder(Alarm, dec_hook=_read_any_instant).decode
+_decode_anything = msgspec.json.Decoder().decode
+_encoder = msgspec.json.Encoder(enc_hook=_tell_instant)
+_skeleton = msgspec.json.Encoder(enc_hook=lambda _: "").encode
+
+
+def _with_instants(record: Record, *names: str) -> Record:
+    """The record with its instants as `Instant`: arithmetic makes plain integers, which would be told as numbers."""
+    plain = {name: Instant(at) for name in names if type(at := getattr(record, name, None)) is int}
+    return msgspec.structs.replace(record, **plain) if plain else record
+
+
+def _all_read(raw: bytes, event: AnyEvent) -> bool:
+    """Whether the decoder has seen every byte and no key came twice: then all quotes of `raw` come out again.
+
+    A key that was skipped or overwritten leaves fewer. Where fields are unknown, all of `raw` is read untyped. A quote
+    written as \\u0022 would spoil the count. False only means: look closer.
+    """
+    if len(raw) > 2 * MAX_DEPTH and too_deep(raw):
+        return False
+    if _BACKSLASH in raw and b"\\u0022" in raw:
+        return False
+    quotes = raw.count(b'"')
+    if quotes == _skeleton(event).count(b'"'):
+        return True
+    try:
+        return quotes == _skeleton(_decode_anything(raw)).count(b'"')
+    except Exception:
+        return False
+
+
+_ESCAPED_CONTROL = re.compile(rb"\\[bfnrt]|\\u00(?:[01][0-9a-fA-F]|7[fF]|[89][0-9a-fA-F])")
+_C1_CONTROL = re.compile(rb"\xc2[\x80-\x9f]")
+_DELETE, _BACKSLASH, _LEADS_C1 = 0x7F, 0x5C, 0xC2
+
+
+def _has_odd_bytes(raw: bytes) -> bool:
+    """Whether a control character may stand in a text; a cheap guess that errs to yes only."""
+    if _DELETE in raw or (_BACKSLASH in raw and _ESCAPED_CONTROL.search(raw)):
+        return True
+    return _LEADS_C1 in raw and _C1_CONTROL.search(raw) is not None
+
+
+_SPACE = "".join(c for c in map(chr, range(0x3001)) if c.isspace()) + "\ufeff"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CONTROL_BUT_BREAKS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+
+def _fields_of(kind: object) -> dict[type, frozenset[str]]:
+    """The names of the fields, by event type, whose declared type holds `kind`."""
+
+    def holds(declared: object) -> bool:
+        return declared == kind or any(holds(part) for part in get_args(declared) if part is not Ellipsis)
+
+    return {
+        event: frozenset(field.name for field in msgspec.structs.fields(event) if holds(field.type))
+        for event in get_args(AnyEvent)
+    }
+
+
+_FREE_TEXTS = _fields_of(Text)
+_KEYS = _fields_of(Key)
+_MORE_KEYS = {event: more for event, keys in _KEYS.items() if (more := keys - {"id", "source", "customer_id"})}
+
+
+def _is_trimmed(event: AnyEvent) -> bool:
+    """Whether the ids that every event has are trimmed; False, look closer, for types that have more such ids."""
+    customer = event.customer_id
+    return (
+        (customer is None or customer.strip(_SPACE) == customer)
+        and event.id.strip(_SPACE) == event.id
+        and event.source.strip(_SPACE) == event.source
+        and type(event) not in _MORE_KEYS
+    )
+
+
+def _text_fault(event: AnyEvent) -> Rejected | None:
+    """What is wrong with a text of a decoded event, found by looking at each."""
+    kind = type(event)
+    for name, text in _texts(msgspec.structs.asdict(event)):
+        if name in _KEYS[kind] and text.strip(_SPACE) != text:
+            return _refused("bad_value", f"{name} has white space around it", event)
+        free = name in _FREE_TEXTS[kind] or name in ("traits", "attributes")
+        if (_CONTROL_BUT_BREAKS if free else _CONTROL).search(text):
+            return _refused("bad_text", f"{name} holds a control character", event)
+    return None
+
+
+def _texts(fields: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Every text of an event with the name of its field; of an item's field, the item's."""
+    for name, value in fields.items():
+        if isinstance(value, str):
+            yield name, value
+        elif isinstance(value, dict):
+            yield from ((name, text) for pair in value.items() for text in pair if isinstance(text, str))
+        elif isinstance(value, tuple):
+            for part in value:
+                yield from [(name, part)] if isinstance(part, str) else _texts(msgspec.structs.asdict(part))
+
+
+def _refused(code: RejectCode, detail: str, event: AnyEvent) -> Rejected:
+    readable = [text if text.isprintable() else None for text in (event.id, event.source)]
+    return Rejected(code, detail, *readable)

@@ -1,0 +1,52 @@
+"""Service tiers by what a customer brought in over a year (T1, T2).
+
+The boundaries are figures of the base; here a customer is placed between them. A rise counts at once. A fall counts
+when the lower place has lasted the dwell time, and only beyond the hysteresis, so that nobody flaps.
+"""
+
+from scorers.contract.alarms import Tier
+from scorers.contract.events import DAY, Micros
+from scorers.customer.state import Customer
+from scorers.in_force.figures import Figures
+from scorers.policy.tables import Policy
+
+RANK: dict[Tier, int] = {"none": 0, "lead": 1, "iron": 2, "gold": 3, "platinum": 4}
+_BY_RANK: tuple[Tier, ...] = ("none", "lead", "iron", "gold", "platinum")
+
+
+def expire(c: Customer, now: Micros, policy: Policy) -> None:
+    """Drop what was brought in before the rolling year."""
+    oldest = (now - policy.tiers.window) // DAY
+    days = c.days
+    if not days or days[0] > oldest:
+        return
+    n = 0
+    while n < len(days) and days[n] <= oldest:
+        c.year_minor -= c.takings[n]
+        n += 1
+    del days[:n], c.takings[:n]
+
+
+def year_value(c: Customer, now: Micros, policy: Policy) -> int:
+    """Margin, else revenue, of the rolling year up to an instant, in minor units."""
+    oldest = (now - policy.tiers.window) // DAY
+    if not c.days or c.days[0] > oldest:
+        return c.year_minor
+    return sum(taken for day, taken in zip(c.days, c.takings, strict=True) if day > oldest)
+
+
+def place(value_minor: int, current: Tier, figures: Figures, policy: Policy) -> Tier:
+    """The tier of a yearly value; to fall below the current one takes the hysteresis on top.
+
+    >>> from scorers.in_force.figures import no_figures
+    >>> place(9_900, "none", no_figures(Policy()), Policy())  # too few are ranked yet
+    'iron'
+    """
+    if figures.bounds is None:
+        return "iron"
+    held = RANK[current]
+    slack = 1 - policy.tiers.hysteresis
+    for rank, bound in zip((4, 3, 2), figures.bounds, strict=True):
+        if value_minor >= (bound * slack if rank == held else bound) and value_minor > 0:
+            return _BY_RANK[rank]
+    return "lead"

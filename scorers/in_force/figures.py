@@ -1,0 +1,137 @@
+"""Base-wide figures: what is true of all customers together, closed once a day.
+
+Customers contribute counts to histograms, each dated with the day of the fact behind it. Counts add up, so partitions
+merge by sum, a late fact takes back exactly what it changes, and no customer is ever scanned. The figures of a day are
+in force from its end plus the allowed lateness, when all its facts are in.
+"""
+
+import hashlib
+import math
+from collections import Counter
+
+from msgspec import Struct
+
+from scorers.contract.events import DAY, SECOND, Duration, Micros
+from scorers.customer.rhythm import BaseRhythm
+from scorers.policy.tables import Policy
+
+Contribution = tuple[int, str, int, int]  # day number, histogram, bucket, count
+
+GAPS, FIRST_GAPS, YEARS = "gap", "first-gap", "year"
+_GROWTH = math.log(1.005)  # yearly values are told apart to half a percent
+
+
+def value_bucket(value_minor: int) -> int:
+    """The bucket of a yearly value; 0 holds everything that is not positive."""
+    return 0 if value_minor <= 0 else 1 + int(math.log(value_minor) / _GROWTH)
+
+
+def _lower_edge(bucket: int) -> float:
+    return 0.0 if bucket <= 0 else math.exp((bucket - 1) * _GROWTH)
+
+
+class Figures(Struct, frozen=True):
+    """The figures of one day.
+
+    `bounds` are the least yearly values, in minor units, of platinum, gold and iron; None while too few are ranked.
+    """
+
+    version: str
+    in_force: Micros
+    base: BaseRhythm
+    ranked: int
+    bounds: tuple[float, float, float] | None
+    second_limit: Duration
+
+
+def no_figures(policy: Policy) -> Figures:
+    """What is in force before the first day is closed."""
+    return Figures("none", 0, BaseRhythm.of({}, {}), 0, None, policy.lifecycle.second_purchase_default)
+
+
+Totals = dict[str, Counter[int]]
+"""Histograms by name: how many, by bucket."""
+
+
+def no_totals() -> Totals:
+    """Histograms of nobody."""
+    return {GAPS: Counter(), FIRST_GAPS: Counter(), YEARS: Counter()}
+
+
+class FigureBook:
+    """Adds up contributions and closes days.
+
+    A replay closes its own days. On Kafka each partition has a book that only settles, and the sums of all partitions
+    are closed in one place.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self.pending: dict[int, Counter[tuple[str, int]]] = {}
+        self.total: Totals = no_totals()
+
+    def add(self, contributions: list[Contribution]) -> None:
+        """Take in counts; those of a day that is closed already count from the next closing on."""
+        for day, name, bucket, count in contributions:
+            counts = self.pending.get(day)
+            if counts is None:
+                counts = self.pending[day] = Counter()
+            counts[name, bucket] += count
+
+    def settle(self, day: int) -> None:
+        """What is dated on a day or before it is no longer pending."""
+        for due in sorted(d for d in self.pending if d <= day):
+            for (name, bucket), count in self.pending.pop(due).items():
+                total = self.total[name]
+                total[bucket] += count
+                if not total[bucket]:
+                    del total[bucket]
+
+    def close(self, day: int) -> Figures:
+        """The figures of a day: all facts dated on it or before."""
+        self.settle(day)
+        return close(day, self.total, self._policy)
+
+
+def last_day(now: Micros, policy: Policy) -> int:
+    """The newest day whose facts are all in: it ended the allowed lateness ago.
+
+    >>> last_day(3 * DAY, Policy()), last_day(3 * DAY - 1, Policy())
+    (1, 0)
+    """
+    return (now - policy.time.allowed_lateness) // DAY - 1
+
+
+def in_force(day: int, policy: Policy) -> Micros:
+    """When the figures of a day come in force: its end plus the allowed lateness."""
+    return (day + 1) * DAY + policy.time.allowed_lateness
+
+
+def close(day: int, total: Totals, policy: Policy) -> Figures:
+    """What the histograms of all customers say at the end of a day."""
+    rules = policy.lifecycle
+    base = BaseRhythm.of(total[GAPS], total[FIRST_GAPS])
+    known = sum(total[FIRST_GAPS].values())
+    second = base.first_gap_quantile(rules.second_purchase_quantile) if known >= rules.second_purchase_known else None
+    years = {bucket: count for bucket, count in total[YEARS].items() if count}
+    ranked = sum(years.values())
+    bounds = _bounds(years, ranked, policy) if ranked >= policy.tiers.ranked_at_least else None
+    second_limit = (second or rules.second_purchase_default) // SECOND * SECOND
+    told = repr((day, ranked, bounds, second_limit, base))
+    version = hashlib.sha256(told.encode()).hexdigest()[:12]
+    return Figures(version, in_force(day, policy), base, ranked, bounds, second_limit)
+
+
+def _bounds(years: dict[int, int], ranked: int, policy: Policy) -> tuple[float, float, float]:
+    rules = policy.tiers
+    shares = (rules.platinum_share, rules.gold_share, rules.iron_share)
+    places = [max(1, math.ceil(sum(shares[: n + 1]) * ranked - 1e-9)) for n in range(3)]
+    bounds: list[float] = []
+    seen = 0
+    for bucket in sorted(years, reverse=True):
+        seen += years[bucket]
+        while seen >= places[len(bounds)]:
+            bounds.append(_lower_edge(bucket))
+            if len(bounds) == 3:
+                return bounds[0], bounds[1], bounds[2]
+    return bounds[0], bounds[1], bounds[2]

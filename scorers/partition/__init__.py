@@ -1,0 +1,1 @@
+"""Many subjects under one clock: routing, deadlines, and the ends of days."""

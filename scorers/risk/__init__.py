@@ -1,0 +1,1 @@
+"""The chance that a customer does not buy within the horizon: features, models, and how they are learned."""

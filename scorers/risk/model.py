@@ -1,0 +1,252 @@
+"""The chance that a customer does not buy again within the horizon.
+
+Three voices say what they think in log-odds: the rules, which need no lesson; the streaming prior, whose population is
+learned; and a Bayesian logistic over all features, which starts as the prior's echo. Their say is measured: each voice
+weighs by how well it foretold the answers so far, so the rules carry the score from the first event and lose it to
+whoever beats them. A `Model` is what scores, small and fixed; what learns is in `training`. No clock, no topic, no file.
+"""
+
+import hashlib
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from math import log, tanh
+from operator import itemgetter, mul
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from scorers.contract.events import DAY, Duration, Instant, Micros
+from scorers.customer.rhythm import BaseRhythm
+from scorers.customer.state import Customer
+from scorers.risk.champion_challenger import LEARNERS
+from scorers.risk.features import INDEX, NAMES
+from scorers.risk.features import VERSION as FEATURES_VERSION
+from scorers.risk.learners import chance, odds_of, read_rhythm
+from scorers.risk.prior import Population, Spelt, no_purchase
+
+VOICES = ("rules", "prior", "logistic")
+HEARD = (*LEARNERS, VOICES[1])  # whose log-odds a question keeps: each learner's and the prior's
+KNOTS = (-2.0, -1.0, 0.0, 1.0, 2.0)  # log-odds of the prior at which the logistic may correct it differently
+RHYTHM = INDEX["spent"]  # the columns before this one tell of time alone
+STRANGERS = Population().spelt()
+
+
+def _strangers(base: BaseRhythm) -> Spelt:
+    return STRANGERS[0], base.first_mean, *STRANGERS[2:]
+
+
+def rules_risk(c: Customer, now: Micros, horizon: Duration, base: BaseRhythm) -> float:
+    """What can be said before any lesson: own rhythm against silence, moved by what the customer said and suffered."""
+    if c.exit_at:
+        return 0.97
+    rhythm = c.rhythm
+    silence = max(now - rhythm.last, 0) / DAY
+    shape = rhythm.shape(base.shape)
+    gaps = float(max(rhythm.occasions - 1, 0))
+    age = (rhythm.last - rhythm.first) / DAY
+    p = no_purchase(*_strangers(base), rhythm.known, rhythm.paced, silence, horizon / DAY, shape, gaps, age)
+    moved = 0.0
+    if c.satisfaction_count:
+        moved -= 0.3 * (c.satisfaction_mood - 3.0)
+    for case in c.cases:
+        moved += 0.8 if case.rectify_by < now else 0.3
+    if c.trouble is not None:
+        moved += 0.3
+    if c.referral_last:
+        moved -= 0.3 * c.referral_last
+    if c.competitor_mentions and now - c.last_competitor < horizon:
+        moved += 0.5
+    return chance(odds_of(p) + min(moved, 2.0)) if moved else p
+
+
+class Lesson(Struct, frozen=True, kw_only=True):
+    """An answered question: what was known when it was asked, and what the customer then did."""
+
+    customer_id: str
+    asked_at: Instant
+    answered_at: Instant
+    horizon: Duration
+    features: tuple[float, ...]
+    inactive: bool  # no purchase in (asked_at, asked_at + horizon]
+    bought_after: Duration | None = None  # time to the first purchase, where one came within the horizon
+    rules: float  # what the rules said when asked
+    predicted: float  # what the model in force said when asked
+    voices: tuple[float, ...] = ()  # and each of `HEARD`, in log-odds; none where it had none yet
+    model_version: str
+    features_version: str = FEATURES_VERSION
+
+
+class Rival(Struct, frozen=True):
+    """What another learner would say: the fields of `Model` of the same names."""
+
+    name: str
+    bias: float
+    echo: float
+    bends: tuple[float, ...]
+    weights: tuple[float, ...]
+    gate_bias: float
+    gated: tuple[float, ...]
+
+
+class Model(Struct, frozen=True, dict=True):
+    """What scores: a snapshot of the trainer, small and fixed.
+
+    >>> from scorers.risk.features import WIDTH
+    >>> COLD.risk([0.0] * WIDTH, 0.3)
+    0.3
+    """
+
+    version: str
+    say: tuple[float, float, float]  # how much each of `VOICES` weighs; they add up to 1
+    population: Population
+    bias: float = 0.0
+    echo: float = 1.0  # the logistic's weight of the prior's log-odds
+    bends: tuple[float, ...] = ()  # how that weight changes at each of `KNOTS`
+    weights: tuple[float, ...] = ()  # by column, per unit
+    gate_bias: float = 0.0
+    gated: tuple[float, ...] = ()  # by column of rhythm, per unit, times the gate
+    usual: tuple[float, ...] = ()  # mean of each column: what contributions are measured from
+    features_version: str = FEATURES_VERSION
+    champion: str = LEARNERS[0]  # whose weights these are
+    rivals: tuple[Rival, ...] = ()  # those of the others, asked only so that they can be judged
+    drifted: Micros = 0  # when what was told and what came last drifted apart; 0 where never
+    format: int = 1  # of this record; a newer one may mean what we cannot read
+
+    @property
+    def listens(self) -> bool:
+        """Whether features have a say: as long as the rules alone have it, nobody need make them."""
+        return self.say[0] < 1.0
+
+    def risk(self, features: Sequence[float], rules: float) -> float:
+        """P(no purchase within the horizon); `features` as `features.features` gives them, if the model `listens`."""
+        if not self.listens:
+            return rules
+        prior = self._prior(features)
+        told, read, weights, gated = self._compiled
+        column = read(features)
+        level, slope = told[bisect_left(KNOTS, prior)]
+        learned = level + slope * prior + sum(map(mul, weights, column))
+        learned += gate(prior) * (self.gate_bias + sum(map(mul, gated, column)))
+        say = self.say
+        return chance(say[0] * odds_of(rules) + say[1] * prior + say[2] * learned)
+
+    def voices(self, features: Sequence[float]) -> tuple[float, ...]:
+        """The log-odds that each of `HEARD` gives by itself; none before any lesson."""
+        if not self.rivals:
+            return ()
+        prior = self._prior(features)
+        said = {one.name: _linear(one, prior, features) for one in self.rivals}
+        said[self.champion] = _linear(self, prior, features)
+        return (*(min(max(said[name], -35.0), 35.0) for name in LEARNERS), prior)
+
+    @cached_property
+    def _compiled(self) -> tuple[list[tuple[float, float]], Callable[..., Any], list[float], list[float]]:
+        """The bends as a line for each stretch between knots, and the columns that weigh anything."""
+        level, slope = self.bias, self.echo
+        told = [(level, slope)]
+        for knot, bend in zip(KNOTS, self.bends, strict=True):
+            level, slope = level - bend * knot, slope + bend
+            told.append((level, slope))
+        gates = dict(enumerate(self.gated))
+        live = [i for i, weight in enumerate(self.weights) if i < 2 or weight or gates.get(i)]  # a row has two at least
+        gated = [gates[i] for i in live if i in gates]
+        return told, itemgetter(*live), [self.weights[i] for i in live], gated
+
+    def contributions(self, features: Sequence[float], rules: float) -> list[tuple[str, float]]:
+        """What moves the log-odds, strongest first: `rules`, `prior`, then columns by their distance from the usual.
+
+        They add up to the log-odds of the risk.
+        """
+        if not self.listens:
+            return [("rules", odds_of(rules))]
+        say = self.say
+        prior = self._prior(features)
+        opening = gate(prior)
+        gated = (*self.gated, *(0.0 for _ in self.weights[len(self.gated) :]))
+        slopes = [weight + opening * more for weight, more in zip(self.weights, gated, strict=True)]
+        level, slope = self._compiled[0][bisect_left(KNOTS, prior)]
+        level += slope * prior + opening * self.gate_bias + sum(map(mul, slopes, self.usual))
+        found = [("rules", say[0] * odds_of(rules)), ("prior", say[1] * prior + say[2] * level)]
+        for name, slope, value, usual in zip(NAMES, slopes, features, self.usual, strict=True):
+            found.append((name, say[2] * slope * (value - usual)))
+        return sorted((pair for pair in found if pair[1]), key=lambda pair: (-abs(pair[1]), pair[0]))
+
+    def shop(self, base: BaseRhythm) -> Spelt:
+        """The population by which this model judges rhythms: strangers until one is learned."""
+        return self._shop if self.listens else _strangers(base)
+
+    @cached_property
+    def _shop(self) -> Spelt:
+        return self.population.spelt()
+
+    def _prior(self, features: Sequence[float]) -> float:
+        p = no_purchase(*self._shop, *read_rhythm(features))
+        return log(p / (1.0 - p))
+
+    def encode(self) -> bytes:
+        """The snapshot as JSON."""
+        return msgspec.json.encode(self)
+
+    @classmethod
+    def decode(cls, data: bytes) -> "Model":
+        """The snapshot that `encode` gave; raises ValueError where it is none, or of other features."""
+        try:
+            model = msgspec.json.decode(data, type=cls)
+        except msgspec.DecodeError as error:
+            raise ValueError(f"not a risk model: {error}; take one that `Model.encode` wrote") from error
+        if model.format > FORMAT:
+            raise ValueError(
+                f"model {model.version} is of format {model.format}, this release reads up to {FORMAT}: "
+                "upgrade the workers before the trainer"
+            )
+        if model.features_version != FEATURES_VERSION:
+            raise ValueError(
+                f"model {model.version} reads features version {model.features_version}, "
+                f"this is {FEATURES_VERSION}: train a new one from the lessons"
+            )
+        if model.version != COLD.version and model.version != version_of(model):
+            raise ValueError(
+                f"model {model.version} was changed after it was made: its content hashes to {version_of(model)}"
+            )
+        return model
+
+
+def _linear(one: "Model | Rival", prior: float, features: Sequence[float]) -> float:
+    told: float = one.bias + one.echo * prior + sum(map(mul, one.weights, features))
+    for knot, bend in zip(KNOTS, one.bends, strict=True):
+        told += bend * max(prior - knot, 0.0)
+    gated: float = one.gate_bias + sum(map(mul, one.gated, features))
+    return told + gate(prior) * gated
+
+
+FORMAT = 2  # since the prior bends its clock: who cannot would say something else
+_SINCE_1 = {
+    "champion": LEARNERS[0],
+    "rivals": (),
+    "drifted": 0,
+    "format": 1,
+}  # fields that older models had not, at their defaults
+_POPULATION_SINCE_1 = {name: getattr(Population(), name) for name in ("ageing", "tail", "unit")}
+
+
+def version_of(model: Model) -> str:
+    """The name of a model: a digest of what it says."""
+    told = msgspec.to_builtins(msgspec.structs.replace(model, version=""))
+    told = _without(told, _SINCE_1)
+    told["population"] = _without(told["population"], _POPULATION_SINCE_1)
+    return hashlib.sha256(msgspec.json.encode(told)).hexdigest()[:12]
+
+
+def _without(told: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in told.items() if name not in defaults or value != defaults[name]}
+
+
+COLD = Model("cold", (1.0, 0.0, 0.0), Population())
+"""The model before any lesson: the rules."""
+
+
+def gate(prior: float) -> float:
+    """How the columns of rhythm speak differently of the lively and of the silent: from -2 to 2."""
+    return 2.0 * tanh(0.5 * prior)

@@ -1,0 +1,1 @@
+"""The clock: tells every partition that time has passed."""

@@ -1,0 +1,175 @@
+"""Tells every partition that time has passed, once what was written before then has been folded.
+
+A tick over a backlog would make customers silent who have only not been read yet. So the clock notes an instant and
+where the inputs end, waits until the workers' commits have come there, and only then sends the tick of that instant.
+The instant is the world's, or with `follows` that of the newest event, for demonstrations and backfills. Every end of a
+day whose figures can be made gets a tick of its own, the same in all partitions: their reports then tell the same days.
+
+A clock that starts anew goes on from the ticks it finds; two clocks tell the same time twice, which changes nothing.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import NamedTuple
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
+
+from scorers.contract.events import SECOND, Instant, Micros
+from scorers.contract.rfc3339 import parse_instant
+from scorers.in_force.control import PolicyInForce, Tick, decode_control, encode_control
+from scorers.in_force.figures import in_force, last_day
+from scorers.policy.tables import Policy
+from streams.worker.aggregator import tell_all
+from vigia.runtime.broker import INPUTS, Broker
+from vigia.runtime.settings import Settings
+from vigia.runtime.topics import WORKER
+
+log = logging.getLogger(__name__)
+
+GRACE = 2 * SECOND  # what happened just now may still be on its way to Kafka
+TAIL = 2_000  # records of each partition in which a new clock looks for where the last one was
+
+
+class _Timed(msgspec.Struct):
+    time: str
+
+
+_timed = msgspec.json.Decoder(_Timed).decode
+
+
+class Noted(NamedTuple):
+    """An instant, and where the inputs of a partition ended when it was noted."""
+
+    until: Micros
+    ends: dict[TopicPartition, int]
+
+
+def steps(sent: Micros, until: Micros, policy: Policy) -> Iterator[Micros]:
+    """The ticks from one instant to another: each end of a day plus the lateness on the way, and the instant itself.
+
+    >>> from scorers.contract.events import DAY
+    >>> [at / DAY for at in steps(2 * DAY + 1, 5 * DAY - 1, Policy())]
+    [3.0, 4.0, 4.999999999988426]
+    """
+    if sent:
+        for day in range(last_day(sent, policy) + 1, last_day(until, policy) + 1):
+            if (at := in_force(day, policy)) < until:
+                yield at
+    yield until
+
+
+class Clock:
+    """One clock for all partitions."""
+
+    def __init__(self, broker: Broker, settings: Settings, policy: Policy, *, follows: bool, every: float) -> None:
+        self.broker, self.settings, self.policy = broker, settings, policy
+        self.follows, self.every = follows, every
+        self.newest: Micros = 0  # of the events, where they are followed
+        self._topic = broker.name("clock")
+        self._inputs = {
+            number: [TopicPartition(broker.name(name), number) for name in INPUTS]
+            for number in range(settings.partitions)
+        }
+        self._all = [tp for tps in self._inputs.values() for tp in tps]
+        self._noted: dict[int, Noted] = {}
+        self.sent: dict[int, Micros] = dict.fromkeys(self._inputs, 0)
+        self._policy_told = ""
+        self._telling = False
+
+    @property
+    def waiting(self) -> int:
+        """How many partitions have not yet committed what was written before the instant that they are to be told."""
+        return len(self._noted)
+
+    async def ready(self) -> str:
+        """Why no time is told yet; nothing when it is."""
+        return "" if self._telling else "looks for where the last clock was"
+
+    async def run(self, stop: asyncio.Event, policy_text: str) -> None:
+        """Tick until told to stop; the policy is told first, unless it is the one told last."""
+        consumer = AIOKafkaConsumer(enable_auto_commit=False, fetch_max_wait_ms=100, **self.broker.client())
+        admin = AIOKafkaAdminClient(**self.broker.client())
+        producer = AIOKafkaProducer(acks="all", **self.broker.client())
+        try:
+            for client in (consumer, admin, producer):
+                await client.start()
+            await self._resume(consumer)
+            if self._policy_told != self.policy.version:
+                told = PolicyInForce(in_force=Instant(0), version=self.policy.version, text=policy_text)
+                await tell_all(producer, self._topic, self.settings.partitions, told)
+            await self._go_to_the_end(consumer)
+            self._telling = True
+            while not stop.is_set():
+                await self.turn(consumer, admin, producer)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), self.every)
+        finally:
+            for client in (producer, consumer):
+                await client.stop()
+            await admin.close()
+
+    async def turn(self, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient, producer: AIOKafkaProducer) -> None:
+        """Send the ticks that may be sent now, and note the next instants."""
+        until = self.newest if self.follows else time.time_ns() // 1000 - GRACE
+        if self.follows:
+            await self._read_times(consumer)
+        ends = await consumer.end_offsets(self._all)
+        done = await self._committed(admin)
+        for number, tps in self._inputs.items():
+            noted = self._noted.get(number)
+            if noted is not None and all(done.get(tp, 0) >= end for tp, end in noted.ends.items()):
+                del self._noted[number]
+                await self._tick(producer, number, noted.until)
+            if number not in self._noted and until > self.sent[number]:
+                self._noted[number] = Noted(until, {tp: ends[tp] for tp in tps})
+
+    async def _tick(self, producer: AIOKafkaProducer, number: int, until: Micros) -> None:
+        for at in steps(self.sent[number], until, self.policy):
+            tick = encode_control(Tick(until=Instant(at), follows=self.follows))
+            await producer.send_and_wait(self._topic, tick, partition=number)
+        self.sent[number] = until
+
+    async def _committed(self, admin: AIOKafkaAdminClient) -> dict[TopicPartition, int]:
+        try:
+            told = await admin.list_consumer_group_offsets(self.broker.name(WORKER), partitions=self._all)
+        except GroupCoordinatorNotAvailableError:
+            return {}
+        return {tp: max(0, offset.offset) for tp, offset in told.items()}
+
+    async def _read_times(self, consumer: AIOKafkaConsumer) -> None:
+        """What was noted last turn was written by now; what is read now is for the next turn."""
+        while batches := await consumer.getmany(timeout_ms=20):
+            for records in batches.values():
+                for record in records:
+                    with suppress(msgspec.MsgspecError, ValueError):
+                        self.newest = max(self.newest, int(parse_instant(_timed(record.value or b"").time)))
+
+    async def _go_to_the_end(self, consumer: AIOKafkaConsumer) -> None:
+        """Follow the events from the last one of each partition on."""
+        consumer.assign(self._all if self.follows else [])
+        if self.follows:
+            first = await consumer.beginning_offsets(self._all)
+            for tp, end in (await consumer.end_offsets(self._all)).items():
+                consumer.seek(tp, max(first[tp], end - 1))
+
+    async def _resume(self, consumer: AIOKafkaConsumer) -> None:
+        """Find the newest tick of each partition and the policy that was told last."""
+        tps = [TopicPartition(self._topic, number) for number in self._inputs]
+        consumer.assign(tps)
+        first, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
+        for tp in tps:
+            consumer.seek(tp, max(first[tp], ends[tp] - TAIL))
+        while any([await consumer.position(tp) < ends[tp] for tp in tps]):
+            for tp, records in (await consumer.getmany(timeout_ms=200)).items():
+                for record in records:
+                    control = decode_control(record.value or b"")
+                    if isinstance(control, Tick):
+                        self.sent[tp.partition] = max(self.sent[tp.partition], int(control.until))
+                    elif isinstance(control, PolicyInForce):
+                        self._policy_told = control.version

@@ -1,0 +1,88 @@
+"""One of several processes serves, the others stand by and step in when it is gone.
+
+A group of consumers shares out a topic of a single partition, whose records do not matter: whoever has it serves. One
+that ends in order is followed at once, one that is killed when its session has passed. One that was stopped for as long
+as that, and wakes up, ends: another serves by then.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+
+from streams.engine.liveness import Watchdog
+from vigia.runtime.broker import Broker
+
+log = logging.getLogger(__name__)
+
+SESSION = 6.0  # seconds: the least that Kafka allows without being told otherwise
+POLL_MS = 200
+
+Serve = Callable[[asyncio.Event], Awaitable[object]]
+"""Serves until the event is set; it begins anew each time and may be cancelled."""
+
+
+class Standby(ConsumerRebalanceListener):  # type: ignore[misc]  # the library has no types
+    """A place in the line of a role; `serving` says whether this process is the first."""
+
+    def __init__(self, broker: Broker, role: str, topic: str) -> None:
+        self.broker, self.role, self.topic = broker, role, topic
+        self.serving = False
+        self._first = False
+
+    async def ready(self) -> str:
+        """Why this process does not serve; nothing when it does."""
+        return "" if self.serving else f"stands by: another {self.role} serves, or will be found gone soon"
+
+    async def run(self, stop: asyncio.Event, serve: Serve) -> None:
+        """Serve, or stand by, until told to stop; what ends the serving ends this."""
+        consumer = AIOKafkaConsumer(
+            group_id=self.broker.name(f"vigia-{self.role}"),
+            partition_assignment_strategy=(StickyPartitionAssignor,),
+            enable_auto_commit=False,
+            session_timeout_ms=int(SESSION * 1000),
+            heartbeat_interval_ms=1_000,
+            **self.broker.client(),
+        )
+        consumer.subscribe([self.broker.name(self.topic)], listener=self)
+        watch = Watchdog(SESSION)
+        work: asyncio.Future[object] | None = None
+        try:
+            await consumer.start()
+            while not stop.is_set():
+                consumer.pause(*consumer.assignment())
+                await consumer.getmany(timeout_ms=POLL_MS)
+                if self._first and work is None:
+                    log.info("this %s serves from now on", self.role)
+                    work, self.serving = asyncio.ensure_future(serve(stop)), True
+                elif work is not None and not self._first:
+                    log.warning("another %s serves from now on", self.role)
+                    await _end(work)
+                    work, self.serving = None, False
+                if work is not None and work.done():
+                    break
+            if work is not None:
+                await work
+        finally:
+            self.serving = False
+            if work is not None:
+                await _end(work)
+            await consumer.stop()
+            watch.stop()
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Places are given anew; until they are, nothing is known."""
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """The one partition is ours, or it is not."""
+        self._first = bool(list(assigned))
+
+
+async def _end(work: asyncio.Future[object]) -> None:
+    work.cancel()
+    with suppress(asyncio.CancelledError, Exception):
+        await work

@@ -1,0 +1,1 @@
+"""Events by HTTP, and the way of every event into Kafka."""

@@ -1,0 +1,1 @@
+"""The records of our own topics that several processes read and write: lessons, controls, signatures."""

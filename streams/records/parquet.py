@@ -1,0 +1,132 @@
+"""Lessons as a table with typed columns, for whoever trains on them: parquet, written a bounded piece at a time.
+
+Where the lessons come from, a topic or a file, is known to the callers. The library that writes parquet is an extra:
+it is asked for when a table is begun.
+"""
+
+import os
+from collections.abc import Iterator
+from hashlib import blake2b
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from scorers.contract.events import DAY
+from scorers.risk.features import NAMES, VERSION
+from scorers.risk.model import HEARD, Lesson
+from streams.records.lessons import decode_record
+
+PIECE = 10_000  # rows held before they are written
+KNOWN = 100_000  # lessons known again when a worker that was killed tells them twice
+
+COLUMN = "x_{}"  # a feature's column, so that all of them can be picked by their first letters
+VOICE = "voice_{}"
+
+
+class NoParquet(RuntimeError):
+    """The library that writes parquet is not installed."""
+
+
+class LessonTable:
+    """A parquet file in the making; it takes its name when it is whole."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            import pyarrow
+            from pyarrow.parquet import ParquetWriter
+        except ImportError:
+            raise NoParquet("writing parquet needs pyarrow: pip install 'vigia[lessons]'") from None
+        self.rows = self.repeated = self.foreign = self.broken = 0
+        self._path, self._part = path, path.with_name(f".{path.name}.part")
+        self._arrow: Any = pyarrow
+        self._schema = _schema(pyarrow)
+        self._held: list[Lesson] = []
+        self._weights: list[float] = []
+        self._known: dict[bytes, None] = {}
+        self._part.touch()  # a folder that is not there is said in the words of the system
+        self._file: Any = ParquetWriter(str(self._part), self._schema, compression="zstd")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, fault: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
+        if fault is None:
+            self._write()
+        self._file.close()
+        if fault is None:
+            os.replace(self._part, self._path)
+        else:
+            self._part.unlink(missing_ok=True)
+
+    def add(self, raw: bytes) -> None:
+        """Take in a record of `lessons`; one told twice, of other features or broken is counted and left out."""
+        try:
+            record = decode_record(raw)
+            if record.features_version != VERSION:
+                self.foreign += 1
+                return
+            lesson = record.lesson()
+        except ValueError:
+            self.broken += 1
+            return
+        name = blake2b(
+            f"{lesson.customer_id}\0{int(lesson.asked_at)}\0{lesson.horizon}".encode(), digest_size=8
+        ).digest()
+        if name in self._known:
+            self.repeated += 1
+            return
+        self._known[name] = None
+        if len(self._known) > KNOWN:
+            del self._known[next(iter(self._known))]
+        self._held.append(lesson)
+        self._weights.append(record.weight)
+        if len(self._held) >= PIECE:
+            self._write()
+
+    def _write(self) -> None:
+        held = self._held
+        arrays = [
+            self._arrow.array(column, type=field.type)
+            for column, field in zip(_columns(held, self._weights), self._schema, strict=True)
+        ]
+        self._file.write_table(self._arrow.Table.from_arrays(arrays, schema=self._schema))
+        self.rows += len(held)
+        self._held, self._weights = [], []
+
+
+def _columns(held: list[Lesson], weights: list[float]) -> Iterator[list[Any]]:
+    """In the order of `_schema`."""
+    yield [lesson.customer_id for lesson in held]
+    yield [int(lesson.asked_at) for lesson in held]
+    yield [int(lesson.answered_at) for lesson in held]
+    yield [lesson.horizon / DAY for lesson in held]
+    yield [lesson.inactive for lesson in held]
+    yield [None if lesson.bought_after is None else lesson.bought_after / DAY for lesson in held]
+    yield weights
+    yield [lesson.rules for lesson in held]
+    yield [lesson.predicted for lesson in held]
+    yield [lesson.model_version for lesson in held]
+    for place in range(len(HEARD)):
+        yield [lesson.voices[place] if place < len(lesson.voices) else None for lesson in held]
+    for place in range(len(NAMES)):
+        yield [lesson.features[place] for lesson in held]
+
+
+def _schema(arrow: Any) -> Any:
+    instant = arrow.timestamp("us", tz="UTC")
+    kinds = [
+        ("customer_id", arrow.string(), False),
+        ("asked_at", instant, False),
+        ("answered_at", instant, False),
+        ("horizon_days", arrow.float64(), False),
+        ("inactive", arrow.bool_(), False),
+        ("bought_after_days", arrow.float64(), True),
+        ("weight", arrow.float64(), False),
+        ("rules", arrow.float64(), False),
+        ("predicted", arrow.float64(), False),
+        ("model_version", arrow.string(), False),
+        *((VOICE.format(name), arrow.float32(), True) for name in HEARD),
+        *((COLUMN.format(name), arrow.float32(), False) for name in NAMES),
+    ]
+    fields = [arrow.field(name, kind, nullable=nullable) for name, kind, nullable in kinds]
+    return arrow.schema(fields, metadata={"features_version": VERSION})

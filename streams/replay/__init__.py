@@ -1,0 +1,1 @@
+"""The replay: files of events through the same core, without a broker."""

@@ -1,0 +1,331 @@
+"""Folds files of events in this process: backtests, policy comparison, quality figures. No broker, no clock.
+
+The same core as on Kafka, deterministic to the byte: a file is read in its own order, several files are merged by the
+time of their next line, and silence runs on the time of all customers' events.
+"""
+
+import csv
+import gzip
+import heapq
+import io
+import json
+import sys
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+from msgspec import Struct
+
+from scorers.assessment.assessment import Verdict, verdict
+from scorers.assessment.horizons import by_span, risk_by_horizon
+from scorers.contract.events import DAY, AnyEvent, Micros
+from scorers.contract.rfc3339 import rfc3339
+from scorers.contract.wire import Rejected, decode, encode_alarm
+from scorers.customer.state import Customer, Ref
+from scorers.in_force.context import Context
+from scorers.in_force.control import Control, FiguresInForce, ModelInForce
+from scorers.in_force.figures import FigureBook
+from scorers.partition.partition import Partition
+from scorers.policy.tables import Policy
+from scorers.risk.training import Trainer
+from scorers.timeline.timeline import Monitor, Step
+
+SCORE_COLUMNS = (
+    "time",
+    "customer_id",
+    "stage",
+    "tier",
+    "loyalty_type",
+    "risk",
+    "expected_purchases",
+    "value_at_risk_minor",
+    "currency",
+)
+
+Progress = Callable[[int], None]
+"""Told how many bytes of the input have been read since the last call."""
+
+
+class Asked(Struct):
+    """When the customers are scored: at instants, every so often, or both; and where the run ends."""
+
+    at: tuple[Micros, ...] = ()
+    every: int = 0
+    until: Micros | None = None
+
+
+class Summary(Struct):
+    """What `summary.json` says."""
+
+    events: int
+    anonymous: int
+    duplicates: int
+    conflicts: int
+    too_late: int
+    unfolded: int
+    rejected: int
+    customers: int
+    lessons: int
+    alarms: dict[str, int]
+    from_time: str | None
+    until_time: str | None
+    policy_version: str
+
+
+def replay(
+    sources: list[str],
+    out: Path,
+    policy: Policy,
+    asked: Asked | None = None,
+    *,
+    progress: Progress | None = None,
+    watch: Callable[[Step], None] | None = None,
+    controls: Iterable[Control] | None = None,
+) -> Summary:
+    """Fold event files and write alarms, scores, customers, rejects and a summary into a folder.
+
+    With `controls` the figures and models are those that a worker was told, and none are made here.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        run = _Run(out, policy, asked or Asked(), stack, watch, controls)
+        for line in _merged([_lines(source, stack, progress) for source in sources]):
+            run.take(line)
+        return run.finish()
+
+
+class Line(Struct):
+    """One line of a file: an event, or why it is none."""
+
+    file: str
+    number: int
+    event: AnyEvent | Rejected
+
+
+def _open(source: str, stack: ExitStack) -> tuple[IO[bytes], IO[bytes]]:
+    """The lines of a source, and the file whose position tells how far it is read."""
+    if source == "-":
+        return sys.stdin.buffer, sys.stdin.buffer
+    with ExitStack() as opened:  # closed at once if it cannot be read
+        file = opened.enter_context(Path(source).open("rb"))
+        packed = file.peek(2)[:2] == b"\x1f\x8b"
+        lines = opened.enter_context(io.BufferedReader(gzip.GzipFile(fileobj=file))) if packed else file
+        stack.push(opened.pop_all())
+    return lines, file
+
+
+def _lines(source: str, stack: ExitStack, progress: Progress | None) -> Iterator[Line]:
+    lines, file = _open(source, stack)
+    name = "stdin" if source == "-" else Path(source).name
+    told = 0
+    for number, raw in enumerate(lines, 1):
+        if progress is not None and source != "-" and number % 1000 == 0:
+            progress(file.tell() - told)
+            told = file.tell()
+        if raw.strip():
+            yield Line(name, number, decode(raw.rstrip(b"\r\n")))
+
+
+def _merged(files: list[Iterator[Line]]) -> Iterator[Line]:
+    """Lines of several files by the time of each one's next event; a reject goes with the event before it."""
+    if len(files) == 1:
+        yield from files[0]
+        return
+    heap: list[tuple[Micros, int, Line]] = []
+
+    def push(n: int, last: Micros) -> None:
+        line = next(files[n], None)
+        if line is not None:
+            at = last if isinstance(line.event, Rejected) else int(line.event.time)
+            heapq.heappush(heap, (at, n, line))
+
+    for n in range(len(files)):
+        push(n, 0)
+    while heap:
+        at, n, line = heapq.heappop(heap)
+        yield line
+        push(n, at)
+
+
+class _Run:
+    """One run: the partition and the files it writes."""
+
+    def __init__(
+        self,
+        out: Path,
+        policy: Policy,
+        asked: Asked,
+        stack: ExitStack,
+        watch: Callable[[Step], None] | None,
+        controls: Iterable[Control] | None = None,
+    ) -> None:
+        self.out = out
+        self.ctx = Context(policy)
+        self.monitors: dict[str, Monitor] = {}
+        self._told: deque[FiguresInForce | ModelInForce] = deque()
+        if controls is None:
+            self.partition = Partition(self.ctx, self.monitors, FigureBook(policy), Trainer())
+        else:
+            self.partition = Partition(self.ctx, self.monitors)
+            self._told.extend(one for one in controls if isinstance(one, FiguresInForce | ModelInForce))
+        self.until = asked.until
+        self.first: Micros | None = None
+        self.rejected = 0
+        self.lessons = 0
+        self.kinds: Counter[str] = Counter()
+        self._watch = watch
+        self._every = asked.every
+        self._asked = sorted(set(asked.at), reverse=True)
+        self._next = 0
+        self._alarms = stack.enter_context((out / "alarms.jsonl").open("wb"))
+        self._rejects = stack.enter_context((out / "rejected.jsonl").open("wb"))
+        scores = stack.enter_context((out / "scores.csv").open("w", newline="", encoding="utf-8"))
+        self._scores = csv.writer(scores, lineterminator="\n")
+        self._scores.writerow(SCORE_COLUMNS)
+
+    def take(self, line: Line) -> None:
+        """Fold one line."""
+        event = line.event
+        if isinstance(event, Rejected):
+            self._reject(line, event.code, event.detail)
+            return
+        at = int(event.time)
+        if self.until is not None and at > self.until:
+            return
+        if self.first is None:
+            self.first = at
+            self._next = at // DAY * DAY + self._every if self._every else 0
+        if at > self.partition.clock:
+            self._adopt(at)
+            self._score_before(at)
+        for step in self.partition.feed(event, Ref(event.source, event.id, line.file, 0, line.number)):
+            self._apply((step,))
+            if step.verdict == "core_error":
+                self._reject(line, "core_error", step.fault)
+
+    def _reject(self, line: Line, code: str, detail: str) -> None:
+        self.rejected += 1
+        told = {"file": line.file, "line": line.number, "code": code, "detail": detail}
+        self._rejects.write(msgspec.json.encode(told) + b"\n")
+
+    def finish(self) -> Summary:
+        """Let time run to the end, and write what stands then."""
+        end = self.until if self.until is not None else self.partition.clock
+        self._adopt(end)
+        self._score_before(end + 1)
+        self._apply(self.partition.tick(end))
+        known = {name: self.monitors[name] for name in sorted(self.monitors) if self.monitors[name].head.first_seen}
+        with (self.out / "customers.jsonl").open("wb") as file:
+            for monitor in known.values():
+                file.write(msgspec.json.encode(customer_row(monitor, end, self.ctx)) + b"\n")
+        tally = self.partition.tally
+        summary = Summary(
+            events=tally.events,
+            anonymous=tally.anonymous,
+            duplicates=tally.duplicates,
+            conflicts=tally.conflicts,
+            too_late=tally.too_late,
+            unfolded=tally.unfolded,
+            rejected=self.rejected,
+            customers=len(known),
+            lessons=self.lessons,
+            alarms=dict(sorted(self.kinds.items())),
+            from_time=None if self.first is None else rfc3339(self.first),
+            until_time=None if self.first is None else rfc3339(end),
+            policy_version=self.ctx.policy_version,
+        )
+        told = json.dumps(msgspec.to_builtins(summary), indent=2)
+        (self.out / "summary.json").write_text(told + "\n", encoding="utf-8")
+        self._score_after_the_end()
+        return summary
+
+    def _score_after_the_end(self) -> None:
+        """Score at the instants asked for that no event reaches; what time alone would tell by then is not told."""
+        if self.first is None:
+            return
+        while self._asked:
+            when = self._asked.pop()
+            self._adopt(when)
+            for _ in self.partition.tick(when):
+                pass
+            self._write_scores(when)
+
+    def _adopt(self, until: Micros) -> None:
+        """Put in force what the worker was told; each verdict looks up what was in force at its own instant."""
+        while self._told and self._told[0].in_force <= until:
+            control = self._told.popleft()
+            if isinstance(control, FiguresInForce):
+                self.ctx.adopt_figures(control.figures())
+            else:
+                self.ctx.adopt_model(control.read(), int(control.in_force))
+
+    def _apply(self, steps: Iterable[Step]) -> None:
+        for step in steps:
+            for alarm in step.alarms:
+                self._alarms.write(encode_alarm(alarm) + b"\n")
+                if alarm.type == "alarm.raised":
+                    self.kinds[alarm.kind] += 1
+            self.lessons += len(step.lessons)
+            if self._watch is not None:
+                self._watch(step)
+
+    def _score_before(self, at: Micros) -> None:
+        """Score at every asked instant that the coming event lies after."""
+        while (when := self._due()) and when < at:
+            self._apply(self.partition.tick(when))
+            self._write_scores(when)
+            if self._asked and self._asked[-1] == when:
+                self._asked.pop()
+            if self._next == when:
+                self._next += self._every
+
+    def _due(self) -> Micros:
+        times = [when for when in (self._next, self._asked[-1] if self._asked else 0) if when]
+        return min(times, default=0)
+
+    def _write_scores(self, now: Micros) -> None:
+        time = rfc3339(now)
+        for name in sorted(self.monitors):
+            c = self.monitors[name].head
+            if c.first_seen:
+                v = verdict(c, now, self.ctx)
+                self._scores.writerow((time, name, *_score(v)))
+
+
+def _score(v: Verdict) -> tuple[Any, ...]:
+    risk, expected = f"{v.risk:.9g}", f"{v.expected_purchases:.6g}"
+    return (v.stage, v.tier, v.loyalty_type, risk, expected, v.value_at_risk_minor, v.currency or "")
+
+
+def customer_row(monitor: Monitor, now: Micros, ctx: Context) -> dict[str, Any]:
+    """A customer as told in `customers.jsonl`."""
+    c: Customer = monitor.head
+    v = verdict(c, now, ctx)
+    return {
+        "customer_id": c.id,
+        "name": c.name or None,
+        "stage": v.stage,
+        "tier": v.tier,
+        "loyalty_type": v.loyalty_type,
+        "risk": round(v.risk, 6),
+        "risk_by_horizon": by_span(risk_by_horizon(c, now, ctx)),
+        "expected_purchases": round(v.expected_purchases, 4),
+        "value_at_risk_minor": v.value_at_risk_minor,
+        "currency": v.currency,
+        "first_seen": rfc3339(c.first_seen),
+        "first_purchase": rfc3339(c.rhythm.first) if c.purchases else None,
+        "last_purchase": rfc3339(c.last_purchase) if c.purchases else None,
+        "occasions": c.rhythm.occasions,
+        "purchases": c.purchases,
+        "amount_minor": c.amount_minor,
+        "refund_minor": c.refund_minor,
+        "complaints": c.complaints,
+        "complaints_open": len(c.cases),
+        "satisfaction": round(c.satisfaction_mood, 3) if c.satisfaction_count else None,
+        "experience_debt": round(v.debt, 3),
+        "alarms_open": sorted(e.kind for e in c.open if e.status == "open"),
+        "next_due": rfc3339(c.due) if c.due else None,
+    }

@@ -1,0 +1,1 @@
+"""The trainer: lessons in, models out."""

@@ -1,0 +1,227 @@
+"""Learns from lessons, and puts a new model in force at the end of each day that taught something.
+
+What is learned and how far was read are one snapshot on `models`, so that a trainer that comes back learns nothing
+twice; a lesson that a worker told twice, as after a crash, is known by what it asks. Snapshots and models are sealed:
+one that was changed, or sealed by somebody else, is refused and the one before it taken. A model is in force from the
+instant of the day's figures on, so that both change together.
+
+It refuses to know how a model learns, and who scores with it.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections import deque
+from typing import Any
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from msgspec import Struct, field
+
+from scorers.contract.events import Instant
+from scorers.contract.rfc3339 import rfc3339
+from scorers.in_force.control import FiguresInForce, ModelInForce, PolicyInForce, decode_control
+from scorers.policy.tables import PolicyError, parse_policy
+from scorers.risk.champion_challenger import AUTO
+from scorers.risk.model import COLD, Lesson, Model
+from scorers.risk.training import Trainer as Learner
+from streams.records.lessons import decode_lesson
+from streams.records.signing import seal, sealed
+from streams.worker.aggregator import tell_all
+from vigia.runtime.broker import Broker
+from vigia.runtime.settings import Settings
+
+log = logging.getLogger(__name__)
+
+KNOWN = 20_000  # lessons that are known again should they be told twice
+OFTEN = 1_000  # lessons after which a snapshot is due
+FORMAT = 1  # of `Saved`: fields are only ever added, and a change of meaning is a new format
+KEPT = 2  # snapshots: should the newest be damaged, the one before it serves
+
+
+class Saved(Struct, array_like=True):
+    """All that a trainer is: what it has learned, and how far it has read."""
+
+    number: int
+    learner: bytes
+    model: str  # the version put in force last
+    lessons: dict[int, int] = field(default_factory=dict)  # the next offset, by partition
+    clock: int = 0
+    known: list[int] = field(default_factory=list)
+    format: int = 1
+    champion: str = AUTO  # as the policy in force names it
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Saved).decode
+
+
+class Trainer:
+    """The one trainer of all partitions."""
+
+    def __init__(self, broker: Broker, settings: Settings) -> None:
+        if not settings.seal:
+            raise ValueError("models are sealed: set VIGIA_SEAL to the same secret for the trainer and the workers")
+        self.broker, self.settings = broker, settings
+        self.learner = Learner()
+        self.saved = Saved(0, b"", COLD.version)
+        self.refused = 0
+        self._known: set[int] = set()
+        self._order: deque[int] = deque()
+        self._since = 0
+        self._due: FiguresInForce | None = None
+        self._lessons = [TopicPartition(broker.name("lessons"), n) for n in range(settings.partitions)]
+        self._clock = TopicPartition(broker.name("clock"), 0)
+        self._models = broker.name("models")
+
+    def has_answered(self, upto: int) -> bool:
+        """Whether what partition 0 of the clock was told before an offset has been dealt with."""
+        return self.saved.clock >= upto and self._due is None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Learn until told to stop."""
+        consumer = AIOKafkaConsumer(enable_auto_commit=False, fetch_max_wait_ms=100, **self.broker.client())
+        producer = AIOKafkaProducer(acks="all", **self.broker.client())
+        try:
+            await consumer.start()
+            await producer.start()
+            await self._resume(consumer)
+            while not stop.is_set():
+                await self._turn(consumer, producer)
+            if self._since:
+                await self._save(producer)
+        finally:
+            await consumer.stop()
+            await producer.stop()
+
+    async def _resume(self, consumer: AIOKafkaConsumer) -> None:
+        """Go on from the newest snapshot that can be believed."""
+        for saved, learner in sorted([pair async for pair in self._snapshots(consumer)], key=lambda p: p[0].number):
+            self.saved, self.learner = saved, learner
+        self._order = deque(self.saved.known)
+        self._known = set(self._order)
+        consumer.assign([*self._lessons, self._clock])
+        first = await consumer.beginning_offsets([*self._lessons, self._clock])
+        for tp in self._lessons:
+            consumer.seek(tp, max(first[tp], self.saved.lessons.get(tp.partition, 0)))
+        consumer.seek(self._clock, max(first[self._clock], self.saved.clock))
+
+    async def _snapshots(self, consumer: AIOKafkaConsumer) -> Any:
+        tp = TopicPartition(self._models, 0)
+        consumer.assign([tp])
+        (first,) = (await consumer.beginning_offsets([tp])).values()
+        (end,) = (await consumer.end_offsets([tp])).values()
+        consumer.seek(tp, first)
+        while await consumer.position(tp) < end:
+            for record in (await consumer.getmany(timeout_ms=300)).get(tp, []):
+                if (record.key or b"").startswith(b"trainer/") and record.value is not None:
+                    found = self._read(record)
+                    if found is not None:
+                        yield found
+
+    def _read(self, record: Any) -> tuple[Saved, Learner] | None:
+        told = dict(record.headers).get("seal", b"").decode("ascii", "replace")
+        try:  # nothing is read of bytes that somebody else may have written
+            if not sealed(self.settings.seal, record.value, told):
+                raise ValueError("not sealed with this secret")
+            saved = _decode(record.value)
+            if saved.format > FORMAT:
+                raise ValueError(f"of format {saved.format}, this release reads up to {FORMAT}: upgrade it")
+            return saved, Learner.decode(saved.learner)
+        except ValueError as error:
+            self.refused += 1
+            log.error("%s@%d: this snapshot of the trainer is refused: %s", self._models, record.offset, error)
+            return None
+
+    async def _turn(self, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer) -> None:
+        batches = await consumer.getmany(timeout_ms=200)
+        for record in batches.pop(self._clock, []):
+            control = decode_control(record.value or b"")
+            if isinstance(control, FiguresInForce):
+                self._due = control
+            elif isinstance(control, PolicyInForce):
+                self._follow(control)
+            self.saved.clock = record.offset + 1
+        lessons = [lesson for records in batches.values() for lesson in self._told(records)]
+        for lesson in sorted(lessons, key=lambda lesson: (lesson.answered_at, lesson.customer_id)):
+            self.learner.learn(lesson)
+        self._since += len(lessons)
+        if self._due is not None and await self._all_read(consumer):
+            await self._publish(producer, self._due)
+            self._due = None
+        elif self._since >= OFTEN:
+            await self._save(producer)
+
+    def _told(self, records: list[Any]) -> list[Lesson]:
+        """The lessons of some records that were not told before."""
+        found = []
+        for record in records:
+            self.saved.lessons[record.partition] = record.offset + 1
+            try:
+                lesson = decode_lesson(record.value or b"")
+            except ValueError as error:
+                log.error("%s/%d@%d is no lesson: %s", record.topic, record.partition, record.offset, error)
+                continue
+            asked = f"{int(lesson.asked_at)} {lesson.customer_id}".encode()
+            name = int.from_bytes(hashlib.blake2b(asked, digest_size=8).digest(), "big")
+            if name in self._known:
+                continue
+            self._known.add(name)
+            self._order.append(name)
+            if len(self._order) > KNOWN:
+                self._known.discard(self._order.popleft())
+            found.append(lesson)
+        return found
+
+    async def _all_read(self, consumer: AIOKafkaConsumer) -> bool:
+        ends = await consumer.end_offsets(self._lessons)
+        return all([await consumer.position(tp) >= end for tp, end in ends.items()])
+
+    def _follow(self, control: PolicyInForce) -> None:
+        """The policy may name who speaks as the learned voice."""
+        try:
+            self.saved.champion = parse_policy(control.text, "the policy on clock").risk.champion
+        except PolicyError as error:
+            log.error("%s: %s", self._clock.topic, error)
+
+    async def _publish(self, producer: AIOKafkaProducer, day: FiguresInForce) -> None:
+        """Put what is learned in force together with the figures of a day."""
+        before = self.learner.contest.champion
+        model = self.learner.snapshot(self.saved.champion)
+        for news in self.learner.news():
+            log.warning("%s, told by model %s of %s", news, model.version, rfc3339(Instant(day.in_force)))
+        if model.champion != before:
+            await self._send(producer, b"champion/%d" % self.learner.contest.changes, self._change(before, model, day))
+        if model.version == self.saved.model:
+            return
+        data = model.encode()
+        mark = seal(self.settings.seal, data)
+        await self._send(producer, model.version.encode(), data)
+        control = ModelInForce(in_force=Instant(day.in_force), version=model.version, model=data.decode(), seal=mark)
+        await tell_all(producer, self.broker.name("clock"), self.settings.partitions, control)
+        self.saved.model = model.version
+        await self._save(producer)
+
+    def _change(self, before: str, model: Model, day: FiguresInForce) -> bytes:
+        """The record of a change of champion."""
+        change = {
+            "from": before,
+            "to": model.champion,
+            "in_force": rfc3339(Instant(day.in_force)),
+            "model": model.version,
+            "policy": self.saved.champion,
+            "loss": self.learner.contest.mean_loss(),
+            "lessons": self.learner.lessons,
+        }
+        return msgspec.json.encode(change)
+
+    async def _save(self, producer: AIOKafkaProducer) -> None:
+        saved = self.saved
+        saved.number += 1
+        saved.learner, saved.known = self.learner.encode(), list(self._order)
+        await self._send(producer, b"trainer/%d" % (saved.number % KEPT), _encode(saved))
+        self._since = 0
+
+    async def _send(self, producer: AIOKafkaProducer, key: bytes, data: bytes) -> None:
+        mark = seal(self.settings.seal, data).encode()
+        await producer.send_and_wait(self._models, data, key=key, partition=0, headers=[("seal", mark)])

@@ -1,0 +1,1 @@
+"""The worker: Kafka records through the core, alarms and figures out."""

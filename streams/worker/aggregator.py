@@ -1,0 +1,99 @@
+"""Adds up what the partitions report and puts the figures of each day in force, one record to every partition.
+
+Every worker has one; the group gives the topic's single partition to one of them. A report is acknowledged once its day
+is closed, so the next in line reads again what is still open, and nothing is kept anywhere else. A day told twice has
+the same figures, which partitions that have them take no notice of.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.abc import ConsumerRebalanceListener
+
+from scorers.in_force.control import Control, encode_control
+from scorers.policy.tables import Policy
+from streams.worker.reports import Sums, decode_report
+from vigia.runtime.broker import Broker
+from vigia.runtime.settings import Settings
+from vigia.runtime.topics import WORKER
+
+log = logging.getLogger(__name__)
+
+
+async def tell_all(producer: Any, topic: str, partitions: int, control: Control) -> None:
+    """Send one control record to every partition of the clock, and return when all have it."""
+    told = encode_control(control)
+    sent = [await producer.send(topic, told, partition=number) for number in range(partitions)]
+    await asyncio.gather(*sent)
+
+
+class _Open:
+    """The reports that are read and not acknowledged, of one partition of the topic."""
+
+    def __init__(self, settings: Settings, policy: Policy) -> None:
+        self.sums = Sums(settings.partitions, policy, settings.margin)
+        self._days: deque[tuple[int, int]] = deque()  # offset, day
+
+    def add(self, record: Any) -> Control | None:
+        try:
+            report = decode_report(record.value or b"")
+        except ValueError as error:
+            log.error("%s/%d@%d is no report: %s", record.topic, record.partition, record.offset, error)
+            return None
+        self._days.append((record.offset, report.day))
+        return self.sums.add(report)
+
+    def done(self) -> int:
+        """The offset up to which every report's day is closed; -1 if nothing new is."""
+        upto = -1
+        while self._days and self._days[0][1] <= self.sums.day:
+            upto = self._days.popleft()[0] + 1
+        return upto
+
+
+class _Anew(ConsumerRebalanceListener):  # type: ignore[misc]  # the library has no types
+    """What was read in an earlier assignment is forgotten: it will be read again."""
+
+    def __init__(self, open_: dict[TopicPartition, _Open]) -> None:
+        self._open = open_
+
+    def on_partitions_revoked(self, revoked: Any) -> None:
+        self._open.clear()
+
+    def on_partitions_assigned(self, assigned: Any) -> None:
+        self._open.clear()
+
+
+async def add_up(broker: Broker, settings: Settings, policy: Policy) -> None:
+    """Add up reports until cancelled."""
+    consumer = AIOKafkaConsumer(
+        group_id=broker.name(f"{WORKER}-figures"),
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=100,
+        session_timeout_ms=int(min(settings.session, 10.0) * 1000),
+        heartbeat_interval_ms=1_000,
+        **broker.client(),
+    )
+    producer = AIOKafkaProducer(acks="all", **broker.client())
+    opened: dict[TopicPartition, _Open] = {}
+    await producer.start()
+    try:
+        consumer.subscribe([broker.name("figures")], listener=_Anew(opened))
+        await consumer.start()
+        async for record in consumer:
+            tp = TopicPartition(record.topic, record.partition)
+            if tp not in opened:
+                opened[tp] = _Open(settings, policy)
+            figures = opened[tp].add(record)
+            if figures is None:
+                continue
+            await tell_all(producer, broker.name("clock"), settings.partitions, figures)
+            if tp in opened and (upto := opened[tp].done()) >= 0:
+                await consumer.commit({tp: upto})
+    finally:
+        await consumer.stop()
+        await producer.stop()

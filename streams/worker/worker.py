@@ -1,0 +1,322 @@
+"""The worker: one Faust app whose one thin agent folds all input topics of its partitions.
+
+Here everything meets and nothing is decided: chunks are `chunks`', the order of writing is `writebehind`'s, what a
+record does is `fold`'s. What is added is life: ready when the rows of every assigned partition are read and its records
+come, drained when told to stop, gone at once and by name when it runs without working (`life`).
+"""
+
+import asyncio
+import gc
+import logging
+import sys
+import time
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import faust
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from faust.types import TP
+
+from scorers.in_force.control import ModelInForce
+from scorers.policy.tables import Policy
+from streams.engine.alignment import Alignment
+from streams.engine.batching_producer import Output, partition_of
+from streams.engine.chunks import ChunkSchema, ChunkTransport, Done, Take, deliver
+from streams.engine.liveness import Guarded, Liveness, Recovery, Watchdog, leave
+from streams.engine.offsets import Standpoint
+from streams.engine.output_log import Orphans, TopicTail
+from streams.engine.row_store import ChunkTable, TableShelf, aside, set_aside, vet
+from streams.engine.rows import Rows
+from streams.engine.write_behind import WriteBehind
+from streams.metrics import WorkerMetrics
+from streams.records.signing import sealed
+from streams.worker.aggregator import add_up
+from streams.worker.partition_processor import Folder, dead_letter
+from streams.worker.reconciler import Amends
+from streams.worker.stored_row import CODEC, Kept
+from vigia.runtime.broker import Broker
+from vigia.runtime.redaction import told
+from vigia.runtime.settings import Settings
+from vigia.runtime.topics import CHANGELOG, READ, TABLE, WORKER, WRITTEN, check
+
+log = logging.getLogger(__name__)
+
+BLOCK_CACHE, WRITE_BUFFER = 16 << 20, 8 << 20  # bytes per partition; Faust's choice is two gigabytes
+GARBAGE_AFTER = 100_000  # objects more than before: rows by the million are looked through for cycles they do not have
+SWITCH = (
+    0.0005  # seconds that a thread may keep the others waiting: at Python's 5 ms a fetch takes as long as 50 events
+)
+MAX_BATCH, MAX_REQUEST = 900_000, 1_000_000
+LOOK, LOOK_CLOSELY = 0.5, 0.05  # seconds between two looks at itself; the latter until it is ready
+SAMPLE = 200  # rows of a partition that are looked at before the others are read
+ASK = 5.0  # seconds between two questions to Kafka, at most
+
+
+class Worker:
+    """One worker: `app` is the Faust app, `ready` says why it does not work yet, `serve` runs it until told to stop."""
+
+    def __init__(self, broker: Broker, settings: Settings, policy: Policy, metrics: WorkerMetrics) -> None:
+        self.broker, self.settings, self.policy, self.metrics = broker, settings, policy, metrics
+        self.inputs = [broker.name(topic) for topic in READ]
+        self.engine: WriteBehind[Kept] | None = None
+        self.aligned: Alignment | None = None
+        self.standpoint = Standpoint(broker, self.inputs, [broker.name(topic) for topic in WRITTEN])
+        self.recovery = Recovery(metrics.recovered)
+        self._given = False  # partitions, or the word that there are none for this worker
+        self._away = False  # Kafka, when it was asked last
+        self.app = self._build()
+
+    def _build(self) -> Any:
+        broker, settings = self.broker, self.settings
+        app = faust.App(
+            broker.name(WORKER),
+            broker=[f"kafka://{address.strip()}" for address in broker.address.split(",")],
+            broker_credentials=_credentials(broker),
+            store="rocksdb://",
+            datadir=settings.state,
+            web_enabled=False,
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            topic_partitions=settings.partitions,
+            table_standby_replicas=0,
+            stream_wait_empty=True,
+            stream_buffer_maxsize=32,
+            stream_recovery_delay=0,
+            broker_commit_interval=settings.commit,
+            broker_session_timeout=settings.session,
+            broker_heartbeat_interval=min(3.0, settings.session / 6),
+            broker_rebalance_timeout=max(60.0, settings.session),
+            consumer_auto_offset_reset="earliest",
+            consumer_group_instance_id=settings.name or None,
+            autodiscover=False,
+            Table=ChunkTable,
+        )
+        changelogs = [broker.name(CHANGELOG)]
+        app.transport = ChunkTransport(app, self.inputs, lives=self.standpoint.lives, changelogs=changelogs)
+        self._table: Any = app.Table(
+            broker.name(f"{WORKER}-{TABLE}").removeprefix(f"{app.conf.id}-"),
+            partitions=settings.partitions,
+            key_type=bytes,
+            value_type=bytes,
+            options={"block_cache_size": BLOCK_CACHE, "write_buffer_size": WRITE_BUFFER},
+        )
+        source = app.topic(*self.inputs, schema=ChunkSchema(), key_serializer="raw", value_serializer="raw")
+
+        @app.agent(source, concurrency=1)
+        async def fold(stream: Any) -> None:
+            try:
+                await self._fold(stream)
+            except Exception as fault:  # Faust would start it again, behind what it has not folded
+                log.critical("the fold failed", exc_info=fault)
+                leave(f"the fold failed ({type(fault).__name__}: {fault})")
+
+        app.on_partitions_assigned.connect(self._assigned, weak=False)
+        return app
+
+    async def _fold(self, stream: Any) -> None:
+        broker, settings, table = self.broker, self.settings, self._table
+        producer = AIOKafkaProducer(
+            acks="all", max_batch_size=MAX_BATCH, max_request_size=MAX_REQUEST, **broker.client()
+        )
+        await producer.start()
+        tail = TopicTail(broker.client, broker.name("alarms"), settings.partitions)
+        watch = Watchdog(settings.session / 2)
+        engine: WriteBehind[Kept] = WriteBehind(
+            folder=self._folder,
+            codec=CODEC,
+            reject=self._reject,
+            shelf=TableShelf(table),
+            producer=Guarded(producer, watch),
+            changelog=table.changelog_topic.get_topic_name(),
+            epochs=self.standpoint.lives,
+            interval=settings.flush,
+            cached=settings.rows,
+            heir=partial(self._heir, tail),
+        )
+        aligned = Alignment(self._timed(engine.take), self.inputs, self._behind, self._halted, asked=self._asked)
+        self.engine, self.aligned = engine, aligned
+        try:
+            async with tail, engine.running(), aligned.running():
+                await deliver(stream, aligned.take)
+        finally:
+            self.engine = self.aligned = None
+            await producer.stop()
+            watch.stop()
+
+    def _timed(self, take: Take) -> Take:
+        """Measures how long it is from a chunk to its acknowledgement."""
+
+        async def timed(partition: int, records: Sequence[Any], done: Done) -> None:
+            began = time.perf_counter()
+
+            def measured(safe: bool = True) -> None:
+                self.metrics.commit(time.perf_counter() - began)
+                done(safe)
+
+            await take(partition, records, measured)
+
+        return timed
+
+    async def _look(self) -> None:
+        """Tells how far things are, and reads the rows of partitions that were given, before their first record comes."""
+        while True:
+            await asyncio.sleep(LOOK_CLOSELY if await self.ready() else LOOK)
+            recovery = self.app.tables.recovery
+            remaining = recovery.active_remaining_total() if recovery.in_recovery else None
+            self.recovery.look(self._table.recovered, remaining)
+            consumer, engine = self.app.consumer, self.engine
+            for tp in consumer.delivering:
+                if engine is not None and tp.partition not in engine.opened:
+                    await engine.open(tp.partition)
+                if (behind := consumer.behind(tp)) is not None:
+                    self.metrics.lag(tp.topic.removeprefix(self.broker.prefix), tp.partition, behind)
+
+    async def _watch(self) -> None:
+        """Ends the process when it does not move although it should, by what Kafka says and not by what it believes."""
+        liveness = Liveness(self.settings.stuck)
+        while True:
+            await asyncio.sleep(min(ASK, self.settings.stuck / 5))
+            try:
+                async with asyncio.timeout(ASK):
+                    await self.standpoint.same_lives(leave)
+                    moving = await self._moving()
+            except (KafkaError, TimeoutError, OSError) as fault:
+                log.warning("Kafka does not answer: %s", str(fault) or type(fault).__name__)
+                self._away = True
+                liveness.forgive()
+                continue
+            self._away = False
+            if still := liveness.look(moving):
+                leave(f"{still}, though records wait and Kafka answers (VIGIA_STUCK)")
+
+    async def _moving(self) -> dict[str, Hashable]:
+        """Where everything stands that has to move by now."""
+        if self.app.tables.recovery.in_recovery:
+            return {"the recovery of rows": self.recovery.done}
+        if self.app.rebalancing:
+            return {"the giving out of partitions": self.app.consumer_generation_id}
+        if lacking := self.app.consumer.lacking():
+            log.warning("%s not given with the rest, asking anew", ", ".join(f"{t}/{n}" for t, n in sorted(lacking)))
+            await self.app.consumer.rejoin()
+            return {"the giving out of partitions": "a part"}
+        inputs = [tp for tp in self.app.consumer.assignment() if tp.topic in self.app.consumer.inputs]
+        waiting = await self.standpoint.waiting(inputs)
+        return {f"the commit of {tp.topic}/{tp.partition}": committed for tp, committed in waiting.items()}
+
+    def _folder(self, rows: Rows[Kept]) -> Folder:
+        trust = partial(_trusted, self.settings.seal)
+        home = partial(partition_of, self.settings.partitions)
+        if astray(rows, home):
+            leave(
+                f"the customers of partition {rows.partition} were spread over another number of partitions than "
+                f"VIGIA_PARTITIONS={self.settings.partitions}: set the former one (docs/operations.md, More partitions)"
+            )
+        return Folder(rows, self.policy, self.broker.name, self.metrics, trust, home)
+
+    def _heir(self, tail: TopicTail, rows: Rows[Kept], folder: Any) -> Orphans:
+        alarms = self.broker.name("alarms")
+        return Orphans(alarms, rows, Amends(folder, alarms), tail)
+
+    def _reject(self, record: Any, error: Exception) -> Output:
+        self.metrics.rejected("core_error")
+        log.error("%s/%d@%d: the core failed: %s", record.topic, record.partition, record.offset, told(error))
+        detail = f"{type(error).__name__}: {error}"
+        return dead_letter(self.broker.name("dead-letters"), record, "core_error", detail)
+
+    async def _assigned(self, *_: Any, **__: Any) -> None:
+        if self.engine is not None and self.aligned is not None:
+            self.engine.reset()
+            self.aligned.reset()
+        with suppress(KafkaError, TimeoutError, OSError):  # then `_watch` will ask again
+            async with asyncio.timeout(ASK):
+                await self.standpoint.same_lives(leave)
+        self.metrics.revoked(range(self.settings.partitions))
+        self._given = True
+
+    def _behind(self, tp: TP, position: int | None) -> int | None:
+        behind: int | None = self.app.consumer.behind(tp, position)
+        return behind
+
+    def _asked(self, tp: TP) -> int:
+        asked: int = self.app.consumer.asked(tp)
+        return asked
+
+    def _halted(self) -> bool:
+        return bool(self.app.should_stop or not self.app.consumer.flow_active)
+
+    async def ready(self) -> str:
+        """Why the worker does not work yet; nothing when an agent takes the records of every assigned partition."""
+        consumer = self.app.consumer
+        if not self.app.started or self.engine is None:
+            return "starting"
+        if self._away:
+            return "Kafka does not answer"
+        if self.app.tables.recovery.in_recovery:
+            return "rows are being recovered"
+        if self.app.rebalancing or not self._given:
+            return "partitions are being given out"
+        if consumer.lacking():
+            return "partitions of some topics are not given out yet"
+        inputs = {tp for tp in consumer.assignment() if tp.topic in consumer.inputs}
+        if any(tp not in consumer.delivering for tp in inputs):
+            return "records are not coming yet"
+        if any(tp.partition not in self.engine.opened for tp in inputs):
+            return "rows are being read"
+        return ""
+
+    async def _work(self) -> None:
+        await self.app.start()
+        await self.app.wait_until_stopped()
+        if self.app.crash_reason is not None:
+            set_aside(self.app.crash_reason)  # Faust's recovery writes into the stores too
+            raise self.app.crash_reason
+
+    async def serve(self, stop: asyncio.Event) -> None:
+        """Work until told to stop, then fold and commit what was read; raises what ended it otherwise."""
+        await check(self.broker, self.settings.partitions, self.settings.replicas)
+        self.settings.state.mkdir(parents=True, exist_ok=True)
+        vet(self.settings.state)
+        self.metrics.damaged(len(aside(self.settings.state)))
+        gc.set_threshold(GARBAGE_AFTER)
+        sys.setswitchinterval(SWITCH)
+        async with self.standpoint:
+            adding = add_up(self.broker, self.settings, self.policy)
+            beside = [asyncio.create_task(w) for w in (self._work(), adding, self._look(), self._watch(), stop.wait())]
+            try:
+                ended, _ = await asyncio.wait(beside, return_when=asyncio.FIRST_COMPLETED)
+                for task in ended:
+                    task.result()
+            finally:
+                for task in beside:
+                    task.cancel()
+                await asyncio.gather(*beside, return_exceptions=True)
+                try:
+                    await asyncio.wait_for(self.app.stop(), self.settings.drain)
+                except TimeoutError:
+                    log.error("not drained within %g s: what is not committed is read again", self.settings.drain)
+
+
+def _trusted(secret: str, control: ModelInForce) -> bool:
+    return sealed(secret, control.model.encode(), control.seal)
+
+
+def _credentials(broker: Broker) -> Any:
+    told: Mapping[str, Any] = broker.client()
+    if broker.user:
+        return faust.SASLCredentials(
+            username=broker.user,
+            password=broker.password,
+            mechanism=told["sasl_mechanism"],
+            ssl_context=told.get("ssl_context"),
+        )
+    return faust.SSLCredentials(context=told["ssl_context"]) if broker.tls else None
+
+
+def astray(rows: Rows[Kept], home: Callable[[bytes], int]) -> bool:
+    """Whether customers lie here who would be looked for elsewhere: some are looked at, and a quarter is enough."""
+    keys = list(islice((key for key, _ in rows.recovered() if not key.startswith(b"\x00")), SAMPLE))
+    return 4 * sum(home(key) != rows.partition for key in keys) > len(keys)

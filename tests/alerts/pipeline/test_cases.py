@@ -1,0 +1,87 @@
+"""What the notifier keeps of an alarm: it outlives a stop and a kill, and stays small."""
+
+import asyncio
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alerts.pipeline import alarm_life
+from alerts.pipeline.alarm_life import Case, Record
+from alerts.pipeline.dispatch import Dispatcher
+from scorers.contract.alarms import Alarm
+from scorers.contract.events import DAY, HOUR, Instant
+from tests.support.routefiles import BUSY
+from tests.support.timeline import Story, alarm, alarms, at, settled
+
+HISTORY = [
+    alarm("a1", when=at(9)),
+    alarm("a2", "defected", when=at(10), customer_id="C2"),
+    alarm("a3", when=at(22), customer_id="C2"),
+    alarm("a4", when=at(23), customer_id="C3"),
+    alarm("a1", when=at(23.5), type="alarm.updated", severity="critical"),
+    settled(alarm("a2", "defected", customer_id="C2"), at(30)),
+    alarm("a5", when=at(31), customer_id="C5", tier="iron"),
+    settled(alarm("a1"), at(33)),
+]
+
+
+@given(cut=st.integers(0, len(HISTORY)), back=st.integers(0, len(HISTORY)), wait=st.sampled_from([0, 1, 9, 24]))
+@settings(deadline=None, max_examples=60)
+def test_a_clean_restart_repeats_nothing(cut: int, back: int, wait: int) -> None:
+    """Stopped after any alarm and any wait, and reading again any number of alarms, it tells exactly the same."""
+
+    async def run(stop: bool) -> list[Any]:
+        story = Story(BUSY)
+        for one in HISTORY[:cut]:
+            await story.push(one)
+        await story.until(Instant(story.now + wait * HOUR))
+        if stop:
+            story = await story.restarted()
+            for one in HISTORY[max(0, cut - back) : cut]:
+                await story.push(one, now=story.now)
+        for one in HISTORY[cut:]:
+            await story.push(one, now=max(one.time, story.now))
+        await story.until(at(0, days=6))
+        return [story.told(), story.told("boss")]
+
+    assert asyncio.run(run(stop=True)) == asyncio.run(run(stop=False))
+
+
+async def test_a_kill_repeats_under_the_same_id() -> None:
+    """Killed after sending and before writing that down, it sends again, and the receiver knows it by the id."""
+    story = Story()
+    await story.dispatcher.take(alarm(), at(9))
+    written = list(story.store.cases.values())
+    await story.until(at(9))
+    after = Story(cases=written)
+    after.sinks = story.sinks
+    after.dispatcher = Dispatcher(after.routes, after.sinks, after.store)
+    await after.dispatcher.resume(written, at(9))
+    await after.until(at(9.5))
+    ids = [one.id for one in story.sinks["desk"].taken]
+    assert len(ids) == 2
+    assert len(set(ids)) == 1
+
+
+@given(st.lists(alarms, max_size=12))
+@settings(deadline=None, max_examples=60)
+def test_a_case_stays_small_and_folds_once(history: list[Alarm]) -> None:
+    """Folding a change twice changes nothing, and no list in a case grows without end."""
+    case: Case | None = None
+    for one in history * 12:
+        case = alarm_life.fold(case, one, one.time)
+        assert alarm_life.fold(case, one, Instant(one.time + DAY)) == case
+        record = Record(
+            id=f"{len(case.records)}{one.time}",
+            alarm_id="a",
+            change="x",
+            channel="c",
+            state="sent",
+            rule="r",
+            time=one.time,
+            severity="error",
+        )
+        case = alarm_life.noted(case, record)
+        assert len(case.records) <= alarm_life.KEPT
+        assert len(case.seen) <= alarm_life.KEPT

@@ -1,0 +1,181 @@
+"""The line before a channel: retries, rests, refusals, outages and floods."""
+
+import asyncio
+from itertools import pairwise
+
+from alerts.channels import Notification, Refused, Retry
+from alerts.pipeline import channel_queue
+from alerts.pipeline.dispatch import Dispatcher
+from scorers.contract.alarms import Alarm
+from scorers.contract.events import HOUR, MINUTE, SECOND, Instant
+from tests.support.routefiles import PLAIN, TWO
+from tests.support.timeline import Sink, Story, alarm, at, settled
+
+
+async def test_a_channel_dead_for_a_day_holds_up_nobody() -> None:
+    """N4: the others go on; the dead one is seldom tried, its queue is bounded and named when full, and drains in order."""
+    story = Story(TWO)
+    story.sinks["boss"].fault = Retry("500")
+    for number in range(60):
+        await story.push(alarm(f"a{number:02}", when=Instant(at(9) + number * MINUTE), customer_id=f"C{number}"))
+    await story.until(at(0, days=1))
+    assert story.dispatcher.lines["boss"].shut_until > story.now - channel_queue.LONGEST_REST, (
+        "it is left alone for a while"
+    )
+    assert len(story.dispatcher.lines["boss"]) == 40
+    story = await story.restarted()  # what waits is in the cases, not in a queue that a stop would empty
+    await story.until(at(9, days=1))
+    assert len(story.told("desk")) == 60
+    assert 20 < len(story.sinks["boss"].tried) < 150
+    story.sinks["boss"].fault = None
+    await story.until(at(10, days=1))
+    assert [ids for _, _, ids in story.told("boss")] == [(f"a{number:02}",) for number in range(40)]
+    full = [key for key, case in story.store.cases.items() if case.records[-1].rule == "queue_full"]
+    assert full == [f"a{number}" for number in range(40, 60)]
+    assert {case.records[0].state for case in story.store.cases.values()} == {"sent"}
+
+
+async def test_after_an_outage_the_oldest_goes_first() -> None:
+    """One that had failed often, and would still wait, goes with the others as soon as the channel is back."""
+    story = Story()
+    story.sinks["desk"].fault = Retry("500")
+    await story.push(alarm("a1", when=at(9)))
+    await story.push(alarm("a2", when=at(9.12), customer_id="C2"))
+    await story.until(at(9.125))
+    assert story.dispatcher.lines["desk"].fails >= channel_queue.TRIP
+    story.sinks["desk"].fault = None
+    await story.until(at(9.2))
+    assert [ids for _, _, ids in story.told()] == [("a1",), ("a2",)]
+
+
+async def test_what_ended_while_a_channel_was_dead_is_not_told() -> None:
+    """After an outage only what stands is told; what may have arrived gets its end told too."""
+    story = Story()
+    story.sinks["desk"].fault = Retry("500")
+    for number in range(8):
+        await story.push(alarm(f"a{number}", when=Instant(at(9) + number * SECOND), customer_id=f"C{number}"))
+    await story.until(at(9.5))
+    tried = {key for key, case in story.store.cases.items() if case.records[0].attempts}
+    assert 0 < len(tried) < 7
+    for number in range(7):
+        await story.push(settled(alarm(f"a{number}", customer_id=f"C{number}"), at(9.5)))
+    story.sinks["desk"].fault = None
+    await story.until(at(12))
+    begun = {ids[0] for _, change, ids in story.told() if change == "alarm.raised"}
+    over = {ids[0] for _, change, ids in story.told() if change == "alarm.settled"}
+    assert begun == tried | {"a7"}
+    assert over == tried - {"a7"}
+
+
+async def test_retries_keep_their_schedule_and_end() -> None:
+    """N1: one that fails alone waits as published, spread by a fifth at most, and is given up after three days."""
+    story = Story()
+    tried = []
+
+    class Picky(Sink):
+        async def send(self, notification: Notification) -> None:
+            if notification.alarms[0].alarm_id == "a1":
+                tried.append(notification.sent_at)
+                raise Retry("500")
+            await super().send(notification)
+
+    story.dispatcher.lines["desk"].channel = Picky()
+    await story.push(alarm())
+    for hour in range(10, 130):
+        await story.push(alarm(f"b{hour}", when=at(hour), customer_id=f"C{hour}"))
+    waits = [later - sooner for sooner, later in pairwise(tried)]
+    assert len(waits) == 8
+    for wait, wanted in zip(waits, channel_queue.BACKOFF, strict=False):
+        assert 0.79 * wanted < wait < 1.21 * wanted
+    assert len({round(wait / wanted, 6) for wait, wanted in zip(waits, channel_queue.BACKOFF, strict=False)}) > 4
+    record = story.store.cases["a1"].records[0]
+    assert (record.state, record.rule, record.detail) == ("failed", "gave_up", "500")
+
+
+async def test_a_channel_that_asks_to_wait_is_left_alone() -> None:
+    """N1: Retry-After holds back everything on this channel, for as long as was asked."""
+    story = Story()
+    story.sinks["desk"].fault = Retry("429", after=2 * HOUR)
+    await story.push(alarm())
+    story.sinks["desk"].fault = None
+    await story.push(alarm("a2", when=at(10), customer_id="C2"))
+    await story.until(at(12))
+    assert story.sinks["desk"].tried == [at(9), at(11), at(11)]
+    assert [ids for _, _, ids in story.told()] == [("a1",), ("a2",)]
+
+
+async def test_a_refusal_ends_one_and_a_farewell_ends_all() -> None:
+    """Refused fails that notification only; with disable the channel is closed, and each later one says so."""
+    story = Story()
+    story.sinks["desk"].fault = Refused("413")
+    await story.push(alarm("a1"))
+    story.sinks["desk"].fault = None
+    await story.push(alarm("a2", customer_id="C2"))
+    story.sinks["desk"].fault = Refused("410: gone", disable=True)
+    await story.push(alarm("a3", customer_id="C3"))
+    await story.push(alarm("a4", customer_id="C4"))
+    assert [ids for _, _, ids in story.told()] == [("a2",)]
+    assert story.rules("a1") + story.rules("a3") + story.rules("a4") == ["refused", "refused", "channel_disabled"]
+    assert story.dispatcher.lines["desk"].disabled == "410: gone"
+
+
+async def test_a_flood_is_gathered_and_nothing_is_lost() -> None:
+    """N5: ten thousand alarms in a second give a few messages, then one; each alarm has its record."""
+    story = Story(PLAIN.replace("tell_end = true", "tell_end = true\nper_hour = 20\nqueue = 20000"))
+    for number in range(10_000):
+        await story.dispatcher.take(alarm(f"a{number}", customer_id=f"C{number}"), at(9))
+    await story.until(at(11))
+    assert [len(ids) for _, _, ids in story.told()] == [1] * 20 + [9_980]
+    assert story.told()[-1][0] == at(10)
+    assert {case.records[0].state for case in story.store.cases.values()} == {"sent"}
+    assert len(story.dispatcher.lines["desk"]) == 0
+    lines = story.sinks["desk"].taken[-1].message.lines
+    assert lines[-1].text == "and 9950 more of less weight"
+
+
+async def test_the_running_notifier_is_stalled_by_nobody() -> None:
+    """In the real loop a channel that never answers delays no other, and a stop lets what is being sent finish."""
+    story = Story(TWO)
+    hang, both = asyncio.Event(), asyncio.Event()
+
+    class Slow(Sink):
+        async def send(self, notification: Notification) -> None:
+            await hang.wait()
+            await super().send(notification)
+
+    class Quick(Sink):
+        async def send(self, notification: Notification) -> None:
+            await super().send(notification)
+            if len(self.taken) == 2:
+                both.set()
+
+    sinks: dict[str, Sink] = {"desk": Quick(), "boss": Slow()}
+    dispatcher = Dispatcher(story.routes, sinks, story.store)
+    stop = asyncio.Event()
+
+    async def publish(one: Alarm) -> None:
+        story.published.append(one)
+
+    running = asyncio.create_task(dispatcher.run(lambda: at(9), publish, stop))
+    await dispatcher.take(alarm("a1"), at(9))
+    await dispatcher.take(alarm("a2", customer_id="C2"), at(9))
+    await both.wait()
+    assert sinks["boss"].taken == []
+    stop.set()
+    hang.set()
+    await running
+    assert [one.alarms[0].alarm_id for one in sinks["boss"].taken] == ["a1"]
+    assert {record.channel: record.state for record in story.store.cases["a1"].records} == dict.fromkeys(sinks, "sent")
+    assert story.store.cases["a2"].records[1].state == "waiting"
+
+
+async def test_a_fault_in_words_or_channel_is_contained() -> None:
+    """A channel's own error is tried again; an alarm that no words can be made of fails alone."""
+    story = Story()
+    story.sinks["desk"].fault = ZeroDivisionError()
+    await story.push(alarm("a1"))
+    story.sinks["desk"].fault = None
+    await story.push(alarm("a2", customer_id="C2", risk=float("nan"), horizon_days="soon"))
+    await story.until(at(9.5))
+    assert [ids for _, _, ids in story.told()] == [("a1",)]
+    assert story.rules("a2") == ["no_words"]

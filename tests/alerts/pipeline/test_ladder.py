@@ -1,0 +1,84 @@
+"""What follows when nobody answers, and what people may do about an alarm."""
+
+import pytest
+
+from alerts.pipeline.alarm_life import Action, NotPossible
+from tests.support.routefiles import LADDER
+from tests.support.timeline import Story, alarm, at, settled
+
+
+async def test_nobody_answers() -> None:
+    """A2, A3: the ladder climbs at its hours, each rung once; reminders slow down with age; the end stops both."""
+    story = Story(LADDER)
+    await story.push(alarm())
+    await story.until(at(10, days=8))
+    climbed = [(when, change) for when, change, _ in story.told("boss") if change != "reminder"]
+    assert climbed == [(at(10), "alarm.escalated"), (at(13), "alarm.escalated")]
+    assert [(when, change) for when, change, _ in story.told()] == [
+        (at(9), "alarm.raised"),
+        (at(13), "alarm.escalated"),
+        (at(9, days=1), "reminder"),
+        (at(9, days=3), "reminder"),
+        (at(9, days=7), "reminder"),
+    ]
+    assert [one.time for one in story.published] == [at(10), at(13)]
+    await story.push(settled(alarm(), at(12, days=8)))
+    before = len(story.told())
+    await story.until(at(0, days=60))
+    assert len(story.told()) == before
+
+
+async def test_an_acknowledgement_stops_the_ladder() -> None:
+    """Who takes an alarm on is not pressed; the alarms topic learns of it once; later news is told if it is worse."""
+    story = Story(LADDER)
+    await story.push(alarm())
+    await story.until(at(9.5))
+    ack = Action(alarm_id="a1", customer_id="C1", action="ack", by="eva", id="x1")
+    known = await story.dispatcher.act(ack, at(9.5))
+    assert known is not None
+    assert (known.type, known.cause) == ("alarm.acknowledged", ("x1",))
+    assert await story.dispatcher.act(ack, at(9.6)) == known, "a kill may have come before it was published"
+    await story.push(known)
+    assert await story.dispatcher.act(ack, at(9.7)) is None
+    await story.push(alarm(when=at(40), type="alarm.updated", severity="critical"))
+    await story.until(at(0, days=30))
+    assert [change for _, change, _ in story.told()] == ["alarm.raised", "alarm.updated"]
+    assert story.told("boss") == []
+
+
+async def test_a_snooze_has_an_end_a_reason_and_an_audit_line() -> None:
+    """Nothing is told until its end, not even worse news; then the alarm is told again."""
+    story = Story(LADDER)
+    await story.push(alarm())
+    snooze = Action(alarm_id="a1", customer_id="C1", action="snooze", by="eva", until=at(15), reason="call at three")
+    await story.dispatcher.act(snooze, story.now)
+    await story.push(alarm(when=at(12), type="alarm.updated", severity="critical"))
+    await story.until(at(15.5))
+    assert [(when, change) for when, change, _ in story.told()] == [(at(9), "alarm.raised"), (at(15), "reminder")]
+    assert "snoozed" in story.rules()
+    assert [(line.action.by, line.action.reason) for line in story.store.cases["a1"].audit] == [
+        ("eva", "call at three")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("action", "says"),
+    [
+        (Action(alarm_id="a1", customer_id=None, action="snooze", by="eva", reason="x"), "give until"),
+        (Action(alarm_id="a1", customer_id=None, action="snooze", by="eva", reason="x", until=at(9)), "give until"),
+        (Action(alarm_id="a1", customer_id=None, action="snooze", by="eva", until=at(11)), "give reason"),
+        (Action(alarm_id="a1", customer_id=None, action="ack", by=" "), "give by"),
+        (Action(alarm_id="a2", customer_id=None, action="ack", by="eva"), "no alarm 'a2'"),
+        (Action(alarm_id="over", customer_id=None, action="ack", by="eva"), "write a note"),
+    ],
+)
+async def test_what_cannot_be_done_changes_nothing(action: Action, says: str) -> None:
+    """An action that does not fit is refused with its mend, and the case stays as it was."""
+    story = Story()
+    await story.push(alarm())
+    await story.push(alarm("over"))
+    await story.push(settled(alarm("over"), at(9)))
+    before = dict(story.store.cases)
+    with pytest.raises(NotPossible, match=says):
+        await story.dispatcher.act(action, at(9))
+    assert story.store.cases == before

@@ -1,0 +1,64 @@
+"""What people are told: who, why, what to do and until when, in one visible line each."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.wording.inert import inert
+from alerts.wording.message import compose, digest
+from alerts.wording.playbooks import KINDS, PLANS, plan_for
+from scorers.alarms import kinds as catalogue
+from scorers.alarms.kinds import STATE_CHANGES
+from scorers.contract.alarms import Reason
+from scorers.contract.events import EXIT_REASONS
+from tests.support.timeline import alarm, at
+
+
+def test_every_code_has_words() -> None:
+    """Each kind has a headline that names somebody, each exit reason a plan, and a reason of one's own falls back."""
+    assert STATE_CHANGES | set(catalogue.KINDS) <= KINDS
+    for kind in KINDS:
+        assert "Ana" in compose(alarm(kind=kind, name="Ana")).title or kind in STATE_CHANGES or "policy" in kind
+    assert set(PLANS) == set(EXIT_REASONS)
+    assert plan_for("other:parking") == PLANS["unknown"]
+
+
+def test_a_message_says_who_why_what_to_do_and_until_when() -> None:
+    """P4: a shop manager finds the person, the cause, the money, the step and the hour."""
+    message = compose(
+        alarm(
+            kind="gone-quiet",
+            name="Ana Ruiz",
+            reasons=(Reason("gap", 0.7, "Usually comes every 9 days; last came 31 days ago."),),
+            value_at_risk_minor=123456,
+            currency="EUR",
+            risk=0.72,
+            horizon_days=90.0,
+            treatment="faster_attention",
+            deadline=at(18),
+            counterfactual="One purchase by 3 January settles it.",
+        )
+    )
+    assert message.title == "Ana Ruiz (gold) has gone quiet"
+    text = message.plain()
+    for part in ("every 9 days", "EUR 1,234.56", "72% chance", "Be fast", "Mon 1 Jan 2024, 18:00 UTC", "3 January"):
+        assert part in text
+
+
+def test_a_digest_puts_the_gravest_first() -> None:
+    """Severity leads, then money; what is not listed is counted."""
+    many = [alarm(f"a{n}", name=f"N{n}", value_at_risk_minor=n) for n in range(40)]
+    grave = alarm("worst", name="Worst", severity="critical")
+    message = digest([*many, grave])
+    assert message.lines[0].text.startswith("Worst")
+    assert message.lines[1].text.startswith("N39 ")
+    assert message.lines[-1].text == "and 11 more of less weight"
+
+
+@given(st.text(max_size=400))
+def test_text_from_outside_is_one_visible_line(text: str) -> None:
+    """D12: whatever a name holds, one line of printable text is left, and doing it twice changes nothing."""
+    clean = inert(text)
+    assert clean.replace("\u200d", "").isprintable()
+    assert len(clean) <= 200
+    assert inert(clean) == clean
+    clean.encode()

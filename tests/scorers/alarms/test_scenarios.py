@@ -1,0 +1,130 @@
+"""Stories in text: what happened above the line, every alarm that follows below it.
+
+2024-01-01T09:00:00Z C1 purchase 120 margin 30        money is in major units; options follow in pairs
+2024-01-01T09:00:00Z C1 purchase 50 every 7d times 8  the same fact again and again
+2024-01-25T10:00:00Z C1 complaint K7 severity major   lines are read in their order: a late fact simply stands later
+policy [loyalty] hostage_occasions = 3                a line of the policy file
+until 2024-02-01T00:00:00Z                            time passes, whatever stands before or after
+without state changes                                 stages, tiers and types are left out below
+again                                                 everything above is read a second time
+"""
+
+import re
+from typing import Any
+
+import pytest
+
+from scorers.alarms.kinds import KINDS, STATE_CHANGES
+from scorers.contract.alarms import Alarm
+from scorers.contract.rfc3339 import parse_instant, rfc3339
+from scorers.policy.tables import parse_span
+from tests.support.driver import Driver, record
+from tests.support.paths import SCENARIOS
+
+STORIES = sorted(SCENARIOS.glob("*.txt"))
+
+VERBS: dict[str, tuple[str, str]] = {
+    # word: type of the event, what the first word after it is
+    "purchase": ("purchase.completed", "amount"),
+    "refund": ("purchase.refunded", "amount"),
+    "contact-in": ("contact.received", "channel"),
+    "contact-out": ("contact.made", "channel"),
+    "complaint": ("complaint.opened", "complaint_id"),
+    "acknowledged": ("complaint.acknowledged", "complaint_id"),
+    "resolved": ("complaint.resolved", "complaint_id"),
+    "reopened": ("complaint.reopened", "complaint_id"),
+    "survey": ("survey.answered", "satisfaction"),
+    "referral": ("referral.made", "positive"),
+    "exit": ("exit.explained", "reason"),
+    "promise": ("promise.made", "promise_id"),
+    "kept": ("promise.kept", "promise_id"),
+    "broken": ("promise.broken", "promise_id"),
+    "lead": ("lead.created", ""),
+    "described": ("customer.described", "name"),
+    "erased": ("customer.erased", ""),
+}
+OPTIONS = {
+    "amount": "amount_minor",
+    "margin": "margin_minor",
+    "discount": "discount_minor",
+    "request": "request_id",
+    "status": "request_status",
+    "recommend": "would_recommend",
+}
+MONEY = ("amount_minor", "margin_minor", "discount_minor")
+NUMBERS = ("satisfaction", "would_recommend")
+TRUTHS = ("positive", "public")
+
+
+def value_of(name: str, word: str) -> Any:
+    """The value of a field of the contract, as the word in the scenario means it."""
+    if name in MONEY:
+        return round(float(word) * 100)
+    if name in NUMBERS:
+        return int(word)
+    return word in ("yes", "good") if name in TRUTHS else word
+
+
+def records(line: str, number: int) -> list[bytes]:
+    """The facts of one line."""
+    time, customer, verb, *words = line.split()
+    kind, first = VERBS[verb]
+    pairs = dict(zip(([first] if first else []) + words[1 if first else 0 :: 2], words[:1] + words[2::2], strict=True))
+    if not first:
+        pairs = dict(zip(words[::2], words[1::2], strict=True))
+    step, times = parse_span(pairs.pop("every", "0s")), int(pairs.pop("times", "1"))
+    own = {OPTIONS.get(name, name): value_of(OPTIONS.get(name, name), word) for name, word in pairs.items()}
+    if "amount_minor" in own:
+        own["currency"] = "EUR"
+    own.setdefault("id", f"line-{number}")
+    start = int(parse_instant(time))
+    name = None if customer == "-" else customer
+    return [
+        record(kind, start + n * step, name, **{**own, "id": own["id"] + (f"-{n}" if n else "")}) for n in range(times)
+    ]
+
+
+def play(text: str) -> tuple[Driver, bool]:
+    """The driver after a story, and whether state changes are told of it."""
+    policy = "\n".join(re.sub(r"^(\[\w+\]) ", r"\1\n", line) for line in re.findall(r"(?m)^policy (.*)$", text))
+    driver, fed = Driver(policy), []
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.startswith("until "):
+            driver.advance(line.split()[1])
+        elif line == "again":
+            driver.feed(*fed)
+        elif re.match(r"\d{4}-", line):
+            facts = records(line, number)
+            fed += facts
+            driver.feed(*facts)
+            assert not driver.rejected, (line, driver.rejected)
+    return driver, "\nwithout state changes" not in text
+
+
+def told(a: Alarm) -> str:
+    """An alarm record on one line: when it was told, what, of whom, since when, how grave, how it ended or why."""
+    words = [rfc3339(a.time), a.type.removeprefix("alarm."), a.kind, a.subject.id, "at", rfc3339(a.at), a.severity]
+    if a.outcome:
+        words.append(a.outcome)
+    if a.kind in ("stage-changed", "tier-changed", "loyalty-changed"):
+        words.append(f"({a.reasons[0].text})" if a.reasons else "")
+    return " ".join(words).strip()
+
+
+@pytest.mark.parametrize("path", STORIES, ids=lambda path: path.stem)
+def test_a_story_raises_these_alarms_and_no_other(path, request):
+    """What is not listed stays silent."""
+    story, _, expected = path.read_text(encoding="utf-8").partition("\n---\n")
+    assert re.match(r"# [A-Z].*\.\n", story), "the first line is a sentence"
+    driver, with_changes = play(story)
+    alarms = [told(a) for a in driver.alarms if with_changes or a.kind not in STATE_CHANGES]
+    if request.config.getoption("--goldens"):
+        path.write_text(story + "\n---\n" + "".join(f"{line}\n" for line in alarms), encoding="utf-8")
+        return
+    assert alarms == expected.splitlines()
+
+
+def test_every_kind_has_a_story():
+    """No kind of the catalogue is told of nowhere."""
+    text = "\n".join(path.read_text(encoding="utf-8").partition("\n---\n")[2] for path in STORIES)
+    assert {kind for kind in KINDS if f" raised {kind} " not in text} == set()

@@ -1,0 +1,197 @@
+"""What no history may break: ticks, duplicates, order, restarts and neighbours change no alarm."""
+
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from scorers.alarms.kinds import STATE_CHANGES
+from scorers.contract.events import DAY, SECOND
+from scorers.risk.model import Model
+from tests.support.driver import Driver
+from tests.support.histories import FIXED, START, customer_of, histories, time_of
+
+FEW = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+MODELS = pytest.mark.parametrize("model", [None, FIXED], ids=["rules", "fixed model"])
+
+
+def end_of(records: list[bytes], more: int = 400 * DAY) -> int:
+    return max(map(time_of, records), default=START) + more
+
+
+def told(driver: Driver) -> list[tuple[object, ...]]:
+    """All that was said, but for when it was said."""
+    return [(a.type, a.alarm_id, a.kind, a.subject, a.at, a.severity, a.outcome, a.evidence) for a in driver.alarms]
+
+
+def run(records: list[bytes], model: Model | None = None) -> Driver:
+    return Driver(model=model).feed(*records).advance(end_of(records))
+
+
+@MODELS
+@given(records=histories(), data=st.data())
+@FEW
+def test_ticks_added_anywhere_change_nothing(model, records, data):
+    """Only facts tell a story; how often the clock is sent does not."""
+    plain = run(records, model)
+    ticked = Driver(model=model)
+    for n, raw in enumerate(records):
+        if data.draw(st.booleans()):
+            at = time_of(raw)
+            ticked.advance(at - data.draw(st.sampled_from((0, 1, DAY, 20 * DAY))))
+        ticked.feed(raw)
+        if data.draw(st.booleans()):
+            following = time_of(records[n + 1]) if n + 1 < len(records) else end_of(records)
+            ticked.advance(data.draw(st.integers(time_of(raw), following)))
+    ticked.advance(end_of(records))
+    assert ticked.standing() == plain.standing()
+    assert told(ticked) == told(plain)
+    assert ticked.heads() == plain.heads()
+
+
+@given(records=histories(erase=True), data=st.data())
+@FEW
+def test_a_record_fed_again_changes_nothing(records, data):
+    """A base fed twice raises each alarm once."""
+    plain = run(records)
+    twice = Driver()
+    for n, raw in enumerate(records):
+        twice.feed(raw)
+        if data.draw(st.booleans()):
+            twice.feed(records[data.draw(st.integers(0, n))])
+    twice.feed(*records).advance(end_of(records))
+    assert told(twice) == told(plain)
+    assert twice.heads() == plain.heads()
+    assert twice.figures == plain.figures
+
+
+def delayed(records: list[bytes], data: st.DataObject) -> list[bytes]:
+    """The records in an order in which none is later than a day behind what was read before it."""
+    delays = [data.draw(st.sampled_from((0, 0, 1, 3600, 43200, 86399, 86400))) * 1_000_000 for _ in records]
+    order = sorted(range(len(records)), key=lambda n: (time_of(records[n]) + delays[n], -n))
+    return [records[n] for n in order]
+
+
+@MODELS
+@given(records=histories(), data=st.data())
+@FEW
+def test_the_order_of_arrival_changes_neither_state_nor_alarms(model, records, data):
+    """Within the allowed lateness a late fact takes its own place."""
+    plain, late = run(records, model), run(delayed(records, data), model)
+    assert late.partition.tally.too_late == 0
+    assert late.heads() == plain.heads()
+    assert late.standing() == plain.standing()
+    assert late.figures == plain.figures
+
+
+@given(records=histories(most=30, names=2), data=st.data())
+@FEW
+def test_late_facts_and_ticks_between_them_agree_with_the_facts_in_order(records, data):
+    """A silence that was judged before a late fact was read is judged again.
+
+    Without the base's figures: of those only two years are kept, and a restart after a longer silence misses them.
+    """
+    plain, late = Driver(figures=False).feed(*records).advance(end_of(records)), Driver(figures=False)
+    for raw in delayed(records, data):
+        late.feed(raw)
+        if data.draw(st.booleans()):
+            late.advance(time_of(raw) + data.draw(st.sampled_from((1, 3600, 86400))) * 1_000_000)
+        if data.draw(st.integers(0, 3)) == 0:
+            late.restart()
+    late.advance(end_of(records))
+    assert late.heads() == plain.heads()
+    assert late.standing() == plain.standing()
+
+
+@given(records=histories(most=30, names=2, erase=True), data=st.data())
+@FEW
+def test_a_restart_at_any_cut_is_not_noticed(records, data):
+    """A row in bytes is all there is of a customer, also of one who has been quiet for long.
+
+    Without the base's figures: of those only two years are kept, and a history may be longer.
+    """
+    plain, restarted = Driver(figures=False), Driver(figures=False)
+    for raw in delayed(records, data):
+        silence = data.draw(st.sampled_from((0, 0, 20 * DAY, 90 * DAY, 300 * DAY)))
+        for driver in (plain, restarted):
+            driver.feed(raw)
+            if silence:
+                driver.advance(time_of(raw) + silence)
+        if data.draw(st.booleans()):
+            restarted.restart()
+    for driver in (plain, restarted):
+        driver.advance(end_of(records))
+    assert told(restarted) == told(plain)
+    assert restarted.heads() == plain.heads()
+    assert restarted.figures == plain.figures
+    assert restarted.lessons == plain.lessons
+
+
+@given(records=histories(names=4, erase=True))
+@FEW
+def test_customers_do_not_touch_each_other(records):
+    """Where the figures of the base are given, each story is the one told without the others."""
+    together = Driver(figures=False).feed(*records).advance(end_of(records))
+    alone = [
+        Driver(figures=False).feed(*(raw for raw in records if customer_of(raw) == name)).advance(end_of(records))
+        for name in {customer_of(raw) for raw in records}
+    ]
+    assert together.standing() == set().union(*(driver.standing() for driver in alone))
+    assert together.heads() == {name: head for driver in alone for name, head in driver.heads().items()}
+
+
+@MODELS
+@given(records=histories(most=40, names=2), data=st.data())
+@FEW
+def test_no_alarm_is_raised_while_it_stands(model, records, data):
+    """An alarm goes from raised through updates to an end, and only what was raised ends."""
+    driver = run(delayed(records, data), model)
+    standing: set[str] = set()
+    ended: dict[str, tuple[int, str | None]] = {}
+    for a in driver.alarms:
+        if a.kind in STATE_CHANGES:
+            continue
+        match a.type:
+            case "alarm.raised":
+                assert a.alarm_id not in standing, a
+                standing.add(a.alarm_id)
+            case "alarm.updated":
+                assert a.alarm_id in standing, a
+            case "alarm.settled":  # a late fact may change how it ended
+                assert a.alarm_id in standing or ended[a.alarm_id] != (a.at, a.outcome), a
+                assert a.outcome is not None
+                ended[a.alarm_id] = (a.at, a.outcome)
+                standing.discard(a.alarm_id)
+            case "alarm.withdrawn":
+                standing.discard(a.alarm_id)
+    assert standing == {e.alarm_id for m in driver.monitors.values() for e in m.head.open if e.status == "open"}
+
+
+@given(records=histories(most=40, names=2))
+@FEW
+def test_after_a_loss_only_a_purchase_leads_back(records):
+    """Who left is not un-left by a complaint, a survey or time."""
+    driver = Driver()
+    for raw in records:
+        at, name = time_of(raw), customer_of(raw)
+        driver.advance(at)
+        monitor = driver.monitors.get(name)
+        before = monitor.head.stage if monitor else "prospect"
+        driver.feed(raw)
+        after = driver.monitors[name].head.stage
+        if before in ("defector", "core_defector") and after not in ("defector", "core_defector"):
+            assert json.loads(raw)["type"] == "purchase.completed"
+
+
+@given(records=histories(most=40, names=2))
+@FEW
+def test_in_order_an_alarm_is_raised_at_its_instant_and_only_once(records):
+    """Nothing is told of the past, and no episode comes back."""
+    driver = run(sorted(records, key=lambda raw: (time_of(raw), json.loads(raw)["id"])))
+    seen: set[str] = set()
+    for a in driver.alarms:
+        if a.type == "alarm.raised" and a.kind not in STATE_CHANGES:
+            assert 0 <= a.time - a.at <= SECOND, a
+            assert a.alarm_id not in seen, a
+            seen.add(a.alarm_id)

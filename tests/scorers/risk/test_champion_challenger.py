@@ -1,0 +1,299 @@
+"""Champion, challengers and drift: who speaks changes on evidence alone, and a world that changed is noticed and met."""
+
+import hashlib
+import math
+import random
+from bisect import bisect_right
+
+import msgspec
+import pytest
+
+from scorers.contract.events import DAY, Instant
+from scorers.risk.champion_challenger import Contest
+from scorers.risk.drift import Watch
+from scorers.risk.features import INDEX, NAMES, WIDTH, pack_few, unpack_few
+from scorers.risk.learners import chance
+from scorers.risk.model import COLD, HEARD, Lesson, Model, Rival
+from scorers.risk.training import Trainer
+from streams.records.lessons import decode_lesson, encode_lesson
+
+HORIZON = 30 * DAY
+START = 10_000 * DAY
+
+
+MONEY, MOODS = ("basket", "spend_trend"), ("satisfaction", "tone")
+
+
+def shop(
+    days: int, turns: float = math.inf, per_day: int = 12, seed: int = 1, by: tuple[str, str] = MONEY
+) -> list[Lesson]:
+    """Questions of a shop where big baskets stay, until a day on which a competitor opens and takes just those.
+
+    `by` names the columns that customers go by.
+    """
+    world, found = random.Random(seed), []
+    for n in range(per_day * days):
+        day, x = n / per_day, dict.fromkeys(NAMES, 0.0)
+        silence, basket, trend = world.uniform(0, 40), world.gauss(3, 1), world.gauss(0, 1)
+        x |= {"horizon": math.log(30), "occasions": math.log(6), "silence": math.log1p(silence)}
+        x |= {"paced_gaps": math.log1p(5), "paced_days": math.log1p(80), by[0]: basket, by[1]: trend}
+        z = -1.2 + 0.05 * silence - 0.8 * (basket - 3) - 0.5 * trend
+        if day >= turns:
+            z = 0.2 + 0.05 * silence + 0.8 * (basket - 3) + 0.5 * trend
+        found.append(
+            Lesson(
+                customer_id=f"c{n}",
+                asked_at=Instant(round(START + day * DAY)),
+                answered_at=Instant(round(START + day * DAY) + HORIZON + DAY),
+                horizon=HORIZON,
+                features=tuple(x.values()),
+                inactive=world.random() < chance(z),
+                rules=0.3,
+                predicted=0.3,
+                model_version="cold",
+            )
+        )
+    return found
+
+
+class Lived:
+    """A trainer that lives through lessons day by day; each is told by the model in force when it was asked."""
+
+    def __init__(self, lessons: list[Lesson], champion: str = "auto", deaf: bool = False) -> None:
+        self.trainer, self.news, self.loss = Trainer(), list[tuple[int, str]](), list[tuple[float, float]]()
+        self.models, times, today = [COLD], [0], 0
+        for lesson in lessons:
+            day = int(lesson.answered_at) // DAY
+            if day != today:
+                today = day
+                times.append(day * DAY)
+                self.models.append(self.trainer.snapshot(champion))
+                self.news += [(day - START // DAY, news) for news in self.trainer.news()]
+            if deaf:
+                self.trainer.watch = Watch()
+            model = self.models[bisect_right(times, lesson.asked_at) - 1]
+            p = model.risk(lesson.features, lesson.rules)
+            asked = (int(lesson.asked_at) - START) / DAY
+            self.loss.append((asked, -math.log(p if lesson.inactive else 1 - p)))
+            voices = unpack_few(pack_few(model.voices(lesson.features)))
+            self.trainer.learn(msgspec.structs.replace(lesson, predicted=p, voices=voices))
+
+    def mean(self, since: float, until: float) -> float:
+        """Log-loss of what was told between two days."""
+        told = [loss for day, loss in self.loss if since <= day < until]
+        return sum(told) / len(told)
+
+
+CALM = shop(330)
+TURNED = shop(450, turns=300)
+
+
+# --- the contest --------------------------------------------------------------------------------------------------
+
+
+def told(contest: Contest, many: int, better: float, seed: int = 1) -> None:
+    """Answers on which the challenger's log-odds are so much nearer to the truth."""
+    world = random.Random(seed)
+    for _ in range(many):
+        truth = world.gauss(0, 1)
+        contest.learn((truth + world.gauss(0, better), truth), world.random() < chance(truth), 0.25)
+
+
+def test_a_large_and_sure_gain_is_elected() -> None:
+    """Neither few lessons nor a hair's breadth change who speaks; much better over many lessons does."""
+    few, hair, much = Contest(), Contest(), Contest()
+    told(few, 200, 1.0)
+    told(hair, 20_000, 0.02)
+    told(much, 2_000, 1.0)
+    assert (few.elect(), hair.elect(), much.elect()) == (False, False, True)
+    assert (much.champion, much.changes) == ("sgd", 1)
+    assert not much.elect()  # its own evidence begins anew
+    assert hair.tallies["sgd"].sure() > few.tallies["sgd"].sure() or hair.tallies["sgd"].mean() < 0.002
+
+
+def test_equals_are_not_exchanged() -> None:
+    """Two that are equally good are left in peace in every one of many shops."""
+    for seed in range(20):
+        contest, world = Contest(), random.Random(seed)
+        for _ in range(2000):
+            truth = world.gauss(0, 1)
+            contest.learn(
+                (truth + world.gauss(0, 0.3), truth + world.gauss(0, 0.3)), world.random() < chance(truth), 0.25
+            )
+        assert not contest.elect()
+
+
+def test_a_policy_names_the_champion_and_undoes_an_election() -> None:
+    """What was elected is undone by naming another, who stays whatever the evidence."""
+    contest = Contest()
+    told(contest, 2_000, 1.0)
+    assert contest.elect()
+    assert contest.elect("kalman")
+    told(contest, 2_000, 1.0, seed=2)
+    assert not contest.elect("kalman")
+    assert contest.elect()
+
+
+def test_old_evidence_fades() -> None:
+    """A gain of years ago elects nobody."""
+    contest = Contest()
+    told(contest, 2_000, 1.0)
+    contest.age(2 * 365)
+    assert not contest.elect()
+
+
+def test_lessons_without_voices_judge_nobody() -> None:
+    """Questions that an earlier release had asked carry no voices."""
+    contest = Contest()
+    contest.learn((), True, 0.25)
+    assert contest.mean_loss() == {}
+
+
+def test_the_challenger_pays_where_the_prior_knows_little() -> None:
+    """In a shop whose customers go by their moods the quick learner is elected early, and the score gains by it."""
+    moody = shop(330, by=MOODS)
+    elected, kept = Lived(moody), Lived(moody, champion="kalman")
+    assert [news for _, news in elected.news if news.startswith("champion: kalman to sgd")]
+    first = next(day for day, news in elected.news if news.startswith("champion"))
+    assert not kept.news
+    assert elected.mean(first, first + 60) < kept.mean(first, first + 60)
+    assert elected.models[-1].champion == elected.trainer.contest.champion
+
+
+# --- the say ------------------------------------------------------------------------------------------------------
+
+
+def tides(days: int, per_day: int = 6) -> list[Lesson]:
+    """A shop that empties and fills in the time that an answer takes: who follows the last answers is always wrong."""
+    found = []
+    for n, lesson in enumerate(shop(days, per_day=per_day)):
+        ebb = n // per_day // 31 % 2 == 0
+        found.append(
+            msgspec.structs.replace(lesson, inactive=random.Random(n).random() < (0.8 if ebb else 0.2), rules=0.5)
+        )
+    return found
+
+
+def test_what_is_known_in_hindsight_gets_no_say() -> None:
+    """Where learning is a tide behind, the rules, which learn nothing, keep the say: voices are charged as they spoke."""
+    lived = Lived(tides(300), champion="kalman", deaf=True)
+    assert lived.trainer.say()[0] > 0.9
+    assert lived.mean(200, 270) < math.log(2) + 0.05
+
+
+def test_a_say_of_before_goes_on() -> None:
+    """A trainer that an earlier release kept has its say, and lessons that told of two learners alone teach it."""
+    trainer = Lived(CALM[:1500]).trainer
+    state = msgspec.msgpack.decode(trainer.encode())
+    del state["gains"]
+    before = Trainer.decode(msgspec.msgpack.encode(state | {"loss": [40.0, 30.0, 31.0]}))
+    assert before.say() == pytest.approx((0.0001, 0.88, 0.12), abs=0.01)
+    judged = before.contest.weight
+    before.learn(msgspec.structs.replace(CALM[1499], voices=(0.5, -0.5)))
+    assert before.contest.weight > judged
+
+
+# --- voices in models and lessons ---------------------------------------------------------------------------------
+
+
+def test_each_learner_is_judged_by_what_it_had_said() -> None:
+    """A model carries all learners; the champion's log-odds are those that its score is made of."""
+    model = Lived(CALM[:1500], champion="sgd").models[-1]
+    assert model.champion == "sgd"
+    assert [rival.name for rival in model.rivals] == ["kalman"]
+    prior, alone = (msgspec.structs.replace(model, say=say) for say in ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0)))
+    for lesson in CALM[:20]:
+        said = dict(zip(HEARD, model.voices(lesson.features), strict=True))
+        assert chance(said["sgd"]) == pytest.approx(alone.risk(lesson.features, 0.5))
+        assert chance(said["prior"]) == pytest.approx(prior.risk(lesson.features, 0.5))
+        assert said["sgd"] != said["kalman"]
+
+
+def test_voices_are_kept_inside_sixteen_bits() -> None:
+    """Whatever a learner says fits a question."""
+    none = (0.0,) * WIDTH
+    wild = Rival("sgd", 1e9, 0.0, (0.0,) * 5, none, 0.0, ())
+    model = Model("x", (0.0, 0.0, 1.0), COLD.population, bends=(0.0,) * 5, weights=none, rivals=(wild,))
+    assert model.voices(CALM[0].features)[1] == 35.0
+    pack_few(model.voices(CALM[0].features))
+
+
+def test_voices_travel_with_the_lesson() -> None:
+    """On the topic they are what they were, to the bit; a lesson of before has none."""
+    lesson = msgspec.structs.replace(CALM[0], voices=(0.125, -3.5))
+    assert decode_lesson(encode_lesson(lesson)) == lesson
+    assert decode_lesson(encode_lesson(CALM[0])).voices == ()
+
+
+def test_lessons_teach_the_same_in_the_process_and_over_kafka() -> None:
+    """A trainer that reads lessons off their topic has the model of one that is handed them, to the bit."""
+    near, far = Trainer(), Trainer()
+    for n, lesson in enumerate(CALM[:800]):
+        spoken = msgspec.structs.replace(lesson, voices=unpack_few(pack_few((0.1 * (n % 7), -0.3))))
+        near.learn(spoken)
+        far.learn(decode_lesson(encode_lesson(spoken)))
+    assert far.snapshot() == near.snapshot() != COLD
+    assert far.encode() == near.encode()
+
+
+# --- drift --------------------------------------------------------------------------------------------------------
+
+
+def test_a_change_of_regime_is_met() -> None:
+    """A competitor opens: the drift is found when the first answers are in, and the loss recovers faster than without."""
+    met, deaf = Lived(TURNED, champion="kalman"), Lived(TURNED, champion="kalman", deaf=True)
+    found = [day for day, news in met.news if news.startswith("drift") and "loss" in news]
+    assert found
+    assert 331 <= found[0] < 331 + 45
+    assert deaf.news == []
+    before = met.mean(240, 300)
+    assert met.mean(300, found[0]) == deaf.mean(300, found[0]) > before + 0.1
+    assert met.mean(360, 450) < deaf.mean(360, 450) - 0.03
+    assert met.models[-1].drifted // DAY - START // DAY == found[-1] - 1  # in force from the next day on
+
+
+def test_a_calm_shop_rings_no_bell() -> None:
+    """While nothing changes nothing is said to have."""
+    assert [news for _, news in Lived(CALM, champion="kalman").news if "drift" in news] == []
+
+
+def test_a_column_that_moves_is_told_and_changes_nothing() -> None:
+    """Baskets twice as large are told; the model, which was right of them, goes on as it was."""
+    place = INDEX["basket"]
+    lesson = CALM[0]
+    watch = Watch()
+    rung: list[str] = []
+    for _ in range(30):
+        for _ in range(20):
+            watch.note(0.5, random.Random(len(rung)).random() < 0.5, [0.0, 0.0, 1.5, *[0.0] * 8])
+        rung += watch.close(0.25)
+    assert lesson.features[place]
+    assert "basket" in rung
+    assert watch.shifts == rung.count("basket")
+
+
+def test_contest_and_watch_survive_a_restart() -> None:
+    """Kept and restored in the middle of a contest and of a drift, a trainer has the same future."""
+    lived = Lived(TURNED[: 12 * 345])
+    again = Trainer.decode(lived.trainer.encode())
+    assert again.encode() == lived.trainer.encode()
+    for lesson in TURNED[12 * 345 : 12 * 360]:
+        for trainer in (again, lived.trainer):
+            trainer.learn(msgspec.structs.replace(lesson, voices=(0.5, -0.5)))
+    assert again.snapshot() == lived.trainer.snapshot()
+    assert again.shaken == lived.trainer.shaken
+
+
+def test_models_of_before_are_read() -> None:
+    """A model without champion, rivals and drift is read, and its version still names its content."""
+    now = Lived(CALM[:1500]).models[-1]
+    fields = msgspec.to_builtins(now)
+    for name in ("champion", "rivals", "drifted", "format"):
+        del fields[name]
+    fields["version"] = ""
+    fields["version"] = hashlib.sha256(msgspec.json.encode(fields)).hexdigest()[:12]
+    before = Model.decode(msgspec.json.encode(fields))
+    assert before.champion == "kalman"
+    assert before.voices(CALM[0].features) == ()
+    with pytest.raises(ValueError, match="upgrade the workers before the trainer"):
+        Model.decode(msgspec.json.encode(msgspec.structs.replace(now, format=3)))

@@ -1,0 +1,430 @@
+"""Each alarm at its very instant: before, at, after; withdrawn, settled, updated, never repeated."""
+
+import statistics
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+from msgspec.structs import replace
+
+from scorers.assessment import advance
+from scorers.contract.alarms import Alarm
+from scorers.contract.events import DAY, HOUR, SECOND, Micros
+from scorers.contract.rfc3339 import parse_instant
+from scorers.contract.wire import decode
+from scorers.customer.state import Ref
+from scorers.risk.features import NAMES
+from scorers.risk.model import KNOTS
+from scorers.timeline import timeline
+from scorers.timeline.row import decode_customer
+from scorers.timeline.timeline import MAX_RING, Monitor
+from tests.support.driver import Driver, instant, purchase, record
+from tests.support.histories import FIXED
+from vigia.lab.simulate import simulate
+
+START = int(parse_instant("2024-01-01T09:00:00Z"))
+MOOD = tuple(-0.1 if name == "satisfaction" else 0.0 for name in NAMES)
+Fact = Callable[[Micros], bytes]
+
+
+def weekly(n: int = 10) -> list[bytes]:
+    return [purchase(START + week * 7 * DAY) for week in range(n)]
+
+
+def bought(at: Micros) -> bytes:
+    return purchase(at)
+
+
+def fact(kind: str, **own: object) -> Fact:
+    return lambda at: record(kind, at, "C1", **own)
+
+
+LEAD = record("lead.created", START)
+BOUGHT = purchase(START)
+COMPLAINT = record("complaint.opened", START + HOUR, complaint_id="K1")
+REQUEST = record("contact.received", START, channel="web", request_id="R1", request_status="open")
+PROMISE = record("promise.made", START, promise_id="P1", due="2024-01-05T12:00:00Z")
+ACKNOWLEDGED = fact("complaint.acknowledged", complaint_id="K1")
+RESOLVED = fact("complaint.resolved", complaint_id="K1")
+ANSWERED = fact("contact.made", channel="web", request_id="R1", request_status="answered")
+KEPT = fact("promise.kept", promise_id="P1")
+
+DEADLINES = [
+    # kind, what happened, the deadline after the last of it (None: by the own rhythm), what is in time, outcome if late
+    pytest.param("prospect-cooling", [LEAD], 20 * DAY, bought, "saved"),
+    pytest.param("second-purchase-overdue", [BOUGHT], 60 * DAY, bought, "saved"),
+    pytest.param("complaint-unacknowledged", [BOUGHT, COMPLAINT], DAY, ACKNOWLEDGED, "resolved"),
+    pytest.param("complaint-unacknowledged", [BOUGHT, COMPLAINT], DAY, RESOLVED, "resolved"),
+    pytest.param("complaint-overdue", [BOUGHT, COMPLAINT], 5 * DAY, RESOLVED, "resolved"),
+    pytest.param("request-unattended", [REQUEST], 3 * DAY, ANSWERED, "resolved"),
+    pytest.param("promise-broken", [PROMISE], 4 * DAY + 3 * HOUR, KEPT, "resolved"),
+    pytest.param("gone-quiet", weekly(), None, bought, "saved"),
+    pytest.param("defected", weekly(), None, bought, "saved"),
+    pytest.param("defected", [BOUGHT], 180 * DAY, bought, "saved"),
+    pytest.param("golden-conversion", [LEAD, BOUGHT], 7 * DAY, fact("survey.answered", satisfaction=1), None),
+]
+
+
+def of(driver: Driver, kind: str) -> list[Alarm]:
+    return [a for a in driver.alarms if a.kind == kind]
+
+
+def types(driver: Driver, kind: str) -> list[str]:
+    return [a.type.removeprefix("alarm.") for a in of(driver, kind)]
+
+
+def deadline_of(kind: str, history: list[bytes], after: int | None) -> Micros:
+    """The instant that the rule states, or for the own rhythm the one that is told."""
+    if after is not None:
+        last = decode(history[-1])
+        assert not hasattr(last, "code")
+        return int(last.time) + after  # type: ignore[union-attr]
+    return int(of(Driver().feed(*history).advance(START + 400 * DAY), kind)[0].at)
+
+
+@pytest.mark.parametrize(("kind", "history", "after", "saving", "outcome"), DEADLINES)
+class TestDeadline:
+    def test_is_silent_until_the_instant_and_fires_with_it(self, kind, history, after, saving, outcome):
+        """`at` is the deadline, and nothing is said before or at it."""
+        deadline = deadline_of(kind, history, after)
+        driver = Driver().feed(*history).advance(deadline - SECOND)
+        assert types(driver, kind) == []
+        driver.advance(deadline)
+        assert types(driver, kind) == []
+        driver.advance(deadline + SECOND)
+        assert types(driver, kind) == ["raised"]
+        assert of(driver, kind)[0].at == deadline
+
+    def test_is_told_with_the_deadline_however_late_time_moves(self, kind, history, after, saving, outcome):
+        """A clock that stands still for long changes no `at`."""
+        driver = Driver().feed(*history).advance(START + 400 * DAY)
+        assert of(driver, kind)[0].at == deadline_of(kind, history, after)
+
+    def test_a_fact_at_the_very_instant_is_in_time(self, kind, history, after, saving, outcome):
+        """The tie goes to the customer."""
+        deadline = deadline_of(kind, history, after)
+        driver = Driver().feed(*history, saving(deadline)).advance(deadline + 2 * HOUR)
+        assert types(driver, kind) == []
+
+    def test_a_fact_of_before_that_is_read_after_withdraws(self, kind, history, after, saving, outcome):
+        """What was never true is taken back, by the fact that shows it."""
+        deadline = deadline_of(kind, history, after)
+        for early in (0, SECOND):
+            late = saving(deadline - early)
+            driver = Driver().feed(*history).advance(deadline + 2 * HOUR).feed(late).advance(deadline + 3 * HOUR)
+            assert types(driver, kind) == ["raised", "withdrawn"]
+            assert of(driver, kind)[1].cause == (decode(late).id,)
+
+    def test_a_fact_one_second_late_settles(self, kind, history, after, saving, outcome):
+        """What was true and has ended is settled with its outcome."""
+        if outcome is None:
+            return
+        deadline = deadline_of(kind, history, after)
+        driver = Driver().feed(*history, saving(deadline + SECOND)).advance(deadline + 2 * HOUR)
+        assert types(driver, kind) == ["raised", "settled"]
+        assert of(driver, kind)[1].outcome == outcome
+        assert of(driver, kind)[1].cause == (decode(saving(deadline + SECOND)).id,)
+
+    def test_is_not_repeated_by_ticks(self, kind, history, after, saving, outcome):
+        """Time alone raises an alarm once."""
+        deadline = deadline_of(kind, history, after)
+        driver = Driver().feed(*history)
+        for hour in range(1, 40):
+            driver.advance(deadline + hour * HOUR)
+        assert types(driver, kind) == ["raised"]
+
+
+DAY_3 = START + 2 * DAY
+AT_ONCE = [
+    # kind, what happened, the fact that makes it true, one more such fact, what ends it, outcome
+    ("single-failure", [BOUGHT], fact("purchase.refunded", amount_minor=1, currency="EUR"), bought, "saved"),
+    ("single-failure", [BOUGHT], fact("survey.answered", satisfaction=2), bought, "saved"),
+    ("single-failure", [BOUGHT], fact("promise.broken", promise_id="P1"), bought, "saved"),
+    ("single-failure", [BOUGHT], fact("complaint.opened", complaint_id="K1"), bought, "saved"),
+    ("single-failure", [BOUGHT], fact("contact.received", channel="web", satisfaction=1), bought, "saved"),
+    ("small-mishap", weekly(2), fact("purchase.refunded", amount_minor=1, currency="EUR"), bought, "saved"),
+    ("major-problem", [BOUGHT], fact("complaint.opened", complaint_id="K1", severity="major"), RESOLVED, "resolved"),
+    ("promise-broken", [BOUGHT], fact("promise.broken", promise_id="P1"), KEPT, "resolved"),
+    ("defected", [BOUGHT], fact("exit.explained", reason="moved_away"), bought, "saved"),
+    ("defected", [LEAD], fact("exit.explained", reason="price"), bought, "saved"),
+]
+
+
+@pytest.mark.parametrize(("kind", "history", "cause", "end", "outcome"), AT_ONCE)
+def test_what_is_true_at_once_is_told_at_once_and_once(kind, history, cause, end, outcome):
+    """Raised with its fact, kept by more of the same, ended by what ends it."""
+    now = START + 10 * DAY
+    driver = Driver().feed(*history).advance(now)
+    assert types(driver, kind) == []
+    driver.feed(cause(now))
+    assert types(driver, kind) == ["raised"]
+    assert of(driver, kind)[0].at == now
+    assert of(driver, kind)[0].evidence[0].event_id == decode(cause(now)).id
+    driver.feed(cause(now + HOUR))
+    assert types(driver, kind).count("raised") == 1
+    driver.feed(end(now + DAY))
+    assert types(driver, kind)[-1] == "settled"
+    assert of(driver, kind)[-1].outcome == outcome
+
+
+def test_an_updated_alarm_keeps_its_name_and_gathers_evidence():
+    """A second bad experience is told on the alarm that stands."""
+    now = START + DAY
+    driver = Driver().feed(BOUGHT, record("complaint.opened", now, complaint_id="K1", id="a"))
+    driver.feed(record("purchase.refunded", now + HOUR, amount_minor=1, currency="EUR", id="b"))
+    raised, updated = of(driver, "single-failure")
+    assert (raised.type, updated.type) == ("alarm.raised", "alarm.updated")
+    assert raised.alarm_id == updated.alarm_id
+    assert [e.event_id for e in updated.evidence] == ["a", "b"]
+
+
+def test_severity_falls_with_the_tier_unless_it_is_fixed():
+    """A prospect's alarm is one step lower; a critical complaint is critical for everybody."""
+    cooling = of(Driver().feed(LEAD).advance(START + 30 * DAY), "prospect-cooling")[0]
+    grave = record("complaint.opened", START + DAY, complaint_id="K1", severity="critical")
+    assert cooling.severity == "info"
+    assert of(Driver().feed(BOUGHT, grave), "major-problem")[0].severity == "critical"
+
+
+def test_an_alarm_names_what_it_rests_on():
+    """Subject, evidence, reasons, deadline and the versions behind the verdict."""
+    alarm = of(Driver().feed(BOUGHT, COMPLAINT).advance(START + 2 * DAY), "complaint-unacknowledged")[0]
+    assert (alarm.subject.type, alarm.subject.id, alarm.customer_id) == ("complaint", "K1", "C1")
+    assert alarm.dedup_key == "complaint-unacknowledged:complaint:K1"
+    assert alarm.reasons
+    assert alarm.deadline == START + HOUR + 5 * DAY
+    assert alarm.policy_version
+    assert alarm.figures_version
+    assert alarm.model_version == "cold"
+
+
+def test_a_move_of_the_deadline_by_a_late_fact_updates():
+    """The same episode, another `at`: an update with the same id."""
+    opened = record("promise.made", START, promise_id="P1", due="2024-01-05T12:00:00Z")
+    moved = record("promise.made", START + HOUR, promise_id="P1", due="2024-01-04T12:00:00Z")
+    driver = Driver().feed(opened).advance("2024-01-06T00:00:00Z").feed(moved)
+    assert types(driver, "promise-broken") == ["raised", "updated"]
+    assert of(driver, "promise-broken")[1].at == instant("2024-01-04T12:00:00Z")
+    assert driver.standing() == Driver().feed(opened, moved).advance("2024-01-06T00:00:00Z").standing()
+
+
+def test_two_payloads_under_one_identity_are_a_conflict_that_any_order_decides_alike():
+    """The smaller hash counts."""
+    one, two = purchase(START + HOUR, amount=100, id="x"), purchase(START + HOUR, amount=200, id="x")
+    a, b = Driver().feed(BOUGHT, one, two), Driver().feed(BOUGHT, two, one)
+    assert a.heads() == b.heads()
+    assert a.partition.tally.conflicts == b.partition.tally.conflicts == 1
+
+
+def test_a_fact_older_than_the_allowed_lateness_is_counted_and_not_folded():
+    """The edge is inside: exactly a day late is in time."""
+    newest = purchase(START + 10 * DAY)
+    driver = Driver().feed(BOUGHT, newest, purchase(START + 9 * DAY), purchase(START + 9 * DAY - 1))
+    assert driver.partition.tally.too_late == 1
+    assert driver.monitors["C1"].head.purchases == 3
+
+
+def test_lateness_is_judged_by_the_customer_not_by_the_clock():
+    """A tick months ahead makes no fact late."""
+    driver = Driver().feed(BOUGHT).advance(START + 50 * DAY).feed(purchase(START + 10 * DAY))
+    assert driver.partition.tally.too_late == 0
+    assert driver.monitors["C1"].head.rhythm.occasions == 2
+
+
+def test_an_identity_is_known_after_its_fact_was_settled():
+    """A producer that sends an old id again with a new time repeats itself."""
+    driver = Driver().feed(purchase(START, id="x"), purchase(START + 20 * DAY), purchase(START + 40 * DAY))
+    driver.feed(purchase(START + 60 * DAY, id="x"))
+    assert driver.partition.tally.duplicates == 1
+    assert driver.monitors["C1"].head.purchases == 3
+
+
+def test_a_customer_at_the_edge_of_a_threshold_for_a_year_raises_one_alarm():
+    """The hysteresis holds what a mood that swings would flap."""
+    facts = weekly(60)
+    swings = [
+        record("survey.answered", START + (20 + day) * DAY + HOUR, satisfaction=3 + day % 2) for day in range(0, 365, 3)
+    ]
+    ordered = sorted(facts + swings, key=lambda raw: decode(raw).time)
+    risks: list[float] = []
+    moody = replace(FIXED, say=(0.0, 0.0, 1.0), echo=0.0, bends=tuple(0.0 for _ in KNOTS), bias=0.4, weights=MOOD)
+    quiet = Driver("[risk.threshold]\niron = 0.9", moody)
+    for raw in ordered:
+        quiet.feed(raw)
+        risks.append(quiet.monitors["C1"].head.risk)
+    edge = (min(risks[40:]) + max(risks[40:])) / 2
+    assert 0.55 < edge < 0.65
+    policy = f"[risk.threshold]\nplatinum = {edge:.6f}\ngold = {edge:.6f}\niron = {edge:.6f}"
+    driver = Driver(policy, moody).feed(*ordered)
+    crossings = sum((a >= edge) != (b >= edge) for a, b in pairwise(risks[40:]))
+    assert crossings > 50
+    assert types(driver, "risk-high").count("raised") == 1
+
+
+def test_a_crowded_day_settles_early_and_stays_bounded():
+    """Beyond sixty-four facts in a day the oldest settle; nothing is lost of the count."""
+    facts = [purchase(START + n * SECOND) for n in range(300)]
+    driver = Driver().feed(*facts)
+    assert driver.monitors["C1"].head.purchases == 300
+    assert len(driver.monitors["C1"].row.ring) <= MAX_RING
+    assert len(driver.monitors["C1"].encode()) < 64 * 1024
+
+
+def test_an_erasure_that_comes_late_spares_what_came_after():
+    """Facts up to the erasure are gone and stay out; the new life goes on."""
+    after = purchase(START + 3 * HOUR)
+    erased = record("customer.erased", START + 2 * HOUR)
+    late, plain = Driver().feed(BOUGHT, after, erased), Driver().feed(BOUGHT, erased, after)
+    assert late.heads() == plain.heads()
+    assert late.figures == plain.figures
+    late.feed(purchase(START + HOUR), erased)
+    assert late.heads() == plain.heads()
+    assert late.partition.tally.too_late == late.partition.tally.duplicates == 1
+
+
+def test_a_fact_between_an_erasure_and_what_was_judged_loses_no_deadline():
+    """The clock of the old life has passed the deadlines of the new one: they are judged at once, restart or not."""
+    erased = record("customer.erased", START + 180 * DAY)
+    complaint = record("complaint.opened", START + 182 * DAY, complaint_id="K1")
+    driver = Driver().feed(BOUGHT).advance(START + 300 * DAY).feed(erased, complaint)
+    driver.restart().advance(START + 310 * DAY)
+    assert "complaint-overdue" in driver.kinds()
+
+
+def test_contributions_add_up_to_the_same_whatever_the_order():
+    """A late fact takes back exactly what it changes, after the base has moved as before."""
+    facts = weekly(6)
+    late = purchase(START + 34 * DAY + HOUR)
+    driver = Driver().feed(*facts, late)
+    assert driver.figures == Driver().feed(*facts[:5], late, facts[5]).figures
+
+
+def test_a_lesson_is_given_once_the_answer_cannot_change():
+    """Asked with today's features, answered a horizon and a day later."""
+    driver = Driver("[risk]\nhorizon = '28d'").feed(*weekly(20)).advance(START + 300 * DAY)
+    assert driver.lessons
+    for lesson in driver.lessons:
+        assert lesson.answered_at == lesson.asked_at + 29 * DAY
+        last = START + 19 * 7 * DAY
+        assert lesson.inactive == (lesson.asked_at >= last)
+    asked = [lesson.asked_at for lesson in driver.lessons]
+    assert len(set(asked)) == len(asked)
+
+
+QUESTIONS_EACH_WEEK = "[risk]\nhorizon = '28d'"
+
+
+def test_features_are_made_where_somebody_reads_them(monkeypatch):
+    """A question keeps them; a review under the rules alone does not."""
+    made, features = [], advance.features
+    monkeypatch.setattr(advance, "features", lambda *asked: made.append(asked[1]) or features(*asked))
+    driver = Driver(QUESTIONS_EACH_WEEK).feed(*weekly(10)).advance(START + 100 * DAY)
+    asked = [q.asked for q in driver.monitors["C1"].head.questions] + [lesson.asked_at for lesson in driver.lessons]
+    assert sorted(made) == sorted(map(int, asked))
+
+
+def test_the_base_moves_over_a_silence_in_which_nothing_was_told():
+    """A customer who comes back is not asked again what was asked in the weeks before."""
+    driver = Driver(QUESTIONS_EACH_WEEK).feed(BOUGHT).advance(START + 49 * DAY).feed(purchase(START + 50 * DAY))
+    base = decode_customer(driver.monitors["C1"].row.base)
+    assert base.questions
+    assert base.purchases == 1
+
+
+def answers(driver: Driver) -> list[tuple[Micros, tuple[float, ...], bool]]:
+    return [(lesson.asked_at, lesson.features, lesson.inactive) for lesson in driver.lessons]
+
+
+@pytest.mark.parametrize("more", [0, 1, HOUR])
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_fact_as_late_as_it_may_be_finds_a_base_from_before_it(restart, more):
+    """Wherever the base has moved to in a silence: the fact is at the very instant of a deadline, and was in time."""
+    policy = "[risk]\nhorizon = '28d'\n[lifecycle]\nsecond_purchase_default = '70d'"
+    asked = Driver(policy).feed(BOUGHT).advance(START + 60 * DAY)
+    questions = [
+        *(lesson.asked_at for lesson in asked.lessons),
+        *(q.asked for q in asked.monitors["C1"].head.questions),
+    ]
+    for at in questions:
+        late, back = purchase(int(at) + more), purchase(int(at) + DAY + more)
+        plain = Driver(policy).feed(BOUGHT, late, back).advance(START + 400 * DAY)
+        driver = Driver(policy).feed(BOUGHT).advance(int(at) + DAY + more)
+        if restart:
+            driver.restart()
+        driver.feed(back, late).advance(START + 400 * DAY)
+        assert "refolded" in driver.verdicts
+        assert driver.heads() == plain.heads()
+        assert driver.standing() == plain.standing()
+        assert driver.figures == plain.figures
+        assert answers(driver) == answers(plain)
+
+
+def test_the_base_stays_before_the_first_deadline_at_which_something_was_told():
+    """What was told in the silence can still be taken back with its own words: the base has not forgotten it."""
+    driver = Driver().feed(BOUGHT).advance(START + 100 * DAY).feed(purchase(START + 120 * DAY))
+    assert "second-purchase-overdue" in driver.kinds()
+    base = decode_customer(driver.monitors["C1"].row.base)
+    assert not base.open
+    assert driver.restart().monitors["C1"].row.told
+
+
+def test_a_head_that_failed_is_not_kept(monkeypatch):
+    """A restart judges again what the core could not bear."""
+    driver, whole = Driver().feed(BOUGHT).advance(START + 59 * DAY), timeline.instant
+    monkeypatch.setattr(timeline, "instant", lambda c, at, *rest: (setattr(c, "risk", 9.0), 1 // 0))
+    one = driver.monitors["C1"]
+    step = one.settle(START + 70 * DAY, START + 70 * DAY, driver.ctx)
+    assert (step.verdict, one.due) == ("core_error", 0)
+    stored = one.encode()
+    monkeypatch.setattr(timeline, "instant", whole)
+    again = Monitor.decode(stored, driver.ctx)
+    assert again.head.risk != 9.0
+    assert again.due or again.head.open
+
+
+def test_rows_of_a_simulated_year_take_a_kilobyte_and_a_half(tmp_path):
+    """What a customer of a usual shop packs into; the fullest is not far off."""
+    simulate(60, 365, 5, tmp_path)
+    driver = Driver().feed(*(tmp_path / "events.jsonl").read_bytes().splitlines())
+    sizes = [len(timeline.encode()) for monitor in driver.monitors.values()]
+    assert statistics.median(sizes) <= 1.5 * 1024
+    assert max(sizes) <= 4 * 1024
+
+
+def test_a_row_stays_under_64_kib_whatever_is_fed():
+    """Long names, many open cases and long texts, at their limits and all at once."""
+    driver = Driver()
+    long = "\U0001f4a3" * 500
+    for n in range(120):
+        at, some = START + n * HOUR, f"{n:04}{long}"
+        driver.feed(
+            record("complaint.opened", at, complaint_id=some, id=f"a{some}", store_id=long, reason=long * 2, sku=long),
+            record("promise.made", at, promise_id=some, id=f"b{some}", topic=long * 2),
+            record("contact.received", at, channel="web", request_id=some, request_status="open", id=f"c{some}"),
+            record("customer.described", at, name=long, owner_id=long, id=f"d{some}", attributes={"x": long * 8}),
+            record("lead.created", at, id=f"e{some}", traits={"x": long * 8}),
+            purchase(
+                at,
+                id=f"f{some}",
+                store_id=long,
+                items=[{"sku": long, "category": f"{i}{long}", "quantity": 1} for i in range(20)],
+            ),
+        )
+        assert len(driver.monitors["C1"].encode()) < 64 * 1024, n
+    assert not driver.rejected
+
+
+def test_a_row_of_another_customer_is_not_touched_by_a_restart():
+    """Bytes and back: the same row."""
+    driver = Driver().feed(*weekly(12), COMPLAINT)
+    stored = driver.monitors["C1"].encode()
+    assert Monitor.decode(stored, driver.ctx).encode() == stored
+
+
+def test_a_ref_is_told_as_it_was_given():
+    """Evidence names topic, partition and offset."""
+    driver = Driver()
+    event = decode(record("complaint.opened", START, complaint_id="K1", severity="major", id="k"))
+    steps = list(driver.partition.feed(event, Ref("test", "k", "complaints", 3, 17)))
+    evidence = steps[-1].alarms[0].evidence[0]
+    assert (evidence.topic, evidence.partition, evidence.offset, evidence.event_id) == ("complaints", 3, 17, "k")

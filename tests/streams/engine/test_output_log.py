@@ -1,0 +1,352 @@
+"""What a killed worker has told and its successor does not tell again is taken back, and nothing else is."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import pytest_asyncio
+
+from scorers.contract.alarms import Alarm
+from scorers.contract.events import DAY, Instant
+from scorers.contract.wire import decode_alarm
+from scorers.in_force.control import Tick, encode_control
+from scorers.policy.tables import Policy
+from streams.engine.batching_producer import Output
+from streams.engine.output_log import Orphans
+from streams.engine.write_behind import WriteBehind
+from streams.metrics import WorkerMetrics
+from streams.worker.partition_processor import Folder
+from streams.worker.reconciler import Amends
+from streams.worker.stored_row import CODEC, Kept
+from tests.kafka.running import Running
+from tests.support.driver import instant, purchase, record
+from vigia.lab.embedded_kafka import PARTITIONS, EmbeddedKafka
+
+pytest.importorskip("confluent_kafka")
+
+MAY = instant("2024-05-01T00:00:00Z")
+LAST = MAY + 21 * DAY
+SILENT = LAST + 10 * DAY  # when those who buy every third day are missed
+
+
+@pytest_asyncio.fixture
+async def running(tmp_path: Path) -> AsyncIterator[Running]:
+    with EmbeddedKafka() as broker:
+        async with Running(broker.address, "", tmp_path, PARTITIONS) as running:
+            yield running
+
+
+async def tick(running: Running, at: int) -> int:
+    """Tell all partitions an instant; when that was written."""
+    told = encode_control(Tick(until=Instant(at), follows=True))
+    written = [
+        await running.producer.send_and_wait(running.broker.name("clock"), told, partition=partition)
+        for partition in range(PARTITIONS)
+    ]
+    return min(int(one.timestamp) for one in written)
+
+
+async def drained(running: Running) -> None:
+    async def there() -> bool:
+        return (await running.standing())[1] == 0
+
+    await running.until(there)
+
+
+def words(alarms: list[Alarm], customer: str) -> list[str]:
+    """What was told of a customer's silence, in this order."""
+    return [alarm.type for alarm in alarms if alarm.customer_id == customer and alarm.kind == "gone-quiet"]
+
+
+async def test_what_the_successor_does_not_tell_again_is_withdrawn(running: Running) -> None:
+    """A silence told by a worker that died, which a purchase read first by the next one forestalls, does not stand."""
+    regulars = [f"C{number}" for number in range(1, 9)]
+    await running.publish(purchase(MAY + n * 3 * DAY, name) for n in range(8) for name in regulars)
+    running.start()
+    await tick(running, LAST + DAY)
+    await drained(running)
+    running.kill()
+
+    written = await tick(running, SILENT)
+    running.start(VIGIA_FAILPOINT="outputs")
+    assert await running.died() == -signal.SIGKILL
+    told = await running.alarms()
+    missed = [name for name in regulars if words(told, name) == ["alarm.raised"]]
+    assert missed, "the worker that died told of no silence"
+
+    back = missed[0]
+    topic = running.broker.name("purchases")
+    line = purchase(LAST + 6 * DAY, back)
+    await running.producer.send_and_wait(topic, line, key=back.encode(), timestamp_ms=written - 1_000)
+    running.start()
+    await drained(running)
+    await tick(running, SILENT + 1)
+    await drained(running)
+    assert await running.stop() == 0
+
+    found = await running.alarms()
+    assert words(found, back)[:2] == ["alarm.raised", "alarm.withdrawn"]
+    withdrawn = {alarm.kind: alarm for alarm in found if alarm.type == "alarm.withdrawn"}
+    assert "gone-quiet" in withdrawn
+    for kind, alarm in withdrawn.items():
+        (raised,) = [one for one in told if one.customer_id == back and one.kind == kind and one.at >= LAST]
+        assert (alarm.alarm_id, alarm.at, alarm.subject) == (raised.alarm_id, raised.at, raised.subject)
+        assert (alarm.reasons, alarm.deadline, alarm.outcome) == ((), None, None)
+    for name in regulars:
+        if name != back:
+            assert set(words(found, name)) == {"alarm.raised"}, "what was told again stands"
+
+    running.start()
+    await tick(running, SILENT + 2)
+    await drained(running)
+    assert len(await running.alarms()) == len(found), "what is settled is not looked at again"
+
+
+# --- in one process: the engine, the fold and the topic of alarms ------------------------------------------------
+
+
+class Delivered(NamedTuple):
+    topic: str
+    partition: int
+    offset: int
+
+
+class Letter(NamedTuple):
+    """A record of a topic in memory."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+    timestamp: int = 0
+
+
+class Kafka:
+    """Topics in memory: what was sent, and the changelog by its keys."""
+
+    def __init__(self) -> None:
+        self.sent: list[Letter] = []
+        self.rows: dict[bytes, bytes] = {}
+        self.cut = 1 << 62  # so many rows of the next flush reach the changelog, then the process dies
+        self.read = 0
+
+    async def partitions_for(self, topic: str) -> set[int]:
+        return {0}
+
+    def create_batch(self) -> Any:
+        return Batch()
+
+    async def send_batch(self, batch: Any, topic: str, partition: int) -> asyncio.Future[Delivered]:
+        if topic != "changelog":
+            base = sum(one.topic == topic for one in self.sent)
+            for offset, (key, value, headers) in enumerate(batch, base):
+                self.sent.append(Letter(topic, 0, offset, key, value, tuple(headers)))
+            batch.close()
+            return self._now(Delivered(topic, 0, base))
+        for key, value, _ in batch[: self.cut]:
+            if value is None:
+                self.rows.pop(key, None)
+            else:
+                self.rows[key] = value
+        if len(batch) > self.cut:
+            raise ConnectionError("killed")
+        return self._now(Delivered(topic, 0, 0))
+
+    @staticmethod
+    def _now(what: Delivered) -> asyncio.Future[Delivered]:
+        future: asyncio.Future[Delivered] = asyncio.get_running_loop().create_future()
+        future.set_result(what)
+        return future
+
+    # as a shelf, recovered from the changelog
+
+    def get(self, partition: int, key: bytes) -> bytes | None:
+        return self.rows.get(key)
+
+    def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
+        return iter(list(self.rows.items()))
+
+    def write(self, partition: int, rows: Any, offset: int) -> None:
+        """The changelog has them."""
+
+    # as a tail
+
+    async def since(self, ends: Mapping[int, int]) -> tuple[list[Letter], dict[int, int]]:
+        alarms = [one for one in self.sent if one.topic == "alarms"]
+        tail = alarms[ends.get(0, 0) :]
+        self.read += len(tail)
+        return tail, {0: len(alarms)}
+
+
+class Batch(list[tuple[bytes, bytes | None, Any]]):
+    closed = False
+
+    def append(self, *, timestamp: None, key: bytes, value: bytes | None, headers: Any = ()) -> bool | None:  # type: ignore[override]
+        if self.closed:
+            return None
+        super().append((key, value, headers))
+        return True
+
+    def record_count(self) -> int:
+        return len(self)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Killed(Exception):
+    pass
+
+
+class Life:
+    """One life of a worker; it ends when it is let go."""
+
+    def __init__(self, kafka: Kafka) -> None:
+        self.kafka, self.offsets = kafka, dict[str, int]()
+
+        def killed(error: BaseException) -> None:
+            raise Killed from error
+
+        self.engine: WriteBehind[Kept] = WriteBehind(
+            folder=lambda rows: Folder(rows, Policy(), str, WorkerMetrics()),
+            codec=CODEC,
+            reject=lambda record, error: Output("dead-letters", record.key, record.value),
+            shelf=kafka,
+            producer=kafka,
+            changelog="changelog",
+            heir=lambda rows, folder: Orphans("alarms", rows, Amends(folder, "alarms"), kafka),  # type: ignore[arg-type]
+            fail=killed,
+        )
+
+    async def take(self, *records: Letter) -> None:
+        await self.engine.take(0, records, lambda: None)
+
+    async def flush(self) -> None:
+        await self.engine.flush()
+
+    def alarms(self) -> list[Alarm]:
+        found = [decode_alarm(one.value or b"") for one in self.kafka.sent if one.topic == "alarms"]
+        return [alarm for alarm in found if isinstance(alarm, Alarm)]
+
+
+def sale(offset: int, at: int, customer: str = "C1") -> Letter:
+    return Letter("purchases", 0, offset, customer.encode(), purchase(at, customer))
+
+
+def ticked(offset: int, at: int) -> Letter:
+    return Letter("clock", 0, offset, None, encode_control(Tick(until=Instant(at), follows=True)))
+
+
+async def regular(kafka: Kafka, *customers: str) -> int:
+    """A life that has flushed the history of some who buy every third day; the next offset of purchases."""
+    life, offset = Life(kafka), 0
+    for n in range(8):
+        for name in customers:
+            await life.take(sale(offset, MAY + n * 3 * DAY, name))
+            offset += 1
+    await life.take(ticked(0, LAST + DAY))
+    await life.flush()
+    return offset
+
+
+async def test_an_orphan_is_withdrawn_once_all_is_folded_that_it_could_follow_from() -> None:
+    """Not before: until then the fold may still tell it by itself."""
+    kafka = Kafka()
+    at = await regular(kafka, "C1", "C2")
+    died = Life(kafka)
+    await died.take(ticked(1, SILENT))
+    assert words(died.alarms(), "C1") == words(died.alarms(), "C2") == ["alarm.raised"]
+    told = len(died.alarms())
+
+    heir = Life(kafka)
+    await heir.take(sale(at, LAST + 3 * DAY, "C1"))
+    assert len(heir.alarms()) == told, "the clock has not come so far"
+    await heir.take(ticked(1, SILENT))
+    assert words(heir.alarms(), "C1") == ["alarm.raised", "alarm.withdrawn"]
+    assert words(heir.alarms(), "C2") == ["alarm.raised", "alarm.raised"]
+    await heir.flush()
+    said = len(heir.alarms())
+
+    third = Life(kafka)
+    await third.take(ticked(2, SILENT + 1))
+    assert len(third.alarms()) == said
+
+
+async def test_what_is_owed_outlives_the_successor() -> None:
+    """It dies too, after its rows were safe and before it could speak: the next one knows."""
+    kafka = Kafka()
+    at = await regular(kafka, "C1")
+    await Life(kafka).take(ticked(1, SILENT))
+    second = Life(kafka)
+    await second.take(sale(at, LAST + 3 * DAY))
+    await second.flush()
+    third = Life(kafka)
+    await third.take(ticked(1, SILENT))
+    assert words(third.alarms(), "C1") == ["alarm.raised", "alarm.withdrawn"]
+
+
+async def test_rows_that_the_successor_wrote_are_not_taken_for_the_dead_workers() -> None:
+    """It dies between two batches of its own flush: its rows hold the record that told the orphan, and tell nothing."""
+    kafka = Kafka()
+    at = await regular(kafka, "C1", "C2")
+    call = Letter("contacts", 0, 0, b"C2", record("contact.received", LAST + 2 * DAY, "C2", channel="phone"))
+    await Life(kafka).take(call, ticked(1, SILENT))
+    second = Life(kafka)
+    await second.take(sale(at, LAST + 3 * DAY), ticked(1, SILENT))
+    kafka.cut = 2
+    with pytest.raises(Killed):
+        await second.flush()
+    kafka.cut = 1 << 62
+    third = Life(kafka)
+    await third.take(sale(at, LAST + 3 * DAY), ticked(1, SILENT))
+    assert words(third.alarms(), "C1") == ["alarm.raised"]
+    await third.take(call)
+    assert words(third.alarms(), "C1") == ["alarm.raised", "alarm.withdrawn"]
+
+
+async def test_what_the_rows_hold_already_was_told_rightly() -> None:
+    """A worker that died between two batches of one flush has rows that are ahead of the mark: nothing is taken back."""
+    kafka = Kafka()
+    await regular(kafka, "C1")
+    died = Life(kafka)
+    await died.take(ticked(1, SILENT))
+    kafka.cut = 2
+    with pytest.raises(Killed):
+        await died.flush()
+    kafka.cut = 1 << 62
+    heir = Life(kafka)
+    await heir.take(ticked(1, SILENT))
+    await heir.take(ticked(2, SILENT + 1))
+    assert words(heir.alarms(), "C1") == ["alarm.raised"]
+
+
+async def test_an_alarm_that_only_the_dead_worker_ended_is_raised_again() -> None:
+    """It had read the comeback; the comeback was another's view, and the row still holds the alarm open."""
+    kafka = Kafka()
+    at = await regular(kafka, "C1")
+    first = Life(kafka)
+    await first.take(ticked(1, SILENT))
+    await first.flush()
+    await first.take(sale(at, SILENT + DAY))
+    assert words(first.alarms(), "C1")[-1] == "alarm.settled"
+    heir = Life(kafka)
+    await heir.take(sale(at, LAST - 300 * DAY, "C9"))  # as if the record had been another
+    assert words(heir.alarms(), "C1")[-1] == "alarm.raised"
+
+
+async def test_without_a_tail_nothing_is_read_and_nothing_is_owed() -> None:
+    """Restarts that find all told and safe read not one record of the topic."""
+    kafka = Kafka()
+    at = await regular(kafka, "C1")
+    assert Life(kafka).alarms()
+    kafka.read = 0
+    for n in range(3):
+        life = Life(kafka)
+        await life.take(sale(at + n, LAST + n * DAY))
+        await life.flush()
+    assert kafka.read == 0

@@ -1,0 +1,185 @@
+"""Rows are encoded once for each flush, may change in place, and say in which form they are stored."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+
+from streams.engine.rows import MARK, Codec, NewerRow, Rows, Unreadable, pack, unpack
+
+
+class Record(NamedTuple):
+    offset: int
+    key: bytes | None
+
+
+class Shelf:
+    """Stored rows; `broken` is what reading them raises."""
+
+    def __init__(self, **rows: bytes) -> None:
+        self.rows = {key.encode(): row for key, row in rows.items()}
+        self.broken: Exception | None = None
+
+    def get(self, partition: int, key: bytes) -> bytes | None:
+        if self.broken is not None:
+            raise self.broken
+        return self.rows.get(key)
+
+    def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
+        return iter(self.rows.items())
+
+    def write(self, partition: int, rows: Any, offset: int) -> None:
+        self.rows.update((key, row) for key, row in rows if row is not None)
+
+
+class Many:
+    """A codec of lists of numbers that counts what it encodes."""
+
+    def __init__(self) -> None:
+        self.encoded = 0
+
+    def encode(self, row: list[int]) -> bytes:
+        self.encoded += 1
+        return bytes(row)
+
+    def codec(self, form: int = 1, reads: int = 1) -> Codec[list[int]]:
+        return Codec(self.encode, list, form, reads)
+
+
+def test_a_row_that_changes_in_place_is_encoded_once_for_each_flush() -> None:
+    """However often it is put, its bytes are made when they are taken, with all that it holds by then."""
+    many, shelf = Many(), Shelf()
+    rows = Rows(0, shelf, many.codec())
+    row: list[int] = []
+    for offset in range(5):
+        assert rows.begin("events@0", offset, b"a")
+        row.append(offset)
+        rows.put(b"a", row)
+    assert many.encoded == 0
+    assert list(rows.take_changed()) == [(b"a", pack({"events@0": 4}, bytes(range(5))))]
+    assert many.encoded == 1
+    assert list(rows.take_changed()) == []
+    rows.begin("events@0", 5, b"a")
+    row.append(5)
+    rows.put(b"a", row)
+    assert list(rows.take_changed()) == [(b"a", pack({"events@0": 5}, bytes(range(6))))]
+
+
+def test_what_is_undone_is_the_row_that_was_there() -> None:
+    """The record that failed is folded all the same: read again, it is not tried again, as its dead letter was sent."""
+    shelf = Shelf(a=pack({"events@0": 3, "clock@0": 1}, b"\x01"))
+    rows = Rows(0, shelf, Many().codec())
+    rows.begin("events@0", 4, b"a")
+    rows.put(b"a", [9])
+    rows.put(b"b", [9])
+    rows.delete(b"a")
+    rows.put(b"a", [8])
+    rows.undo()
+    taken = dict(rows.take_changed())
+    assert taken == {b"a": pack({"events@0": 4, "clock@0": 1}, b"\x01"), b"b": None}
+    shelf.write(0, taken.items(), 0)
+    again = Rows(0, shelf, Many().codec())
+    assert not again.begin("events@0", 4, b"a")
+    assert again.begin("events@0", 5, b"a")
+
+
+def test_a_deleted_row_that_is_undone_has_its_fence_again() -> None:
+    """What an earlier life had folded further than this one is not folded again."""
+    rows = Rows(0, Shelf(a=pack({"events@0": 3, "clock@0": 7}, b"\x01")), Many().codec())
+    assert rows.begin("events@0", 4, b"a")
+    rows.delete(b"a")
+    rows.undo()
+    assert not rows.begin("clock@0", 7, b"a")
+
+
+def test_rows_of_one_flush_share_a_fence() -> None:
+    """What was folded here is in all rows, whichever of them it has changed."""
+    rows = Rows(0, Shelf(), Many().codec())
+    rows.begin("events@0", 4, b"a")
+    rows.put(b"a", [1])
+    rows.begin("clock@0", 2, b"b")
+    rows.put(b"b", [2])
+    fence = {"events@0": 4, "clock@0": 2}
+    assert dict(rows.take_changed()) == {b"a": pack(fence, b"\x01"), b"b": pack(fence, b"\x02")}
+    assert rows.fence == fence
+
+
+def test_a_row_that_is_ahead_of_its_neighbours_stays_ahead() -> None:
+    """One that a broken flush has left keeps its own fence until what is folded here has come as far."""
+    ahead, behind = {"events@0": 9, "clock@0": 3}, {"events@0": 4, "clock@0": 3}
+    shelf = Shelf(a=pack(ahead, b"\x01"), b=pack(behind, b"\x01"))
+    rows = Rows(0, shelf, Many().codec())
+    list(rows.recovered())
+    assert not rows.begin("events@0", 5, b"a")
+    assert rows.begin("events@0", 6, b"b")
+    assert rows.begin("events@0", 7, None)
+    assert (rows.folded(b"a"), rows.folded(b"b")) == (True, False)
+    rows.put(b"a", [5])
+    rows.put(b"b", [5])
+    assert dict(rows.take_changed()) == {
+        b"a": pack({"events@0": 9, "clock@0": 3}, b"\x01"),
+        b"b": pack({"events@0": 7, "clock@0": 3}, b"\x05"),
+    }
+    assert not rows.begin("events@0", 9, b"a")
+    assert rows.begin("events@0", 10, b"a")
+    rows.put(b"a", [7])
+    assert dict(rows.take_changed()) == {b"a": pack({"events@0": 10, "clock@0": 3}, b"\x07")}
+
+
+def test_what_the_mark_says_is_in_all_rows() -> None:
+    """The mark is the last of a complete flush: rows that it found unchanged hold as much as those it has written."""
+    shelf = Shelf(a=pack({"events@0": 1}, b"\x01"), b=pack({"events@0": 6}, b"\x01"))
+    shelf.rows[MARK] = pack({"events@0": 6}, b"")
+    rows = Rows(0, shelf, Many().codec())
+    assert len(list(rows.recovered())) == 2
+    assert rows.holds(b"a", "events@0", 6)
+    assert [rows.begin("events@0", 6, key) for key in (b"a", b"new", None)] == [False, False, False]
+    assert [key for key, _ in rows.take_changed()] == [b"a"]
+    assert rows.begin("events@0", 7, b"a")
+
+
+def test_the_rows_that_are_idle_for_longest_go_first() -> None:
+    """A row that was changed again since it came is the last to leave."""
+    shelf = Shelf()
+    rows = Rows(0, shelf, Many().codec())
+    for offset, key in enumerate((b"a", b"b", b"c", b"a")):
+        rows.begin("events@0", offset, key)
+        rows.put(key, [offset])
+        shelf.write(0, rows.take_changed(), 0)
+    rows.evict(1)
+    shelf.broken = Exception("read")
+    assert rows.get(b"a") == [3]
+    with pytest.raises(Unreadable):
+        rows.get(b"c")
+
+
+def test_a_row_of_the_form_before_is_read_and_written_in_its_own() -> None:
+    """The release that writes form 2 opens rows of form 1, and tells its own on each row that it writes."""
+    rows = Rows(0, Shelf(a=pack({"events@0": 3}, b"\x01")), Many().codec(form=2, reads=2))
+    rows.begin("events@0", 4, b"a")
+    rows.put(b"a", [*(rows.get(b"a") or []), 2])
+    ((_, stored),) = rows.take_changed()
+    assert stored == pack({"events@0": 4}, b"\x01\x02", form=2)
+    assert unpack(stored or b"")[0]["form"] == 2
+
+
+def test_a_row_of_a_form_that_is_not_known_is_no_fault_of_a_record() -> None:
+    """It is not folded over, not sent to dead-letters by whoever catches faults, and its error tells the mend."""
+    shelf = Shelf(a=pack({"events@0": 3}, b"\x01", form=3))
+    rows = Rows(7, shelf, Many().codec(form=1, reads=2))
+    with pytest.raises(Unreadable, match="partition 7 has form 3, this release reads up to 2") as caught:
+        rows.begin("events@0", 4, b"a")
+    assert isinstance(caught.value.__cause__, NewerRow)
+    assert not isinstance(caught.value, Exception)
+    with pytest.raises(NewerRow):
+        list(rows.recovered())
+    before = Rows(7, shelf, Many().codec(form=2, reads=3))
+    assert before.get(b"a") == [1], "the release before the one that writes it reads it"
+
+
+def test_a_store_that_cannot_be_read_is_no_fault_of_a_record() -> None:
+    """Whatever a driver raises leaves the fold as an error that no fold catches."""
+    shelf = Shelf()
+    shelf.broken = Exception("Corruption: block checksum mismatch")
+    with pytest.raises(Unreadable, match="partition 0: Exception: Corruption"):
+        Rows(0, shelf, Many().codec()).get(b"a")

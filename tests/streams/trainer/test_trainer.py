@@ -1,0 +1,201 @@
+"""The trainer learns each lesson once, whoever tells it twice, and believes only what it sealed itself."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Self
+
+import msgspec
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from scorers.contract.events import DAY, Instant
+from scorers.in_force.control import FiguresInForce, ModelInForce, PolicyInForce, decode_control, encode_control
+from scorers.in_force.figures import no_figures
+from scorers.policy.tables import Policy
+from scorers.risk.features import WIDTH
+from scorers.risk.model import Lesson
+from streams.records.lessons import encode_lesson
+from streams.records.signing import seal
+from streams.trainer.trainer import KEPT, Trainer
+from tests.support.driver import instant
+from vigia.lab.embedded_kafka import PARTITIONS, EmbeddedKafka
+from vigia.runtime.broker import Broker
+from vigia.runtime.settings import Settings
+
+pytest.importorskip("confluent_kafka")
+
+MAY = instant("2024-05-01T00:00:00Z")
+
+
+def lesson(number: int) -> Lesson:
+    return Lesson(
+        customer_id=f"C{number}",
+        asked_at=Instant(MAY + number),
+        answered_at=Instant(MAY + number + 11 * DAY),
+        horizon=10 * DAY,
+        features=tuple(0.01 * (number % 7) + 0.02 * place for place in range(WIDTH)),
+        inactive=number % 3 == 0,
+        rules=0.4,
+        predicted=0.4,
+        model_version="cold",
+    )
+
+
+class School:
+    """An embedded broker with lessons on it, and trainers that come and go."""
+
+    def __init__(self, address: str) -> None:
+        self.broker = Broker(address)
+
+    async def __aenter__(self) -> Self:
+        self.producer = AIOKafkaProducer(acks="all", **self.broker.client())
+        await self.producer.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.producer.stop()
+
+    async def teach(self, *lessons: Lesson) -> None:
+        for one in lessons:
+            await self.producer.send("lessons", encode_lesson(one), key=one.customer_id.encode())
+        await self.producer.flush()
+
+    async def end_day(self, day: int) -> None:
+        figures = msgspec.structs.replace(no_figures(Policy()), in_force=MAY + day * DAY, version=f"day {day}")
+        told = FiguresInForce.of(day, figures)
+        for number in range(PARTITIONS):
+            await self.producer.send_and_wait("clock", encode_control(told), partition=number)
+
+    async def policy(self, risk: str) -> None:
+        text = f"[risk]\n{risk}\n"
+        told = PolicyInForce(in_force=Instant(MAY), version=risk, text=text)
+        await self.producer.send_and_wait("clock", encode_control(told), partition=0)
+
+    @asynccontextmanager
+    async def trainer(self, secret: str = "right") -> AsyncIterator[Trainer]:
+        trainer, stop = Trainer(self.broker, Settings(partitions=PARTITIONS, seal=secret)), asyncio.Event()
+        running = asyncio.create_task(trainer.run(stop))
+        try:
+            yield trainer
+        finally:
+            stop.set()
+            await running
+
+
+async def until(trainer: Trainer, lessons: int, clock: int = 0) -> None:
+    """Wait until it has learned so many lessons, and dealt with the clock up to an offset."""
+    async with asyncio.timeout(20):
+        while trainer.learner.lessons < lessons or not trainer.has_answered(clock):
+            await asyncio.sleep(0.05)
+
+
+async def read(broker: Broker, topic: str) -> list[bytes]:
+    consumer, tp = AIOKafkaConsumer(auto_offset_reset="earliest", **broker.client()), TopicPartition(topic, 0)
+    await consumer.start()
+    consumer.assign([tp])
+    end = (await consumer.end_offsets([tp]))[tp]
+    found: list[bytes] = []
+    while await consumer.position(tp) < end:
+        found += [record.value for record in (await consumer.getmany(timeout_ms=200)).get(tp, [])]
+    await consumer.stop()
+    return found
+
+
+async def test_a_lesson_is_learned_once_and_models_can_be_believed() -> None:
+    """Told twice, stopped and started, or with a damaged snapshot: what is learned is as if it had been told once."""
+    with EmbeddedKafka() as kafka:
+        kafka.create("lessons", "clock", "models")
+        await at(School(kafka.address))
+
+
+async def at(school: School) -> None:
+    async with school:
+        async with school.trainer() as trainer:
+            await school.teach(*map(lesson, range(20)))
+            await until(trainer, 20)
+            await school.teach(lesson(3), lesson(7))  # a worker that was killed tells again
+            await school.end_day(20)
+            await until(trainer, 20, clock=1)
+        async with school.trainer() as trainer:
+            await school.teach(lesson(5), *map(lesson, range(20, 30)))
+            await school.end_day(21)
+            await until(trainer, 30, clock=3)
+        assert trainer.learner.lessons == 30
+
+        told = [
+            control
+            for raw in await read(school.broker, "clock")
+            if isinstance(control := decode_control(raw), ModelInForce)
+        ]
+        assert [int(control.in_force) for control in told] == [MAY + 20 * DAY, MAY + 21 * DAY]
+        assert told[-1].read() == trainer.learner.snapshot()
+        assert trainer.saved.number > KEPT - 1
+
+        await school.producer.send_and_wait(
+            "models", b"damaged", key=b"trainer/0", partition=0, headers=[("seal", b"0" * 64)]
+        )
+        async with school.trainer() as again:
+            await until(again, 30)
+        assert (again.learner.lessons, again.refused) == (30, 1)
+        assert again.learner.encode() == trainer.learner.encode()
+        whole = (await read(school.broker, "models"))[-2]
+        newer = msgspec.msgpack.encode([*msgspec.msgpack.decode(whole)[:6], 2, "auto"])
+        for spoilt, mark in (
+            (whole[:-9], seal("right", whole[:-9])),  # truncated, and sealed so
+            (whole[:-9] + whole[-8:], seal("right", whole)),  # altered
+            (whole, ""),  # unsigned
+            (newer, seal("right", newer)),  # of a release to come
+            (b"cos\nsystem\n(S'true'\ntR.", seal("right", b"cos\nsystem\n(S'true'\ntR.")),
+        ):
+            headers = [("seal", mark.encode())]
+            await school.producer.send_and_wait("models", spoilt, key=b"trainer/0", partition=0, headers=headers)
+        async with school.trainer() as again:
+            await until(again, 30)
+        assert (again.learner.lessons, again.refused) == (30, 6)
+        assert again.learner.encode() == trainer.learner.encode()
+        async with school.trainer(secret="other") as stranger:
+            await until(stranger, 30)
+        assert stranger.refused > 1
+
+
+async def test_the_policy_names_who_speaks_and_the_change_is_on_record() -> None:
+    """A champion named on the clock speaks from the next day on, also after a restart; another name undoes it."""
+    with EmbeddedKafka() as kafka:
+        kafka.create("lessons", "clock", "models")
+        async with School(kafka.address) as school:
+            await names(school)
+
+
+async def names(school: School) -> None:
+    async with school.trainer() as trainer:
+        await school.teach(*map(lesson, range(20)))
+        await until(trainer, 20)
+        await school.policy("champion = 'sgd'")
+        await school.policy("champion = 3")  # a policy that is none changes nothing
+        await until(trainer, 20, clock=2)
+    async with school.trainer() as trainer:
+        await school.teach(*map(lesson, range(20, 25)))
+        await until(trainer, 25)
+        await school.end_day(20)
+        await until(trainer, 25, clock=3)
+        await school.policy("champion = 'kalman'")
+        await school.end_day(21)
+        await until(trainer, 25, clock=5)
+    told = [
+        control.read()
+        for raw in await read(school.broker, "clock")
+        if isinstance(control := decode_control(raw), ModelInForce)
+    ]
+    assert [model.champion for model in told] == ["sgd", "kalman"]
+    changes = [msgspec.json.decode(raw) for raw in await read(school.broker, "models") if raw.startswith(b'{"from"')]
+    assert [(change["from"], change["to"], change["model"]) for change in changes] == [
+        ("kalman", "sgd", told[0].version),
+        ("sgd", "kalman", told[1].version),
+    ]
+
+
+def test_without_a_secret_nothing_is_learned() -> None:
+    """The message says which variable to set."""
+    with pytest.raises(ValueError, match="set VIGIA_SEAL"):
+        Trainer(Broker(), Settings())

@@ -1,0 +1,95 @@
+"""D15: how many series there are follows from closed lists, never from how many customers, alarms or senders there are."""
+
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from alerts.pipeline.metrics import NotifierMetrics
+from scorers.contract.events import DAY, MINUTE, Instant
+from scorers.in_force.control import Tick, encode_control
+from scorers.policy.tables import Policy
+from streams.clock.clock import Clock
+from streams.engine.rows import Rows
+from streams.gateway.gateway import Gateway, Tokens
+from streams.gateway.intake import Intake
+from streams.metrics import ClockMetrics, TrainerMetrics, WorkerMetrics
+from streams.worker.partition_processor import Folder
+from streams.worker.stored_row import CODEC
+from tests.support.desk import MAY, Memory, Record
+from tests.support.driver import purchase, record
+from vigia.readmodel.redis_board import Board
+from vigia.runtime.broker import Broker
+from vigia.runtime.settings import Settings
+
+CLOSED = {  # names of labels whose values come from lists in the source, from the topics or from the routes
+    *("change", "channel", "code", "currency", "fate", "kind", "le", "learner", "outcome", "partition", "rule"),
+    *("severity", "stage", "state", "status", "tier", "topic", "type"),
+}
+
+
+def series(registry: CollectorRegistry) -> set[tuple[str, tuple[tuple[str, str], ...]]]:
+    """All series of a scrape, each by its name and labels."""
+    return {
+        (sample.name, tuple(sorted(sample.labels.items())))
+        for family in registry.collect()
+        for sample in family.samples
+    }
+
+
+def worked(customers: int) -> CollectorRegistry:
+    """The metrics of a worker that has folded a month of so many customers, with complaints, dead letters and silence."""
+    metrics = WorkerMetrics()
+    rows: Rows[Any] = Rows(0, Memory(), CODEC)
+    folder = Folder(rows, Policy(), lambda plain: plain, metrics)
+    number = 0
+
+    def fold(topic: str, key: str | None, value: bytes) -> None:
+        nonlocal number
+        number += 1
+        one = Record(topic, number, None if key is None else key.encode(), value)
+        assert rows.begin(topic, number, one.key)
+        folder.fold(one)
+
+    for who in range(customers):
+        name = f"customer-{who}"
+        fold("purchases", name, purchase(MAY + who * MINUTE, name))
+        if who % 3 == 0:
+            fold("complaints", name, record("complaint.opened", MAY + DAY, name, complaint_id=f"K{who}"))
+        if who % 7 == 0:
+            fold("contacts", name, f'{{"type": "{name}"}}'.encode())
+            fold("contacts", f"{name} ", purchase(MAY, name))
+    fold("clock", None, encode_control(Tick(until=Instant(MAY + 60 * DAY))))
+    return metrics.registry
+
+
+def test_more_customers_are_no_more_series() -> None:
+    """Many times as many customers have the same series, name by name and label by label."""
+    few, many = series(worked(30)), series(worked(500))
+    assert few == many
+    assert len(few) < 500
+    told = {name: value for name, labels in few for label, value in labels if label == "kind"}
+    assert told, "no alarm was raised: nothing is shown"
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+async def test_no_label_can_name_a_customer() -> None:
+    """Every label of every process is one whose values are known beforehand; a new one has to be looked at here."""
+    settings, broker = Settings(), Broker()
+    gateway = Gateway(Intake(broker), Tokens(()))
+    board = CollectorRegistry()
+    Board("redis://127.0.0.1:1/0", broker, board)
+    registries = [
+        *(worked(30), NotifierMetrics().registry, gateway.registry, board),
+        ClockMetrics(Clock(broker, settings, Policy(), follows=True, every=1.0)).registry,
+        TrainerMetrics().registry,
+    ]
+    names = {
+        label
+        for registry in registries
+        for collector in set(registry._names_to_collectors.values())
+        for label in getattr(collector, "_labelnames", ())
+    }
+    names |= {label for registry in registries for _, labels in series(registry) for label, _ in labels}
+    assert len(names) > 10
+    assert names <= CLOSED

@@ -1,0 +1,201 @@
+"""What processes tell of themselves: right after a rebalance, bounded in number, and of nobody in particular."""
+
+from collections import Counter
+from typing import Any, get_args
+
+import aiohttp
+import msgspec
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from alerts.channels import Notification, Refused, Retry
+from alerts.pipeline.alarm_life import Case
+from alerts.pipeline.dispatch import Dispatcher, Memory
+from alerts.pipeline.metrics import NotifierMetrics
+from alerts.pipeline.routes import read
+from alerts.wording.message import compose
+from scorers.alarms.kinds import KINDS
+from scorers.contract.alarms import SEVERITIES, Alarm, Change, Stage, Tier
+from scorers.contract.events import SECOND, TOPIC_OF, Instant
+from scorers.contract.rejection import RejectCode
+from scorers.contract.wire import EVENT_TYPES
+from scorers.timeline.timeline import Verdict
+from streams.metrics import WorkerMetrics
+from tests.support.alarms import an_alarm
+from vigia.runtime.health import probe
+
+NOW = Instant(1_704_067_200_000_000)
+
+
+def alarm(alarm_id: str = "a1", customer: str | None = "C1", **changed: Any) -> Alarm:
+    """An alarm that is worth something."""
+    return an_alarm(NOW, alarm_id, customer, **{"value_at_risk_minor": 5000, "currency": "EUR"} | changed)
+
+
+def told(registry: CollectorRegistry, name: str, **labels: str) -> float | None:
+    """One figure as a scrape would find it."""
+    return registry.get_sample_value(name, labels)
+
+
+def test_the_customers_are_right_at_once_after_a_rebalance() -> None:
+    """What a partition holds counts from the moment it comes, follows its changes, and is gone when it goes."""
+    metrics = WorkerMetrics()
+    mine: Counter[tuple[Stage, Tier]] = Counter({("core_customer", "gold"): 3})
+    metrics.customers(0, mine)
+    metrics.customers(1, {("core_customer", "gold"): 4, ("defector", "iron"): 2})
+    at = {"stage": "core_customer", "tier": "gold"}
+    assert told(metrics.registry, "vigia_customers", **at) == 7
+    mine["core_customer", "gold"] -= 1
+    assert told(metrics.registry, "vigia_customers", **at) == 6
+    metrics.revoked([1])
+    assert told(metrics.registry, "vigia_customers", **at) == 2
+    assert told(metrics.registry, "vigia_customers", stage="defector", tier="iron") == 0
+    assert told(metrics.registry, "vigia_partitions") == 1
+
+
+def test_the_lag_is_that_of_the_slowest() -> None:
+    """Records add up by topic, event time is the oldest partition's, and neither outlives its partition."""
+    metrics = WorkerMetrics(now=lambda: NOW / SECOND + 100)
+    assert told(metrics.registry, "vigia_event_time_lag_seconds") is None
+    metrics.clock(0, NOW)
+    metrics.clock(1, NOW + 60 * SECOND)
+    metrics.lag("purchases", 0, 5)
+    metrics.lag("purchases", 1, 7)
+    metrics.lag("purchases", 1, 2)
+    assert told(metrics.registry, "vigia_event_time_lag_seconds") == 100
+    assert told(metrics.registry, "vigia_lag_records", topic="purchases") == 7
+    metrics.revoked([0])
+    assert told(metrics.registry, "vigia_event_time_lag_seconds") == 40
+    assert told(metrics.registry, "vigia_lag_records", topic="purchases") == 2
+
+
+def series(registry: CollectorRegistry) -> int:
+    """How many series a scrape brings."""
+    return sum(not line.startswith("#") for line in generate_latest(registry).decode().splitlines())
+
+
+def test_a_million_customers_are_as_many_series_as_ten() -> None:
+    """D15 D14: labels come from closed lists; what is on none is one series more, and no id is in any."""
+    metrics, notifier = WorkerMetrics(), NotifierMetrics()
+    for type in sorted(EVENT_TYPES):
+        for verdict in get_args(Verdict):
+            metrics.event(TOPIC_OF[type.partition(".")[0]], type, verdict)
+    metrics.event("strange", "strange.thing", "folded")
+    for kind in [*KINDS, "strange-kind"]:
+        for severity in SEVERITIES:
+            for change in get_args(Change):
+                metrics.alarm(alarm(kind=kind, severity=severity, type=change))
+    for code in get_args(RejectCode):
+        metrics.rejected(code)
+    before = series(metrics.registry)
+    for number in range(2000):
+        one = alarm(f"canary-{number}", f"canary-{number}", currency=f"X{chr(65 + number % 26)}Y", name="canary")
+        metrics.event("purchases", "purchase.completed", "folded")
+        metrics.event(f"canary-{number}", f"canary-{number}", "folded")
+        metrics.alarm(one)
+        notifier.case(one.alarm_id, Case(alarm=one, made=NOW, became=NOW))
+    assert series(metrics.registry) == before
+    assert before < 1500
+    assert series(notifier.registry) < 100
+    assert b"canary" not in generate_latest(metrics.registry) + generate_latest(notifier.registry)
+
+
+def test_what_stands_open_is_counted_once_a_customer() -> None:
+    """A customer with two alarms is one at risk, worth the dearer; over or forgotten is over; a store's is nobody's."""
+    metrics = NotifierMetrics()
+
+    def case(one: Alarm, **changed: Any) -> None:
+        metrics.case(one.alarm_id, msgspec.structs.replace(Case(alarm=one, made=NOW, became=NOW), **changed))
+
+    case(alarm("a1"))
+    case(alarm("a2", kind="gone-quiet", value_at_risk_minor=9000))
+    case(alarm("a3", "C2", tier="iron", value_at_risk_minor=None, currency=None))
+    case(alarm("a4", None, value_at_risk_minor=10**9))
+    worth = {"tier": "gold", "currency": "EUR"}
+    assert told(metrics.registry, "vigia_customers_at_risk", tier="gold") == 1
+    assert told(metrics.registry, "vigia_value_at_risk_minor", **worth) == 9000
+    assert told(metrics.registry, "vigia_alarms_open", kind="risk-high", severity="error", tier="gold") == 2
+    case(alarm("a2", kind="gone-quiet"), ended=True)
+    assert told(metrics.registry, "vigia_value_at_risk_minor", **worth) == 5000
+    metrics.case("a1", None)
+    assert told(metrics.registry, "vigia_customers_at_risk", tier="gold") is None
+    assert told(metrics.registry, "vigia_customers_at_risk", tier="iron") == 1
+
+
+class Moody:
+    """A channel that does what it is told to."""
+
+    def __init__(self, *faults: Exception | None) -> None:
+        self.faults = list(faults)
+
+    async def send(self, notification: Notification) -> None:
+        if fault := self.faults.pop(0):
+            raise fault
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_every_attempt_to_deliver_is_counted() -> None:
+    """By channel and outcome; the fault goes on to the line that deals with it."""
+    metrics = NotifierMetrics()
+    moody = Moody(None, Retry("later"), Refused("never"), RuntimeError("own"), None)
+    channel = metrics.watched({"desk": moody})["desk"]
+    one = Notification(id="m", change="alarm.raised", alarms=(alarm(),), message=compose(alarm()), sent_at=NOW)
+    for fault in (None, Retry, Refused, RuntimeError, None):
+        if fault is None:
+            await channel.send(one)
+        else:
+            with pytest.raises(fault):
+                await channel.send(one)
+    counted = {
+        outcome: told(metrics.registry, "vigia_deliveries_total", channel="desk", outcome=outcome)
+        for outcome in ("sent", "retry", "refused", "failed")
+    }
+    assert counted == {"sent": 2, "retry": 1, "refused": 1, "failed": 1}
+    assert told(metrics.registry, "vigia_delivery_seconds_count", channel="desk") == 5
+
+
+async def test_what_waits_before_a_channel_is_seen() -> None:
+    """The lines are looked at in the scrape itself."""
+    metrics = NotifierMetrics()
+    routes = read('[channel.desk]\ntype = "log"\n[[route]]\nname = "all"\nto = ["desk"]\n')
+    dispatcher = Dispatcher(routes, metrics.watched({"desk": Moody(None)}), Memory())
+    metrics.lines(dispatcher.lines)
+    metrics.decided(await dispatcher.take(alarm(), NOW))
+    assert told(metrics.registry, "vigia_notifications_waiting", channel="desk") == 1
+    assert told(metrics.registry, "vigia_notifications_decided_total", state="waiting", rule="first") == 1
+    await dispatcher.deliver("desk", NOW)
+    assert told(metrics.registry, "vigia_notifications_waiting", channel="desk") == 0
+
+
+async def test_a_process_tells_of_itself() -> None:
+    """Metrics, life and readiness over HTTP; not ready says why."""
+    metrics, why = WorkerMetrics(), ["partitions are missing"]
+
+    async def ready() -> str:
+        return why[0]
+
+    async with (
+        probe(metrics.registry, 0, ready=ready) as port,
+        aiohttp.ClientSession(f"http://127.0.0.1:{port}") as web,
+    ):
+
+        async def get(path: str) -> tuple[int, str]:
+            async with web.get(path) as answer:
+                return answer.status, await answer.text()
+
+        assert (await get("/healthz"))[0] == 200
+        assert await get("/readyz") == (503, "partitions are missing\n")
+        why[0] = ""
+        assert await get("/readyz") == (200, "ready\n")
+        status, text = await get("/metrics")
+        assert (status, "vigia_rejects_total" in text) == (200, True)
+
+
+def test_two_processes_in_one_share_nothing() -> None:
+    """Every registry is its own: in `vigia up` nothing is counted twice and nothing collides."""
+    first, second = WorkerMetrics(), WorkerMetrics()
+    first.step(0.001)
+    assert told(first.registry, "vigia_step_seconds_count") == 1
+    assert told(second.registry, "vigia_step_seconds_count") == 0

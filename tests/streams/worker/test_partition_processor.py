@@ -1,0 +1,268 @@
+"""A record of a partition: what is folded, what is refused and why, and what a crash leaves."""
+
+import itertools
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scorers.contract.alarms import Alarm
+from scorers.contract.events import DAY, HOUR, Instant
+from scorers.contract.rejection import Rejected
+from scorers.contract.rfc3339 import rfc3339
+from scorers.contract.wire import decode_alarm
+from scorers.in_force.control import Control, ModelInForce, PolicyInForce, Tick, decode_control, encode_control
+from scorers.in_force.figures import FigureBook
+from scorers.policy.tables import Policy
+from scorers.timeline.timeline import Monitor
+from streams.records.lessons import decode_lesson, encode_lesson
+from streams.worker.partition_state import COMPACT, KEY, Story
+from tests.support.desk import MAY, Desk, Memory, Record, a_lesson, figures
+from tests.support.driver import purchase, record
+from vigia.runtime.erasures import read_erasure
+
+
+def test_a_silence_is_told_by_a_tick_and_not_by_others_events() -> None:
+    """An event of another customer, however late, moves nobody's time; a tick does."""
+    desk = Desk()
+    for n in range(8):
+        desk.send("purchases", purchase(MAY + n * 3 * DAY))
+    desk.send("purchases", purchase(MAY + 300 * DAY, "C2"))
+    assert "gone-quiet" not in [alarm.kind for alarm in desk.alarms()]
+    desk.tick(MAY + 300 * DAY)
+    assert "gone-quiet" in [alarm.kind for alarm in desk.alarms()]
+
+
+def test_a_deadline_that_moved_makes_no_monitor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who bought again falls due later; that stands before the bytes, which nobody reads for it."""
+    desk = Desk()
+    desk.send("purchases", purchase(MAY, "C1"))
+    desk.send("purchases", purchase(MAY + 5 * DAY, "C1"))
+    desk.flush()
+    due = desk.rows.get(b"C1").due  # type: ignore[union-attr]
+    desk.rows.evict(0)
+    made: list[bytes] = []
+    decode = Monitor.decode
+    monkeypatch.setattr(Monitor, "decode", lambda data, ctx: made.append(data) or decode(data, ctx))
+    desk.folder.partition.expect(due - 1, "C1")
+    desk.tick(due)
+    assert not made
+    desk.tick(due + 1)
+    assert len(made) == 1
+
+
+def test_alarms_are_keyed_by_their_subject() -> None:
+    """All changes of one subject stand in one partition."""
+    desk = Desk()
+    desk.send("complaints", record("complaint.opened", MAY, complaint_id="K1", severity="major"))
+    desk.tick(MAY + 60 * DAY)
+    keys = {(decode_alarm(o.value or b"").subject.id, o.key) for o in desk.outputs if o.topic == "alarms"}  # type: ignore[union-attr]
+    assert keys
+    assert all(subject.encode() == key for subject, key in keys)
+
+
+@pytest.mark.parametrize(
+    ("value", "key", "code"),
+    [
+        (b"not json", b"C1", "not_json"),
+        (purchase(MAY), b"C2", "key_mismatch"),
+        (purchase(MAY, None), b"C2", "key_mismatch"),
+        (None, None, "key_mismatch"),
+        (None, b"\xff", "key_mismatch"),
+        (purchase(MAY + 2 * DAY + 1), b"C1", "bad_time"),
+    ],
+)
+def test_a_record_that_cannot_be_folded_is_a_dead_letter(value: bytes | None, key: bytes | None, code: str) -> None:
+    """It keeps its key and its bytes, and says why and where it stood; no row is made."""
+    desk = Desk()
+    desk.tick(MAY + DAY)
+    before = dict(desk.folder.census)
+    (letter,) = desk.send("purchases", value, key)
+    told = dict(letter.headers)
+    nothing = value is None and key is None  # which a producer cannot send
+    assert (letter.topic, letter.key, letter.value) == ("dead-letters", key, b"" if nothing else value)
+    assert (told["code"].decode(), told["topic"], told["partition"], told["offset"]) == (code, b"purchases", b"0", b"0")
+    assert dict(desk.folder.census) == before
+
+
+def test_an_event_may_be_a_day_ahead_of_the_newest_tick_and_further_where_the_clock_follows() -> None:
+    """Without a tick nobody knows what is ahead; where time is that of the events, nothing is."""
+    for ticks, refused in (((), []), ((False,), ["bad_time"]), ((True,), [])):
+        desk = Desk()
+        for follows in ticks:
+            desk.tick(MAY, follows)
+        desk.send("purchases", purchase(MAY + DAY))
+        desk.send("purchases", purchase(MAY + DAY + 1))
+        assert desk.codes() == refused
+
+
+def test_an_anonymous_sale_is_nobodys() -> None:
+    """It has no key, makes no row and is no dead letter."""
+    desk = Desk()
+    assert desk.send("purchases", purchase(MAY, None)) == []
+    assert desk.rows.get(b"") is None
+    assert not desk.folder.census.total()
+
+
+def test_a_null_value_forgets_the_customer() -> None:
+    """The row is emptied and stays empty although the past is told again; what comes later is a new story."""
+    desk = Desk()
+    desk.send("purchases", purchase(MAY))
+    desk.send("purchases", None, b"C1")
+    desk.send("purchases", purchase(MAY - HOUR))
+    monitor = desk.folder._monitors.get("C1")
+    assert monitor is not None
+    assert monitor.head.purchases == 0
+    desk.send("purchases", purchase(MAY + 5 * DAY))
+    assert monitor.head.purchases == 1
+
+
+def test_a_null_value_is_told_where_erasures_are_looked_for() -> None:
+    """The notifier and the cards read `feedback` alone; there the worker finds what it knows, and tells nothing more."""
+    desk = Desk()
+    desk.send("purchases", purchase(MAY))
+    (told,) = desk.send("purchases", None, b"C1")
+    assert (told.topic, told.key) == ("feedback", b"C1")
+    erasure = read_erasure(Record("feedback", 7, b"C1", told.value))
+    assert erasure is not None
+    assert (erasure.customer_id, erasure.event_id) == ("C1", "null-purchases-0-1")
+    assert desk.send("feedback", told.value, b"C1") == []
+    assert desk.send("feedback", None, b"C1") == []
+
+
+def test_before_there_is_any_time_nobody_is_erased() -> None:
+    """Where no fact and no tick has told a time, nobody can be known, and an erasure would have no time to tell."""
+    assert Desk().send("purchases", None, b"C1") == []
+
+
+def test_a_fault_of_the_fold_leaves_rows_and_monitors_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Should telling what follows fail, the record is as if it had not been, in memory too."""
+    desk = Desk()
+    desk.send("purchases", purchase(MAY))
+    kept = desk.rows.get(b"C1")
+    assert kept is not None
+    one = Record("purchases", 1, b"C1", purchase(MAY + DAY))
+    monkeypatch.setattr(desk.folder, "_outputs", lambda step: 1 / 0)
+    desk.rows.begin("purchases", one.offset, one.key)
+    with pytest.raises(ZeroDivisionError):
+        desk.folder.fold(one)
+    desk.rows.undo()
+    assert desk.rows.get(b"C1") is kept
+    monitor = desk.folder._monitors.get("C1")
+    assert monitor is not None
+    assert monitor.head.purchases == 1
+
+
+CUSTOMERS = ("C1", "C2", "C3", "C4", "C5")
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["buy", "buy", "buy", "complain", "tick", "figures", "flush"]),
+        st.sampled_from(CUSTOMERS),
+        st.integers(1, 40),
+    ),
+    min_size=5,
+    max_size=40,
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(STEPS, st.floats(0, 1))
+def test_a_crash_in_the_middle_of_a_flush_does_not_show(steps: list[tuple[str, str, int]], share: float) -> None:
+    """Whatever part of the last flush was written, the records read again lead to the same rows and the same alarms."""
+    calm, crashed = Desk(), Desk()
+    clock, read = MAY, 0
+    for number, (what, customer, hours) in enumerate(steps):
+        clock += hours * HOUR
+        for desk in (calm, crashed):
+            if what == "buy":
+                desk.send("purchases", purchase(clock, customer, 100 + number))
+            elif what == "complain":
+                told = record("complaint.opened", clock, customer, complaint_id=f"K{number}", severity="major")
+                desk.send("complaints", told)
+            elif what == "tick":
+                desk.tick(clock, follows=True)
+            elif what == "figures":
+                desk.tell(figures(desk.policy, number, clock + DAY))
+        if what == "flush":
+            crashed.flush()
+            read = len(crashed.log)
+    crashed.flush(share)
+    crashed.open()
+    for one in crashed.log[read:]:
+        crashed.fold(one)
+    for desk in (calm, crashed):
+        desk.tick(clock + 100 * DAY, follows=True)
+        desk.flush()
+    assert unfenced(calm.shelf) == unfenced(crashed.shelf)
+    assert totals(calm) == totals(crashed)
+    assert {change(alarm) for alarm in calm.alarms()} == {change(alarm) for alarm in crashed.alarms()}
+
+
+def unfenced(shelf: Memory) -> dict[bytes, bytes]:
+    """The rows of customers and of what is in force, without their fences."""
+    return {key: stored.partition(b"\n")[2] for key, stored in shelf.rows.items() if key != KEY}
+
+
+def totals(desk: Desk) -> Any:
+    story = Story(desk.policy)
+    story.recover(desk.shelf.rows[KEY].partition(b"\n")[2][10:])
+    return story.point, {name: dict(counts) for name, counts in story.book.total.items()}, story.book.pending
+
+
+def change(alarm: Alarm) -> tuple[str, str, int, str | None]:
+    return alarm.alarm_id, alarm.type, int(alarm.at), alarm.outcome
+
+
+def test_a_version_of_the_story_that_was_put_never_changes() -> None:
+    """Its bytes are the same whenever they are made, and lead to the same sums as adding one by one."""
+    story, plain, versions = Story(Policy()), FigureBook(Policy()), []
+    for n in range(2 * COMPACT + 10):
+        counts = [(n % 5, "gap", n % 11, 1)]
+        story.add(counts)
+        plain.add(counts)
+        if n % 200 == 0:
+            versions.append((story.version(), story.version().encode()))
+    assert all(version.encode() == told for version, told in versions)
+    again = Story(Policy())
+    again.recover(story.version().encode())
+    assert again.book.pending == plain.pending
+
+
+def test_lessons_come_back_as_they_were_told() -> None:
+    """Instants have their zone on the wire."""
+    lesson = a_lesson()
+    assert decode_lesson(encode_lesson(lesson)) == lesson
+    assert rfc3339(MAY).encode() in encode_lesson(lesson)
+
+
+def test_control_records_come_back_as_they_were_told() -> None:
+    """Every kind survives the wire; what is none has its reason."""
+    kinds: list[Control] = [
+        Tick(until=Instant(MAY), follows=True),
+        figures(Policy(), 19_840, MAY),
+        ModelInForce(in_force=Instant(MAY), version="v", model="{}", seal="s"),
+        PolicyInForce(in_force=Instant(0), version="v", text="[risk]"),
+    ]
+    for control in kinds:
+        assert decode_control(encode_control(control)) == control
+    for raw, code in (
+        (b"{", "not_json"),
+        (b'{"type": "x"}', "unknown_type"),
+        (b'{"type": "clock.ticked"}', "missing_field"),
+    ):
+        told = decode_control(raw)
+        assert isinstance(told, Rejected)
+        assert told.code == code
+
+
+def test_the_census_is_right_from_the_first_moment_of_a_life() -> None:
+    """Customers by stage and tier are counted from the rows, without reading them whole."""
+    desk = Desk()
+    for n, customer in itertools.product(range(3), CUSTOMERS):
+        desk.send("purchases", purchase(MAY + n * 5 * DAY, customer))
+    desk.flush()
+    counted = +desk.folder.census
+    desk.open()
+    assert +desk.folder.census == counted
+    assert counted.total() == len(CUSTOMERS)

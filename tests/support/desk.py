@@ -1,0 +1,135 @@
+"""A folder of one partition on rows in memory, driven record by record as the engine drives it."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from scorers.contract.alarms import Alarm
+from scorers.contract.events import DAY, Instant
+from scorers.contract.wire import decode_alarm
+from scorers.in_force.control import Control, FiguresInForce, Tick, encode_control
+from scorers.in_force.figures import FigureBook
+from scorers.policy.tables import Policy, parse_policy
+from scorers.risk.features import WIDTH
+from scorers.risk.model import Lesson
+from streams.engine.batching_producer import Output
+from streams.engine.rows import Rows
+from streams.metrics import WorkerMetrics
+from streams.records.signing import sealed
+from streams.worker.partition_processor import Folder
+from streams.worker.reports import Report, decode_report
+from streams.worker.stored_row import CODEC, Kept
+from tests.support.driver import instant
+
+MAY = instant("2024-05-01T00:00:00Z")
+
+
+class Record(NamedTuple):
+    topic: str
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    partition: int = 0
+    timestamp: int = 0
+
+
+class Memory:
+    """A shelf that is a dict."""
+
+    def __init__(self) -> None:
+        self.rows: dict[bytes, bytes] = {}
+
+    def get(self, partition: int, key: bytes) -> bytes | None:
+        return self.rows.get(key)
+
+    def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
+        return iter(list(self.rows.items()))
+
+    def write(self, partition: int, rows: Sequence[tuple[bytes, bytes | None]], offset: int) -> None:
+        for key, value in rows:
+            if value is None:
+                self.rows.pop(key, None)
+            else:
+                self.rows[key] = value
+
+
+class Desk:
+    """A folder on rows in memory, driven as the engine drives it."""
+
+    def __init__(self, policy: str = "", secret: str = "") -> None:
+        self.policy, self.secret = parse_policy(policy), secret
+        self.shelf = Memory()
+        self.log: list[Record] = []
+        self.offsets: dict[str, int] = {}
+        self.outputs: list[Output] = []
+        self.open()
+
+    def open(self) -> None:
+        """Begin a life: rows are recovered."""
+        self.rows: Rows[Kept] = Rows(0, self.shelf, CODEC)
+        trust = (lambda c: sealed(self.secret, c.model.encode(), c.seal)) if self.secret else (lambda c: True)
+        self.folder = Folder(self.rows, self.policy, lambda plain: plain, WorkerMetrics(), trust)
+        for key, row in self.rows.recovered():
+            self.folder.recover(key, row)
+
+    def send(self, topic: str, value: bytes | None, key: bytes | None = None) -> list[Output]:
+        """Fold one new record; a key that is not given is the customer's."""
+        if key is None and value is not None and topic != "clock":
+            try:
+                key = json.loads(value).get("customer_id", "").encode() or None
+            except (ValueError, AttributeError):
+                key = None
+        offset = self.offsets[topic] = self.offsets.get(topic, -1) + 1
+        self.log.append(Record(topic, offset, key, value))
+        return self.fold(self.log[-1])
+
+    def fold(self, one: Record) -> list[Output]:
+        """Fold a record as the engine does; the outputs are sent at once."""
+        if not self.rows.begin(one.topic, one.offset, one.key):
+            return []
+        outputs = self.folder.fold(one)
+        self.outputs += outputs
+        return outputs
+
+    def tell(self, control: Control) -> list[Output]:
+        return self.send("clock", encode_control(control))
+
+    def tick(self, at: int, follows: bool = False) -> list[Output]:
+        return self.tell(Tick(until=Instant(at), follows=follows))
+
+    def flush(self, share: float = 1.0) -> None:
+        """Write what has changed, or only the first rows of it: the process dies in the middle."""
+        changed = list(self.rows.take_changed())
+        self.shelf.write(0, changed[: round(len(changed) * share)], 0)
+
+    def alarms(self) -> list[Alarm]:
+        return [a for o in self.outputs if o.topic == "alarms" and isinstance(a := decode_alarm(o.value or b""), Alarm)]
+
+    def codes(self) -> list[str]:
+        return [dict(o.headers)["code"].decode() for o in self.outputs if o.topic == "dead-letters"]
+
+    def reports(self) -> list[Report]:
+        return [decode_report(o.value or b"") for o in self.outputs if o.topic == "figures"]
+
+
+def figures(policy: Policy, day: int, at: int) -> FiguresInForce:
+    """The figures of a base of sixty buyers, in force from an instant on."""
+    book = FigureBook(policy)
+    book.add([(day, "year", 900 + n, 1) for n in range(60)])
+    return FiguresInForce.of(day, msgspec.structs.replace(book.close(day), in_force=at))
+
+
+def a_lesson() -> Lesson:
+    return Lesson(
+        customer_id="C1",
+        asked_at=Instant(MAY),
+        answered_at=Instant(MAY + 11 * DAY),
+        horizon=10 * DAY,
+        features=(0.5,) * WIDTH,
+        inactive=True,
+        rules=0.4,
+        predicted=0.4,
+        model_version="cold",
+    )

@@ -1,0 +1,124 @@
+"""A monitor in memory: bytes in, alarm records out, through the real decoder, partition and encoder.
+
+Time moves with the records, or by `advance`. Nothing of ours is replaced: what stands here is only the two ends.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from scorers.alarms.kinds import STATE_CHANGES
+from scorers.contract.alarms import Alarm
+from scorers.contract.events import Micros
+from scorers.contract.rfc3339 import parse_instant, rfc3339
+from scorers.contract.wire import Rejected, decode, decode_alarm, encode_alarm
+from scorers.customer.state import Ref
+from scorers.in_force.context import Context
+from scorers.in_force.figures import FigureBook
+from scorers.partition.partition import Partition
+from scorers.policy.tables import parse_policy
+from scorers.risk.model import Lesson, Model
+from scorers.timeline.timeline import Monitor, Step
+
+Standing = tuple[str, str, Micros, str]
+
+
+class Driver:
+    """Feeds one partition and keeps all that it says."""
+
+    def __init__(self, policy: str = "", model: Model | None = None, *, figures: bool = True) -> None:
+        self.ctx = Context(parse_policy(policy))
+        if model is not None:
+            self.ctx.adopt_model(model, 0)
+        self.book = FigureBook(self.ctx.policy) if figures else None
+        self.monitors: dict[str, Monitor] = {}
+        self.partition = Partition(self.ctx, self.monitors, self.book)
+        self.alarms: list[Alarm] = []
+        self.lessons: list[Lesson] = []
+        self.verdicts: list[str] = []
+        self.rejected: list[Rejected] = []
+        self.figures: dict[tuple[int, str, int], int] = {}  # what all contributions add up to
+
+    def feed(self, *records: bytes) -> "Driver":
+        """Fold records in the order given."""
+        for raw in records:
+            event = decode(raw)
+            if isinstance(event, Rejected):
+                self.rejected.append(event)
+                continue
+            self._apply(self.partition.feed(event, Ref(event.source, event.id, "scenario", 0, 0)))
+        return self
+
+    def advance(self, to: Micros | str) -> "Driver":
+        """Let time pass for everybody: what falls due before that instant is judged."""
+        self._apply(self.partition.tick(instant(to)))
+        return self
+
+    def restart(self) -> "Driver":
+        """Forget all heads: rows go to bytes and come back."""
+        for name, monitor in self.monitors.items():
+            self.monitors[name] = Monitor.decode(monitor.encode(), self.ctx)
+        return self
+
+    def standing(self) -> set[Standing]:
+        """Each alarm by subject, kind and `at`, and whether it stands or how it ended; the withdrawn are gone."""
+        last: dict[str, Alarm] = {}
+        for alarm in self.alarms:
+            if alarm.type == "alarm.withdrawn":
+                last.pop(alarm.alarm_id, None)
+            else:
+                last[alarm.alarm_id] = alarm
+        return {(f"{a.subject.type}:{a.subject.id}", a.kind, int(a.at), a.outcome or "standing") for a in last.values()}
+
+    def heads(self) -> dict[str, bytes]:
+        """The final state of each known customer, byte for byte."""
+        return {
+            name: msgspec.msgpack.encode(m.head, enc_hook=int)
+            for name, m in sorted(self.monitors.items())
+            if m.head.first_seen
+        }
+
+    def kinds(self, customer: str | None = None) -> list[str]:
+        """Kinds raised, in their order, state changes apart."""
+        return [
+            a.kind
+            for a in self.alarms
+            if a.type == "alarm.raised" and a.kind not in STATE_CHANGES and customer in (None, a.customer_id)
+        ]
+
+    def _apply(self, steps: Iterable[Step]) -> None:
+        for step in steps:
+            assert step.verdict != "core_error", step.fault
+            self.verdicts.append(step.verdict)
+            self.lessons += step.lessons
+            for day, name, bucket, count in step.counts:
+                total = self.figures.get((day, name, bucket), 0) + count
+                self.figures[day, name, bucket] = total
+                if not total:
+                    del self.figures[day, name, bucket]
+            for alarm in step.alarms:
+                told = decode_alarm(encode_alarm(alarm))
+                assert isinstance(told, Alarm), told
+                self.alarms.append(told)
+
+
+def instant(at: Micros | str) -> Micros:
+    """An instant from its text, or as it is."""
+    return int(parse_instant(at)) if isinstance(at, str) else at
+
+
+def record(kind: str, at: Micros | str, customer: str | None = "C1", /, **own: Any) -> bytes:
+    """A record of the wire contract; the id tells what it is unless one is given."""
+    time = rfc3339(instant(at))
+    told = {"type": kind, "source": "test", "time": time, "customer_id": customer, **own}
+    if customer is None:
+        del told["customer_id"]
+    told.setdefault("id", f"{kind} {time} {customer}")
+    return json.dumps(told).encode()
+
+
+def purchase(at: Micros | str, customer: str | None = "C1", amount: int = 1000, **own: Any) -> bytes:
+    """A sale."""
+    return record("purchase.completed", at, customer, amount_minor=amount, currency="EUR", **own)

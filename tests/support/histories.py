@@ -1,0 +1,131 @@
+"""Random histories of a few customers, drawn close to the deadlines that each next fact could meet."""
+
+import json
+from typing import Any
+
+from hypothesis import strategies as st
+
+from scorers.alarms.conditions import cooling_after, ends_after
+from scorers.contract.events import DAY, HOUR, SECOND, Micros
+from scorers.contract.rfc3339 import parse_instant, rfc3339
+from scorers.customer.lifecycle import gone_after, quiet_after
+from scorers.customer.state import Customer
+from scorers.in_force.context import Context
+from scorers.risk.features import NAMES
+from scorers.risk.model import COLD, KNOTS, Model
+from tests.support.driver import Driver, record
+
+START = int(parse_instant("2024-01-01T09:00:00Z"))
+
+_WEIGHTS = {"silence": 0.4, "complaints": 0.8, "satisfaction": -0.5, "trouble": 0.3}
+FIXED = Model(
+    "fixed",
+    say=(0.2, 0.3, 0.5),
+    population=COLD.population,
+    bias=-0.1,
+    bends=tuple(0.1 for _ in KNOTS),
+    weights=tuple(_WEIGHTS.get(name, 0.0) for name in NAMES),
+    usual=tuple(0.0 for _ in NAMES),
+)
+"""A model that listens to more than the rules."""
+
+SHAPES: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("purchase.completed", {"amount_minor": 1500, "currency": "EUR"}),
+    ("purchase.completed", {"amount_minor": 1500, "currency": "EUR"}),
+    ("purchase.completed", {"amount_minor": 1500, "currency": "EUR"}),
+    ("purchase.completed", {"amount_minor": 1500, "currency": "EUR"}),
+    ("purchase.completed", {"amount_minor": 90000, "currency": "EUR", "margin_minor": -200, "discount_minor": 10}),
+    ("purchase.refunded", {"amount_minor": 700, "currency": "EUR"}),
+    ("contact.received", {"channel": "phone", "request_id": "R1", "request_status": "open"}),
+    ("contact.received", {"channel": "phone", "tone": "rude", "satisfaction": 2}),
+    ("contact.made", {"channel": "phone", "request_id": "R1", "request_status": "answered"}),
+    ("contact.made", {"channel": "mail", "purpose": "marketing"}),
+    ("complaint.opened", {"complaint_id": "K1"}),
+    ("complaint.opened", {"complaint_id": "K2", "severity": "major"}),
+    ("complaint.opened", {"complaint_id": "K1", "severity": "critical", "public": True}),
+    ("complaint.acknowledged", {"complaint_id": "K1"}),
+    ("complaint.resolved", {"complaint_id": "K1"}),
+    ("complaint.resolved", {"complaint_id": "K2"}),
+    ("complaint.reopened", {"complaint_id": "K1"}),
+    ("survey.answered", {"satisfaction": 5, "would_recommend": 10}),
+    ("survey.answered", {"satisfaction": 5, "would_recommend": 10}),
+    ("survey.answered", {"satisfaction": 1, "would_recommend": 0}),
+    ("referral.made", {"positive": True}),
+    ("referral.made", {"positive": False}),
+    ("owner.judged", {"good": True}),
+    ("exit.explained", {"reason": "price"}),
+    ("competitor.mentioned", {"competitor": "Other"}),
+    ("promise.made", {"promise_id": "P1", "due": 3 * DAY}),
+    ("promise.made", {"promise_id": "P1", "due": 0}),
+    ("promise.kept", {"promise_id": "P1"}),
+    ("promise.broken", {"promise_id": "P1"}),
+    ("reward.granted", {"reward": "financial"}),
+    ("bond.started", {"bond": "bundle"}),
+    ("bond.ended", {"bond": "bundle"}),
+    ("lead.created", {}),
+    ("customer.described", {"name": "Ada"}),
+)
+
+GAPS = (0, 1, SECOND, HOUR, DAY, 7 * DAY, 14 * DAY, 30 * DAY, 200 * DAY)
+SPAN = 700 * DAY  # the base's figures are known for two years back, and no history is longer
+
+
+def deadlines(c: Customer, ctx: Context) -> list[Micros]:
+    """Every instant at which something may change for this customer."""
+    policy = ctx.policy
+    found = [c.due, c.next_question, c.golden_by]
+    if c.first_contact:
+        found.append(cooling_after(c, ctx))
+    if c.rhythm.occasions:
+        found += [c.rhythm.first + c.second_limit, gone_after(c, policy), c.rhythm.first + policy.lifecycle.core_tenure]
+    if c.rhythm.occasions > 1:
+        found.append(quiet_after(c))
+    for case in c.cases:
+        found += [case.acknowledge_by, case.rectify_by]
+    found += [request.answer_by for request in c.requests]
+    found += [promise.due for promise in c.promises]
+    found += [bought + policy.ledger.quiet_week for bought in c.pending]
+    found += [ends_after(e.kind, e.at, ctx) for e in c.open]
+    if c.apostle_until:
+        found.append(c.apostle_until + policy.loyalty.apostle_dwell)
+    if c.tier_low_since:
+        found.append(c.tier_low_since + policy.tiers.dwell)
+    return found
+
+
+@st.composite
+def histories(draw: st.DrawFn, most: int = 24, names: int = 3, erase: bool = False) -> list[bytes]:
+    """Records in the order of their time."""
+    customers = [f"C{n}" for n in range(draw(st.integers(1, names)))]
+    driver = Driver()
+    now = START
+    records: list[bytes] = []
+    for n in range(draw(st.integers(2, most))):
+        customer = draw(st.sampled_from(customers))
+        monitor = driver.monitors.get(customer)
+        near = [at for at in deadlines(monitor.head, driver.ctx) if at >= now] if monitor else []
+        if near and draw(st.booleans()):
+            at = near[draw(st.integers(0, len(near) - 1))] + draw(st.sampled_from((-SECOND, -1, 0, 0, 0, 1, SECOND)))
+            now = max(now, at)
+        else:
+            gap = draw(st.sampled_from(GAPS))
+            now += gap if now + gap < START + SPAN else HOUR
+        kind, own = draw(st.sampled_from(SHAPES))
+        if erase and draw(st.integers(0, 15)) == 0:
+            kind, own = "customer.erased", {}
+        if "due" in own:
+            own = {**own, "due": rfc3339(now + own["due"])}
+        raw = record(kind, now, customer, id=f"e{draw(st.integers(0, 9))}{n}", **own)
+        records.append(raw)
+        driver.feed(raw)
+    return records
+
+
+def time_of(raw: bytes) -> Micros:
+    """The instant of a record."""
+    return int(parse_instant(json.loads(raw)["time"]))
+
+
+def customer_of(raw: bytes) -> str:
+    """Whose record it is."""
+    return str(json.loads(raw)["customer_id"])

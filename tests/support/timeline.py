@@ -1,0 +1,128 @@
+"""The notifier on a time line: a dispatcher on fake time, with channels that keep what they take."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from hypothesis import strategies as st
+
+from alerts.channels import Notification
+from alerts.pipeline import alarm_life
+from alerts.pipeline.alarm_life import Case, Record
+from alerts.pipeline.dispatch import Dispatcher, Memory
+from alerts.pipeline.routes import read
+from alerts.wording.playbooks import KINDS
+from scorers.contract.alarms import Alarm
+from scorers.contract.events import DAY, HOUR, Instant
+from tests.support.alarms import an_alarm
+from tests.support.routefiles import PLAIN
+
+MONDAY = Instant(1_704_067_200_000_000)  # 2024-01-01T00:00:00Z
+
+
+def at(hours: float, days: int = 0) -> Instant:
+    """The instant so long after Monday's midnight."""
+    return Instant(MONDAY + days * DAY + round(hours * HOUR))
+
+
+NINE = at(9)
+
+
+def alarm(alarm_id: str = "a1", kind: str = "risk-high", when: Instant = NINE, **changed: Any) -> Alarm:
+    """An alarm raised at that instant."""
+    return an_alarm(when, alarm_id, kind=kind, **changed)
+
+
+def settled(of: Alarm, when: Instant) -> Alarm:
+    """The end of that alarm."""
+    return msgspec.structs.replace(of, type="alarm.settled", time=when, outcome="saved")
+
+
+class Sink:
+    """A channel that keeps what it takes, and fails as long as it is told to."""
+
+    def __init__(self) -> None:
+        self.taken: list[Notification] = []
+        self.tried: list[Instant] = []
+        self.fault: Exception | None = None
+
+    async def send(self, notification: Notification) -> None:
+        self.tried.append(notification.sent_at)
+        if self.fault is not None:
+            raise self.fault
+        self.taken.append(notification)
+
+    async def close(self) -> None:
+        pass
+
+
+class Story:
+    """A dispatcher on fake time: every instant at which something is due is visited, in order."""
+
+    def __init__(self, routes: str = PLAIN, sinks: dict[str, Sink] | None = None, cases: Iterable[Case] = ()) -> None:
+        self.routes = read(routes)
+        self.sinks = sinks or {name: Sink() for name in self.routes.channels}
+        self.store = Memory(cases)
+        self.dispatcher = Dispatcher(self.routes, self.sinks, self.store)
+        self.now = MONDAY
+        self.published: list[Alarm] = []
+
+    async def push(self, given: Alarm, now: Instant | None = None) -> tuple[Record, ...]:
+        """The alarm is read at `now`, by default at its own time."""
+        await self.until(now or given.time)
+        records = await self.dispatcher.take(given, self.now)
+        await self.until(self.now)
+        return records
+
+    async def until(self, end: Instant) -> None:
+        """Let time pass."""
+        while True:
+            for climbed in await self.dispatcher.tick(self.now):
+                self.published.append(climbed)
+                await self.dispatcher.take(climbed, self.now)
+            soon = [again for name in self.sinks if (again := await self._empty(name)) is not None]
+            moves = self.dispatcher._moves
+            soon += [moves[0][0]] if moves else []
+            step = min([one for one in soon if one > self.now], default=end)
+            if step > end or (step == end and self.now >= end):
+                break
+            self.now = step
+        self.now = max(self.now, end)
+
+    async def _empty(self, name: str) -> Instant | None:
+        while (again := await self.dispatcher.deliver(name, self.now)) is not None and again <= self.now:
+            pass
+        return again
+
+    async def restarted(self) -> "Story":
+        """The same, after a clean stop: only the cases are left."""
+        after = Story.__new__(Story)
+        cases = [alarm_life.load(alarm_life.dump(case)) for case in self.store.cases.values()]
+        after.routes, after.sinks, after.now = self.routes, self.sinks, self.now
+        after.store, after.published = Memory(cases), self.published
+        after.dispatcher = Dispatcher(after.routes, after.sinks, after.store)
+        await after.dispatcher.resume(cases, self.now)
+        return after
+
+    def told(self, channel: str = "desk") -> list[tuple[Instant, str, tuple[str, ...]]]:
+        """When, what change, which alarms."""
+        return [
+            (one.sent_at, one.change, tuple(sorted(a.alarm_id for a in one.alarms)))
+            for one in self.sinks[channel].taken
+        ]
+
+    def rules(self, alarm_id: str = "a1") -> list[str]:
+        """The rules in the case, in order."""
+        return [record.rule for record in self.store.cases[alarm_id].records]
+
+
+# Any alarm of one customer.
+alarms = st.builds(
+    alarm,
+    st.sampled_from(["a1", "a2"]),
+    st.sampled_from(sorted(KINDS)),
+    st.integers(0, 60).map(lambda hours: at(hours)),
+    severity=st.sampled_from(["critical", "error", "warning", "info"]),
+    tier=st.sampled_from(["platinum", "gold", "iron", "lead", "none", None]),
+    type=st.sampled_from(["alarm.raised", "alarm.updated", "alarm.settled", "alarm.withdrawn", "alarm.escalated"]),
+)

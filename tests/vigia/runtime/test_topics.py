@@ -1,0 +1,46 @@
+"""Topics: what a broker says of them is checked, and each fault names its mend."""
+
+import pytest
+
+from vigia.lab.embedded_kafka import PARTITIONS, EmbeddedKafka
+from vigia.runtime import topics
+from vigia.runtime.broker import Broker
+from vigia.runtime.topics import TOPICS, TopicsWrong
+
+ENOUGH = [
+    ("retention.ms", "2592000000", "2592000000", True),
+    ("retention.ms", "2591999999", "2592000000", False),
+    ("retention.ms", "-1", "2592000000", True),
+    ("min.compaction.lag.ms", "0", "3600000", False),
+    ("max.message.bytes", "1048588", "4000000", False),
+    ("max.message.bytes", "5000000", "4000000", True),
+    ("cleanup.policy", "compact", "compact", True),
+    ("cleanup.policy", "compact,delete", "compact", False),
+    ("cleanup.policy", "delete", "compact", False),
+]
+
+
+@pytest.mark.parametrize(("key", "found", "wanted", "enough"), ENOUGH)
+def test_a_number_is_the_least_and_a_policy_is_exact(key: str, found: str, wanted: str, enough: bool) -> None:
+    """More of what keeps records does no harm; a limit that is switched off is more than any."""
+    assert topics._suffices(key, found, wanted) is enough
+
+
+def test_who_was_erased_is_known_as_long_as_what_was_told_of_them() -> None:
+    """D13: cards that are filled again from all alarms there are meet every erasure since the first of them."""
+    days = {topic.name: topic.days for topic in TOPICS if not topic.compacted}
+    assert days["feedback"] >= days["alarms"]
+
+
+async def test_the_embedded_broker_is_checked_as_far_as_it_answers() -> None:
+    """It makes topics by itself and keeps everything: what is wanted is there, another count is named."""
+    pytest.importorskip("confluent_kafka")
+    with EmbeddedKafka() as kafka:
+        broker = Broker(kafka.address)
+        kafka.create(*(topic.name for topic in TOPICS))
+        assert await topics.apply(broker, PARTITIONS) == []
+        await topics.check(broker, PARTITIONS, strict=True)
+        with pytest.raises(TopicsWrong, match=r"topic purchases has 4 partitions and needs 8: .*VIGIA_PARTITIONS=4"):
+            await topics.check(broker, 8)
+        with pytest.raises(TopicsWrong, match=r"topic purchases has 1 copies and needs 3: .*VIGIA_REPLICAS=1"):
+            await topics.check(broker, PARTITIONS, 3, strict=True)

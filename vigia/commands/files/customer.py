@@ -1,0 +1,79 @@
+"""`vigia customer show`: what is known of one customer, and every alarm there was."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+from typer import Argument
+
+from alerts.wording.inert import inert
+from alerts.wording.playbooks import TREATMENTS
+from scorers.alarms.kinds import STATE_CHANGES
+from scorers.contract.alarms import Alarm
+from scorers.contract.rfc3339 import rfc3339
+from vigia.commands.shared.options import Horizon, PolicyFile, Run, Until
+from vigia.lab.demo_view import about
+from vigia.readmodel.alarm_summary import CustomerRow, fate, read_alarms, read_customers
+from vigia.readmodel.run_folder import played
+from vigia.runtime import arguments
+from vigia.runtime.arguments import Unusable
+
+app = typer.Typer(help="Look at one customer.", no_args_is_help=True)
+
+
+@app.callback()
+def _customer() -> None:
+    """Look at one customer."""
+
+
+@app.command()
+def show(
+    customer_id: Annotated[str, Argument(metavar="ID", help="The customer's id as in the events.")],
+    events: Run,
+    policy: PolicyFile = None,
+    horizon: Horizon = None,
+    until: Until = None,
+) -> None:
+    """Show one customer: stage, tier, type, risk, money, and the story told by alarms."""
+    with played(events, arguments.policy(policy, horizon), until) as folder:
+        row = next((c for c in read_customers(folder) if c.customer_id == customer_id), None)
+        if row is None:
+            raise Unusable(f"{customer_id!r}: no such customer in these events; ids are case-sensitive")
+        alarms = [alarm for alarm in read_alarms(folder) if alarm.customer_id == customer_id]
+    for line in (*card(row), "", *story(alarms)):
+        typer.echo(line)
+
+
+def card(c: CustomerRow) -> Iterator[str]:
+    """What is thought of a customer now."""
+    yield inert(c.name or c.customer_id) + (f" ({c.customer_id})" if c.name else "")
+    facts = (
+        ("stage", c.stage.replace("_", " ")),
+        ("tier", c.tier),
+        ("type", c.loyalty_type),
+        ("risk", f"{c.risk:.0%} that nothing is bought within the horizon"),
+        ("within others", ", ".join(f"{risk:.0%} in {span}" for span, risk in c.risk_by_horizon.items()) or "-"),
+        ("value at risk", about(c.value_at_risk_minor, c.currency)),
+        (
+            "bought",
+            f"on {c.occasions:,} days, {about(c.amount_minor, c.currency)}; last on {(c.last_purchase or '-')[:10]}",
+        ),
+        ("complaints", f"{c.complaints}, of which {c.complaints_open} open"),
+        ("satisfaction", "unknown" if c.satisfaction is None else f"{c.satisfaction:.1f} of 5"),
+        ("open alarms", ", ".join(c.alarms_open) or "none"),
+    )
+    yield from (f"  {name:14} {value}" for name, value in facts)
+
+
+def story(alarms: list[Alarm]) -> Iterator[str]:
+    """Every alarm and change, in the order of time, each alarm with what was proposed."""
+    for alarm in alarms:
+        born_settled = alarm.kind in STATE_CHANGES
+        if born_settled and alarm.type != "alarm.raised":
+            continue
+        fresh = alarm.type in ("alarm.raised", "alarm.updated")
+        what = "changed" if born_settled else alarm.type.partition(".")[2] if fresh else fate(alarm)
+        why = inert(alarm.reasons[0].text) if alarm.reasons and fresh else ""
+        yield f"{rfc3339(alarm.time)[:10]}  {what:9} {alarm.kind:24} {why}".rstrip()
+        if what == "raised" and alarm.treatment:
+            yield f"{'':22}{TREATMENTS[alarm.treatment]}"

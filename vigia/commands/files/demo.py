@@ -1,0 +1,271 @@
+"""`vigia demo`: a year of real households in fast motion, through all of Vigía."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, NoReturn
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+from typer import Option
+
+from scorers.contract.events import ComplaintOpened, Instant, Micros
+from scorers.contract.wire import encode_event
+from streams.worker.table_reader import customers as standing
+from vigia.lab.demo import NotInstalled, write_year
+from vigia.lab.demo.feed import Feed, Stuck
+from vigia.lab.demo_stack import HOST, Overdue, Stage
+from vigia.lab.demo_tail import Watch
+from vigia.lab.demo_view import Lookout, day, kinds, ranking, worth_saving
+from vigia.lab.embedded_kafka import PARTITIONS, EmbeddedKafka, EmbeddedUnavailable
+from vigia.readmodel.alarm_summary import read_customers
+from vigia.readmodel.roster import write_roster
+from vigia.runtime import arguments
+from vigia.runtime.arguments import Unusable
+from vigia.runtime.supervisor import PartEnded
+
+POLICY = """\
+[risk]
+horizon = "28d"
+
+[time]
+notify_within = "60d"  # in fast motion weeks pass before an alarm is read: it is news all the same
+"""
+SAMPLE = 600  # households: their year takes a minute or two on two cores
+ALL, YEAR = 2469, 366
+WIDTH = 80  # where no terminal says how wide it is
+FAILED = 1  # exit status: something of Vigía's ended that should have gone on
+FILES = (
+    ("roster.xlsx", "every customer in alphabetical order: stage, tier, risk"),
+    ("alarms.jsonl", "every alarm, as other programs get it"),
+    ("events.jsonl", "the year itself, real and invented"),
+    ("control.jsonl", "figures and models that were put in force, by day"),
+    ("notifications.log", "what the notifier told"),
+)
+NEXT = (
+    ("vigia customer show {first} {out}", "the story of one customer"),
+    ("vigia roster {out} --out all.csv", "the roster for other programs"),
+    ("vigia replay {out}/events.jsonl --control {out}/control.jsonl --out again", "the same alarms, without Kafka"),
+    ("vigia policy show", "every threshold, to copy and change"),
+)
+
+
+def demo(
+    customers: Annotated[
+        int, Option(metavar="N", min=0, max=ALL, help=f"The first N households; 0 takes all {ALL:,}.")
+    ] = SAMPLE,
+    days: Annotated[int, Option(metavar="D", min=1, max=YEAR, help="Only the first D days of the year.")] = YEAR,
+    speed: Annotated[
+        float, Option(metavar="DAYS", min=0, help="Days that pass in a second at most; 0 is as fast as it goes.")
+    ] = 0.0,
+    stay: Annotated[
+        bool, Option("--stay", help="After the year, stay up to publish, tail and scrape, until Ctrl-C.")
+    ] = False,
+    seed: Annotated[int, Option(metavar="S", help="Another seed invents another service desk.")] = 1,
+    out: Annotated[Path, Option(metavar="DIR", help="The folder to write into.")] = Path("out/demo"),
+    port: Annotated[int, Option(min=0, max=65535, help="The gateway's port; 0 takes a free one.")] = 0,
+    metrics_port: Annotated[
+        int, Option(metavar="PORT", min=0, max=65535, help="The port of metrics and health; 0 takes a free one.")
+    ] = 0,
+) -> None:
+    """Watch a year of real household baskets: alarms as they come, and at the end whom to save.
+
+    Starts a Kafka inside this process and on it worker, trainer, clock, notifier and gateway, then streams the year
+    through them. The baskets, campaigns and coupons are real (Complete Journey, 2017); names, requests, complaints and
+    surveys are invented and labelled so. Needs no other broker and no network.
+    """
+    console = _console()
+    out.mkdir(parents=True, exist_ok=True)
+    _log_into(out)
+    (out / "policy.toml").write_text(POLICY, encoding="utf-8")
+    show = _Show(console, out, speed, stay)
+    try:
+        with EmbeddedKafka() as kafka, TemporaryDirectory(prefix="vigia-demo-", ignore_cleanup_errors=True) as state:
+            with console.status("Reading a year of baskets ..."):
+                show.count = write_year(out / "events.jsonl", customers or None, seed, days)
+            stage = Stage(kafka.address, out, Path(state), arguments.policy(out / "policy.toml"), port, metrics_port)
+            asyncio.run(show.run(stage, customers))
+    except NotInstalled as error:
+        raise Unusable(f"the demo's data is not installed ({error}): pip install 'vigia[demo]'") from None
+    except EmbeddedUnavailable as error:
+        raise Unusable(str(error)) from None
+    except PartEnded as ended:
+        if isinstance(ended.__cause__, Unusable):
+            raise Unusable(str(ended.__cause__)) from None
+        _fail(f"{ended}; see {out}/demo.log")
+    except (Overdue, Stuck) as fault:
+        _fail(f"{fault}; see {out}/demo.log and {out}/worker.log")
+    except asyncio.CancelledError:  # SIGTERM
+        raise typer.Exit(128 + signal.SIGTERM) from None
+
+
+class _Show:
+    """What is seen of the year."""
+
+    def __init__(self, console: Console, out: Path, speed: float, stay: bool) -> None:
+        self.console, self.out, self.speed, self.stay = console, out, speed, stay
+        self.count, self.best, self.last = 0, "", 0
+
+    async def run(self, stage: Stage, customers: int) -> None:
+        """Start everything, play the year, report, and stay up if that was asked for."""
+        loop, main = asyncio.get_running_loop(), asyncio.current_task()
+        assert main is not None
+        loop.add_signal_handler(signal.SIGTERM, main.cancel)
+        _greet(self.console, self.count, customers)
+        async with stage.running() as running:
+            playing = asyncio.create_task(self._play(stage))
+            try:
+                await asyncio.wait([running, playing], return_when=asyncio.FIRST_COMPLETED)
+                if running.done():
+                    running.result()
+                playing.result()
+                if self.stay:
+                    await self._stay(stage, running)
+            finally:
+                playing.cancel()
+                await asyncio.gather(playing, return_exceptions=True)
+
+    async def _play(self, stage: Stage) -> None:
+        lookout, began, events = Lookout(self.console), time.monotonic(), self.out / "events.jsonl"
+        policy = stage.policy
+        async with Watch(stage.broker, stage.settings.partitions, policy, self.out, lookout.take) as watch:
+            feed = Feed(stage.broker, policy, lambda: stage.far(watch), self.speed)
+            with _bar(self.console, events.stat().st_size, lookout) as told, events.open("rb") as lines:
+                await feed.run(lines, told)
+                await stage.all_done(feed.newest)
+                await watch.up_to_now()
+        rows = await asyncio.to_thread(lambda: list(standing(stage.state, policy, feed.newest)))
+        self.last = feed.newest
+        with (self.out / "customers.jsonl").open("wb") as file:
+            file.writelines(msgspec.json.encode(row) + b"\n" for row in rows)
+        seconds = time.monotonic() - began
+        self.best = _report(self.console, lookout, f"{feed.sent:,} events of {len(rows):,}", self.out, seconds, stage)
+
+    async def _stay(self, stage: Stage, running: "asyncio.Task[None]") -> None:
+        """Say what can be tried, and go on until Ctrl-C."""
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        for sign in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(sign, stop.set)
+        _invite(self.console, stage, self.out, self.best, self.last)
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait([running, stopped], return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if running.done():
+            running.result()
+        self.console.print("Everything ends in its turn ...")
+
+
+def _console() -> Console:
+    plain = "NO_COLOR" in os.environ
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDTH
+    return Console(color_system=None if plain else "auto", width=width, highlight=False, emoji=False, markup=False)
+
+
+def _log_into(out: Path) -> None:
+    """What the parts log goes into a file, and what the notifier tells into one of its own."""
+    for name, file, form in (
+        ("", "demo.log", "%(asctime)s %(levelname)s %(name)s %(message)s"),
+        ("alerts.notification", "notifications.log", "%(message)s"),
+    ):
+        handler = logging.FileHandler(out / file, "w", encoding="utf-8")
+        handler.setFormatter(logging.Formatter(form))
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [handler], False
+        logger.setLevel(logging.INFO)
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)
+
+
+def _greet(console: Console, count: int, customers: int) -> None:
+    chosen = f"{customers:,} of {ALL:,} households" if customers else f"all {ALL:,} households"
+    console.print(Text(f"Vigía: a year of a grocer's customers in fast motion, {count:,} events", "bold"))
+    console.print(f"The year of {chosen}" + (" (--customers 0 takes all)." if customers else "."))
+    console.print("Baskets, mailings, coupons are real; names, requests, complaints are invented.")
+    console.print("They go through Kafka, embedded here, to Vigía's worker, trainer and notifier.")
+    console.print("Shown is one alarm in three days, each kind in its turn; all are written down.\n")
+
+
+@contextmanager
+def _bar(console: Console, size: int, lookout: Lookout) -> Iterator[Callable[[int], None]]:
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(None), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, refresh_per_second=5) as bar:
+        task = bar.add_task("starting", total=size)
+
+        def told(more: int) -> None:
+            text = f"{day(lookout.clock)}  {lookout.book.raised:,} alarms" if lookout.clock else "looking"
+            bar.update(task, advance=more, description=text)
+
+        yield told
+
+
+def _report(console: Console, lookout: Lookout, done: str, out: Path, seconds: float, stage: Stage) -> str:
+    """Say what came of the year; the customer most worth saving."""
+    rows = list(read_customers(out))
+    write_roster(rows, out / "roster.xlsx")
+    found = worth_saving(lookout.book, rows)
+    changes = sum(lookout.book.changes.values())
+    console.print(Text("\nThe alarms of the year, and what became of them", "bold"))
+    console.print(kinds(lookout.book))
+    console.print(f"Beside them {changes:,} changes of stage, tier or type that alarm nobody.")
+    delivered, stopped = stage.notified()
+    console.print(f"The notifier told {delivered:,} notifications and held back {stopped:,}, each with its reason.")
+    console.print(Text(f"\nThe {len(found)} customers most worth saving on the last day", "bold"))
+    console.print("By the risk that nothing is bought for 28 days, times what the loss would cost.\n")
+    console.print(ranking(found))
+    first = (found[0][0] if found else rows[0]).customer_id
+    console.print(f"\n{done} customers in {seconds:.0f} s. Now in {out}:")
+    console.print(_table(FILES))
+    console.print("Try next:")
+    _commands(console, ((command.format(out=out, first=first), what) for command, what in NEXT))
+    return first
+
+
+def _invite(console: Console, stage: Stage, out: Path, first: str, last: Micros) -> None:
+    """Say what can be tried while everything stays up."""
+    more = ComplaintOpened(
+        id="demo-1", source="you", time=Instant(last), customer_id=first, complaint_id="D1", severity="critical"
+    )
+    (out / "next.jsonl").write_bytes(encode_event(more) + b"\n")
+    gateway = f"http://{HOST}:{stage.gateway_port}/v1/events"
+    console.print(Text("\nEverything stays up until Ctrl-C. In another terminal:", "bold"))
+    tries = (
+        (f"export VIGIA_KAFKA={stage.broker.address} VIGIA_PARTITIONS={PARTITIONS}", "where all this is"),
+        ("vigia alarms tail", "alarms as they come"),
+        (f"vigia publish {out}/next.jsonl", "a critical complaint of the first in the list"),
+        (f"curl -H Content-Type:application/json -d @{out}/next.jsonl {gateway}", "the same by HTTP; it counts once"),
+        (f"curl {stage.worker_metrics()}", "what the worker counts, for Prometheus"),
+        (f"curl http://{HOST}:{stage.metrics_port}/metrics", "what notifier and gateway count"),
+    )
+    _commands(console, tries)
+
+
+def _commands(console: Console, commands: Iterable[tuple[str, str]]) -> None:
+    """Each command on a line of its own, whole, so that it can be copied."""
+    for command, what in commands:
+        console.print(Text(f"  # {what}", "dim"))
+        console.print(f"  {command}", soft_wrap=True)
+
+
+def _table(rows: Iterable[tuple[str, str]]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for row in rows:
+        table.add_row("", *row)
+    return table
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"vigia: {message}", file=sys.stderr)  # noqa: T201
+    raise typer.Exit(FAILED) from None

@@ -1,0 +1,87 @@
+"""`vigia policy`: the user's control parameters, checked, shown and compared (A12)."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from msgspec import Struct
+from typer import Argument
+
+from scorers.policy.tables import Policy, Span, format_span
+from vigia.runtime import arguments, shipped_files
+
+app = typer.Typer(help="Check, show and compare the thresholds (policies).", no_args_is_help=True)
+File = Annotated[Path, Argument(metavar="FILE", help="A policy as TOML.")]
+Other = Annotated[Path | None, Argument(metavar="[OTHER]", help="Compared with this; without it, with the defaults.")]
+
+
+@app.command()
+def check(file: File) -> None:
+    """Say whether a policy can be used; if not, where it is wrong and how to mend it."""
+    policy = arguments.policy(file)
+    changed = sum(1 for _ in differences(Policy(), policy))
+    typer.echo(f"{file}: fine, version {policy.version}; {changed} values differ from the defaults")
+
+
+@app.command()
+def show(
+    file: Annotated[Path | None, Argument(metavar="[FILE]", help="Without it, the defaults are shown.")] = None,
+) -> None:
+    """Print every threshold with its meaning, or those that a policy of your own leaves in force."""
+    if file is None:
+        typer.echo(default_text(), nl=False)
+        return
+    policy = arguments.policy(file)
+    typer.echo(f"# {file}, version {policy.version}: every value in force")
+    for key, value in leaves(policy):
+        typer.echo(f"{key} = {written(value)}")
+
+
+@app.command()
+def diff(file: File, other: Other = None) -> None:
+    """Print the values in which a policy differs from the defaults, or from another policy."""
+    before, after = (
+        (Policy(), arguments.policy(file)) if other is None else (arguments.policy(file), arguments.policy(other))
+    )
+    for key, old, new in differences(before, after):
+        typer.echo(f"{key}: {written(old)} -> {written(new)}")
+
+
+def default_text() -> str:
+    """The policy file that ships with Vigía, comments and all."""
+    return shipped_files.text("policy.toml")
+
+
+def leaves(table: Struct, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Every key of a policy with its value.
+
+    >>> dict(leaves(Policy()))["tiers.platinum_share"]
+    0.05
+    """
+    for name in table.__struct_fields__:
+        value = getattr(table, name)
+        if isinstance(value, Struct):
+            yield from leaves(value, f"{before}{name}.")
+        else:
+            yield before + name, value
+
+
+def differences(before: Policy, after: Policy) -> Iterator[tuple[str, Any, Any]]:
+    """Each key in which two policies differ, with both values."""
+    for (key, old), (_, new) in zip(leaves(before), leaves(after), strict=True):
+        if old != new:
+            yield key, old, new
+
+
+def written(value: Any) -> str:
+    """A value as the file writes it.
+
+    >>> written(Span(36 * 3600 * 1_000_000)), written(("09:00-13:00",))
+    ('"1d 12h"', '["09:00-13:00"]')
+    """
+    if isinstance(value, Span):
+        return f'"{format_span(value)}"'
+    if isinstance(value, tuple):
+        return "[" + ", ".join(map(written, value)) + "]"
+    return f'"{value}"' if isinstance(value, str) else str(value)

@@ -1,0 +1,54 @@
+"""`vigia publish`: files of events into Kafka."""
+
+from typing import Annotated
+
+import typer
+from typer import Argument
+
+from scorers.contract.wire import Rejected
+from streams.files.publish import Line, Published, lines
+from streams.files.publish import publish as send
+from streams.gateway.intake import Intake, KafkaAway
+from vigia.commands.shared.serving import KAFKA, Kafka, Prefix, away, broker, finish
+from vigia.runtime import arguments, progress
+from vigia.runtime.packed import damage_named
+
+
+def publish(
+    events: Annotated[
+        list[str],
+        Argument(
+            metavar="FILE...", help="Files of events, one JSON object a line, plain or .gz; '-' is standard input."
+        ),
+    ],
+    kafka: Kafka = KAFKA,
+    prefix: Prefix = "",
+) -> None:
+    """Send events to Kafka, each to the topic of its type, and wait until all are acknowledged.
+
+    A line that is no event is named on the error stream and left out. Exit status: 0 all are in, 1 some lines were no
+    events, 2 files that cannot be used, 3 Kafka did not acknowledge: send the same again, repeated events count once.
+    """
+    files, where, done = arguments.sources(events), broker(kafka, prefix), Published()
+
+    def reject(line: Line, fault: Rejected) -> None:
+        typer.echo(f"{line.file}:{line.number}: {fault.code}: {fault.detail}", err=True)
+
+    async def work() -> None:
+        nonlocal done
+        intake = Intake(where)
+        with progress.of_bytes("Sending", progress.size(files)) as told, damage_named(files):
+            try:
+                done = await send(intake, lines(files, told), reject)
+            finally:
+                await intake.close()
+
+    try:
+        finish(work(), kafka)
+    except KafkaAway as fault:
+        away(kafka, str(fault))
+    for topic, count in sorted(done.topics.items()):
+        typer.echo(f"{count:,} events -> {where.name(topic)}")
+    if done.rejected:
+        typer.echo(f"{done.rejected:,} lines are no events and were left out", err=True)
+        raise typer.Exit(1)

@@ -1,0 +1,27 @@
+"""`vigia roster`: all customers in alphabetical order, for Excel or as CSV (A11)."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import Option
+
+from vigia.commands.shared.options import Horizon, PolicyFile, Run, Until
+from vigia.readmodel.alarm_summary import read_customers
+from vigia.readmodel.roster import check_ending, write_roster
+from vigia.readmodel.run_folder import played
+from vigia.runtime import arguments
+
+
+def roster(
+    events: Run,
+    out: Annotated[Path, Option(metavar="FILE", help="The file to write: customers.xlsx or customers.csv.")],
+    policy: PolicyFile = None,
+    horizon: Horizon = None,
+    until: Until = None,
+) -> None:
+    """Write every customer in alphabetical order with stage, tier, type, risk and value at risk."""
+    check_ending(out)
+    with played(events, arguments.policy(policy, horizon), until) as folder:
+        count = write_roster(read_customers(folder), out)
+    typer.echo(f"{count:,} customers -> {out}")

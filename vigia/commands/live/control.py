@@ -1,0 +1,35 @@
+"""`vigia control`: what the partitions were told beside events."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import Option
+
+from streams.records import control_log
+from vigia.commands.shared.serving import KAFKA, Kafka, Prefix, broker, finish
+from vigia.runtime import settings
+
+app = typer.Typer(help="Look at the records of the clock.", no_args_is_help=True)
+
+
+@app.callback()
+def control() -> None:
+    """Look at the records of the clock."""
+
+
+@app.command()
+def dump(
+    out: Annotated[Path, Option(metavar="FILE", help="The file to write, a JSON object a line.")],
+    kafka: Kafka = KAFKA,
+    prefix: Prefix = "",
+) -> None:
+    """Write ticks, figures, models and policies as the partitions were told them, for 'vigia replay --control'."""
+    where, told = broker(kafka, prefix), settings.read(os.environ)
+
+    async def work() -> None:
+        count = await control_log.dump(where, told.partitions, out)
+        typer.echo(f"{count:,} records -> {out}")
+
+    finish(work(), kafka)

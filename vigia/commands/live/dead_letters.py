@@ -1,0 +1,174 @@
+"""`vigia dead-letters`: look at the records that could not be used, and send them back."""
+
+import base64
+import time
+from collections.abc import Iterator
+from typing import Annotated, Any, get_args
+
+import msgspec
+import typer
+from typer import Option
+
+from alerts.wording.inert import inert
+from scorers.contract.events import SECOND
+from scorers.contract.rejection import RejectCode
+from scorers.contract.rfc3339 import rfc3339
+from vigia.commands.shared.serving import KAFKA, Kafka, Prefix, broker, finish
+from vigia.operations import dead_letters
+from vigia.operations.dead_letters import BACK_TO, Filter
+from vigia.runtime import arguments, progress
+from vigia.runtime.arguments import Unusable, known
+from vigia.runtime.broker import Broker
+from vigia.runtime.dead_letter import Letter
+
+app = typer.Typer(help="Look at records that could not be used, and send them back.", no_args_is_help=True)
+MILLISECOND = 1_000
+SHOWN = 160  # characters of a record in a line
+
+Code = Annotated[
+    list[str] | None, Option(metavar="CODE", help="Only refused for this reason; may stand several times.")
+]
+Topic = Annotated[
+    list[str] | None, Option(metavar="TOPIC", help="Only from this topic, like purchases; may stand several times.")
+]
+Since = Annotated[
+    str | None, Option(metavar="WHEN", help="Only refused since, like 2024-05-06T00:00:00Z, or so long ago, like 2d.")
+]
+Key = Annotated[str | None, Option(metavar="ID", help="Only of this customer.")]
+
+
+@app.callback()
+def _dead_letters() -> None:
+    """Look at records that could not be used, and send them back."""
+
+
+@app.command("list")
+def show(
+    code: Code = None,
+    topic: Topic = None,
+    since: Since = None,
+    key: Key = None,
+    again: Annotated[bool, Option("--again", help="Also those that were sent back already.")] = False,
+    as_json: Annotated[bool, Option("--json", help="Each as a JSON object, for other programs.")] = False,
+    kafka: Kafka = KAFKA,
+    prefix: Prefix = "",
+) -> None:
+    """Show each dead letter in a line: when and why it was refused, where it stood, and what it says."""
+    where = broker(kafka, prefix)
+    wanted = _filter(where, code, topic, since, key, again)
+    count = 0
+
+    def one(letter: Letter, sent_back: bool) -> None:
+        nonlocal count
+        count += 1
+        typer.echo(_json(letter, sent_back) if as_json else line(letter, sent_back))
+
+    finish(dead_letters.find(where, wanted, one), kafka)
+    typer.echo(f"{count:,} dead letters", err=True)
+
+
+@app.command()
+def replay(
+    code: Code = None,
+    topic: Topic = None,
+    since: Since = None,
+    key: Key = None,
+    again: Annotated[bool, Option("--again", help="Also those that were sent back already.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Only say how many would go where.")] = False,
+    kafka: Kafka = KAFKA,
+    prefix: Prefix = "",
+) -> None:
+    """Send dead letters back to their topics, as they came. Twice is as good as once: known identities count once.
+
+    Useful after an upgrade or a mended policy; what is still refused becomes a dead letter anew. Exit status: 0 all
+    went, 1 some could not go, 3 Kafka did not acknowledge.
+    """
+    where = broker(kafka, prefix)
+    wanted = _filter(where, code, topic, since, key, again)
+    found: list[Letter] = []
+    left: list[dead_letters.NotSent] = []
+
+    async def work() -> None:
+        await dead_letters.find(where, wanted, lambda letter, _: found.append(letter))
+        if dry_run:
+            return
+        with progress.of_steps("Sending back", len(found)) as told:
+            _, some = await dead_letters.send_back(where, found, told)
+            left.extend(some)
+
+    finish(work(), kafka)
+    gone = {one.letter.origin for one in left}
+    for name in sorted({letter.topic for letter in found}):
+        count = sum(letter.topic == name and letter.origin not in gone for letter in found)
+        typer.echo(f"{count:,} {'would go' if dry_run else 'records'} -> {inert(name, 120)}")
+    if not found:
+        typer.echo("no dead letters to send back", err=True)
+    for one in left:
+        typer.echo(f"{place(one.letter)}: not sent: {inert(one.why)}", err=True)
+    if left:
+        raise typer.Exit(1)
+
+
+def line(letter: Letter, sent_back: bool = False) -> str:
+    """The letter in one line that moves no cursor."""
+    when = rfc3339(letter.written // 1000 * SECOND)  # to the second
+    whose = "no key" if letter.key is None else f"key {inert(_text(letter.key), 60)}"
+    mark = "  sent back" if sent_back else ""
+    said = "null" if letter.value is None else inert(_text(letter.value[: SHOWN * 8]), SHOWN)
+    return f"{when}  {inert(letter.code, 20):14}  {place(letter)}  {whose}{mark}: {inert(letter.detail, 240)}  | {said}"
+
+
+def place(letter: Letter) -> str:
+    """Where the record stood when it was refused."""
+    return f"{inert(letter.topic, 120)}/{letter.partition}@{letter.offset}"
+
+
+def _json(letter: Letter, sent_back: bool) -> str:
+    told: dict[str, Any] = {
+        "written": rfc3339(letter.written * MILLISECOND),
+        "code": letter.code,
+        "detail": letter.detail,
+        "topic": letter.topic,
+        "partition": letter.partition,
+        "offset": letter.offset,
+        "sent_back": sent_back,
+        **dict(_bytes("key", letter.key)),
+        **dict(_bytes("value", letter.value)),
+    }
+    return msgspec.json.encode(told).decode()
+
+
+def _bytes(name: str, raw: bytes | None) -> Iterator[tuple[str, str | None]]:
+    """As text where it is text; always as base64, so that nothing is lost."""
+    yield f"{name}_base64", None if raw is None else base64.b64encode(raw).decode()
+    try:
+        yield name, None if raw is None else raw.decode()
+    except UnicodeDecodeError:
+        yield name, None
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
+
+
+def _filter(
+    where: Broker, codes: list[str] | None, topics: list[str] | None, since: str | None, key: str | None, again: bool
+) -> Filter:
+    known("--code", codes, get_args(RejectCode))
+    for name in topics or ():
+        if where.prefix and name.startswith(where.prefix):
+            raise Unusable(f"--topic {name!r}: write it without the prefix, {name.removeprefix(where.prefix)!r}")
+    known("--topic", topics, BACK_TO)
+    return Filter(
+        codes=frozenset(codes) if codes else None,
+        topics=frozenset(map(where.name, topics)) if topics else None,
+        since=_milliseconds(since) if since is not None else None,
+        key=key.encode() if key is not None else None,
+        again=again,
+    )
+
+
+def _milliseconds(since: str) -> int:
+    if since[-1:].isalpha() and not since.endswith("Z"):
+        return time.time_ns() // 1_000_000 - arguments.span(since, "--since") // MILLISECOND
+    return arguments.instant(since, "--since") // MILLISECOND

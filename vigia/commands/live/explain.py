@@ -1,0 +1,161 @@
+"""`vigia explain`: why there is an alarm, what would end it, and who was told of it, or why not."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from typer import Argument, Option
+
+from alerts.pipeline.alarm_life import Case, load
+from alerts.wording.inert import day_and_time, inert, money
+from alerts.wording.message import title
+from scorers.contract.alarms import Alarm
+from scorers.contract.rfc3339 import rfc3339
+from scorers.contract.wire import decode_alarm, encode_alarm
+from vigia.commands.shared.serving import KAFKA, Kafka, Prefix, broker, finish
+from vigia.readmodel.alarm_summary import fate, read_alarms
+from vigia.runtime.arguments import Unusable
+from vigia.runtime.topic_reader import read
+
+
+def explain(
+    alarm_id: Annotated[str, Argument(metavar="ALARM_ID", help="The alarm's id, as in a message or in alarms tail.")],
+    run: Annotated[
+        Path | None,
+        Option("--dir", metavar="DIR", help="The folder that 'vigia replay' wrote; without it, Kafka is asked."),
+    ] = None,
+    as_json: Annotated[bool, Option("--json", help="One JSON object, for other programs.")] = False,
+    kafka: Kafka = KAFKA,
+    prefix: Prefix = "",
+) -> None:
+    """Explain an alarm: reasons, evidence, what would end it, what it rests on, and what the notifier decided.
+
+    A replay tells nobody, so with --dir there is nothing of who was told.
+    """
+    story: list[Alarm] = []
+    cases: list[Case] = []
+    if run is not None:
+        story += [alarm for alarm in read_alarms(run) if alarm.alarm_id == alarm_id]
+        place = str(run / "alarms.jsonl")
+    else:
+        where = broker(kafka, prefix)
+        place = where.name("alarms")
+
+        async def work() -> None:
+            await read(where, "alarms", lambda record: story.extend(_of(record.value, alarm_id)))
+            await read(where, "notifications", lambda record: _keep(cases, record, alarm_id))
+
+        finish(work(), kafka)
+    if not story:
+        raise Unusable(f"{inert(alarm_id)!r}: no such alarm in {place}; ids are in alarms tail and in alarms.jsonl")
+    case = cases[-1] if cases else None
+    if as_json:
+        typer.echo(_json(story, case).decode())
+        return
+    lines = [*told(story), *(decided(case) if run is None else ())]
+    typer.echo("\n".join(lines))
+
+
+def _of(raw: bytes | None, alarm_id: str) -> Iterator[Alarm]:
+    if raw and alarm_id.encode() in raw:
+        alarm = decode_alarm(raw)
+        if isinstance(alarm, Alarm) and alarm.alarm_id == alarm_id:
+            yield alarm
+
+
+def _keep(cases: list[Case], record: Any, alarm_id: str) -> None:
+    if record.key == alarm_id.encode():
+        cases[:] = [load(record.value)] if record.value is not None else []
+
+
+def told(story: list[Alarm]) -> Iterator[str]:
+    """The alarm as it was last judged, and its changes; every word of outside is inert."""
+    alarm = next((one for one in reversed(story) if one.type in ("alarm.raised", "alarm.updated")), story[-1])
+    ends = [one for one in story if one.type in ("alarm.settled", "alarm.withdrawn")]
+    now = ends[-1] if ends and ends[-1] is story[-1] else alarm
+    yield title(alarm, "")
+    yield f"  {alarm.kind}, {alarm.severity}, {fate(now)}; alarm {inert(alarm.alarm_id)}"
+    yield f"  true since {day_and_time(alarm.at)}, seen {day_and_time(story[0].time)}"
+    if alarm.deadline is not None:
+        yield f"  to be dealt with until {day_and_time(alarm.deadline)}"
+    yield "Why"
+    yield from _list(f"{reason.weight:+.2f}  {inert(reason.text or reason.code)}" for reason in alarm.reasons)
+    yield "What would end it"
+    yield from _list([inert(alarm.counterfactual)] if alarm.counterfactual else [])
+    yield "Judged as"
+    judged = {
+        "customer": alarm.customer_id,
+        "stage": alarm.stage,
+        "tier": alarm.tier,
+        "type": alarm.loyalty_type,
+        "risk": None if alarm.risk is None else f"{alarm.risk:.0%} within {alarm.horizon_days or 0:.0f} days",
+        "value at risk": None
+        if alarm.value_at_risk_minor is None
+        else money(alarm.value_at_risk_minor, alarm.currency),
+        "treatment": alarm.treatment,
+        "skill": alarm.skill,
+    }
+    yield from _list(f"{name}: {inert(value)}" for name, value in judged.items() if value is not None)
+    yield "Rests on"
+    yield from _list(
+        f"{inert(one.event_id)} ({inert(one.topic)}/{one.partition}@{one.offset})" for one in alarm.evidence
+    )
+    yield f"  policy {inert(alarm.policy_version)}, figures {inert(alarm.figures_version)}, model {inert(alarm.model_version)}"
+    yield "What happened"
+    for one in story:
+        by = f", because of {', '.join(inert(cause) for cause in one.cause)}" if one.cause else ""
+        end = f" ({one.outcome})" if one.outcome else ""
+        yield f"  {day_and_time(one.time)}  {one.type.removeprefix('alarm.')}{end}, {one.severity}{by}"
+
+
+def decided(case: Case | None) -> Iterator[str]:
+    """What the notifier did with it, and what it did not do, each with the rule."""
+    yield "Who was told"
+    if case is None:
+        yield "  nobody: the notifier has not read it, or has forgotten it after its end"
+        return
+    for record in case.records:
+        where = inert(record.channel, 40) or "nobody"
+        when = day_and_time(record.done or record.due or record.time)
+        detail = f" ({inert(record.detail)})" if record.detail else ""
+        tried = f", tried {record.attempts} times" if record.attempts else ""
+        yield f"  {when}  {record.change.removeprefix('alarm.')} -> {where}: {record.state}: {record.rule}{detail}{tried}"
+    if not case.records:
+        yield "  nobody yet"
+    for line in case.audit:
+        why = f": {inert(line.action.reason)}" if line.action.reason else ""
+        yield f"  {day_and_time(line.time)}  {line.action.action} by {inert(line.action.by)}{why}"
+    if case.snoozed_until is not None:
+        yield f"  snoozed until {day_and_time(case.snoozed_until)}"
+
+
+def _list(lines: Iterable[str]) -> Iterator[str]:
+    some = False
+    for line in lines:
+        some = True
+        yield f"  {line}"
+    if not some:
+        yield "  not said"
+
+
+def _json(story: list[Alarm], case: Case | None) -> bytes:
+    decisions = [
+        {
+            "change": record.change,
+            "channel": record.channel or None,
+            "state": record.state,
+            "rule": record.rule,
+            "detail": record.detail,
+            "attempts": record.attempts,
+            "time": rfc3339(record.done or record.time),
+        }
+        for record in (case.records if case else ())
+    ]
+    acts = [
+        {"action": line.action.action, "by": line.action.by, "reason": line.action.reason, "time": rfc3339(line.time)}
+        for line in (case.audit if case else ())
+    ]
+    changes = [msgspec.Raw(encode_alarm(one)) for one in story]
+    return msgspec.json.encode({"changes": changes, "notifier": {"decisions": decisions, "actions": acts}})

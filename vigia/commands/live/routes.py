@@ -1,0 +1,139 @@
+"""`vigia routes`: where an alarm would go, and why or why not, before one is real."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, cast, get_args
+
+import msgspec
+import typer
+from typer import Argument, Option
+
+from alerts.pipeline.routes import Routes
+from alerts.pipeline.stages import World, ask, decide, explain
+from alerts.wording.inert import inert
+from scorers.alarms.kinds import KINDS, severity_for
+from scorers.contract.alarms import SEVERITIES, Alarm, Severity, Skill, Subject, Tier
+from scorers.contract.events import Instant
+from scorers.contract.rfc3339 import rfc3339
+from scorers.contract.wire import Rejected, decode_alarm
+from vigia.commands.shared import routing
+from vigia.commands.shared.options import PolicyFile
+from vigia.commands.shared.routing import RoutesFile
+from vigia.runtime import arguments, shipped_files
+from vigia.runtime.arguments import Unusable, known
+
+app = typer.Typer(help="Show and try the routes.", no_args_is_help=True)
+EXAMPLE_AT = Instant(1_709_632_800_000_000)  # 2024-03-05T10:00:00Z, a Tuesday
+
+
+@app.callback()
+def _routes() -> None:
+    """Show and try the routes."""
+
+
+@app.command()
+def show() -> None:
+    """Print the routes that ship with Vigía, with what each part means: where a file of your own begins."""
+    typer.echo(shipped_files.text(routing.SHIPPED), nl=False)
+
+
+@app.command("test")
+def try_out(
+    alarms: Annotated[
+        str | None,
+        Argument(metavar="[FILE]", help="Alarms as JSON lines, '-' is standard input; without it, an example is made."),
+    ] = None,
+    kind: Annotated[str, Option(metavar="KIND", help="The example's kind.")] = "gone-quiet",
+    severity: Annotated[
+        str | None, Option(metavar="SEVERITY", help="The example's severity; without it, its kind's.")
+    ] = None,
+    tier: Annotated[str, Option(metavar="TIER", help="The example's tier.")] = "gold",
+    skill: Annotated[str | None, Option(metavar="SKILL", help="The skill that the example asks for.")] = None,
+    store: Annotated[str | None, Option(metavar="ID", help="The example's store.")] = None,
+    now: Annotated[
+        str | None,
+        Option(metavar="TIME", help="When it is read, with its zone; without it, at the alarm's own time."),
+    ] = None,
+    routes: RoutesFile = None,
+    policy: PolicyFile = None,
+    as_json: Annotated[bool, Option("--json", help="A JSON object a line, for other programs.")] = False,
+) -> None:
+    """Say which route takes an alarm, on which channels it goes when, and who would stop it why.
+
+    Alarms of a file are told in their order, each as if nobody had heard of it: what stands open or was sent before is
+    the running notifier's knowledge, and 'vigia explain' tells what that decided.
+    """
+    told, world_of = routing.routes(routes), arguments.policy(policy).time.notify_within
+    world = World(told, notify_within=world_of)
+    read_at = arguments.instant(now, "--now") if now is not None else None
+    given = _read(alarms) if alarms is not None else iter([_example(kind, severity, tier, skill, store, read_at)])
+    for alarm in given:
+        at = read_at if read_at is not None else alarm.time
+        typer.echo(_json(alarm, at, world, told) if as_json else "\n  ".join(map(_line, explain(alarm, at, world))))
+
+
+def _line(sentence: str) -> str:
+    return inert(sentence, 400)
+
+
+def _json(alarm: Alarm, at: Instant, world: World, told: Routes) -> str:
+    route = told.match(alarm)
+    decisions = [
+        {
+            "channel": record.channel or None,
+            "goes": record.state == "waiting",
+            "rule": record.rule,
+            "detail": record.detail,
+            "due": rfc3339(record.due) if record.state == "waiting" else None,
+        }
+        for record in decide(ask(alarm, None, at, world))
+    ]
+    said: dict[str, Any] = {"alarm_id": alarm.alarm_id, "kind": alarm.kind, "route": route.name if route else None}
+    return msgspec.json.encode(said | {"decisions": decisions}).decode()
+
+
+def _example(
+    kind: str, severity: str | None, tier: str, skill: str | None, store: str | None, at: Instant | None
+) -> Alarm:
+    known("--kind", [kind], tuple(KINDS))
+    known("--severity", [severity] if severity else None, SEVERITIES)
+    known("--tier", [tier], get_args(Tier))
+    known("--skill", [skill] if skill else None, get_args(Skill))
+    row, when = KINDS[kind], at if at is not None else EXAMPLE_AT
+    whose = cast(Tier, tier)
+    usual = row.severity if row.fixed else severity_for(row.severity, whose)
+    return Alarm(
+        type="alarm.raised",
+        alarm_id="example",
+        dedup_key="example",
+        subject=Subject(row.subject, "example"),
+        customer_id="example",
+        kind=kind,
+        severity=cast(Severity, severity) if severity else usual,
+        time=when,
+        at=when,
+        tier=whose,
+        treatment=row.treatment,
+        skill=cast(Skill, skill) if skill else row.skill,
+        store_id=store,
+        policy_version="",
+        figures_version="",
+        model_version="",
+    )
+
+
+def _read(name: str) -> Iterator[Alarm]:
+    content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    whole = decode_alarm(content)
+    if isinstance(whole, Alarm):  # one alarm, written over several lines
+        yield whole
+        return
+    for number, line in enumerate(content.splitlines(), 1):
+        if not line.strip():
+            continue
+        alarm = decode_alarm(line.strip())
+        if isinstance(alarm, Rejected):
+            shown = "standard input" if name == "-" else name
+            raise Unusable(f"{shown}, line {number}: no alarm: {alarm.code}: {alarm.detail}")
+        yield alarm

@@ -1,0 +1,48 @@
+"""`vigia clock`: tells the partitions that time has passed."""
+
+import asyncio
+import os
+from typing import Annotated
+
+import typer
+from typer import Option
+
+from streams.clock.clock import Clock
+from streams.metrics import ClockMetrics
+from vigia.commands.files.policy import default_text
+from vigia.commands.shared.options import PolicyFile
+from vigia.commands.shared.serving import KAFKA, Host, Kafka, MetricsPort, Prefix, broker, until_stopped
+from vigia.runtime import arguments, health, settings
+from vigia.runtime.topics import check
+
+
+def clock(
+    follow_events: Annotated[
+        bool, Option("--follow-events", help="Tell the time of the newest event: for demonstrations and backfills.")
+    ] = False,
+    every: Annotated[float, Option(metavar="SECONDS", min=0.05, help="How long to wait between two looks.")] = 5.0,
+    policy: PolicyFile = None,
+    kafka: Kafka = KAFKA,
+    prefix: Prefix = "",
+    host: Host = "127.0.0.1",
+    metrics_port: MetricsPort = 9104,
+) -> None:
+    """Let time pass: without it nobody ever falls silent.
+
+    A partition is ticked once its worker has committed everything that was written before. One clock serves all
+    workers; a second one does no harm.
+    """
+    where, told, rules = broker(kafka, prefix), settings.read(os.environ), arguments.policy(policy)
+    text = default_text() if policy is None else policy.read_text(encoding="utf-8-sig")
+    telling = Clock(where, told, rules, follows=follow_events, every=every)
+
+    metrics = ClockMetrics(telling)
+    time = "the time of events" if follow_events else "the time of the world"
+
+    async def serve(stop: asyncio.Event) -> None:
+        await check(where, told.partitions)
+        async with health.probe(metrics.registry, metrics_port, host, telling.ready) as port:
+            typer.echo(f"clock: Kafka {kafka}, {time}, metrics on http://{host}:{port}/metrics", err=True)
+            await telling.run(stop, text)
+
+    until_stopped(serve, kafka)

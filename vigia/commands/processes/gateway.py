@@ -1,0 +1,97 @@
+"""`vigia gateway`: events by HTTP."""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+import typer
+from prometheus_client import CollectorRegistry
+from typer import Option
+
+from streams.gateway.gateway import Gateway, Tokens, new_token
+from streams.gateway.intake import Intake
+from vigia.commands.shared.serving import KAFKA, Host, Kafka, Prefix, broker, until_stopped
+from vigia.readmodel.redis_board import Board
+from vigia.runtime import health
+from vigia.runtime.arguments import Unusable
+from vigia.runtime.broker import Broker
+
+LOGGER = logging.getLogger("vigia.gateway")
+TOKENS = "VIGIA_GATEWAY_TOKENS"
+LOCAL = ("127.0.0.1", "::1", "localhost")
+
+
+def gateway(
+    kafka: Kafka = KAFKA,
+    prefix: Prefix = "",
+    host: Host = "127.0.0.1",
+    port: Annotated[int, Option(min=0, max=65535, help="Where to listen; 0 takes a free port.")] = 8080,
+    redis: Annotated[
+        str, Option(metavar="URL", envvar="VIGIA_REDIS", help="Keep customer cards and the at-risk board there.")
+    ] = "",
+    open_to_all: Annotated[bool, Option("--no-token", help="Ask for no token; on this machine only.")] = False,
+    make_token: Annotated[bool, Option("--new-token", help="Make a token, print it with its digest, and end.")] = False,
+) -> None:
+    """Take events by HTTP: POST /v1/events, one JSON event or NDJSON lines; 202 means that Kafka has them.
+
+    Senders bring a token; the gateway knows only digests, from the environment variable VIGIA_GATEWAY_TOKENS (several
+    with blanks between). Beside it, customer cards in Redis are kept up to date where one is named.
+    """
+    if make_token:
+        token, digest = new_token()
+        typer.echo(f"for the sender:   Authorization: Bearer {token}\nfor the gateway:  {TOKENS}={digest}")
+        return
+    tokens, where = senders(host, open_to_all), broker(kafka, prefix)
+
+    async def serve(stop: asyncio.Event) -> None:
+        async with gate(where, tokens, redis, host, port) as bound:
+            typer.echo(f"gateway: http://{host}:{bound}/v1/events -> Kafka {kafka}", err=True)
+            await stop.wait()
+
+    until_stopped(serve, kafka)
+
+
+def senders(host: str, open_to_all: bool) -> Tokens:
+    """Who may send: the digests of the environment, or everybody on this machine where that was asked for."""
+    try:
+        tokens = Tokens(os.environ.get(TOKENS, "").split())
+    except ValueError as fault:
+        raise Unusable(f"{TOKENS}: {fault}") from None
+    if not tokens and not (open_to_all and host in LOCAL):
+        raise Unusable(
+            f"{TOKENS} is not set; make one with vigia gateway --new-token, or give --no-token on this machine only"
+        )
+    return tokens
+
+
+@asynccontextmanager
+async def gate(
+    where: Broker, tokens: Tokens, redis: str, host: str, port: int, registry: CollectorRegistry | None = None
+) -> AsyncIterator[int]:
+    """Events are taken, and cards kept where a Redis is named, while the block runs; the port."""
+    intake = Intake(where)
+    serving = Gateway(intake, tokens, registry)
+    board = asyncio.create_task(_board(redis, where, serving.registry).run()) if redis else None
+    if board is None:
+        LOGGER.info("no Redis is named (--redis): no customer cards and no board, all else works")
+    try:
+        async with health.serving(serving.app(), host, port) as bound:
+            yield bound
+    finally:
+        if board is not None:
+            board.cancel()
+            await asyncio.gather(board, return_exceptions=True)
+        await intake.close()
+
+
+def _board(url: str, where: Broker, registry: CollectorRegistry) -> Board:
+    try:
+        return Board(url, where, registry)
+    except ValueError:  # what it says may quote the password
+        raise Unusable(
+            "VIGIA_REDIS (or --redis) is no URL of a Redis: write redis://:password@host:6379/0, and in the password "
+            "%2F for /, %40 for @, %3A for :, %23 for #"
+        ) from None

@@ -1,0 +1,41 @@
+"""`vigia trainer`: learns who leaves."""
+
+import asyncio
+import os
+
+import typer
+
+from streams.engine.standby import Standby
+from streams.metrics import TrainerMetrics
+from streams.trainer.trainer import Trainer
+from vigia.commands.shared.serving import KAFKA, Host, Kafka, MetricsPort, Prefix, broker, until_stopped
+from vigia.runtime import health, settings
+from vigia.runtime.arguments import Unusable
+from vigia.runtime.topics import check
+
+
+def trainer(
+    kafka: Kafka = KAFKA, prefix: Prefix = "", host: Host = "127.0.0.1", metrics_port: MetricsPort = 9103
+) -> None:
+    """Learn from the lessons that the workers tell, and put a new model in force each day.
+
+    One serves all workers, a second one stands by until the first is gone. VIGIA_SEAL is the secret that its models are
+    sealed with; workers need the same.
+    """
+    where, told = broker(kafka, prefix), settings.read(os.environ)
+    if not told.seal:
+        raise Unusable("models are sealed: set VIGIA_SEAL to the same secret for the trainer and the workers")
+    standby, metrics = Standby(where, "trainer", "models"), TrainerMetrics()
+
+    async def learn(stop: asyncio.Event) -> None:
+        learning = Trainer(where, told)
+        metrics.watch(learning)
+        await learning.run(stop)
+
+    async def serve(stop: asyncio.Event) -> None:
+        await check(where, told.partitions)
+        async with health.probe(metrics.registry, metrics_port, host, standby.ready) as port:
+            typer.echo(f"trainer: Kafka {kafka}, metrics on http://{host}:{port}/metrics", err=True)
+            await standby.run(stop, learn)
+
+    until_stopped(serve, kafka)

@@ -1,0 +1,143 @@
+"""`vigia up`: all of Vigía in one process."""
+
+import asyncio
+import logging
+import os
+import secrets
+from typing import Annotated, NoReturn
+
+import msgspec
+import typer
+from aiokafka.errors import KafkaError
+from prometheus_client import CollectorRegistry
+from typer import Option
+
+from alerts.pipeline.connect import connect_all
+from alerts.pipeline.metrics import NotifierMetrics
+from alerts.pipeline.notifier import Notifier
+from streams.clock.clock import Clock
+from streams.engine.standby import Standby
+from streams.metrics import ClockMetrics, TrainerMetrics, WorkerMetrics
+from streams.trainer.trainer import Trainer
+from streams.worker.worker import Worker
+from vigia.commands.files.policy import default_text
+from vigia.commands.processes.gateway import gate, senders
+from vigia.commands.processes.notifier import routed
+from vigia.commands.shared.options import PolicyFile
+from vigia.commands.shared.routing import RoutesFile
+from vigia.commands.shared.serving import KAFKA, Host, Kafka, Prefix, away, broker, until_stopped
+from vigia.runtime import arguments, health, settings
+from vigia.runtime.arguments import Unusable
+from vigia.runtime.settings import Settings
+from vigia.runtime.supervisor import Part, PartEnded, together
+from vigia.runtime.topics import TopicsWrong, apply
+
+LOGGER = logging.getLogger("vigia.up")
+SEAL = "seal"  # the file in the state folder
+
+
+def up(
+    kafka: Kafka = KAFKA,
+    prefix: Prefix = "",
+    policy: PolicyFile = None,
+    routes: RoutesFile = None,
+    host: Host = "127.0.0.1",
+    port: Annotated[int, Option(min=0, max=65535, help="Where events are taken; 0 takes a free port.")] = 8080,
+    metrics_port: Annotated[
+        int, Option(metavar="PORT", min=0, max=65535, help="Where metrics and health of all are told.")
+    ] = 9100,
+    redis: Annotated[
+        str, Option(metavar="URL", envvar="VIGIA_REDIS", help="Keep customer cards and the at-risk board there.")
+    ] = "",
+    open_to_all: Annotated[bool, Option("--no-token", help="Ask senders for no token; on this machine only.")] = False,
+    follow_events: Annotated[
+        bool, Option("--follow-events", help="Tell the time of the newest event: for demonstrations and backfills.")
+    ] = False,
+    every: Annotated[float, Option(metavar="SECONDS", min=0.05, help="How often the clock looks.")] = 5.0,
+) -> None:
+    """Run worker, trainer, clock, notifier and gateway in one process, for a business that one machine serves.
+
+    Makes missing topics first. If one part ends, all end, and it is named. SIGTERM ends them in good order: no more
+    events are taken, what was read is folded, its alarms are told. To serve more, start the parts as processes of their
+    own: they share nothing but Kafka.
+    """
+    where, rules, tokens = broker(kafka, prefix), arguments.policy(policy), senders(host, open_to_all)
+    text = default_text() if policy is None else policy.read_text(encoding="utf-8-sig")
+    told = with_seal(settings.read(os.environ))
+    known = routed(routes)
+    clock = Clock(where, told, rules, follows=follow_events, every=every)
+    standby, learning = Standby(where, "trainer", "models"), TrainerMetrics()
+    folding, notifying, taking = WorkerMetrics(), NotifierMetrics(), CollectorRegistry()
+    notifier = Notifier(where, known, lambda: connect_all(known, os.environ), notifying, rules.time.notify_within)
+    figures = health.one_of_all(
+        folding.registry, learning.registry, ClockMetrics(clock).registry, notifying.registry, taking
+    )
+
+    async def learn(stop: asyncio.Event) -> None:
+        trainer = Trainer(where, told)
+        learning.watch(trainer)
+        await trainer.run(stop)
+
+    async def take_events(stop: asyncio.Event) -> None:
+        async with gate(where, tokens, redis, host, port, taking) as bound:
+            typer.echo(f"up: http://{host}:{bound}/v1/events -> Kafka {kafka}", err=True)
+            await stop.wait()
+
+    async def serve(stop: asyncio.Event) -> None:
+        await apply(where, told.partitions, told.replicas)
+        worker = Worker(where, told, rules, folding)
+        parts = (  # in the order in which they end
+            Part("gateway", take_events),
+            Part("clock", lambda stop: clock.run(stop, text)),
+            Part("worker", worker.serve),
+            Part("trainer", lambda stop: standby.run(stop, learn)),
+            Part("notifier", notifier.run),
+        )
+
+        async def ready() -> str:
+            asked = (("worker", worker.ready), ("clock", clock.ready), ("trainer", standby.ready))
+            why = {name: await ask() for name, ask in (*asked, ("notifier", notifier.ready))}
+            return "; ".join(f"{name}: {reason}" for name, reason in why.items() if reason)
+
+        async with health.probe(figures, metrics_port, host, ready) as bound:
+            typer.echo(f"up: metrics of all on http://{host}:{bound}/metrics", err=True)
+            await together(parts, stop, told.drain + 10)
+
+    try:
+        until_stopped(serve, kafka)
+    except PartEnded as ended:
+        _explain(ended, kafka)
+
+
+def _explain(ended: PartEnded, kafka: str) -> NoReturn:
+    """Say which part has ended all, and leave with its exit status."""
+    why = ended.__cause__
+    if isinstance(why, Unusable | TopicsWrong):
+        raise Unusable(str(ended)) from None
+    if isinstance(why, KafkaError):
+        LOGGER.error("the %s has ended, and so has all", ended.name)
+        away(kafka, str(why))
+    LOGGER.error("the %s has ended, and so has all", ended.name, exc_info=why)
+    raise typer.Exit(1) from None
+
+
+def with_seal(told: Settings) -> Settings:
+    """The settings with a seal: where none was given, the one in the state folder, which is made if need be.
+
+    Trainer and worker are both in this process, so nobody has to know it; a restart must, to believe its own models.
+    """
+    if told.seal:
+        return told
+    path = told.state / SEAL
+    try:
+        told.state.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_hex(32))
+        typer.echo(f"up: VIGIA_SEAL is not set; models are sealed with a secret of our own, kept in {path}", err=True)
+    except FileExistsError:
+        if not path.is_file():
+            raise
+    kept = path.read_text(encoding="ascii").strip()
+    if not kept:
+        raise Unusable(f"{path} is empty: set VIGIA_SEAL, or delete it to have a new one made (old models then go)")
+    return msgspec.structs.replace(told, seal=kept)

@@ -1,0 +1,30 @@
+"""The routes that a command was given, or those that ship with Vigía; what is wrong with them is for who typed them."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from alerts.pipeline.routes import Routes, load, read
+from alerts.settings.toml import BadSetting
+from vigia.runtime import shipped_files
+from vigia.runtime.arguments import Unusable
+
+SHIPPED = "routes.toml"
+RoutesFile = Annotated[
+    Path | None,
+    Option(
+        "--routes",
+        metavar="FILE",
+        envvar="VIGIA_ROUTES",
+        help="Who is told of what, as TOML; without it the file that ships with Vigía, which tells the log.",
+    ),
+]
+
+
+def routes(path: Path | None) -> Routes:
+    """The routes of a file, or the shipped ones."""
+    try:
+        return load(path) if path is not None else read(shipped_files.text(SHIPPED), f"the shipped {SHIPPED}")
+    except BadSetting as fault:
+        raise Unusable(str(fault)) from None

@@ -1,0 +1,1 @@
+"""Invented and replayed businesses, brokers for a laptop, and the demo."""

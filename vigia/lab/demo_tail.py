@@ -1,0 +1,117 @@
+"""Reads what Vigía says on Kafka as it says it: the alarms, in the order of their time, and what was put in force.
+
+The partitions are not equally far; an alarm is passed on once all of them have told the day after it. Both are written
+into files as they come, as the embedded broker forgets what is old. It refuses to know what an alarm means.
+"""
+
+import asyncio
+import heapq
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from scorers.contract.alarms import Alarm
+from scorers.contract.events import Micros
+from scorers.contract.wire import decode_alarm
+from scorers.in_force.control import FiguresInForce, decode_control
+from scorers.in_force.figures import in_force
+from scorers.policy.tables import Policy
+from vigia.runtime.broker import Broker
+
+FOREVER: Micros = 1 << 62
+CORE = ("alarm.raised", "alarm.updated", "alarm.settled", "alarm.withdrawn")  # what people did about them is not told
+
+
+class _Waiting(NamedTuple):
+    """An alarm that others may still have to go before."""
+
+    time: Micros
+    partition: int
+    offset: int
+    raw: bytes
+    alarm: Alarm
+
+
+class Watch:
+    """Follows `alarms` and `clock` from their beginning while the block runs; `take` gets each alarm.
+
+    `day` is the newest one whose figures all partitions were told, and `day_told` where the first partition was.
+    """
+
+    def __init__(
+        self, broker: Broker, partitions: int, policy: Policy, folder: Path, take: Callable[[Alarm], None]
+    ) -> None:
+        self.day = self.day_told = -1
+        self._broker, self._policy, self._folder, self._take = broker, policy, folder, take
+        alarms, clock = broker.name("alarms"), broker.name("clock")
+        self._alarms = alarms
+        self._next = {TopicPartition(topic, number): 0 for topic in (alarms, clock) for number in range(partitions)}
+        self._days: dict[int, dict[int, int]] = {}  # by day: where each partition was told its figures
+        self._partitions = partitions
+        self._waiting: list[_Waiting] = []
+
+    async def __aenter__(self) -> Self:
+        self._alarm_file = (self._folder / "alarms.jsonl").open("wb")
+        self._control_file = (self._folder / "control.jsonl").open("wb")
+        self._consumer = AIOKafkaConsumer(enable_auto_commit=False, fetch_max_wait_ms=100, **self._broker.client())
+        await self._consumer.start()
+        self._consumer.assign(list(self._next))
+        await self._consumer.seek_to_beginning()
+        self._reading = asyncio.create_task(self._read(), name="watch")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._reading.cancel()
+        await asyncio.gather(self._reading, return_exceptions=True)
+        await self._consumer.stop()
+        self._alarm_file.close()
+        self._control_file.close()
+
+    async def up_to_now(self) -> None:
+        """Return when everything that is on the topics now has been passed on and written."""
+        ends = await self._consumer.end_offsets(list(self._next))
+        while any(self._next[place] < end for place, end in ends.items()):
+            if self._reading.done():
+                self._reading.result()
+            await asyncio.sleep(0.05)
+        self._pass_on(FOREVER)
+        self._alarm_file.flush()
+        self._control_file.flush()
+
+    async def _read(self) -> None:
+        while True:
+            batches = await self._consumer.getmany(timeout_ms=200, max_records=500)
+            for place, records in batches.items():
+                for record in records:
+                    (self._alarm if place.topic == self._alarms else self._control)(record)
+                self._next[place] = records[-1].offset + 1
+            if self.day > 0:
+                self._pass_on(in_force(self.day - 1, self._policy))
+
+    def _alarm(self, record: Any) -> None:
+        alarm = decode_alarm(record.value)
+        if isinstance(alarm, Alarm) and alarm.type in CORE:
+            waiting = _Waiting(int(alarm.time), record.partition, record.offset, record.value, alarm)
+            heapq.heappush(self._waiting, waiting)
+
+    def _control(self, record: Any) -> None:
+        line = {"partition": record.partition, "offset": record.offset, **msgspec.json.decode(record.value)}
+        self._control_file.write(msgspec.json.encode(line) + b"\n")
+        if b'"figures.in_force"' not in record.value[:80]:
+            return
+        control = decode_control(record.value)
+        if isinstance(control, FiguresInForce) and control.day > self.day:
+            told = self._days.setdefault(control.day, {})
+            told[record.partition] = record.offset
+            if len(told) == self._partitions:
+                self.day, self.day_told = control.day, told[0]
+                self._days = {day: others for day, others in self._days.items() if day > self.day}
+
+    def _pass_on(self, until: Micros) -> None:
+        while self._waiting and self._waiting[0].time <= until:
+            first = heapq.heappop(self._waiting)
+            self._alarm_file.write(first.raw + b"\n")
+            self._take(first.alarm)

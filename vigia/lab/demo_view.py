@@ -1,0 +1,159 @@
+"""What the demo shows: alarms as they come, then what became of them and who is most worth saving.
+
+Shows at the pace of the events, not of the machine: a slow one shows as many lines. Knows nothing of how they came.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from alerts.wording.inert import inert, money
+from alerts.wording.playbooks import TREATMENTS
+from scorers.alarms.kinds import STATE_CHANGES
+from scorers.contract.alarms import Alarm
+from scorers.contract.events import DAY, Micros
+from vigia.readmodel.alarm_summary import ENDS, Book, CustomerRow, fate, gravity
+
+EVERY = 3 * DAY
+"""One alarm in so many days is shown: a year has thousands."""
+GOOD_NEWS_EVERY = 4
+"""After so many alarms, one that ended well."""
+COLOURS = {"critical": "bold white on red", "error": "bold red", "warning": "yellow", "info": "cyan"}
+ENDED_WELL = ("saved", "resolved")
+LEFT = ("defector", "core_defector")
+
+
+class Lookout:
+    """Prints some alarms of each kind in turn, the gravest of its days first, and keeps the book of all."""
+
+    def __init__(self, console: Console) -> None:
+        self.book = Book()
+        self.clock: Micros = 0
+        self._console = console
+        self._next: Micros = 0
+        self._candidates: list[Alarm] = []
+        self._good: Alarm | None = None
+        self._shown: Counter[str] = Counter()
+
+    def take(self, alarm: Alarm) -> None:
+        """Look at one record of `alarms`; they come in the order of their time."""
+        self.book.note(alarm)
+        self.clock = max(self.clock, int(alarm.time))
+        if alarm.kind in STATE_CHANGES:
+            return
+        if self.clock >= self._next:
+            self._show()
+            self._next = self.clock // DAY * DAY + EVERY
+        if alarm.type == "alarm.raised" and alarm.severity != "info":
+            self._candidates.append(alarm)
+        elif fate(alarm) in ENDED_WELL and (self._good is None or gravity(alarm) < gravity(self._good)):
+            self._good = alarm
+
+    def _show(self) -> None:
+        if not self._candidates:
+            return
+        rarest = min(self._candidates, key=lambda alarm: (self._shown[alarm.kind], *gravity(alarm)))
+        self._shown[rarest.kind] += 1
+        chosen = [rarest]
+        if self._good is not None and self._shown.total() % GOOD_NEWS_EVERY == 0:
+            chosen.append(self._good)
+        for alarm in sorted(chosen, key=lambda alarm: alarm.time):
+            self._console.print(line(alarm))
+        self._candidates.clear()
+        self._good = None
+
+
+def line(alarm: Alarm) -> RenderableType:
+    """One alarm in two lines: when, how grave, what, who, how much; and why."""
+    end = fate(alarm)
+    well = end in ENDED_WELL
+    mark, style = (end, "bold green") if well else (alarm.severity, COLOURS[alarm.severity])
+    why = _good_news(alarm) if well else alarm.reasons[0].text if alarm.reasons else ""
+    grid = Table.grid(padding=(0, 1), expand=True)
+    grid.add_column(width=6, no_wrap=True)
+    grid.add_column(width=8, no_wrap=True)
+    grid.add_column(width=24, no_wrap=True)
+    grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+    grid.add_column(justify="right", no_wrap=True)
+    stake = f"{about(alarm.value_at_risk_minor, alarm.currency)} {'kept   ' if well else 'at risk'}"
+    grid.add_row(
+        day(int(alarm.time)), Text(mark, style), Text(alarm.kind, "bold"), who(alarm.name, alarm.customer_id), stake
+    )
+    reason = Table.grid(padding=(0, 1))
+    reason.add_column(width=15)
+    reason.add_column()
+    reason.add_row("", Text(inert(why), "dim"))
+    return Group(grid, reason)
+
+
+def _good_news(alarm: Alarm) -> str:
+    ends = {"saved": "Bought again after the alarm of {}.", "resolved": "Put right after the alarm of {}."}
+    return ends[fate(alarm)].format(day(int(alarm.at)))
+
+
+def kinds(book: Book) -> Table:
+    """What was raised, by kind, and what became of it."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("kind", no_wrap=True)
+    ends = [end for end in ENDS if any(fates[end] for _, _, fates in book.kinds())]
+    for head in ("raised", "open", *ends):
+        table.add_column(head, justify="right", no_wrap=True)
+    for kind, raised, fates in book.kinds():
+        table.add_row(kind, f"{raised:,}", *(f"{fates[end]:,}" if fates[end] else "" for end in ("open", *ends)))
+    return table
+
+
+def worth_saving(book: Book, customers: Iterable[CustomerRow], most: int = 20) -> list[tuple[CustomerRow, Alarm]]:
+    """Customers with an open alarm who have not left, by risk times value, with the gravest of their alarms.
+
+    On whom nothing is to be spent, nothing is.
+    """
+    gravest: dict[str, Alarm] = {}
+    for alarm in sorted(book.open(), key=gravity, reverse=True):
+        if alarm.customer_id is not None:
+            gravest[alarm.customer_id] = alarm
+    here = [c for c in customers if c.customer_id in gravest and c.stage not in LEFT]
+    found = [(c, gravest[c.customer_id]) for c in here if gravest[c.customer_id].treatment != "do_not_spend"]
+    found.sort(key=lambda pair: (-pair[0].risk * pair[0].value_at_risk_minor, pair[0].customer_id))
+    return found[:most]
+
+
+def ranking(found: Iterable[tuple[CustomerRow, Alarm]]) -> Table:
+    """Who is most worth saving: how likely to leave, what it would cost, why, and what to do."""
+    table = Table.grid(padding=(0, 1), expand=True)
+    table.add_column(justify="right", width=2)
+    table.add_column(ratio=1)
+    for place, (c, alarm) in enumerate(found, 1):
+        head = Table.grid(padding=(0, 1), expand=True)
+        head.add_column(width=26, no_wrap=True, overflow="ellipsis")
+        head.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+        head.add_column(justify="right", no_wrap=True)
+        stake = f"{c.risk:.0%} of {about(c.value_at_risk_minor, c.currency)}"
+        head.add_row(who(c.name, c.customer_id), Text(f"{c.tier}, {c.stage.replace('_', ' ')}", "dim"), stake)
+        why = f"{alarm.kind} since {day(int(alarm.at)).strip()}: " + inert(
+            alarm.reasons[0].text if alarm.reasons else ""
+        )
+        todo = TREATMENTS[alarm.treatment] if alarm.treatment else ""
+        table.add_row(Text(str(place), "bold"), Group(head, Text(why), Text(todo, "green")))
+    return table
+
+
+def who(name: str | None, customer_id: str | None) -> Text:
+    """A customer's name, with the id behind it."""
+    known = inert(customer_id or "", 40)
+    return Text.assemble(inert(name, 40), (f" ({known})", "dim")) if name else Text(known)
+
+
+def about(minor: int | None, currency: str | None) -> str:
+    """An amount without its cents: nobody knows the value of a life to the cent."""
+    return money(minor or 0, currency).split(".")[0]
+
+
+def day(at: Micros) -> str:
+    """The day of an instant as `19 Mar`."""
+    there = datetime.fromtimestamp(at // 1_000_000, UTC)
+    return f"{there.day:2} {there:%b}"

@@ -1,0 +1,203 @@
+"""A real Apache Kafka for a laptop without Docker: one node from Maven's jars, gone when it is told to stop.
+
+`python -m vigia.lab.local_kafka` runs one in the foreground (`make kafka`); tests start and kill their own. It knows
+Java, Maven and two files of deploy/kafka, and refuses to know topics, clients and anything of Vigía.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+VERSION = "4.1.0"
+SETTINGS = Path(__file__).resolve().parents[2] / "deploy" / "kafka"
+JARS = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "vigia" / f"kafka-{VERSION}"
+HEAP = "-Xmx512m"
+
+
+class KafkaUnavailable(RuntimeError):
+    """Apache Kafka cannot run here; the message says what is missing and how to mend it."""
+
+
+def require(program: str, mend: str) -> str:
+    """The path of a program, or an error that names it and the mend."""
+    path = shutil.which(program)
+    if path is None:
+        raise KafkaUnavailable(f"{program} is not on the PATH: {mend}")
+    return path
+
+
+def jars() -> Path:
+    """The directory that holds Kafka's jars, fetched by Maven the first time."""
+    if (JARS / "complete").exists():
+        return JARS
+    pom = SETTINGS / "pom.xml"
+    if not pom.exists():
+        raise KafkaUnavailable(f"{pom} is missing: run from a checkout of Vigía, or use docker compose up")
+    maven = require("mvn", "install Maven 3.8 or newer (apt install maven), or use docker compose up")
+    fetch = [maven, "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", f"-DoutputDirectory={JARS}"]
+    done = subprocess.run([*fetch, "-DincludeScope=runtime"], capture_output=True, text=True)  # noqa: S603
+    if done.returncode != 0:
+        tail = "\n".join((done.stdout + done.stderr).splitlines()[-5:])
+        raise KafkaUnavailable(f"Maven could not fetch the jars of Kafka {VERSION} ({pom}):\n{tail}")
+    (JARS / "complete").touch()
+    return JARS
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class LocalKafka:
+    """One Kafka node: `start()` returns when it answers, `stop()` is clean, `kill()` is not and keeps the data.
+
+    `listeners` are more doors beside the plain one: a protocol for each name, whose address is in `addresses` then.
+    `properties` are Kafka's own, `users` have a SCRAM password each.
+    As a context manager it runs for the block and leaves nothing behind.
+    """
+
+    def __init__(
+        self,
+        directory: Path | None = None,
+        port: int | None = None,
+        *,
+        listeners: Mapping[str, str] | None = None,
+        properties: Mapping[str, str] | None = None,
+        users: Mapping[str, str] | None = None,
+    ) -> None:
+        self.port = port or free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        self.addresses = {name: f"127.0.0.1:{free_port()}" for name in listeners or ()}
+        self._listeners, self._properties, self._users = listeners or {}, properties or {}, users or {}
+        self._own_directory = directory is None
+        self.directory = directory or Path(tempfile.mkdtemp(prefix="vigia-kafka-"))
+        self.log = self.directory / "kafka.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, within: float = 60.0) -> Self:
+        """Start the node and return when it accepts connections; the data of an earlier start is kept."""
+        properties = self.directory / "server.properties"
+        if not properties.exists():
+            self._format(properties)
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603
+                self._java("kafka.Kafka", str(properties)), stdout=log, stderr=log, start_new_session=True
+            )
+        deadline = time.monotonic() + within
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise KafkaUnavailable(f"Kafka did not come up on {self.address}; the end of its log:\n{self._tail()}")
+            time.sleep(0.1)
+        return self
+
+    def stop(self) -> None:
+        """Stop the node cleanly."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Kill the node as a power cut would: `start()` brings it back with its data."""
+        self._end(signal.SIGKILL)
+
+    def wait(self) -> int:
+        """Block until the node ends by itself and return its exit status."""
+        assert self._process is not None
+        return self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.kill()
+        if self._own_directory:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _java(self, main: str, *arguments: str) -> list[str]:
+        java = require("java", "install Java 17 or newer (apt install openjdk-17-jre-headless), or use docker compose")
+        return [java, HEAP, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{jars()}/*", main, *arguments]
+
+    def _format(self, properties: Path) -> None:
+        controller = free_port()
+        self.directory.mkdir(parents=True, exist_ok=True)
+        doors = [f"PLAINTEXT://127.0.0.1:{self.port}", *(f"{n}://{at}" for n, at in self.addresses.items())]
+        spoken = {"CONTROLLER": "PLAINTEXT", "PLAINTEXT": "PLAINTEXT", **self._listeners}
+        told = {
+            "listeners": ",".join([*doors, f"CONTROLLER://127.0.0.1:{controller}"]),
+            "advertised.listeners": ",".join(doors),
+            "listener.security.protocol.map": ",".join(f"{name}:{spoken[name]}" for name in spoken),
+            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+            "log.dirs": str(self.directory / "data"),
+            **self._properties,
+        }
+        lines = [(SETTINGS / "server.properties").read_text(), *(f"{key}={value}" for key, value in told.items()), ""]
+        properties.write_text("\n".join(lines))
+        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        scram = [
+            word
+            for user, password in self._users.items()
+            for kind in ("SCRAM-SHA-256", "SCRAM-SHA-512")
+            for word in ("--add-scram", f"{kind}=[name={user},password={password}]")
+        ]
+        formatted = subprocess.run(  # noqa: S603
+            self._java("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(properties), *scram),
+            capture_output=True,
+            text=True,
+        )
+        if formatted.returncode != 0:
+            properties.unlink()
+            raise KafkaUnavailable(f"Kafka could not format {self.directory}:\n{formatted.stdout}{formatted.stderr}")
+
+    def _answers(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(how)
+            try:
+                self._process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._process = None
+
+    def _tail(self) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
+
+
+def main() -> int:
+    """Run one node on port 9092 (or the first argument) until it is interrupted."""
+    node = LocalKafka(Path("var/kafka"), int(sys.argv[1]) if len(sys.argv) > 1 else 9092)
+    try:
+        node.start()
+        sys.stdout.write(f"Apache Kafka {VERSION} answers on {node.address}; its data is in {node.directory}\n")
+        sys.stdout.flush()
+        return node.wait()
+    except KeyboardInterrupt:
+        return 0
+    except KafkaUnavailable as missing:
+        sys.stderr.write(f"{missing}\n")
+        return 2
+    finally:
+        node.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

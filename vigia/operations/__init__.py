@@ -1,0 +1,1 @@
+"""A running system looked at from outside, and mended."""

@@ -1,0 +1,202 @@
+"""What can be seen of a running Vigía from outside, as one picture: topics, settings, groups, the newest records.
+
+Everything is only looked at: no group is joined, nothing is committed or written. Two looks at the groups, some seconds
+apart, show what moves. What a broker cannot be asked, as the embedded one, is None and no fault. What the picture means
+is `diagnosis`' business.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError, IncompatibleBrokerVersion, KafkaError
+from aiokafka.protocol.admin import ApiVersionRequest
+from msgspec import Struct, field
+
+from alerts.pipeline.notifier import GROUP as NOTIFIER
+from alerts.pipeline.notifier import TOPICS as NOTIFIED
+from vigia.runtime.broker import Broker
+from vigia.runtime.topics import READ, TOPICS, WORKER
+
+SAMPLE = 50  # newest records of a partition that are looked at
+PATIENCE = 10.0  # seconds for the sample
+TRAINER = "vigia-trainer"
+GROUPS: dict[str, tuple[str, ...]] = {WORKER: READ, NOTIFIER: NOTIFIED, TRAINER: ()}
+"""Who commits what: the plain name of the group, and the topics that it reads; the trainer's says only who serves."""
+
+Settings = Mapping[str, str]
+
+
+class Seen(NamedTuple):
+    """A record, as far as it is looked at."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    written: int  # milliseconds since 1970
+    headers: Mapping[str, bytes]
+
+
+class Group(Struct, kw_only=True):
+    """A consumer group at two looks; `state` and `members` are None where the broker cannot be asked."""
+
+    state: str | None = None
+    members: int | None = None
+    before: dict[tuple[str, int], int] = field(default_factory=dict)
+    committed: dict[tuple[str, int], int] = field(default_factory=dict)
+
+
+class Picture(Struct, kw_only=True):
+    """What was seen; topics by their plain names."""
+
+    now: int  # milliseconds since 1970, by this machine's clock
+    prefix: str = ""
+    partitions: int = 8  # as this machine's settings have it
+    seal: str = ""
+    brokers: int = 1
+    versions: dict[int, int] = field(default_factory=dict)  # the newest version of each request, by its number
+    broker: Settings | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+    replicas: dict[str, int] = field(default_factory=dict)
+    settings: dict[str, Settings] | None = None
+    begins: dict[tuple[str, int], int] = field(default_factory=dict)
+    ends: dict[tuple[str, int], int] = field(default_factory=dict)
+    groups: dict[str, Group] = field(default_factory=dict)
+    newest: dict[str, list[Seen]] = field(default_factory=dict)
+
+
+async def look(broker: Broker, partitions: int, seal: str, apart: float) -> Picture:
+    """The picture as it is now; `apart` is the time between the two looks at the groups."""
+    picture = Picture(now=time.time_ns() // 1_000_000, prefix=broker.prefix, partitions=partitions, seal=seal)
+    picture.versions = await _versions(broker)
+    admin = AIOKafkaAdminClient(**broker.client())
+    consumer = AIOKafkaConsumer(enable_auto_commit=False, **broker.client())
+    try:
+        await admin.start()
+        await consumer.start()
+        await _topics(picture, broker, admin)
+        for name, topics in GROUPS.items():
+            before = await _committed(picture, broker, admin, name, topics)
+            picture.groups[name] = Group(before=before)
+        began = time.monotonic()
+        await _sample(picture, broker, consumer)
+        await asyncio.sleep(max(0.0, apart - (time.monotonic() - began)))
+        for name, topics in GROUPS.items():
+            group = picture.groups[name]
+            group.committed = await _committed(picture, broker, admin, name, topics)
+            group.state, group.members = await _state(admin, broker.name(name))
+        await _ends(picture, broker, consumer)
+    finally:
+        await consumer.stop()
+        await admin.close()
+    return picture
+
+
+async def _versions(broker: Broker) -> dict[int, int]:
+    client = AIOKafkaClient(**broker.client())
+    try:
+        await client.bootstrap()
+        node = next(iter(client.cluster.brokers())).nodeId
+        answer = await client.send(node, ApiVersionRequest())
+        return {number: newest for number, _, newest in answer.api_versions}
+    finally:
+        await client.close()
+
+
+async def _topics(picture: Picture, broker: Broker, admin: AIOKafkaAdminClient) -> None:
+    plain = {broker.name(topic.name): topic.name for topic in TOPICS}
+    for topic in await admin.describe_topics(list(plain)):
+        if not topic["error_code"]:
+            name = plain[topic["topic"]]
+            picture.counts[name] = len(topic["partitions"])
+            picture.replicas[name] = min(len(one["replicas"]) for one in topic["partitions"])
+    nodes = (await admin.describe_cluster())["brokers"]
+    picture.brokers = len(nodes)
+    node = await _described(admin, ConfigResourceType.BROKER, [str(nodes[0]["node_id"])])
+    picture.broker = None if node is None else next(iter(node.values()), {})
+    told = await _described(admin, ConfigResourceType.TOPIC, [broker.name(name) for name in picture.counts])
+    picture.settings = None if told is None else {plain[name]: settings for name, settings in told.items()}
+
+
+async def _described(
+    admin: AIOKafkaAdminClient, kind: ConfigResourceType, names: Sequence[str]
+) -> dict[str, Settings] | None:
+    try:
+        answers = await admin.describe_configs([ConfigResource(kind, name) for name in names]) if names else []
+    except (IncompatibleBrokerVersion, KafkaError):
+        return None
+    return {
+        name: {entry[0]: entry[1] for entry in entries}
+        for answer in answers
+        for code, _, _, name, entries in answer.resources
+        if not code
+    }
+
+
+async def _state(admin: AIOKafkaAdminClient, group: str) -> tuple[str | None, int | None]:
+    try:
+        (answer,) = await admin.describe_consumer_groups([group])
+    except (IncompatibleBrokerVersion, KafkaError):
+        return None, None
+    _, _, state, _, _, members, *_ = answer.groups[0]
+    return state, len(members)
+
+
+def _places(picture: Picture, broker: Broker, topics: Iterable[str]) -> dict[TopicPartition, tuple[str, int]]:
+    return {
+        TopicPartition(broker.name(topic), number): (topic, number)
+        for topic in topics
+        for number in range(picture.counts.get(topic, 0))
+    }
+
+
+async def _committed(
+    picture: Picture, broker: Broker, admin: AIOKafkaAdminClient, group: str, topics: Iterable[str]
+) -> dict[tuple[str, int], int]:
+    places = _places(picture, broker, topics)
+    if not places:
+        return {}
+    try:
+        told = await admin.list_consumer_group_offsets(broker.name(group), partitions=list(places))
+    except GroupCoordinatorNotAvailableError:
+        return {}
+    return {places[tp]: one.offset for tp, one in told.items() if one.offset >= 0}
+
+
+async def _ends(picture: Picture, broker: Broker, consumer: AIOKafkaConsumer) -> None:
+    places = _places(picture, broker, picture.counts)
+    if not places:
+        return
+    consumer.assign(list(places))  # so that its client asks for all topics at once
+    picture.begins = {places[tp]: at for tp, at in (await consumer.beginning_offsets(list(places))).items()}
+    picture.ends = {places[tp]: at for tp, at in (await consumer.end_offsets(list(places))).items()}
+
+
+async def _sample(picture: Picture, broker: Broker, consumer: AIOKafkaConsumer) -> None:
+    """The newest records of the topics that are looked into."""
+    places = _places(picture, broker, {*READ, "alarms", "lessons", "models", "dead-letters"})
+    await _ends(picture, broker, consumer)
+    wanted = {tp for tp, at in places.items() if picture.ends[at] > picture.begins[at]}
+    if not wanted:
+        return
+    consumer.assign(list(wanted))
+    for tp in wanted:
+        consumer.seek(tp, max(picture.begins[places[tp]], picture.ends[places[tp]] - SAMPLE))
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and any(
+        [await consumer.position(tp) < picture.ends[places[tp]] for tp in wanted]
+    ):
+        for tp, records in (await consumer.getmany(timeout_ms=200)).items():
+            topic, _ = places[tp]
+            picture.newest.setdefault(topic, []).extend(map(_seen, records))
+
+
+def _seen(record: Any) -> Seen:
+    headers = {name: value for name, value in record.headers if value is not None}
+    return Seen(record.partition, record.offset, record.key, record.value, record.timestamp, headers)

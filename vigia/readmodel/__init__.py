@@ -1,0 +1,1 @@
+"""Views built from topics and from runs."""

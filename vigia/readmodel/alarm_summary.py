@@ -1,0 +1,108 @@
+"""Keeps the book of a run's alarms: each one's latest word, what is open, and what became of each kind.
+
+Reads alarms as they come or from a finished run's folder. Judges nothing anew.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from scorers.alarms.kinds import KINDS, STATE_CHANGES
+from scorers.contract.alarms import SEVERITIES, Alarm
+from scorers.contract.wire import Rejected, decode_alarm
+
+ENDS = ("saved", "resolved", "lost", "false", "expired", "withdrawn")
+"""What may become of an alarm."""
+
+
+class CustomerRow(Struct):
+    """A line of `customers.jsonl`, as far as people are shown it."""
+
+    customer_id: str
+    stage: str
+    tier: str
+    loyalty_type: str
+    risk: float
+    value_at_risk_minor: int
+    name: str | None = None
+    currency: str | None = None
+    expected_purchases: float = 0.0
+    first_seen: str | None = None
+    first_purchase: str | None = None
+    last_purchase: str | None = None
+    occasions: int = 0
+    amount_minor: int = 0
+    complaints: int = 0
+    complaints_open: int = 0
+    satisfaction: float | None = None
+    experience_debt: float = 0.0
+    alarms_open: tuple[str, ...] = ()
+    next_due: str | None = None
+    risk_by_horizon: dict[str, float] = {}
+
+
+class Book:
+    """The latest word on every alarm."""
+
+    def __init__(self) -> None:
+        self.changes: Counter[str] = Counter()
+        self._latest: dict[str, Alarm] = {}
+        self._raised: dict[str, Alarm] = {}
+
+    def note(self, alarm: Alarm) -> None:
+        """Take down one record of `alarms`."""
+        if alarm.kind in STATE_CHANGES:
+            self.changes[alarm.kind] += alarm.type == "alarm.raised"
+            return
+        self._latest[alarm.alarm_id] = alarm
+        if alarm.type in ("alarm.raised", "alarm.updated"):
+            self._raised[alarm.alarm_id] = alarm
+
+    @property
+    def raised(self) -> int:
+        """How many alarms there were, state changes apart."""
+        return len(self._raised)
+
+    def open(self) -> Iterator[Alarm]:
+        """The alarms that stand, as they were last told."""
+        return (alarm for alarm in self._latest.values() if fate(alarm) == "open")
+
+    def kinds(self) -> list[tuple[str, int, Counter[str]]]:
+        """By kind, in the catalogue's order: how many were raised, and what became of them."""
+        fates: dict[str, Counter[str]] = {}
+        for alarm in self._latest.values():
+            fates.setdefault(alarm.kind, Counter())[fate(alarm)] += 1
+        order = list(KINDS)
+        return [(kind, fates[kind].total(), fates[kind]) for kind in sorted(fates, key=order.index)]
+
+
+def fate(alarm: Alarm) -> str:
+    """What has become of an alarm by its latest word: open, withdrawn, or its outcome."""
+    if alarm.type == "alarm.withdrawn":
+        return "withdrawn"
+    return alarm.outcome or "expired" if alarm.type == "alarm.settled" else "open"
+
+
+def gravity(alarm: Alarm) -> tuple[int, float]:
+    """Sorts the gravest first: by severity, then by the money at stake."""
+    return SEVERITIES.index(alarm.severity), -(alarm.value_at_risk_minor or 0) * (alarm.risk or 1.0)
+
+
+def read_alarms(folder: Path) -> Iterator[Alarm]:
+    """The alarms of a finished run."""
+    with (folder / "alarms.jsonl").open("rb") as file:
+        for line in file:
+            alarm = decode_alarm(line.rstrip(b"\n"))
+            if not isinstance(alarm, Rejected):
+                yield alarm
+
+
+def read_customers(folder: Path) -> Iterator[CustomerRow]:
+    """The customers of a finished run, as they stood at its end."""
+    decoder = msgspec.json.Decoder(CustomerRow)
+    with (folder / "customers.jsonl").open("rb") as file:
+        for line in file:
+            yield decoder.decode(line)

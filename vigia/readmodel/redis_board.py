@@ -1,0 +1,185 @@
+"""Customer cards and the at-risk board in Redis: a read model of the topic `alarms`, for pages that need an answer fast.
+
+    <prefix>vigia:card:<customer>   hash: stage, tier, type, risk, value at risk, and each open alarm as `alarm:<id>`
+    <prefix>vigia:at-risk           sorted set: customers with open alarms by their value at risk
+    <prefix>vigia:read              hash: the next offset of each partition
+    <prefix>vigia:gone              hash: when somebody was erased, by the digest of the id: older alarms make no card
+
+Nothing is lost with it. The offsets lie in Redis beside what was made of them and change in the same script, so a
+record counts once however often it is read, several writers do no harm, and an emptied Redis is filled again from the
+topic's beginning (as far as Kafka keeps it). While Redis is away nobody else notices.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, cast
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from prometheus_client import CollectorRegistry, Counter, Gauge
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from scorers.alarms.kinds import STATE_CHANGES
+from scorers.contract.alarms import Alarm
+from scorers.contract.events import Instant
+from scorers.contract.wire import decode_alarm
+from vigia.runtime.broker import Broker
+from vigia.runtime.erasures import read_erasure
+
+LOGGER = logging.getLogger("vigia.readmodel.redis_board")
+RETRY = 2.0  # seconds
+FACTS = ("stage", "tier", "loyalty_type", "risk", "value_at_risk_minor", "currency", "name", "store_id", "owner_id")
+
+# Plain Lua of Redis 7, 8 and Valkey. An end for a card that is not there makes none: the customer may have been erased.
+SCRIPT = """
+local reads, card, board, gone = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local place, offset, known = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1'
+local change, customer, alarm, word, time = ARGV[4], ARGV[5], 'alarm:' .. ARGV[6], ARGV[7], ARGV[8]
+local mark = ARGV[9]
+local due = redis.call('HGET', reads, place)
+if known and not due then return -1 end
+if due and offset < tonumber(due) then return 0 end
+redis.call('HSET', reads, place, string.format('%.0f', offset + 1))
+if change == 'none' then return 1 end
+if change == 'erase' then
+  redis.call('DEL', card)
+  redis.call('ZREM', board, customer)
+  redis.call('HSET', gone, mark, time)
+  return 1
+end
+if tonumber(redis.call('HGET', gone, mark) or '-1') >= tonumber(time) then return 1 end
+if change == 'end' and redis.call('EXISTS', card) == 0 then return 1 end
+if change == 'open' then redis.call('HSET', card, alarm, word) end
+if change == 'end' then redis.call('HDEL', card, alarm) end
+if tonumber(redis.call('HGET', card, 'time') or '0') <= tonumber(time) then
+  redis.call('HSET', card, 'time', time, unpack(ARGV, 10))
+end
+for _, field in ipairs(redis.call('HKEYS', card)) do
+  if string.sub(field, 1, 6) == 'alarm:' then
+    redis.call('ZADD', board, redis.call('HGET', card, 'value_at_risk_minor') or '0', customer)
+    return 1
+  end
+end
+redis.call('ZREM', board, customer)
+return 1
+"""
+
+
+class _Emptied(RuntimeError):
+    """Redis has forgotten how far it was."""
+
+
+class AtRisk(NamedTuple):
+    """A line of the board."""
+
+    customer_id: str
+    value_at_risk_minor: int
+
+
+class Board:
+    """The read model behind one URL; `run` keeps it up to date for as long as it runs."""
+
+    def __init__(self, url: str, broker: Broker, registry: CollectorRegistry | None = None) -> None:
+        self.broker = broker
+        self.redis: Redis = Redis.from_url(url, decode_responses=True, socket_timeout=5, socket_connect_timeout=5)
+        registry = registry if registry is not None else CollectorRegistry()
+        self._up = Gauge("vigia_board_up", "1 while the cards in Redis are kept up to date.", registry=registry)
+        self._read = Counter("vigia_board_records", "Records put into the cards.", registry=registry)
+        self._emptied = Counter("vigia_board_refills", "Times that Redis was found emptied.", registry=registry)
+        self._said = False
+
+    async def card(self, customer_id: str) -> dict[str, str]:
+        """What is known of a customer; empty where nothing is."""
+        return await self._hash(f"card:{customer_id}")
+
+    async def at_risk(self, count: int = 20) -> list[AtRisk]:
+        """The customers with open alarms whose loss would cost most."""
+        found = await self.redis.zrevrange(self._key("at-risk"), 0, count - 1, withscores=True)
+        return [AtRisk(str(customer), int(score)) for customer, score in cast("list[tuple[str, float]]", found)]
+
+    async def run(self) -> None:
+        """Follow the topic until cancelled; where Redis or Kafka is away, say it once and try on."""
+        try:
+            while True:
+                try:
+                    await self._follow()
+                except _Emptied:
+                    self._emptied.inc()
+                    LOGGER.warning("Redis was emptied: the cards are made again from the topic's beginning")
+                except (RedisError, KafkaError, OSError, TimeoutError) as fault:
+                    self._up.set(0)
+                    if not self._said:
+                        LOGGER.warning("no customer cards until it is back: %s", type(fault).__name__)
+                    self._said = True
+                    await asyncio.sleep(RETRY)
+        finally:
+            await self.redis.aclose()
+
+    async def _follow(self) -> None:
+        due = await self._hash("read")
+        consumer = AIOKafkaConsumer(
+            *map(self.broker.name, ("alarms", "feedback")),
+            **self.broker.client(),
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+        )
+        try:
+            await consumer.start()
+            for place in consumer.assignment():
+                if (offset := due.get(_name(place))) is not None:
+                    consumer.seek(place, int(offset))
+            LOGGER.info("customer cards are kept up to date in Redis")
+            self._up.set(1)
+            self._said, known = False, set(due)
+            while True:
+                await self._all(await consumer.getmany(timeout_ms=500), known)
+        finally:
+            await consumer.stop()
+
+    async def _all(self, batch: Mapping[TopicPartition, Sequence[Any]], known: set[str]) -> None:
+        pipe = self.redis.pipeline(transaction=False)
+        for place, records in batch.items():
+            name = _name(place)
+            for record in records:
+                customer, *told = self._told(record)
+                keys = [self._key(one) for one in ("read", f"card:{customer}", "at-risk", "gone")]
+                pipe.eval(SCRIPT, len(keys), *keys, name, record.offset, int(name in known), *told)
+                known.add(name)
+        results = await pipe.execute()
+        self._read.inc(results.count(1))
+        if -1 in results:
+            raise _Emptied
+
+    def _told(self, record: Any) -> Iterator[str]:
+        """The customer, and the script's arguments from the change on."""
+        if record.topic == self.broker.name("feedback"):
+            found = read_erasure(record)
+            return _change(found.customer_id, "erase", found.at) if found else _change("", "none", Instant(0))
+        alarm = decode_alarm(record.value or b"")
+        if not isinstance(alarm, Alarm) or alarm.customer_id is None:
+            return _change("", "none", Instant(0))
+        over = alarm.type in ("alarm.settled", "alarm.withdrawn")
+        change = "end" if over else "fact" if alarm.kind in STATE_CHANGES else "open"
+        return _change(alarm.customer_id, change, alarm.time, alarm)
+
+    async def _hash(self, name: str) -> dict[str, str]:
+        return cast("dict[str, str]", await self.redis.hgetall(self._key(name)))
+
+    def _key(self, name: str) -> str:
+        return f"{self.broker.prefix}vigia:{name}"
+
+
+def _change(customer: str, change: str, time: Instant, alarm: Alarm | None = None) -> Iterator[str]:
+    yield from (customer, change, customer)
+    yield from (alarm.alarm_id, f"{alarm.kind} {alarm.severity} {int(alarm.at)}") if alarm else ("", "")
+    yield from (str(int(time)), hashlib.sha256(customer.encode()).hexdigest())
+    for fact in FACTS:
+        if (value := getattr(alarm, fact, None)) is not None:
+            yield from (fact, str(value))
+
+
+def _name(place: TopicPartition) -> str:
+    return f"{place.topic}/{place.partition}"

@@ -1,0 +1,129 @@
+"""The roster: every customer in alphabetical order with stage, tier, type and risk, for Excel or as CSV (A11).
+
+Names and ids come from tills and forms, so no cell may become a formula: in Excel each text is written as a text, in
+CSV what a spreadsheet would run gets a quote before it.
+"""
+
+import csv
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import xlsxwriter
+from msgspec import Struct
+
+from alerts.wording.inert import WITH_MILLS, WITHOUT_CENTS
+from vigia.readmodel.alarm_summary import CustomerRow
+from vigia.runtime.arguments import Unusable
+
+Cell = str | int | float | None
+LONGEST_CELL = 32_767  # Excel's own limits
+MOST_ROWS = 1_048_576
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_RUNS_AS_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+class Column(Struct, frozen=True):
+    """A column: its head, what stands in it, how wide it is, and Excel's format for its numbers."""
+
+    head: str
+    cell: Callable[[CustomerRow], Cell]
+    width: int
+    form: str | None = None
+
+
+COLUMNS = (
+    Column("Name", lambda c: c.name or c.customer_id, 28),
+    Column("Customer", lambda c: c.customer_id, 16),
+    Column("Stage", lambda c: c.stage.replace("_", " "), 18),
+    Column("Tier", lambda c: c.tier, 10),
+    Column("Type", lambda c: c.loyalty_type, 12),
+    Column("Risk", lambda c: round(c.risk, 4), 8, "0 %"),
+    Column("Value at risk", lambda c: units(c.value_at_risk_minor, c.currency), 14, "#,##0"),
+    Column("Currency", lambda c: c.currency, 9),
+    Column("Last purchase", lambda c: (c.last_purchase or "")[:10] or None, 14),
+    Column("Days bought", lambda c: c.occasions, 12, "0"),
+    Column("Open alarms", lambda c: ", ".join(c.alarms_open) or None, 40),
+)
+
+
+def write_roster(customers: Iterable[CustomerRow], out: Path) -> int:
+    """Write the roster as .xlsx or .csv; how many customers stand in it."""
+    check_ending(out)
+    ordered = sorted(customers, key=alphabetical)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    _WRITERS[out.suffix.lower()](ordered, out)
+    return len(ordered)
+
+
+def check_ending(out: Path) -> None:
+    """A roster goes into a file of a known kind."""
+    if out.suffix.lower() not in _WRITERS:
+        raise Unusable(f"--out {out}: a roster is written as .xlsx or .csv; give it one of these endings")
+
+
+def alphabetical(c: CustomerRow) -> tuple[str, str, str]:
+    """Sorts as people do: accents and capitals do not count, then the id.
+
+    >>> row = lambda name: CustomerRow("c", "", "", "", 0.0, 0, name)
+    >>> [c.name for c in sorted(map(row, ("Zoe", "Álvaro", "bruno")), key=alphabetical)]
+    ['Álvaro', 'bruno', 'Zoe']
+    """
+    name = c.name or c.customer_id
+    plain = "".join(mark for mark in unicodedata.normalize("NFKD", name) if not unicodedata.combining(mark))
+    return plain.casefold(), name, c.customer_id
+
+
+def units(minor: int, currency: str | None) -> float:
+    """An amount in whole units of its currency.
+
+    >>> units(1234, "EUR"), units(1234, "JPY")
+    (12.34, 1234.0)
+    """
+    return minor / 10 ** (0 if currency in WITHOUT_CENTS else 3 if currency in WITH_MILLS else 2)
+
+
+def _clean(text: str) -> str:
+    return _UNPRINTABLE.sub("", text)[:LONGEST_CELL]
+
+
+def _xlsx(customers: list[CustomerRow], out: Path) -> None:
+    if len(customers) >= MOST_ROWS:
+        raise Unusable(
+            f"--out {out}: Excel holds {MOST_ROWS - 1:,} customers, here are {len(customers):,}; write a .csv"
+        )
+    with xlsxwriter.Workbook(str(out), {"constant_memory": True, "in_memory": False}) as book:
+        sheet = book.add_worksheet("Customers")
+        head = book.add_format({"bold": True, "bottom": 1})
+        forms = [book.add_format({"num_format": column.form}) if column.form else None for column in COLUMNS]
+        for n, column in enumerate(COLUMNS):
+            sheet.set_column(n, n, column.width, forms[n])
+            sheet.write_string(0, n, column.head, head)
+        sheet.freeze_panes(1, 1)
+        sheet.autofilter(0, 0, len(customers), len(COLUMNS) - 1)
+        for row, customer in enumerate(customers, 1):
+            for n, column in enumerate(COLUMNS):
+                match column.cell(customer):
+                    case str(text):
+                        sheet.write_string(row, n, _clean(text))
+                    case int(number) | float(number):
+                        sheet.write_number(row, n, number, forms[n])
+
+
+def _csv(customers: list[CustomerRow], out: Path) -> None:
+    with out.open("w", newline="", encoding="utf-8-sig") as file:  # the mark makes Excel read it as UTF-8
+        writer = csv.writer(file)
+        writer.writerow(column.head for column in COLUMNS)
+        for customer in customers:
+            writer.writerow(_guarded(column.cell(customer)) for column in COLUMNS)
+
+
+def _guarded(cell: Cell) -> Cell:
+    if not isinstance(cell, str):
+        return cell
+    guarded = "'" if cell.startswith(_RUNS_AS_FORMULA) else ""
+    return guarded + _clean(cell)
+
+
+_WRITERS: dict[str, Callable[[list[CustomerRow], Path], None]] = {".xlsx": _xlsx, ".csv": _csv}

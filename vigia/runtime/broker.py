@@ -1,0 +1,216 @@
+"""Where Kafka is, how it is spoken to, and what our topics are called there: what every client of it needs.
+
+Credentials come from the environment or from files that it names, never from a command line, and stand in no repr, no
+log and no error. What is said in the clear stays on this machine, unless somebody has said that it may leave it.
+"""
+
+import asyncio
+import ipaddress
+import os
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from aiokafka.conn import create_conn
+from aiokafka.errors import KafkaConnectionError, KafkaError, SaslAuthenticationFailed, UnsupportedSaslMechanismError
+from msgspec import Struct
+
+from scorers.contract.events import TOPIC_OF
+from vigia.runtime.arguments import Unusable
+
+INPUTS = tuple(sorted(set(TOPIC_OF.values())))
+MECHANISMS = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")
+GREETING_MS = 10_000  # that a broker may take to answer when it is asked why it did not
+YES, NO = ("yes", "true", "1"), ("no", "false", "0", "")
+
+EXPIRED, UNKNOWN_ISSUER, ANOTHER_NAME = (10,), (2, 18, 19, 20, 21), (62, 64)
+"""Codes of X.509 verification as OpenSSL numbers them."""
+
+
+class Broker(Struct, frozen=True, dict=True):
+    """A Kafka to connect to; `prefix` stands before every topic and group, so that several Vigías can share it."""
+
+    address: str = "127.0.0.1:9092"
+    prefix: str = ""
+    tls: bool = False
+    ca: str = ""  # files: who may vouch for the broker, and what this client shows of itself
+    certificate: str = ""
+    key: str = ""
+    key_password: str = ""
+    user: str = ""
+    password: str = ""
+    mechanism: str = MECHANISMS[0]
+
+    def __repr__(self) -> str:
+        return f"Broker({self.address!r}, {self.prefix!r})"  # never the password
+
+    def name(self, plain: str) -> str:
+        """The name of a topic or group on this broker.
+
+        >>> Broker(prefix="north-").name("alarms")
+        'north-alarms'
+        """
+        return self.prefix + plain
+
+    def client(self) -> dict[str, Any]:
+        """The arguments that every aiokafka client gets."""
+        return {"bootstrap_servers": self.address, **self._spoken}
+
+    @cached_property
+    def context(self) -> ssl.SSLContext:
+        """Who is believed, and what is shown; `Unusable` names the file that cannot be used."""
+        try:
+            context = ssl.create_default_context(cafile=self.ca or None)
+        except (OSError, ssl.SSLError) as fault:
+            raise Unusable(f"VIGIA_KAFKA_CA={self.ca!r}: {_said(fault)}; name a file of PEM certificates") from None
+        if self.certificate:
+            try:
+                context.load_cert_chain(self.certificate, self.key or None, lambda: self.key_password)
+            except (OSError, ssl.SSLError) as fault:
+                raise Unusable(
+                    f"VIGIA_KAFKA_CERT={self.certificate!r}, VIGIA_KAFKA_KEY={self.key!r}: {_said(fault)}; "
+                    f"name files of a PEM certificate and of its key"
+                ) from None
+        return context
+
+    @property
+    def _spoken(self) -> dict[str, Any]:
+        told: dict[str, Any] = {}
+        if self.tls or self.user:
+            told["security_protocol"] = ("SASL_" if self.user else "") + ("SSL" if self.tls else "PLAINTEXT")
+        if self.tls:
+            told["ssl_context"] = self.context
+        if self.user:
+            told |= {
+                "sasl_mechanism": self.mechanism,
+                "sasl_plain_username": self.user,
+                "sasl_plain_password": self.password,
+            }
+        return told
+
+    def hosts(self) -> Iterator[tuple[str, int]]:
+        """Host and port of each node that is named.
+
+        >>> list(Broker("[::1]:9092, kafka:9093").hosts())
+        [('::1', 9092), ('kafka', 9093)]
+        """
+        for part in self.address.split(","):
+            host, _, port = part.strip().rpartition(":")
+            yield host.strip("[]"), int(port)
+
+    async def refused(self) -> str:
+        """Why no named node takes this client in, with the mend; nothing if one does."""
+        why = ""
+        for host, port in self.hosts():
+            try:
+                greeting = await create_conn(host, port, request_timeout_ms=GREETING_MS, **self._spoken)
+            except (OSError, KafkaError, TimeoutError) as fault:
+                why = _why(fault)
+            else:
+                greeting.close()
+                return ""
+        return why
+
+
+def read(environment: Mapping[str, str], address: str, prefix: str = "") -> Broker:
+    """The broker at an address, spoken to as an environment tells.
+
+    >>> read({}, "kafka.example.com:9092")
+    Traceback (most recent call last):
+    vigia.runtime.arguments.Unusable: Kafka at kafka.example.com:9092 would be spoken to in the clear: set VIGIA_KAFKA_TLS=yes (or \
+VIGIA_KAFKA_CA), or VIGIA_KAFKA_PLAINTEXT=yes if nobody else is on the way there
+    """
+    ca, certificate, key = (environment.get(f"VIGIA_KAFKA_{name}", "").strip() for name in ("CA", "CERT", "KEY"))
+    user, password = environment.get("VIGIA_KAFKA_USER", "").strip(), secret(environment, "VIGIA_KAFKA_PASSWORD")
+    mechanism = environment.get("VIGIA_KAFKA_SASL", "").strip().upper() or MECHANISMS[0]
+    if mechanism not in MECHANISMS:
+        raise Unusable(f"VIGIA_KAFKA_SASL={mechanism!r}: not known; known are {', '.join(MECHANISMS)}")
+    if bool(user) != bool(password):
+        raise Unusable("VIGIA_KAFKA_USER and VIGIA_KAFKA_PASSWORD (or VIGIA_KAFKA_PASSWORD_FILE) go together: set both")
+    if key and not certificate:
+        raise Unusable("VIGIA_KAFKA_KEY is the key of a certificate: set VIGIA_KAFKA_CERT as well")
+    named = bool(ca or certificate)
+    tls = _yes(environment, "VIGIA_KAFKA_TLS", named)
+    if named and not tls:
+        raise Unusable("VIGIA_KAFKA_TLS=no contradicts VIGIA_KAFKA_CA and VIGIA_KAFKA_CERT: leave one or the other out")
+    broker = Broker(
+        address=address,
+        prefix=prefix,
+        tls=tls,
+        ca=ca,
+        certificate=certificate,
+        key=key,
+        key_password=secret(environment, "VIGIA_KAFKA_KEY_PASSWORD"),
+        user=user,
+        password=password,
+        mechanism=mechanism,
+    )
+    if tls:
+        _ = broker.context
+    elif not _yes(environment, "VIGIA_KAFKA_PLAINTEXT") and not all(_is_here(host) for host, _ in broker.hosts()):
+        raise Unusable(
+            f"Kafka at {address} would be spoken to in the clear: set VIGIA_KAFKA_TLS=yes (or VIGIA_KAFKA_CA), "
+            f"or VIGIA_KAFKA_PLAINTEXT=yes if nobody else is on the way there"
+        )
+    return broker
+
+
+def secret(environment: Mapping[str, str], variable: str) -> str:
+    """A secret from its variable, or from the file that the variable with `_FILE` behind names."""
+    told, file = environment.get(variable, ""), environment.get(f"{variable}_FILE", "").strip()
+    if told and file:
+        raise Unusable(f"{variable} and {variable}_FILE are both set: leave one out")
+    if not file:
+        return told
+    try:
+        return Path(file).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError, ValueError) as fault:
+        if Path(file).is_absolute():
+            raise Unusable(f"{variable}_FILE={file!r}: {_said(fault)}") from None
+        # it may be the secret itself, put in the wrong place: then no log is to repeat it
+        raise Unusable(f"{variable}_FILE: {_said(fault)}; give the full path of a file that holds the secret") from None
+
+
+def _yes(environment: Mapping[str, str], variable: str, default: bool = False) -> bool:
+    told = environment.get(variable, "").strip().lower()
+    if told not in (*YES, *NO):
+        raise Unusable(f"{variable}={told!r}: write yes or no")
+    return told in YES if told else default
+
+
+def _is_here(host: str) -> bool:
+    with suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host.lower() == "localhost"
+
+
+def _said(fault: Exception) -> str:
+    """What a fault says, without numbers and places in somebody's source."""
+    if isinstance(fault, ssl.SSLError):
+        return (fault.reason or "not what it must be").lower().replace("_", " ")
+    if isinstance(fault, OSError) and fault.errno:
+        return os.strerror(fault.errno) if fault.errno > 0 else str(fault.strerror)
+    return str(fault)
+
+
+def _why(fault: Exception) -> str:
+    if isinstance(fault, ssl.SSLCertVerificationError):
+        if fault.verify_code in EXPIRED:
+            return "its certificate has expired: it has to be renewed there"
+        if fault.verify_code in UNKNOWN_ISSUER:
+            return "its certificate is signed by nobody who is known here: name the CA's file in VIGIA_KAFKA_CA"
+        if fault.verify_code in ANOTHER_NAME:
+            return "its certificate is for another name: connect to a name that stands in it"
+        return f"its certificate is not believed ({fault.verify_message})"
+    if isinstance(fault, ssl.SSLError):
+        return f"no TLS can be spoken there ({_said(fault)}): is it the right port, and is a client certificate wanted?"
+    if isinstance(fault, UnsupportedSaslMechanismError):
+        return f"it takes no such log-in ({fault.args[0] if fault.args else fault}): set VIGIA_KAFKA_SASL"
+    if isinstance(fault, SaslAuthenticationFailed):
+        return "user or password are refused: check VIGIA_KAFKA_USER, VIGIA_KAFKA_PASSWORD and VIGIA_KAFKA_SASL"
+    if isinstance(fault, KafkaConnectionError) or not isinstance(fault, OSError | asyncio.TimeoutError):
+        return "it hangs up: does it want TLS (VIGIA_KAFKA_TLS), a client certificate (VIGIA_KAFKA_CERT), a log-in?"
+    return f"cannot be reached ({_said(fault) or 'no answer'}); is it running there? (make kafka)"
