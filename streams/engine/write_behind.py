@@ -40,7 +40,7 @@ Pair = tuple[bytes, bytes | None]
 """A key and a row as it is stored; None where the row is gone."""
 
 
-class Folder(Protocol):
+class PartitionProcessor(Protocol):
     """What is done with the records of one partition, for as long as this process has it.
 
     `recover` is called with each stored row before the first record: the place to rebuild what is derived from rows.
@@ -77,7 +77,7 @@ class _Opened(NamedTuple):
     """A partition that this process has."""
 
     rows: Rows[Any]
-    folder: Folder
+    folder: PartitionProcessor
     heir: Heir | None
 
 
@@ -121,7 +121,7 @@ class WriteBehind(Generic[Row]):
     def __init__(
         self,
         *,
-        folder: Callable[[Rows[Row]], Folder],
+        folder: Callable[[Rows[Row]], PartitionProcessor],
         codec: Codec[Row],
         reject: Callable[[Any, Exception], Output],
         shelf: Shelf,
@@ -131,7 +131,7 @@ class WriteBehind(Generic[Row]):
         interval: float = 0.25,
         records: int = 50_000,
         cached: int = 100_000,
-        heir: Callable[[Rows[Row], Folder], Heir] | None = None,
+        heir: Callable[[Rows[Row], PartitionProcessor], Heir] | None = None,
         fail: Callable[[BaseException], object] = die,
     ) -> None:
         self.counts = Counts()

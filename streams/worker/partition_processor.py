@@ -39,9 +39,9 @@ from streams.engine.failpoints import faulty
 from streams.engine.rows import Rows
 from streams.metrics import WorkerMetrics
 from streams.records.lessons import encode_lesson
-from streams.worker.partition_state import CONTROL, KEY, Story
+from streams.worker.partition_state import CONTROL, KEY, PartitionState
 from streams.worker.reports import Report
-from streams.worker.stored_row import Kept
+from streams.worker.stored_row import StoredRow
 from vigia.runtime.dead_letter import bury
 
 AHEAD = DAY  # an event may be so far ahead of the newest tick
@@ -52,12 +52,12 @@ Names = Callable[[str], str]
 """The name of a topic on this broker, from its plain one."""
 
 
-class Folder:
+class PartitionProcessor:
     """Folds the records of one partition for as long as this process has it."""
 
     def __init__(
         self,
-        rows: Rows[Kept],
+        rows: Rows[StoredRow],
         policy: Policy,
         names: Names,
         metrics: WorkerMetrics,
@@ -66,7 +66,7 @@ class Folder:
     ) -> None:
         self.rows = rows
         self.ctx = Context(policy)
-        self.story = Story(policy)
+        self.story = PartitionState(policy)
         self.census: Counter[tuple[Stage, Tier]] = Counter()
         self._monitors = _Monitors(self)
         self.partition = Partition(self.ctx, self._monitors, due=self._monitors.due)
@@ -79,7 +79,7 @@ class Folder:
         self._history: deque[bytes] = deque()
         metrics.customers(rows.partition, self.census)
 
-    def recover(self, key: bytes, row: Kept) -> None:
+    def recover(self, key: bytes, row: StoredRow) -> None:
         """Take in a row of an earlier life."""
         if not key.startswith(b"\x00"):
             self.census[row.stage, row.tier] += 1
@@ -221,7 +221,7 @@ class Folder:
             point = msgspec.structs.replace(point, late=point.late + 1)
         if not self._put_in_force(control):
             return []
-        self.rows.put(key, Kept.beside(encode_control(control)))
+        self.rows.put(key, StoredRow.beside(encode_control(control)))
         self._history.append(key)
         if len(self._history) > HISTORY:
             self.rows.delete(self._history.popleft())
@@ -287,7 +287,7 @@ class Folder:
 
     def _put(self, point: Any) -> None:
         self.story.point = point
-        self.rows.put(KEY, Kept.beside(self.story.version()))
+        self.rows.put(KEY, StoredRow.beside(self.story.version()))
 
     def dead_letter(self, record: Any, code: Any, detail: str) -> Output:
         """The record as it came, with its reason and where it stood."""
@@ -309,10 +309,10 @@ def dead_letter(topic: str, record: Any, code: str, detail: str) -> Output:
 class _Monitors:
     """Monitors by customer, out of rows and back into them; what a record changes in place can be taken back."""
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: PartitionProcessor) -> None:
         self._folder = folder
-        self._out: list[Kept] = []
-        self._new: list[Kept] = []
+        self._out: list[StoredRow] = []
+        self._new: list[StoredRow] = []
 
     def get(self, name: str, /) -> Monitor | None:
         folder = self._folder
@@ -340,14 +340,14 @@ class _Monitors:
         rows, key = self._folder.rows, name.encode()
         kept = rows.get(key)
         if kept is None:
-            kept = Kept.of(monitor, self._folder.era)
+            kept = StoredRow.of(monitor, self._folder.era)
             self._folder.census[kept.stage, kept.tier] += 1
             self._new.append(kept)
         else:
             self._look(kept)
         rows.put(key, kept)
 
-    def _look(self, kept: Kept) -> None:
+    def _look(self, kept: StoredRow) -> None:
         stage, tier = kept.stage, kept.tier
         kept.look()
         if (stage, tier) != (kept.stage, kept.tier):

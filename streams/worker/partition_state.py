@@ -25,7 +25,7 @@ COMPACT = 1_000  # versions over one base
 _encode = msgspec.msgpack.Encoder().encode
 
 
-class Point(Struct, array_like=True, frozen=True):
+class Progress(Struct, array_like=True, frozen=True):
     """Where a partition stands."""
 
     clock: Micros = 0  # the newest tick
@@ -38,7 +38,7 @@ class Point(Struct, array_like=True, frozen=True):
 class Version(NamedTuple):
     """One version of the story's row."""
 
-    point: Point
+    point: Progress
     base: bytes
     since: "tuple[Any, Sequence[Contribution]] | None"  # (what was before, counts)
 
@@ -52,7 +52,7 @@ class Version(NamedTuple):
 
 
 class _Stored(Struct, array_like=True):
-    point: Point
+    point: Progress
     base: bytes
     counts: list[Contribution]
 
@@ -66,11 +66,11 @@ _stored = msgspec.msgpack.Decoder(_Stored).decode
 _based = msgspec.msgpack.Decoder(_Base).decode
 
 
-class Story:
+class PartitionState:
     """The story as it is now, and the version to put."""
 
     def __init__(self, policy: Policy) -> None:
-        self.point = Point()
+        self.point = Progress()
         self.book = FigureBook(policy)
         self._base = b""
         self._since: Any = None

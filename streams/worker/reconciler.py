@@ -9,7 +9,7 @@ from scorers.contract.alarms import Alarm
 from scorers.contract.wire import decode_alarm, encode_alarm
 from scorers.timeline.reconcile import amend
 from streams.engine.batching_producer import Output
-from streams.worker.partition_processor import Folder
+from streams.worker.partition_processor import PartitionProcessor
 
 log = logging.getLogger(__name__)
 
@@ -22,10 +22,10 @@ class _Named(msgspec.Struct):
 _named = msgspec.json.Decoder(_Named).decode
 
 
-class Amends:
+class Reconciler:
     """Speaks for the rows of one partition."""
 
-    def __init__(self, folder: Folder, topic: str) -> None:
+    def __init__(self, folder: PartitionProcessor, topic: str) -> None:
         self._folder, self._topic = folder, topic
 
     def named(self, value: bytes) -> tuple[str, bytes]:

@@ -22,7 +22,7 @@ TIERS: tuple[Tier, ...] = get_args(Tier)
 _head = struct.Struct(">qBB")
 
 
-class Kept(Struct):
+class StoredRow(Struct):
     """A row: of a customer, or of what the partition keeps beside them (then `due` is 0)."""
 
     due: Micros
@@ -33,14 +33,14 @@ class Kept(Struct):
     era: int = 0  # the policy under which `live` was folded
 
     @classmethod
-    def of(cls, monitor: Monitor, era: int) -> "Kept":
+    def of(cls, monitor: Monitor, era: int) -> "StoredRow":
         """The row of a customer."""
         kept = cls(0, "prospect", "none", live=monitor, era=era)
         kept.look()
         return kept
 
     @classmethod
-    def beside(cls, data: "bytes | Version") -> "Kept":
+    def beside(cls, data: "bytes | Version") -> "StoredRow":
         """A row that is no customer's."""
         return cls(0, "prospect", "none", data)
 
@@ -59,15 +59,15 @@ class Kept(Struct):
         return self.live
 
 
-def _encode(kept: Kept) -> bytes:
+def _encode(kept: StoredRow) -> bytes:
     data: Any = kept.data if kept.live is None else kept.live
     told = _head.pack(kept.due, STAGES.index(kept.stage), TIERS.index(kept.tier))
     return told + (data if isinstance(data, bytes) else data.encode())
 
 
-def _decode(stored: bytes) -> Kept:
+def _decode(stored: bytes) -> StoredRow:
     due, stage, tier = _head.unpack_from(stored)
-    return Kept(due, STAGES[stage], TIERS[tier], stored[_head.size :])
+    return StoredRow(due, STAGES[stage], TIERS[tier], stored[_head.size :])
 
 
-CODEC: Codec[Kept] = Codec(_encode, _decode)
+CODEC: Codec[StoredRow] = Codec(_encode, _decode)

@@ -35,9 +35,9 @@ from streams.engine.write_behind import WriteBehind
 from streams.metrics import WorkerMetrics
 from streams.records.signing import sealed
 from streams.worker.aggregator import add_up
-from streams.worker.partition_processor import Folder, dead_letter
-from streams.worker.reconciler import Amends
-from streams.worker.stored_row import CODEC, Kept
+from streams.worker.partition_processor import PartitionProcessor, dead_letter
+from streams.worker.reconciler import Reconciler
+from streams.worker.stored_row import CODEC, StoredRow
 from vigia.runtime.broker import Broker
 from vigia.runtime.redaction import told
 from vigia.runtime.settings import Settings
@@ -62,7 +62,7 @@ class Worker:
     def __init__(self, broker: Broker, settings: Settings, policy: Policy, metrics: WorkerMetrics) -> None:
         self.broker, self.settings, self.policy, self.metrics = broker, settings, policy, metrics
         self.inputs = [broker.name(topic) for topic in READ]
-        self.engine: WriteBehind[Kept] | None = None
+        self.engine: WriteBehind[StoredRow] | None = None
         self.aligned: Alignment | None = None
         self.standpoint = Standpoint(broker, self.inputs, [broker.name(topic) for topic in WRITTEN])
         self.recovery = Recovery(metrics.recovered)
@@ -125,7 +125,7 @@ class Worker:
         await producer.start()
         tail = TopicTail(broker.client, broker.name("alarms"), settings.partitions)
         watch = Watchdog(settings.session / 2)
-        engine: WriteBehind[Kept] = WriteBehind(
+        engine: WriteBehind[StoredRow] = WriteBehind(
             folder=self._folder,
             codec=CODEC,
             reject=self._reject,
@@ -207,7 +207,7 @@ class Worker:
         waiting = await self.standpoint.waiting(inputs)
         return {f"the commit of {tp.topic}/{tp.partition}": committed for tp, committed in waiting.items()}
 
-    def _folder(self, rows: Rows[Kept]) -> Folder:
+    def _folder(self, rows: Rows[StoredRow]) -> PartitionProcessor:
         trust = partial(_trusted, self.settings.seal)
         home = partial(partition_of, self.settings.partitions)
         if astray(rows, home):
@@ -215,11 +215,11 @@ class Worker:
                 f"the customers of partition {rows.partition} were spread over another number of partitions than "
                 f"VIGIA_PARTITIONS={self.settings.partitions}: set the former one (docs/operations.md, More partitions)"
             )
-        return Folder(rows, self.policy, self.broker.name, self.metrics, trust, home)
+        return PartitionProcessor(rows, self.policy, self.broker.name, self.metrics, trust, home)
 
-    def _heir(self, tail: TopicTail, rows: Rows[Kept], folder: Any) -> Orphans:
+    def _heir(self, tail: TopicTail, rows: Rows[StoredRow], folder: Any) -> Orphans:
         alarms = self.broker.name("alarms")
-        return Orphans(alarms, rows, Amends(folder, alarms), tail)
+        return Orphans(alarms, rows, Reconciler(folder, alarms), tail)
 
     def _reject(self, record: Any, error: Exception) -> Output:
         self.metrics.rejected("core_error")
@@ -316,7 +316,7 @@ def _credentials(broker: Broker) -> Any:
     return faust.SSLCredentials(context=told["ssl_context"]) if broker.tls else None
 
 
-def astray(rows: Rows[Kept], home: Callable[[bytes], int]) -> bool:
+def astray(rows: Rows[StoredRow], home: Callable[[bytes], int]) -> bool:
     """Whether customers lie here who would be looked for elsewhere: some are looked at, and a quarter is enough."""
     keys = list(islice((key for key, _ in rows.recovered() if not key.startswith(b"\x00")), SAMPLE))
     return 4 * sum(home(key) != rows.partition for key in keys) > len(keys)

@@ -29,7 +29,7 @@ from scorers.policy.tables import Policy
 from streams.engine.batching_producer import partition_of
 from streams.engine.rows import pack
 from streams.worker.partition_state import CONTROL
-from streams.worker.stored_row import CODEC, Kept
+from streams.worker.stored_row import CODEC, StoredRow
 from tests.kafka.running import Running
 from vigia.lab.simulate import simulate
 from vigia.runtime.topics import CHANGELOG
@@ -80,10 +80,10 @@ class Populace:
                     pass
         self.clock = partition.clock
         self._controls = [
-            (CONTROL + b"%016x" % number, pack({}, CODEC.encode(Kept.beside(told))))
+            (CONTROL + b"%016x" % number, pack({}, CODEC.encode(StoredRow.beside(told))))
             for number, told in enumerate(book.told)
         ]
-        self._rows = [(who.encode(), pack({}, CODEC.encode(Kept.of(m, 0)))) for who, m in people.items()]
+        self._rows = [(who.encode(), pack({}, CODEC.encode(StoredRow.of(m, 0)))) for who, m in people.items()]
         self._lines = [line for line in lines if b'"customer_id":"c' in line][-RECENT:]
         self._dice = random.Random(seed)
 

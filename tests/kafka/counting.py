@@ -16,7 +16,7 @@ from streams.engine.batching_producer import Output
 from streams.engine.chunks import ChunkSchema, ChunkTransport, deliver
 from streams.engine.row_store import ChunkTable, TableShelf
 from streams.engine.rows import Codec, Rows
-from streams.engine.write_behind import Folder, WriteBehind
+from streams.engine.write_behind import PartitionProcessor, WriteBehind
 
 PARTITIONS = 4
 INPUTS = ("events", "clock")
@@ -85,7 +85,7 @@ def build(
     address: str,
     group: str,
     state: str,
-    fold: Callable[[str, Any], Folder] = Counting,
+    fold: Callable[[str, Any], PartitionProcessor] = Counting,
     codec: Codec[Any] = CODEC,
     watch: Callable[[WriteBehind[Any]], None] = lambda engine: None,
 ) -> faust.App:

@@ -18,9 +18,9 @@ from streams.engine.batching_producer import Output
 from streams.engine.rows import Rows
 from streams.metrics import WorkerMetrics
 from streams.records.signing import sealed
-from streams.worker.partition_processor import Folder
+from streams.worker.partition_processor import PartitionProcessor
 from streams.worker.reports import Report, decode_report
-from streams.worker.stored_row import CODEC, Kept
+from streams.worker.stored_row import CODEC, StoredRow
 from tests.support.driver import instant
 
 MAY = instant("2024-05-01T00:00:00Z")
@@ -68,9 +68,9 @@ class Desk:
 
     def open(self) -> None:
         """Begin a life: rows are recovered."""
-        self.rows: Rows[Kept] = Rows(0, self.shelf, CODEC)
+        self.rows: Rows[StoredRow] = Rows(0, self.shelf, CODEC)
         trust = (lambda c: sealed(self.secret, c.model.encode(), c.seal)) if self.secret else (lambda c: True)
-        self.folder = Folder(self.rows, self.policy, lambda plain: plain, WorkerMetrics(), trust)
+        self.folder = PartitionProcessor(self.rows, self.policy, lambda plain: plain, WorkerMetrics(), trust)
         for key, row in self.rows.recovered():
             self.folder.recover(key, row)
 

@@ -18,9 +18,9 @@ from streams.engine.batching_producer import Output
 from streams.engine.output_log import Orphans
 from streams.engine.write_behind import WriteBehind
 from streams.metrics import WorkerMetrics
-from streams.worker.partition_processor import Folder
-from streams.worker.reconciler import Amends
-from streams.worker.stored_row import CODEC, Kept
+from streams.worker.partition_processor import PartitionProcessor
+from streams.worker.reconciler import Reconciler
+from streams.worker.stored_row import CODEC, StoredRow
 from tests.kafka.running import Running
 from tests.support.driver import instant, purchase, record
 from vigia.lab.embedded_kafka import PARTITIONS, EmbeddedKafka
@@ -212,14 +212,14 @@ class Life:
         def killed(error: BaseException) -> None:
             raise Killed from error
 
-        self.engine: WriteBehind[Kept] = WriteBehind(
-            folder=lambda rows: Folder(rows, Policy(), str, WorkerMetrics()),
+        self.engine: WriteBehind[StoredRow] = WriteBehind(
+            folder=lambda rows: PartitionProcessor(rows, Policy(), str, WorkerMetrics()),
             codec=CODEC,
             reject=lambda record, error: Output("dead-letters", record.key, record.value),
             shelf=kafka,
             producer=kafka,
             changelog="changelog",
-            heir=lambda rows, folder: Orphans("alarms", rows, Amends(folder, "alarms"), kafka),  # type: ignore[arg-type]
+            heir=lambda rows, folder: Orphans("alarms", rows, Reconciler(folder, "alarms"), kafka),  # type: ignore[arg-type]
             fail=killed,
         )
 

@@ -14,7 +14,7 @@ from streams.engine.rows import Rows
 from streams.gateway.gateway import Gateway, Tokens
 from streams.gateway.intake import Intake
 from streams.metrics import ClockMetrics, TrainerMetrics, WorkerMetrics
-from streams.worker.partition_processor import Folder
+from streams.worker.partition_processor import PartitionProcessor
 from streams.worker.stored_row import CODEC
 from tests.support.desk import MAY, Memory, Record
 from tests.support.driver import purchase, record
@@ -41,7 +41,7 @@ def worked(customers: int) -> CollectorRegistry:
     """The metrics of a worker that has folded a month of so many customers, with complaints, dead letters and silence."""
     metrics = WorkerMetrics()
     rows: Rows[Any] = Rows(0, Memory(), CODEC)
-    folder = Folder(rows, Policy(), lambda plain: plain, metrics)
+    folder = PartitionProcessor(rows, Policy(), lambda plain: plain, metrics)
     number = 0
 
     def fold(topic: str, key: str | None, value: bytes) -> None:

@@ -17,7 +17,7 @@ from scorers.in_force.figures import FigureBook
 from scorers.policy.tables import Policy
 from scorers.timeline.timeline import Monitor
 from streams.records.lessons import decode_lesson, encode_lesson
-from streams.worker.partition_state import COMPACT, KEY, Story
+from streams.worker.partition_state import COMPACT, KEY, PartitionState
 from tests.support.desk import MAY, Desk, Memory, Record, a_lesson, figures
 from tests.support.driver import purchase, record
 from vigia.runtime.erasures import read_erasure
@@ -205,7 +205,7 @@ def unfenced(shelf: Memory) -> dict[bytes, bytes]:
 
 
 def totals(desk: Desk) -> Any:
-    story = Story(desk.policy)
+    story = PartitionState(desk.policy)
     story.recover(desk.shelf.rows[KEY].partition(b"\n")[2][10:])
     return story.point, {name: dict(counts) for name, counts in story.book.total.items()}, story.book.pending
 
@@ -216,7 +216,7 @@ def change(alarm: Alarm) -> tuple[str, str, int, str | None]:
 
 def test_a_version_of_the_story_that_was_put_never_changes() -> None:
     """Its bytes are the same whenever they are made, and lead to the same sums as adding one by one."""
-    story, plain, versions = Story(Policy()), FigureBook(Policy()), []
+    story, plain, versions = PartitionState(Policy()), FigureBook(Policy()), []
     for n in range(2 * COMPACT + 10):
         counts = [(n % 5, "gap", n % 11, 1)]
         story.add(counts)
@@ -224,7 +224,7 @@ def test_a_version_of_the_story_that_was_put_never_changes() -> None:
         if n % 200 == 0:
             versions.append((story.version(), story.version().encode()))
     assert all(version.encode() == told for version, told in versions)
-    again = Story(Policy())
+    again = PartitionState(Policy())
     again.recover(story.version().encode())
     assert again.book.pending == plain.pending
 
