@@ -18,9 +18,9 @@ from prometheus_client.registry import Collector
 from scorers.alarms.kinds import KINDS
 from scorers.contract.alarms import Alarm, Stage, Tier
 from scorers.contract.events import SECOND, TOPIC_OF, Micros
+from scorers.contract.lessons import LEARNERS
 from scorers.contract.rejection import RejectCode
 from scorers.contract.wire import EVENT_TYPES
-from scorers.risk.champion_challenger import LEARNERS
 from scorers.timeline.timeline import Verdict
 
 FAST = (1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 5e-2, 0.25)

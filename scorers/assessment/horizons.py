@@ -12,7 +12,7 @@ from scorers.assessment.assessment import purchase_risk
 from scorers.contract.events import DAY, Duration, Micros
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
-from scorers.policy.tables import format_span
+from scorers.policy.spans import format_span
 from scorers.risk.learners import chance, odds_of
 from scorers.risk.prior import no_purchase
 

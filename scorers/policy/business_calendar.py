@@ -10,7 +10,7 @@ from datetime import date
 from scorers.contract.events import DAY, HOUR, MINUTE, Duration, Micros
 from scorers.policy.tables import Opening
 
-_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _EPOCH_WEEKDAY = 3  # 1970-01-01 was a Thursday
 _LONGEST_WALK = 400 * 7
 
@@ -45,7 +45,7 @@ class Calendar:
     """
 
     def __init__(self, opening: Opening) -> None:
-        self._week = tuple(_spans(getattr(opening, day)) for day in _WEEKDAYS)
+        self._week = tuple(_spans(getattr(opening, day)) for day in WEEKDAYS)
         self._holidays = frozenset(_day_number(text) for text in opening.holidays)
         sign = -1 if opening.utc_offset[0] == "-" else 1
         self._offset = sign * _minute(opening.utc_offset[1:])

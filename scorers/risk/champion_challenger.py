@@ -11,8 +11,8 @@ from math import exp, log1p, sqrt
 
 from msgspec import Struct, field
 
-LEARNERS = ("kalman", "sgd")  # the first one is the champion at birth
-AUTO = "auto"
+from scorers.contract.lessons import LEARNERS
+from scorers.policy.tables import AUTO
 
 SURE = 3.0  # standard errors that a challenger must be ahead
 MOST = 9.2  # nats that one answer may cost: what is given one chance in 10,000 does happen

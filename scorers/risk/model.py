@@ -18,9 +18,9 @@ import msgspec
 from msgspec import Struct
 
 from scorers.contract.events import DAY, Duration, Instant, Micros
+from scorers.contract.lessons import LEARNERS
 from scorers.customer.rhythm import BaseRhythm
 from scorers.customer.state import Customer
-from scorers.risk.champion_challenger import LEARNERS
 from scorers.risk.features import INDEX, NAMES
 from scorers.risk.features import VERSION as FEATURES_VERSION
 from scorers.risk.learners import chance, odds_of, read_rhythm

@@ -9,7 +9,9 @@ import numpy as np
 from msgspec import Struct
 
 from scorers.contract.events import DAY, Duration, Micros
-from scorers.risk.champion_challenger import AUTO, LEARNERS, Contest, surprise
+from scorers.contract.lessons import LEARNERS
+from scorers.policy.tables import AUTO
+from scorers.risk.champion_challenger import Contest, surprise
 from scorers.risk.drift import REACTED, WATCHED, Watch
 from scorers.risk.features import INDEX, WIDTH
 from scorers.risk.features import VERSION as FEATURES_VERSION

@@ -21,8 +21,8 @@ from msgspec import Struct, field
 from scorers.contract.events import Instant
 from scorers.contract.rfc3339 import rfc3339
 from scorers.in_force.control import FiguresInForce, ModelInForce, PolicyInForce, decode_control
-from scorers.policy.tables import PolicyError, parse_policy
-from scorers.risk.champion_challenger import AUTO
+from scorers.policy.reading import PolicyError, parse_policy
+from scorers.policy.tables import AUTO
 from scorers.risk.model import COLD, Lesson, Model
 from scorers.risk.training import Trainer as Learner
 from streams.records.lessons import decode_lesson

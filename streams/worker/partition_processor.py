@@ -32,7 +32,8 @@ from scorers.in_force.control import (
 )
 from scorers.in_force.figures import Contribution, last_day
 from scorers.partition.partition import Partition
-from scorers.policy.tables import Policy, PolicyError, parse_policy
+from scorers.policy.reading import PolicyError, parse_policy
+from scorers.policy.tables import Policy
 from scorers.timeline.timeline import Monitor, Step
 from streams.engine.batching_producer import Output
 from streams.engine.failpoints import faulty

@@ -19,7 +19,8 @@ from scorers.contract.rfc3339 import parse_instant
 from scorers.contract.wire import decode_alarm
 from scorers.in_force.control import FiguresInForce, decode_control
 from scorers.in_force.figures import last_day
-from scorers.policy.tables import Policy, parse_policy
+from scorers.policy.reading import parse_policy
+from scorers.policy.tables import Policy
 from streams.clock.clock import Clock
 from streams.records import control_log
 from streams.replay.replay import Asked, replay

@@ -17,7 +17,8 @@ import numpy as np
 
 from scorers.contract.events import DAY
 from scorers.contract.rfc3339 import rfc3339
-from scorers.policy.tables import Policy, Span
+from scorers.policy.spans import Span
+from scorers.policy.tables import Policy
 from tests.quality import plots, rivals
 from tests.quality.history import History, last_second
 from tests.quality.judge import Figures, Floats, Margin, Origin, judge, margins, mean, reliability

@@ -15,8 +15,9 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from scorers.contract.lessons import LEARNERS
+from scorers.policy.tables import AUTO
 from scorers.risk import training
-from scorers.risk.champion_challenger import AUTO, LEARNERS
 from scorers.risk.features import INDEX, NAMES
 from scorers.risk.learners import PopulationBelief, odds_of
 from scorers.risk.model import HEARD, Lesson, Model

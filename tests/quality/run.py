@@ -15,8 +15,7 @@ from scorers.customer.state import MILLION, Customer, Ref
 from scorers.in_force.context import Context
 from scorers.in_force.figures import FigureBook
 from scorers.partition.partition import Partition
-from scorers.policy.tables import Policy
-from scorers.risk.champion_challenger import AUTO
+from scorers.policy.tables import AUTO, Policy
 from scorers.risk.features import features, pack_few, unpack_few
 from scorers.risk.model import COLD, VOICES, Lesson, Model, rules_risk
 from scorers.risk.training import Trainer

@@ -11,7 +11,8 @@ from scorers.contract.events import DAY, Instant
 from scorers.contract.wire import decode_alarm
 from scorers.in_force.control import Control, FiguresInForce, Tick, encode_control
 from scorers.in_force.figures import FigureBook
-from scorers.policy.tables import Policy, parse_policy
+from scorers.policy.reading import parse_policy
+from scorers.policy.tables import Policy
 from scorers.risk.features import WIDTH
 from scorers.risk.model import Lesson
 from streams.engine.batching_producer import Output

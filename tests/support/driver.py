@@ -18,7 +18,7 @@ from scorers.customer.state import Ref
 from scorers.in_force.context import Context
 from scorers.in_force.figures import FigureBook
 from scorers.partition.partition import Partition
-from scorers.policy.tables import parse_policy
+from scorers.policy.reading import parse_policy
 from scorers.risk.model import Lesson, Model
 from scorers.timeline.timeline import Monitor, Step
 

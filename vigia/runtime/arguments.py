@@ -10,7 +10,9 @@ import msgspec
 
 from scorers.contract.events import DAY, Duration, Instant
 from scorers.contract.rfc3339 import parse_instant
-from scorers.policy.tables import Policy, PolicyError, Span, format_span, parse_policy, parse_span
+from scorers.policy.reading import PolicyError, parse_policy
+from scorers.policy.spans import Span, format_span, parse_span
+from scorers.policy.tables import Policy
 
 LONGEST = 3650 * DAY
 

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from scorers.contract.events import HOUR, Duration
-from scorers.policy.tables import Span, parse_span
+from scorers.policy.spans import Span, parse_span
 from vigia.runtime.arguments import Unusable
 from vigia.runtime.broker import Broker, secret
 

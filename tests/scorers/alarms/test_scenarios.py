@@ -17,7 +17,7 @@ import pytest
 from scorers.alarms.kinds import KINDS, STATE_CHANGES
 from scorers.contract.alarms import Alarm
 from scorers.contract.rfc3339 import parse_instant, rfc3339
-from scorers.policy.tables import parse_span
+from scorers.policy.spans import parse_span
 from tests.support.driver import Driver, record
 from tests.support.paths import SCENARIOS
 

@@ -12,7 +12,8 @@ from scorers.assessment.horizons import by_span, risk_by_horizon
 from scorers.contract.events import DAY
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
-from scorers.policy.tables import Policy, parse_policy
+from scorers.policy.reading import parse_policy
+from scorers.policy.tables import Policy
 from scorers.risk.features import WIDTH
 from scorers.risk.model import COLD, KNOTS, Model
 from scorers.risk.prior import Population

@@ -7,7 +7,8 @@ import pytest
 
 from scorers.contract.events import DAY, HOUR, Instant
 from scorers.in_force.control import FiguresInForce, ModelInForce, PolicyInForce
-from scorers.policy.tables import Policy, parse_policy
+from scorers.policy.reading import parse_policy
+from scorers.policy.tables import Policy
 from scorers.risk.model import FORMAT, Model
 from scorers.risk.training import Trainer
 from streams.records.signing import seal

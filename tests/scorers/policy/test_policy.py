@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scorers.contract.events import DAY, HOUR
-from scorers.policy.tables import Policy, PolicyError, Span, format_span, parse_policy, parse_span
+from scorers.policy.reading import PolicyError, parse_policy
+from scorers.policy.spans import Span, format_span, parse_span
+from scorers.policy.tables import Policy
 from tests.support.paths import ROOT
 from vigia.commands.files.policy import default_text, differences, leaves, written
 
@@ -85,7 +87,7 @@ WRONG = (
     ("[risk]\nhorizon = '28 days'", 2, "risk.horizon: '28 days' is not a length of time: write it like '30d', '4h'"),
     ("[risk]\nhorizon = '1h'", 2, "risk.horizon: '1h' is out of range; give '1d' at least and '3650d' at most"),
     ("[risk]\nhorizons = ['30d', '1h']", 2, "risk.horizons: '1h' is out of range; give '1d' at least"),
-    ("[risk]\nchampion = 'me'", 2, "risk.champion: nobody of that name learns; give 'auto' or one of 'kalman', 'sgd'"),
+    ("[risk]\nchampion = 'me'", 2, "risk.champion: unknown learner; give 'auto' or one of 'kalman', 'sgd'"),
     ("[risk]\nhorizons = '30d'", 2, "risk.horizons: '30d' is of the wrong type; give a list in brackets"),
     ("[prospects]\nconversion_window = '0d'", 2, "prospects.conversion_window: '0s' is out of range; give '1s'"),
     ("[ledger]\nhalf_life = '9999d'", 2, "ledger.half_life: '9999d' is out of range"),

@@ -13,7 +13,8 @@ from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 from scorers.contract.events import DAY
 from scorers.contract.rfc3339 import rfc3339
-from scorers.policy.tables import Policy, Span
+from scorers.policy.spans import Span
+from scorers.policy.tables import Policy
 from streams.replay.replay import Asked, replay
 from tests.quality import rivals, worlds
 from tests.quality.history import History, last_second

@@ -17,7 +17,7 @@ from openpyxl import load_workbook
 from scorers.contract.events import DAY, HOUR, ContactMade, CustomerDescribed, Purchase, RewardGranted
 from scorers.contract.rfc3339 import parse_instant
 from scorers.contract.wire import Rejected, decode, encode_event
-from scorers.policy.tables import parse_policy
+from scorers.policy.reading import parse_policy
 from streams.records import control_log
 from streams.replay.replay import replay
 from tests.kafka.running import standing

@@ -8,7 +8,8 @@ import typer
 from msgspec import Struct
 from typer import Argument
 
-from scorers.policy.tables import Policy, Span, format_span
+from scorers.policy.spans import Span, format_span
+from scorers.policy.tables import Policy
 from vigia.runtime import arguments, shipped_files
 
 app = typer.Typer(help="Check, show and compare the thresholds (policies).", no_args_is_help=True)

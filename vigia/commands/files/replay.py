@@ -9,7 +9,8 @@ import typer
 from typer import Option
 
 from scorers.in_force.control import Control
-from scorers.policy.tables import Policy, PolicyError, parse_policy
+from scorers.policy.reading import PolicyError, parse_policy
+from scorers.policy.tables import Policy
 from scorers.timeline.timeline import Step
 from streams.records import control_log
 from streams.records.control_log import ControlsWrong

@@ -1,0 +1,162 @@
+"""What must hold of a policy beyond the type and range of each value: bounds of spans, and agreement between values."""
+
+import math
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from scorers.contract.events import DAY, HOUR, SECOND, Duration
+from scorers.contract.lessons import LEARNERS
+from scorers.policy.business_calendar import WEEKDAYS, Calendar
+from scorers.policy.by_tier import ByTier
+from scorers.policy.spans import Span, format_span
+from scorers.policy.tables import AUTO, Opening, Policy
+
+Violation = tuple[tuple[str, ...], str]
+"""The keys involved, the first one preferred, and how to correct them."""
+
+_LONGEST: Duration = 3650 * DAY
+_SHORTEST: dict[str, Duration] = {  # any other span is at least a second
+    "time.allowed_lateness": 0,
+    "time.notify_within": 0,
+    "prospects.golden_quiet": 0,
+    "tiers.dwell": 0,
+    "loyalty.apostle_dwell": 0,
+    "ledger.quiet_week": 0,
+    "risk.horizon": DAY,
+    "risk.horizons": DAY,
+    "risk.review_at_least": HOUR,
+}
+_HOURS = re.compile(r"\d\d?:\d\d-\d\d?:\d\d")
+_OFFSET = re.compile(r"[+-]\d\d:\d\d")
+
+
+class Constraint(Struct, frozen=True):
+    """What must hold between the values of some keys, and how to correct them where it does not."""
+
+    keys: tuple[str, ...]
+    holds: Callable[[Policy], bool]
+    mend: str
+
+
+def _never_falls(values: ByTier[Any]) -> bool:
+    ranked = values.ranked()
+    return list(ranked) == sorted(ranked)
+
+
+CONSTRAINTS = (
+    Constraint(
+        ("tiers.platinum_share", "tiers.gold_share", "tiers.iron_share"),
+        lambda p: p.tiers.platinum_share + p.tiers.gold_share + p.tiers.iron_share <= 1 + 1e-9,
+        "the shares of platinum, gold and iron are more than 1 together; lower one of them",
+    ),
+    Constraint(
+        ("prospects.cooling_share",),
+        lambda p: 0 < p.prospects.cooling_share < 1,
+        "an alarm at the very start or end of the window helps nobody; give a share between 0 and 1, like 0.67",
+    ),
+    Constraint(
+        ("lifecycle.second_purchase_quantile",),
+        lambda p: 0 < p.lifecycle.second_purchase_quantile < 1,
+        "give a share above 0 and below 1, like 0.75",
+    ),
+    Constraint(
+        ("lifecycle.core_occasions",),
+        lambda p: p.lifecycle.core_occasions >= 2,
+        "one purchase makes nobody a core customer; give 2 at least",
+    ),
+    Constraint(
+        ("ledger.debt_settled", "ledger.debt_limit"),
+        lambda p: p.ledger.debt_settled <= p.ledger.debt_limit,
+        "a debt would be settled above the limit that raises it; give a debt_settled up to debt_limit",
+    ),
+    Constraint(
+        ("loyalty.apostle_satisfaction", "loyalty.satisfied_from"),
+        lambda p: p.loyalty.apostle_satisfaction >= p.loyalty.satisfied_from,
+        "an apostle is not less satisfied than others; give an apostle_satisfaction from satisfied_from on",
+    ),
+    Constraint(
+        ("risk.review_at_least", "risk.review_at_most"),
+        lambda p: p.risk.review_at_least <= p.risk.review_at_most,
+        "the shortest time between reviews is longer than the longest; exchange the two",
+    ),
+    Constraint(
+        ("risk.threshold",),
+        lambda p: _never_falls(p.risk.threshold),
+        "a better tier is alarmed about earlier; let the thresholds not fall from platinum over gold and iron to lead",
+    ),
+    Constraint(
+        ("risk.champion",),
+        lambda p: p.risk.champion in (AUTO, *LEARNERS),
+        f"unknown learner; give {AUTO!r} or one of {', '.join(map(repr, LEARNERS))}",
+    ),
+    Constraint(
+        ("risk.hysteresis", "risk.threshold"),
+        lambda p: p.risk.hysteresis < min(p.risk.threshold.of("platinum"), p.risk.threshold.of("none")),
+        "a risk could never settle; give a hysteresis under the lowest threshold",
+    ),
+    *(
+        Constraint(
+            (f"clocks.{clock}",),
+            lambda p, clock=clock: _never_falls(getattr(p.clocks, clock)),  # type: ignore[misc]
+            "a better tier waits no longer; let the times not fall from platinum over gold and iron to lead",
+        )
+        for clock in ("acknowledge", "rectify", "answer")
+    ),
+)
+
+
+def violations(policy: Policy) -> Iterator[Violation]:
+    """Each constraint that the policy breaks.
+
+    >>> next(violations(Policy()), None)
+    """
+    for key, value in _leaves(policy):
+        if why := _out_of_bounds(key, value):
+            yield (key,), why
+    for constraint in CONSTRAINTS:
+        if not constraint.holds(policy):
+            yield constraint.keys, constraint.mend
+    yield from _of_the_calendar(policy.calendar)
+
+
+def _leaves(table: Struct, above: str = "") -> Iterator[tuple[str, Any]]:
+    for name in table.__struct_fields__:
+        value = getattr(table, name)
+        if isinstance(value, Struct):
+            yield from _leaves(value, f"{above}{name}.")
+        else:
+            yield above + name, value
+
+
+def _out_of_bounds(key: str, value: Any) -> str | None:
+    if isinstance(value, tuple):
+        return next((why for one in value if (why := _out_of_bounds(key, one))), None)
+    if isinstance(value, Span):
+        shortest = _SHORTEST.get(key, SECOND)
+        if not shortest <= value <= _LONGEST:
+            bounds = f"{format_span(shortest)!r} at least and {format_span(_LONGEST)!r} at most"
+            return f"{format_span(value)!r} is out of range; give {bounds}"
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"{value} is not finite; give a finite number"
+    return None
+
+
+def _of_the_calendar(opening: Opening) -> Iterator[Violation]:
+    if not _OFFSET.fullmatch(opening.utc_offset):
+        yield ("calendar.utc_offset",), f"{opening.utc_offset!r} is not an offset; write it like '+01:00'"
+        return
+    for name in (*WEEKDAYS, "holidays", "utc_offset"):
+        value = getattr(opening, name)
+        wrong = [text for text in value if name in WEEKDAYS and not _HOURS.fullmatch(text)]
+        if wrong:
+            yield (f"calendar.{name}",), f"{wrong[0]!r} is not a span of hours; write it like '09:00-13:00'"
+        try:
+            Calendar(msgspec.structs.replace(Opening(), **{name: value}))
+        except ValueError as error:
+            yield (f"calendar.{name}",), str(error)
+    if not any(getattr(opening, day) for day in WEEKDAYS):
+        yield ("calendar.monday",), "no day has an open hour; give at least one a span like '09:00-13:00'"
