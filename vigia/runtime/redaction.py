@@ -17,7 +17,7 @@ def told(fault: BaseException) -> str:
     ...     int("Ana Ruiz")
     ... except ValueError as fault:
     ...     print(told(fault))
-    ValueError (<doctest vigia.traces.told[0]>:2 <module>)
+    ValueError (<doctest vigia.runtime.redaction.told[0]>:2 <module>)
     """
     calls = reversed(traceback.extract_tb(fault.__traceback__)[-DEPTH:])
     where = " < ".join(f"{Path(call.filename).name}:{call.lineno} {call.name}" for call in calls)

@@ -386,7 +386,7 @@ def test_rows_of_a_simulated_year_take_a_kilobyte_and_a_half(tmp_path):
     """What a customer of a usual shop packs into; the fullest is not far off."""
     simulate(60, 365, 5, tmp_path)
     driver = Driver().feed(*(tmp_path / "events.jsonl").read_bytes().splitlines())
-    sizes = [len(timeline.encode()) for monitor in driver.monitors.values()]
+    sizes = [len(monitor.encode()) for monitor in driver.monitors.values()]
     assert statistics.median(sizes) <= 1.5 * 1024
     assert max(sizes) <= 4 * 1024
 

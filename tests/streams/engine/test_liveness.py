@@ -104,7 +104,7 @@ async def started_anew(running: Running, tmp_path: Path) -> str:
 
 STALLS = """
 import asyncio, threading, time
-from streams.life import Watchdog
+from streams.engine.liveness import Watchdog
 async def main():
     Watchdog(0.5)
     await asyncio.sleep(0.1)
