@@ -36,7 +36,7 @@ from scorers.contract.events import (
     SurveyAnswered,
 )
 from scorers.customer import ledger, tiers
-from scorers.customer.rhythm import gap_bucket, quiet_limit
+from scorers.customer.rhythm import quiet_limit
 from scorers.customer.state import (
     MAX_CLOSED_CASES,
     MAX_EVIDENCE,
@@ -50,6 +50,7 @@ from scorers.customer.state import (
     Request,
     Trouble,
 )
+from scorers.in_force.base_rhythm import gap_bucket
 from scorers.in_force.context import Context
 from scorers.in_force.figures import FIRST_GAPS, GAPS, Contribution
 

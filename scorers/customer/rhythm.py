@@ -6,24 +6,21 @@ which no change of pace disturbs), both shrunk to the base while few gaps are kn
 not known here.
 """
 
-from math import exp, log, sqrt
+from math import log, sqrt
 from statistics import NormalDist
 
 from msgspec import Struct
 
-from scorers.contract.events import DAY, HOUR, Duration, Micros
+from scorers.contract.events import DAY, Duration, Micros
+from scorers.in_force.base_rhythm import SHORTEST_DAYS, BaseRhythm
 
-SHORTEST_DAYS = HOUR / DAY  # two dates may meet at midnight: no gap counts as less than an hour
 MEMORY = 0.95  # weight of a gap against the next one: a pace is known by about the last twenty gaps
 SHRINK_GAPS = 1.5  # the base's mean gap weighs as one and a half Poisson gaps: log paces differ by about 0.8 (sd)
 SHRINK_PAIRS = 2.0  # the base's regularity weighs as two pairs of neighbouring gaps
 LEAST_SHAPE, MOST_SHAPE = 0.4, 60.0
-USUAL_GAP_DAYS = 30.0  # of a shop nobody knows yet
-BUCKET = 0.05  # log-width of a bucket of the gap histograms
 SHORTEST_LIMIT: Duration = DAY
 LONGEST_LIMIT: Duration = 730 * DAY
 
-_FLOOR = log(SHORTEST_DAYS)
 _TAILS: dict[float, float] = {}
 
 
@@ -75,67 +72,6 @@ class Rhythm(Struct, array_like=True):
         pairs = max(self.occasions - 2, 0)
         spread = (self.uneven + SHRINK_PAIRS / (8.0 * base_shape + 4.0)) / (pairs + SHRINK_PAIRS)
         return min(max(0.125 / spread - 0.5, LEAST_SHAPE), MOST_SHAPE)
-
-
-def gap_bucket(gap: Duration) -> int:
-    """Number of the histogram bucket of a gap; each is about 5 % wide.
-
-    >>> gap_bucket(7 * DAY), gap_bucket(7 * DAY + HOUR) - gap_bucket(7 * DAY) <= 1
-    (102, True)
-    """
-    days = gap / DAY
-    return int((log(days) - _FLOOR) / BUCKET) if days > SHORTEST_DAYS else 0
-
-
-def _middle(bucket: int) -> float:
-    return exp(_FLOOR + (bucket + 0.5) * BUCKET)
-
-
-class BaseRhythm(Struct, frozen=True):
-    """The gaps of the whole base, as the figures of a day tell them."""
-
-    gaps: int = 0
-    mean: float = USUAL_GAP_DAYS  # days
-    shape: float = 1.0  # never under Poisson: pooled gaps look more ragged than anyone's own
-    first_gaps: tuple[tuple[int, int], ...] = ()  # (bucket, how many up to it), from first to second occasion
-    first_mean: float = USUAL_GAP_DAYS
-
-    @classmethod
-    def of(cls, gaps: dict[int, int], first_gaps: dict[int, int]) -> "BaseRhythm":
-        """From counts by `gap_bucket`.
-
-        >>> base = BaseRhythm.of({102: 30, 110: 10}, {102: 3, 110: 1})
-        >>> base.gaps, round(base.mean, 1), base.first_gap_quantile(0.75) // DAY
-        (40, 7.9, 7)
-        """
-        first_gaps = {bucket: n for bucket, n in first_gaps.items() if n > 0}
-        seen, mean, shape = _gamma_fit({bucket: n for bucket, n in gaps.items() if n > 0})
-        first_seen, first_mean, _ = _gamma_fit(first_gaps)
-        total = 0
-        upto = []
-        for bucket in sorted(first_gaps):
-            total += first_gaps[bucket]
-            upto.append((bucket, total))
-        return cls(seen, mean, min(max(shape, 1.0), 4.0), tuple(upto), first_mean if first_seen else mean)
-
-    def first_gap_quantile(self, q: float) -> Duration | None:
-        """The time by which a share q of those who came back had come back; None where nobody has."""
-        if not self.first_gaps:
-            return None
-        wanted = q * self.first_gaps[-1][1]
-        bucket = next(bucket for bucket, upto in self.first_gaps if upto >= wanted)
-        return round(exp(_FLOOR + (bucket + 1) * BUCKET) * DAY)
-
-
-def _gamma_fit(counts: dict[int, int]) -> tuple[int, float, float]:
-    """How many, mean in days, and gamma shape (Minka's approximation to maximum likelihood)."""
-    total = sum(counts.values())
-    if total <= 0:
-        return 0, USUAL_GAP_DAYS, 1.0
-    mean = sum(n * _middle(bucket) for bucket, n in sorted(counts.items())) / total
-    mean_log = sum(n * log(_middle(bucket)) for bucket, n in sorted(counts.items())) / total
-    s = max(log(mean) - mean_log, 1e-3)
-    return total, mean, (3.0 - s + sqrt((s - 3.0) ** 2 + 24.0 * s)) / (12.0 * s)
 
 
 def quiet_limit(rhythm: Rhythm, base: BaseRhythm, quantile: float = 0.99) -> Duration:

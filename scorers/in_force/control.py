@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 from scorers.contract.events import Duration, Instant
 from scorers.contract.rejection import MAX_BYTES, Rejected, refusal
 from scorers.contract.rfc3339 import parse_any_instant, rfc3339
-from scorers.customer.rhythm import BaseRhythm
+from scorers.in_force.base_rhythm import BaseRhythm
 from scorers.in_force.figures import Figures
 from scorers.risk.model import Model
 

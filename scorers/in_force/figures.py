@@ -12,7 +12,7 @@ from collections import Counter
 from msgspec import Struct
 
 from scorers.contract.events import DAY, SECOND, Duration, Micros
-from scorers.customer.rhythm import BaseRhythm
+from scorers.in_force.base_rhythm import BaseRhythm
 from scorers.policy.tables import Policy
 
 Contribution = tuple[int, str, int, int]  # day number, histogram, bucket, count

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from math import cos, exp, floor, log, log1p, pi, sin, sqrt
 
 from scorers.contract.events import DAY, Duration, Micros
-from scorers.customer.rhythm import BaseRhythm
 from scorers.customer.state import Customer
+from scorers.in_force.base_rhythm import BaseRhythm
 
 VERSION = "1"
 NAMES: tuple[str, ...] = (

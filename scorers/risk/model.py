@@ -19,8 +19,8 @@ from msgspec import Struct
 
 from scorers.contract.events import DAY, Duration, Instant, Micros
 from scorers.contract.lessons import LEARNERS
-from scorers.customer.rhythm import BaseRhythm
 from scorers.customer.state import Customer
+from scorers.in_force.base_rhythm import BaseRhythm
 from scorers.risk.features import INDEX, NAMES
 from scorers.risk.features import VERSION as FEATURES_VERSION
 from scorers.risk.learners import chance, odds_of, read_rhythm

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scorers.contract.events import DAY, HOUR
-from scorers.customer.rhythm import LONGEST_LIMIT, SHORTEST_LIMIT, BaseRhythm, Rhythm, gap_bucket, quiet_limit
+from scorers.customer.rhythm import LONGEST_LIMIT, SHORTEST_LIMIT, Rhythm, quiet_limit
+from scorers.in_force.base_rhythm import BaseRhythm, gap_bucket
 
 NOTHING = BaseRhythm.of({}, {})
 

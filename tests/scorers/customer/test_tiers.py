@@ -4,9 +4,9 @@ import pytest
 
 from scorers.contract.events import DAY, SECOND
 from scorers.contract.rfc3339 import parse_instant
-from scorers.customer.rhythm import BaseRhythm
 from scorers.customer.state import Customer
 from scorers.customer.tiers import expire, place, year_value
+from scorers.in_force.base_rhythm import BaseRhythm
 from scorers.in_force.figures import Figures, no_figures
 from scorers.policy.tables import Policy
 from tests.support.driver import Driver, purchase, record

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scorers.contract.events import DAY
-from scorers.customer.rhythm import gap_bucket
+from scorers.in_force.base_rhythm import gap_bucket
 from scorers.in_force.figures import FIRST_GAPS, GAPS, YEARS, FigureBook, no_figures, value_bucket
 from scorers.policy.tables import Policy
 

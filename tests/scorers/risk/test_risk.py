@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scorers.contract.events import DAY, Instant
-from scorers.customer.rhythm import BaseRhythm
 from scorers.customer.state import Customer
+from scorers.in_force.base_rhythm import BaseRhythm
 from scorers.risk.features import INDEX, NAMES, WIDTH, features, pack, unpack
 from scorers.risk.model import COLD, Lesson, Model, rules_risk, version_of
 from scorers.risk.prior import Population

@@ -1,0 +1,78 @@
+"""How often customers of the whole base come back: counts of gaps by length, and what they say of a typical rhythm.
+
+A gap runs between the first purchases of two neighbouring days with purchases. Counts add up, so that partitions merge
+by sum.
+"""
+
+from math import exp, log, sqrt
+
+from msgspec import Struct
+
+from scorers.contract.events import DAY, HOUR, Duration
+
+SHORTEST_DAYS = HOUR / DAY  # two dates may meet at midnight: no gap counts as less than an hour
+USUAL_GAP_DAYS = 30.0  # of a shop without any data
+BUCKET = 0.05  # log-width of a bucket of the gap histograms
+
+_FLOOR = log(SHORTEST_DAYS)
+
+
+def gap_bucket(gap: Duration) -> int:
+    """The number of a gap's histogram bucket; each is about 5 % wide.
+
+    >>> gap_bucket(7 * DAY), gap_bucket(7 * DAY + HOUR) - gap_bucket(7 * DAY) <= 1
+    (102, True)
+    """
+    days = gap / DAY
+    return int((log(days) - _FLOOR) / BUCKET) if days > SHORTEST_DAYS else 0
+
+
+def _middle(bucket: int) -> float:
+    return exp(_FLOOR + (bucket + 0.5) * BUCKET)
+
+
+class BaseRhythm(Struct, frozen=True):
+    """The gaps of the whole base at the end of a day."""
+
+    gaps: int = 0
+    mean: float = USUAL_GAP_DAYS  # days
+    shape: float = 1.0  # never under Poisson: pooled gaps look more ragged than anyone's own
+    first_gaps: tuple[tuple[int, int], ...] = ()  # (bucket, how many up to it), from first to second occasion
+    first_mean: float = USUAL_GAP_DAYS
+
+    @classmethod
+    def of(cls, gaps: dict[int, int], first_gaps: dict[int, int]) -> "BaseRhythm":
+        """From counts by `gap_bucket`.
+
+        >>> base = BaseRhythm.of({102: 30, 110: 10}, {102: 3, 110: 1})
+        >>> base.gaps, round(base.mean, 1), base.first_gap_quantile(0.75) // DAY
+        (40, 7.9, 7)
+        """
+        first_gaps = {bucket: n for bucket, n in first_gaps.items() if n > 0}
+        seen, mean, shape = _gamma_fit({bucket: n for bucket, n in gaps.items() if n > 0})
+        first_seen, first_mean, _ = _gamma_fit(first_gaps)
+        total = 0
+        up_to = []
+        for bucket in sorted(first_gaps):
+            total += first_gaps[bucket]
+            up_to.append((bucket, total))
+        return cls(seen, mean, min(max(shape, 1.0), 4.0), tuple(up_to), first_mean if first_seen else mean)
+
+    def first_gap_quantile(self, q: float) -> Duration | None:
+        """The time within which a share q of those who came back had come back; None if nobody has."""
+        if not self.first_gaps:
+            return None
+        wanted = q * self.first_gaps[-1][1]
+        bucket = next(bucket for bucket, up_to in self.first_gaps if up_to >= wanted)
+        return round(exp(_FLOOR + (bucket + 1) * BUCKET) * DAY)
+
+
+def _gamma_fit(counts: dict[int, int]) -> tuple[int, float, float]:
+    """Count, mean in days, and gamma shape (Minka's approximation to maximum likelihood)."""
+    total = sum(counts.values())
+    if total <= 0:
+        return 0, USUAL_GAP_DAYS, 1.0
+    mean = sum(n * _middle(bucket) for bucket, n in sorted(counts.items())) / total
+    mean_log = sum(n * log(_middle(bucket)) for bucket, n in sorted(counts.items())) / total
+    s = max(log(mean) - mean_log, 1e-3)
+    return total, mean, (3.0 - s + sqrt((s - 3.0) ** 2 + 24.0 * s)) / (12.0 * s)
