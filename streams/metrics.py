@@ -25,7 +25,7 @@ from scorers.timeline.timeline import Verdict
 
 FAST = (1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 5e-2, 0.25)
 SLOW = (1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-TOPICS = frozenset({*TOPIC_OF.values(), "clock", "lessons", "figures", "models", "alarms", "alarm-actions"})
+TOPICS = frozenset({*TOPIC_OF.values(), "clock", "groups", "lessons", "figures", "models", "alarms", "alarm-actions"})
 OTHER = "other"  # what is on no closed list, in one series
 
 Fate = Verdict | Literal["anonymous", "unfolded"]

@@ -5,7 +5,7 @@ costs two for each; so outputs are put into batches of their own here, as rows a
 to the producer with its first record. Until that one takes it, which is at once unless a request is on its way, it is
 open, and what follows for the same partition goes into it: nothing waits for a batch to be full.
 
-A key has its partition by murmur2, as with every client's default. A record without a key, and one so large that no
+A key has its partition by murmur2, as with every client's default; an output may name another. A record with neither, and one so large that no
 request may hold it, is `send`'s affair, which chooses or refuses. Order holds between the two, as the producer has one
 queue for each partition and `send` adds to the last batch of it.
 
@@ -22,12 +22,13 @@ LARGE = 100_000  # bytes of a record that `send` is to look at
 
 
 class Output(NamedTuple):
-    """A record to send; the key decides its partition."""
+    """A record to send; its key decides the partition unless one is given."""
 
     topic: str
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...] = ()
+    partition: int | None = None
 
 
 class Outbox:
@@ -41,14 +42,17 @@ class Outbox:
     async def post(self, outputs: Iterable[Output]) -> None:
         """Send these, after all that were sent before."""
         partitions: dict[str, int] = {}
-        for topic, key, value, headers in outputs:
-            if key is None or len(value or b"") > LARGE:
-                sent = await self._producer.send(topic, value, key=key, headers=list(headers))
+        for topic, key, value, headers, partition in outputs:
+            if len(value or b"") > LARGE or (key is None and partition is None):
+                sent = await self._producer.send(topic, value, key=key, partition=partition, headers=list(headers))
                 self._sent.append((None, sent))
                 continue
             if topic not in partitions:
                 partitions[topic] = len(await self._producer.partitions_for(topic))
-            at = topic, partition_of(partitions[topic], key)
+            if partition is None:
+                assert key is not None
+                partition = partition_of(partitions[topic], key)
+            at = topic, partition
             told = list(headers)
             batch = self._open.get(at)
             if batch is None or batch.append(timestamp=None, key=key, value=value, headers=told) is None:

@@ -113,7 +113,7 @@ class Orphans:
         if self._stamped != (source, offset) or self._folded is not folded:  # a tick tells many from one place
             self._stamped, self._folded = (source, offset), folded
             self._stamp = HEADER, _encode(Origin(self._rows.partition, source, offset, folded))
-        return Output(output.topic, output.key, output.value, (*output.headers, self._stamp))
+        return output._replace(headers=(*output.headers, self._stamp))
 
     def passed(self, folded: Mapping[str, int]) -> list[Output]:
         """The topics are folded so far: what there is to say by now."""

@@ -73,7 +73,8 @@ class PartitionProcessor:
         self.partition = Partition(self.ctx, self._monitors, due=self._monitors.due)
         self.era = 0
         self._names, self._metrics, self._trust, self._home = names, metrics, trust, home
-        self._clock, self._actions = names("clock"), names("alarm-actions")
+        self._clock = names("clock")
+        self._ignored = {names("alarm-actions"), names("groups")}  # the former are for the notifier
         self._alarms, self._lessons = names("alarms"), names("lessons")
         self._plain = {names(plain): plain for plain in ("purchases", "contacts", "complaints", "feedback")}
         self._controls: list[tuple[bytes, Control]] | None = []
@@ -104,8 +105,8 @@ class PartitionProcessor:
         try:
             if record.topic == self._clock:
                 return self._told(record)
-            if record.topic == self._actions:
-                return []  # what people do about alarms concerns the notifier
+            if record.topic in self._ignored:
+                return []
             return self._event(record)
         except Exception:
             self._monitors.forget()

@@ -46,13 +46,15 @@ class Topic(NamedTuple):
 
 WORKER = "vigia"  # the consumer group of workers, and the id of the Faust app
 CHANGELOG = f"{WORKER}-{TABLE}-changelog"
-READ = (*INPUTS, "alarm-actions", "clock")  # what the worker's agent reads
-WRITTEN = ("alarms", "lessons", "figures", "dead-letters", CHANGELOG)  # and what it writes, beside `clock`
+READ = (*INPUTS, "alarm-actions", "groups", "clock")  # what the worker's agent reads
+WRITTEN = ("alarms", "lessons", "figures", "groups", "dead-letters", CHANGELOG)  # and what it writes, beside `clock`
 
 TOPICS = (
     # Who was erased stands on `feedback`: whoever reads old alarms again has to meet it there.
     *(Topic(name, days=400 if name == "feedback" else 30) for name in INPUTS),
     Topic("alarm-actions", days=400),
+    # Facts keyed by another subject than their customer: workers write them for each other.
+    Topic("groups"),
     Topic("clock", days=400),
     Topic("alarms", days=400),
     Topic("lessons", days=400),

@@ -42,10 +42,12 @@ class Producer:
         self.waiting.append((batch, topic, partition, future))
         return future
 
-    async def send(self, topic: str, value: bytes | None, key: bytes | None, headers: Any) -> Awaitable[Delivered]:
+    async def send(
+        self, topic: str, value: bytes | None, key: bytes | None, headers: Any, partition: int | None
+    ) -> Awaitable[Delivered]:
         future: asyncio.Future[Delivered] = asyncio.get_running_loop().create_future()
         self.single.append(value)
-        future.set_result(Delivered(topic, 3, 70))
+        future.set_result(Delivered(topic, 3 if partition is None else partition, 70))
         return future
 
     def take(self, fault: Exception | None = None) -> None:
@@ -136,6 +138,19 @@ async def test_keys_have_the_partition_that_every_client_gives_them() -> None:
     homes = {partition: batch.record_count() for batch, _, partition, _ in producer.waiting}
     wanted = [choose(key, [0, 1, 2, 3], [0, 1, 2, 3]) for key in keys]
     assert homes == {partition: wanted.count(partition) for partition in {*wanted}}
+
+
+async def test_a_partition_that_is_given_is_the_one() -> None:
+    """With or without a key, in a batch or alone: a control record goes to every partition of its topic."""
+    producer = Producer()
+    box = Outbox(producer)
+    await box.post(Output("clock", key, b"figures", partition=n) for n in range(4) for key in (None, b"figures"))
+    assert [(partition, batch.record_count()) for batch, _, partition, _ in producer.waiting] == [
+        (n, 2) for n in range(4)
+    ]
+    await box.post([Output("clock", None, b"x" * (LARGE + 1), partition=1)])
+    producer.take()
+    assert await box.delivered() == {"clock": {0: 102, 1: 71, 2: 102, 3: 102}}
 
 
 class Stalled(Exception):

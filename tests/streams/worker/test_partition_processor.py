@@ -105,6 +105,15 @@ def test_an_anonymous_sale_is_nobodys() -> None:
     assert not desk.folder.census.total()
 
 
+@pytest.mark.parametrize("topic", ["alarm-actions", "groups"])
+@pytest.mark.parametrize("value", [None, b"not json", purchase(MAY)])
+def test_what_is_not_the_customers_is_passed_over(topic: str, value: bytes | None) -> None:
+    """Records of these topics make no row and no dead letter."""
+    desk = Desk()
+    assert desk.send(topic, value, b"C1") == []
+    assert desk.rows.get(b"C1") is None
+
+
 def test_a_null_value_forgets_the_customer() -> None:
     """The row is emptied and stays empty although the past is told again; what comes later is a new story."""
     desk = Desk()

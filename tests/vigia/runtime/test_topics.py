@@ -32,6 +32,15 @@ def test_who_was_erased_is_known_as_long_as_what_was_told_of_them() -> None:
     assert days["feedback"] >= days["alarms"]
 
 
+def test_facts_about_other_subjects_have_a_topic_of_their_own() -> None:
+    """Workers write and read it; it has as many partitions as the inputs, and is kept as long."""
+    (groups,) = (topic for topic in TOPICS if topic.name == "groups")
+    assert groups == topics.Topic("groups", partitions=0, days=30)
+    assert "groups" in topics.READ
+    assert "groups" in topics.WRITTEN
+    assert topics.READ[-1] == "clock"  # of records written in the same millisecond, ticks are folded last
+
+
 async def test_the_embedded_broker_is_checked_as_far_as_it_answers() -> None:
     """It makes topics by itself and keeps everything: what is wanted is there, another count is named."""
     pytest.importorskip("confluent_kafka")
