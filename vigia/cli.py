@@ -26,7 +26,7 @@ from vigia.commands.processes.notifier import notifier
 from vigia.commands.processes.trainer import trainer
 from vigia.commands.processes.up import up
 from vigia.commands.processes.worker import worker
-from vigia.runtime.arguments import Unusable
+from vigia.runtime.usage_error import UsageError
 
 app = typer.Typer(
     name="vigia",
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave with its exit status."""
     try:
         app(args=arguments, prog_name="vigia")
-    except Unusable as error:
+    except UsageError as error:
         _leave(str(error))
     except OSError as error:
         if error.filename is None:

@@ -16,7 +16,8 @@ import hmac
 import re
 import secrets
 from collections import Counter as Tally
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
 from time import perf_counter
 from typing import get_args
 
@@ -29,6 +30,7 @@ from scorers.contract.wire import MAX_BYTES, Rejected, decode
 from streams.gateway.intake import Fact, Intake, KafkaAway
 from streams.metrics import SLOW
 from vigia.runtime import health
+from vigia.runtime.broker import Broker
 
 MAX_BATCH = 4 * 1024 * 1024
 READ_WITHIN = 30.0  # seconds for a body to come in
@@ -130,6 +132,19 @@ class Gateway:
         for (topic, type), count in Tally((fact.topic, fact.type) for fact in facts).items():
             self._events.labels(topic, type).inc(count)
         return _say(202, {"accepted": len(facts)})
+
+
+@asynccontextmanager
+async def accepting(
+    broker: Broker, tokens: Tokens, host: str, port: int, registry: CollectorRegistry
+) -> AsyncIterator[int]:
+    """Accept events over HTTP while the block runs; yields the port, a free one if 0 is given."""
+    intake = Intake(broker)
+    try:
+        async with health.serving(Gateway(intake, tokens, registry).app(), host, port) as bound:
+            yield bound
+    finally:
+        await intake.close()
 
 
 async def _body(request: web.Request, limit: int) -> bytes:

@@ -29,9 +29,8 @@ from alerts.pipeline.routes import read
 from scorers.contract.events import DAY, Instant, Micros
 from scorers.policy.tables import Policy
 from streams.clock.clock import Clock
-from streams.gateway.gateway import Tokens
+from streams.gateway.gateway import Tokens, accepting
 from streams.trainer.trainer import Trainer
-from vigia.commands.processes.gateway import gate
 from vigia.lab.demo.feed import AHEAD, Far
 from vigia.lab.demo_tail import Watch
 from vigia.lab.embedded_kafka import PARTITIONS
@@ -128,7 +127,7 @@ class Stage:
             await admin.close()
 
     async def _take_events(self, over: asyncio.Event) -> None:
-        async with gate(self.broker, Tokens(()), "", HOST, self.gateway_port, self.registry) as self.gateway_port:
+        async with accepting(self.broker, Tokens(()), HOST, self.gateway_port, self.registry) as self.gateway_port:
             await over.wait()
 
     # --- the worker's process ---------------------------------------------------------------------------------

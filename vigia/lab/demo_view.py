@@ -11,12 +11,13 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from alerts.wording.inert import inert, money
+from alerts.wording.inert import inert
 from alerts.wording.playbooks import TREATMENTS
 from scorers.alarms.kinds import STATE_CHANGES
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, Micros
 from vigia.readmodel.alarm_summary import ENDS, Book, CustomerRow, fate, gravity
+from vigia.readmodel.amounts import without_cents
 
 EVERY = 3 * DAY
 """One alarm in so many days is shown: a year has thousands."""
@@ -79,7 +80,7 @@ def line(alarm: Alarm) -> RenderableType:
     grid.add_column(width=24, no_wrap=True)
     grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     grid.add_column(justify="right", no_wrap=True)
-    stake = f"{about(alarm.value_at_risk_minor, alarm.currency)} {'kept   ' if well else 'at risk'}"
+    stake = f"{without_cents(alarm.value_at_risk_minor, alarm.currency)} {'kept   ' if well else 'at risk'}"
     grid.add_row(
         day(int(alarm.time)), Text(mark, style), Text(alarm.kind, "bold"), who(alarm.name, alarm.customer_id), stake
     )
@@ -132,7 +133,7 @@ def ranking(found: Iterable[tuple[CustomerRow, Alarm]]) -> Table:
         head.add_column(width=26, no_wrap=True, overflow="ellipsis")
         head.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
         head.add_column(justify="right", no_wrap=True)
-        stake = f"{c.risk:.0%} of {about(c.value_at_risk_minor, c.currency)}"
+        stake = f"{c.risk:.0%} of {without_cents(c.value_at_risk_minor, c.currency)}"
         head.add_row(who(c.name, c.customer_id), Text(f"{c.tier}, {c.stage.replace('_', ' ')}", "dim"), stake)
         why = f"{alarm.kind} since {day(int(alarm.at)).strip()}: " + inert(
             alarm.reasons[0].text if alarm.reasons else ""
@@ -146,11 +147,6 @@ def who(name: str | None, customer_id: str | None) -> Text:
     """A customer's name, with the id behind it."""
     known = inert(customer_id or "", 40)
     return Text.assemble(inert(name, 40), (f" ({known})", "dim")) if name else Text(known)
-
-
-def about(minor: int | None, currency: str | None) -> str:
-    """An amount without its cents: nobody knows the value of a life to the cent."""
-    return money(minor or 0, currency).split(".")[0]
 
 
 def day(at: Micros) -> str:

@@ -13,9 +13,9 @@ from pathlib import Path
 import xlsxwriter
 from msgspec import Struct
 
-from alerts.wording.inert import WITH_MILLS, WITHOUT_CENTS
 from vigia.readmodel.alarm_summary import CustomerRow
-from vigia.runtime.arguments import Unusable
+from vigia.readmodel.amounts import in_units
+from vigia.runtime.usage_error import UsageError
 
 Cell = str | int | float | None
 LONGEST_CELL = 32_767  # Excel's own limits
@@ -40,7 +40,7 @@ COLUMNS = (
     Column("Tier", lambda c: c.tier, 10),
     Column("Type", lambda c: c.loyalty_type, 12),
     Column("Risk", lambda c: round(c.risk, 4), 8, "0 %"),
-    Column("Value at risk", lambda c: units(c.value_at_risk_minor, c.currency), 14, "#,##0"),
+    Column("Value at risk", lambda c: in_units(c.value_at_risk_minor, c.currency), 14, "#,##0"),
     Column("Currency", lambda c: c.currency, 9),
     Column("Last purchase", lambda c: (c.last_purchase or "")[:10] or None, 14),
     Column("Days bought", lambda c: c.occasions, 12, "0"),
@@ -60,7 +60,7 @@ def write_roster(customers: Iterable[CustomerRow], out: Path) -> int:
 def check_ending(out: Path) -> None:
     """A roster goes into a file of a known kind."""
     if out.suffix.lower() not in _WRITERS:
-        raise Unusable(f"--out {out}: a roster is written as .xlsx or .csv; give it one of these endings")
+        raise UsageError(f"--out {out}: a roster is written as .xlsx or .csv; give it one of these endings")
 
 
 def alphabetical(c: CustomerRow) -> tuple[str, str, str]:
@@ -75,22 +75,13 @@ def alphabetical(c: CustomerRow) -> tuple[str, str, str]:
     return plain.casefold(), name, c.customer_id
 
 
-def units(minor: int, currency: str | None) -> float:
-    """An amount in whole units of its currency.
-
-    >>> units(1234, "EUR"), units(1234, "JPY")
-    (12.34, 1234.0)
-    """
-    return minor / 10 ** (0 if currency in WITHOUT_CENTS else 3 if currency in WITH_MILLS else 2)
-
-
 def _clean(text: str) -> str:
     return _UNPRINTABLE.sub("", text)[:LONGEST_CELL]
 
 
 def _xlsx(customers: list[CustomerRow], out: Path) -> None:
     if len(customers) >= MOST_ROWS:
-        raise Unusable(
+        raise UsageError(
             f"--out {out}: Excel holds {MOST_ROWS - 1:,} customers, here are {len(customers):,}; write a .csv"
         )
     with xlsxwriter.Workbook(str(out), {"constant_memory": True, "in_memory": False}) as book:

@@ -19,7 +19,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, SaslAuthentication
 from msgspec import Struct
 
 from scorers.contract.events import TOPIC_OF
-from vigia.runtime.arguments import Unusable
+from vigia.runtime.usage_error import UsageError
 
 INPUTS = tuple(sorted(set(TOPIC_OF.values())))
 MECHANISMS = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")
@@ -61,16 +61,16 @@ class Broker(Struct, frozen=True, dict=True):
 
     @cached_property
     def context(self) -> ssl.SSLContext:
-        """Who is believed, and what is shown; `Unusable` names the file that cannot be used."""
+        """Who is believed, and what is shown; `UsageError` names the file that cannot be used."""
         try:
             context = ssl.create_default_context(cafile=self.ca or None)
         except (OSError, ssl.SSLError) as fault:
-            raise Unusable(f"VIGIA_KAFKA_CA={self.ca!r}: {_said(fault)}; name a file of PEM certificates") from None
+            raise UsageError(f"VIGIA_KAFKA_CA={self.ca!r}: {_said(fault)}; name a file of PEM certificates") from None
         if self.certificate:
             try:
                 context.load_cert_chain(self.certificate, self.key or None, lambda: self.key_password)
             except (OSError, ssl.SSLError) as fault:
-                raise Unusable(
+                raise UsageError(
                     f"VIGIA_KAFKA_CERT={self.certificate!r}, VIGIA_KAFKA_KEY={self.key!r}: {_said(fault)}; "
                     f"name files of a PEM certificate and of its key"
                 ) from None
@@ -120,22 +120,26 @@ def read(environment: Mapping[str, str], address: str, prefix: str = "") -> Brok
 
     >>> read({}, "kafka.example.com:9092")
     Traceback (most recent call last):
-    vigia.runtime.arguments.Unusable: Kafka at kafka.example.com:9092 would be spoken to in the clear: set VIGIA_KAFKA_TLS=yes (or \
+    vigia.runtime.usage_error.UsageError: Kafka at kafka.example.com:9092 would be spoken to in the clear: set VIGIA_KAFKA_TLS=yes (or \
 VIGIA_KAFKA_CA), or VIGIA_KAFKA_PLAINTEXT=yes if nobody else is on the way there
     """
     ca, certificate, key = (environment.get(f"VIGIA_KAFKA_{name}", "").strip() for name in ("CA", "CERT", "KEY"))
     user, password = environment.get("VIGIA_KAFKA_USER", "").strip(), secret(environment, "VIGIA_KAFKA_PASSWORD")
     mechanism = environment.get("VIGIA_KAFKA_SASL", "").strip().upper() or MECHANISMS[0]
     if mechanism not in MECHANISMS:
-        raise Unusable(f"VIGIA_KAFKA_SASL={mechanism!r}: not known; known are {', '.join(MECHANISMS)}")
+        raise UsageError(f"VIGIA_KAFKA_SASL={mechanism!r}: not known; known are {', '.join(MECHANISMS)}")
     if bool(user) != bool(password):
-        raise Unusable("VIGIA_KAFKA_USER and VIGIA_KAFKA_PASSWORD (or VIGIA_KAFKA_PASSWORD_FILE) go together: set both")
+        raise UsageError(
+            "VIGIA_KAFKA_USER and VIGIA_KAFKA_PASSWORD (or VIGIA_KAFKA_PASSWORD_FILE) go together: set both"
+        )
     if key and not certificate:
-        raise Unusable("VIGIA_KAFKA_KEY is the key of a certificate: set VIGIA_KAFKA_CERT as well")
+        raise UsageError("VIGIA_KAFKA_KEY is the key of a certificate: set VIGIA_KAFKA_CERT as well")
     named = bool(ca or certificate)
     tls = _yes(environment, "VIGIA_KAFKA_TLS", named)
     if named and not tls:
-        raise Unusable("VIGIA_KAFKA_TLS=no contradicts VIGIA_KAFKA_CA and VIGIA_KAFKA_CERT: leave one or the other out")
+        raise UsageError(
+            "VIGIA_KAFKA_TLS=no contradicts VIGIA_KAFKA_CA and VIGIA_KAFKA_CERT: leave one or the other out"
+        )
     broker = Broker(
         address=address,
         prefix=prefix,
@@ -151,7 +155,7 @@ VIGIA_KAFKA_CA), or VIGIA_KAFKA_PLAINTEXT=yes if nobody else is on the way there
     if tls:
         _ = broker.context
     elif not _yes(environment, "VIGIA_KAFKA_PLAINTEXT") and not all(_is_here(host) for host, _ in broker.hosts()):
-        raise Unusable(
+        raise UsageError(
             f"Kafka at {address} would be spoken to in the clear: set VIGIA_KAFKA_TLS=yes (or VIGIA_KAFKA_CA), "
             f"or VIGIA_KAFKA_PLAINTEXT=yes if nobody else is on the way there"
         )
@@ -162,22 +166,24 @@ def secret(environment: Mapping[str, str], variable: str) -> str:
     """A secret from its variable, or from the file that the variable with `_FILE` behind names."""
     told, file = environment.get(variable, ""), environment.get(f"{variable}_FILE", "").strip()
     if told and file:
-        raise Unusable(f"{variable} and {variable}_FILE are both set: leave one out")
+        raise UsageError(f"{variable} and {variable}_FILE are both set: leave one out")
     if not file:
         return told
     try:
         return Path(file).read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError, ValueError) as fault:
         if Path(file).is_absolute():
-            raise Unusable(f"{variable}_FILE={file!r}: {_said(fault)}") from None
+            raise UsageError(f"{variable}_FILE={file!r}: {_said(fault)}") from None
         # it may be the secret itself, put in the wrong place: then no log is to repeat it
-        raise Unusable(f"{variable}_FILE: {_said(fault)}; give the full path of a file that holds the secret") from None
+        raise UsageError(
+            f"{variable}_FILE: {_said(fault)}; give the full path of a file that holds the secret"
+        ) from None
 
 
 def _yes(environment: Mapping[str, str], variable: str, default: bool = False) -> bool:
     told = environment.get(variable, "").strip().lower()
     if told not in (*YES, *NO):
-        raise Unusable(f"{variable}={told!r}: write yes or no")
+        raise UsageError(f"{variable}={told!r}: write yes or no")
     return told in YES if told else default
 
 

@@ -14,8 +14,8 @@ from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
-from vigia.runtime.arguments import Unusable
 from vigia.runtime.redaction import told
+from vigia.runtime.usage_error import UsageError
 
 Ready = Callable[[], Awaitable[str]]
 """Says why the process is not ready for work; nothing when it is."""
@@ -72,7 +72,7 @@ def routes(registry: CollectorRegistry, ready: Ready = always) -> list[web.Route
 async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
     """The application answers while the block runs; the port it has, which is a free one where 0 was asked for.
 
-    A port that somebody else has raises `Unusable`.
+    A port that somebody else has raises `UsageError`.
     """
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=5)
     await runner.setup()
@@ -82,7 +82,7 @@ async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[i
             await site.start()
         except OSError as error:  # its message names machine and number, and no mend
             why = os.strerror(error.errno or 0).lower()
-            raise Unusable(f"cannot listen on {host}:{port}: {why}; name another port, or end who has it") from None
+            raise UsageError(f"cannot listen on {host}:{port}: {why}; name another port, or end who has it") from None
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()

@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from scorers.contract.events import HOUR, Duration
 from scorers.policy.spans import Span, parse_span
-from vigia.runtime.arguments import Unusable
 from vigia.runtime.broker import Broker, secret
+from vigia.runtime.usage_error import UsageError
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -45,7 +45,7 @@ def read(environment: Mapping[str, str]) -> Settings:
 
     >>> read({"VIGIA_PARTITIONS": "many"})
     Traceback (most recent call last):
-    vigia.runtime.arguments.Unusable: VIGIA_PARTITIONS='many': Expected `int`, got `str`
+    vigia.runtime.usage_error.UsageError: VIGIA_PARTITIONS='many': Expected `int`, got `str`
     """
     told: dict[str, Any] = {}
     for variable, name in SETTINGS.items():
@@ -57,7 +57,7 @@ def read(environment: Mapping[str, str]) -> Settings:
             msgspec.convert({name: value}, Settings, strict=False, dec_hook=_path)
         except msgspec.ValidationError as error:
             shown = "" if name == "seal" else f"={value!r}"
-            raise Unusable(f"VIGIA_{name.upper()}{shown}: {str(error).split(' - at')[0]}") from None
+            raise UsageError(f"VIGIA_{name.upper()}{shown}: {str(error).split(' - at')[0]}") from None
     return msgspec.convert(told, Settings, strict=False, dec_hook=_path)
 
 
@@ -65,7 +65,7 @@ def _span(variable: str, text: str) -> Span:
     try:
         return parse_span(text)
     except ValueError as error:
-        raise Unusable(f"{variable}: {error}") from None
+        raise UsageError(f"{variable}: {error}") from None
 
 
 def _path(kind: type, value: object) -> Any:

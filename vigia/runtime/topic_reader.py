@@ -8,8 +8,8 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from vigia.runtime.arguments import Unusable
 from vigia.runtime.broker import Broker
+from vigia.runtime.usage_error import UsageError
 
 POLL_MS = 200
 
@@ -32,7 +32,7 @@ async def read(
         await consumer.start()
         places: frozenset[TopicPartition] = consumer.assignment()
         if not places:
-            raise Unusable(f"the topic {name} is not there; run vigia topics apply, or mend --prefix")
+            raise UsageError(f"the topic {name} is not there; run vigia topics apply, or mend --prefix")
         ends = await consumer.end_offsets(places)
         while go_on or any([await consumer.position(place) < ends[place] for place in places]):
             for place, records in (await consumer.getmany(timeout_ms=POLL_MS)).items():

@@ -12,7 +12,8 @@ from scorers.policy.reading import PolicyError, parse_policy
 from scorers.policy.spans import Span, format_span, parse_span
 from scorers.policy.tables import Policy
 from tests.support.paths import ROOT
-from vigia.commands.files.policy import default_text, differences, leaves, written
+from vigia.commands.files.policy import differences, leaves, written
+from vigia.commands.shared.arguments import policy_text
 
 SHIPPED = ROOT / "deploy/policy.toml"
 RULE = r"(?:L[1-9]|T[1-6]|Q[1-8]|X(?:[1-9]|1[01])|P[1-7]|A(?:[1-9]|1[0-2]))"
@@ -24,7 +25,7 @@ def test_the_shipped_policy_is_the_default() -> None:
     text = SHIPPED.read_text()
     assert parse_policy(text) == Policy() == parse_policy("")
     assert parse_policy(text).version == Policy().version
-    assert default_text() == text
+    assert policy_text(None) == text
 
 
 def test_the_shipped_policy_names_every_key() -> None:

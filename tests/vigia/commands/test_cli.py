@@ -115,9 +115,9 @@ def test_the_horizon_of_alarms_is_the_one_asked_for(shop: Path) -> None:
 UNUSABLE = (
     (("replay", "nowhere.jsonl", "--out", "out"), "nowhere.jsonl: no such file or directory"),
     (("replay", ".", "--out", "out"), ".: is a directory"),
-    (("replay", "-", "-", "--out", "out"), "'-' stands twice: standard input can be read only once"),
+    (("replay", "-", "-", "--out", "out"), "'-' is given twice: standard input can be read only once"),
     (("replay", "shop.jsonl", "--out", "shop.jsonl"), "shop.jsonl: file exists"),
-    (("replay", "cut.jsonl.gz", "--out", "out"), "cut.jsonl.gz: damaged or cut short; fetch or pack it again"),
+    (("replay", "cut.jsonl.gz", "--out", "out"), "cut.jsonl.gz: damaged or cut short; download or compress it again"),
     (("replay", "shop.jsonl", "--out", "out", "--horizon", "soon"), "--horizon: 'soon' is not a length of time: write"),
     (("replay", "shop.jsonl", "--out", "out", "--horizon", "1h"), "--horizon '1h': give 1d at least and 3650d at most"),
     (("replay", "shop.jsonl", "--out", "out", "--score-every", "0d"), "--score-every '0d': give 1s at least"),

@@ -14,8 +14,8 @@ from vigia.lab import local_kafka
 from vigia.lab.embedded_kafka import PARTITIONS, EmbeddedKafka, EmbeddedUnavailable
 from vigia.lab.local_kafka import KafkaUnavailable, LocalKafka
 from vigia.runtime import settings
-from vigia.runtime.arguments import Unusable
 from vigia.runtime.broker import Broker, read
+from vigia.runtime.usage_error import UsageError
 
 
 async def test_the_embedded_broker_carries_records() -> None:
@@ -93,7 +93,7 @@ def test_nothing_leaves_this_machine_in_the_clear(address: str, told: dict[str, 
     if taken:
         assert read(told, address).address == address
     else:
-        with pytest.raises(Unusable, match="VIGIA_KAFKA_PLAINTEXT=yes"):
+        with pytest.raises(UsageError, match="VIGIA_KAFKA_PLAINTEXT=yes"):
             read(told, address)
 
 
@@ -114,7 +114,7 @@ def test_a_connection_that_cannot_be_is_named(tmp_path: Path) -> None:
         ("VIGIA_KAFKA_PASSWORD_FILE", "/nowhere"): "VIGIA_KAFKA_PASSWORD_FILE='/nowhere': No such file",
         ("VIGIA_KAFKA_PASSWORD_FILE", "hidden-17"): "give the full path of a file that holds the secret",
     }.items():
-        with pytest.raises(Unusable) as refused:
+        with pytest.raises(UsageError) as refused:
             read(dict([told]), near)
         assert said in str(refused.value)
         assert "hidden-17" not in str(refused.value)
@@ -128,7 +128,7 @@ def test_secrets_are_in_no_repr(tmp_path: Path) -> None:
     broker, known = read(told, "127.0.0.1:9092"), settings.read(told)
     assert (broker.password, known.seal) == ("hidden-17", "hidden-17")
     assert "hidden-17" not in f"{broker!r} {broker} {known!r} {known}"
-    with pytest.raises(Unusable, match="VIGIA_SEAL and VIGIA_SEAL_FILE are both set"):
+    with pytest.raises(UsageError, match="VIGIA_SEAL and VIGIA_SEAL_FILE are both set"):
         settings.read(told | {"VIGIA_SEAL": "hidden-18"})
 
 
@@ -143,5 +143,5 @@ def test_the_composed_broker_is_allowed_openly() -> None:
     told = dict(re.findall(r"(VIGIA_KAFKA\w*): \"?([\w:.]+)", compose))
     address = told.pop("VIGIA_KAFKA")
     assert read(told, address).address == "kafka:9092"
-    with pytest.raises(Unusable):
+    with pytest.raises(UsageError):
         read({}, address)

@@ -9,7 +9,7 @@ from openpyxl.utils.escape import unescape
 
 from vigia.readmodel.alarm_summary import CustomerRow
 from vigia.readmodel.roster import COLUMNS, MOST_ROWS, write_roster
-from vigia.runtime.arguments import Unusable
+from vigia.runtime.usage_error import UsageError
 
 HOSTILE = (
     '=HYPERLINK("http://evil.example","click")',
@@ -118,6 +118,6 @@ def test_nobody_is_a_roster_too(tmp_path: Path) -> None:
 
 def test_more_than_a_sheet_holds_is_refused_with_the_mend(tmp_path: Path) -> None:
     """Excel ends at a million rows; the message names CSV."""
-    with pytest.raises(Unusable, match=r"Excel holds 1,048,575 customers, here are 1,048,576; write a \.csv"):
+    with pytest.raises(UsageError, match=r"Excel holds 1,048,575 customers, here are 1,048,576; write a \.csv"):
         write_roster([customer("c1")] * MOST_ROWS, tmp_path / "all.xlsx")
     assert not (tmp_path / "all.xlsx").exists()

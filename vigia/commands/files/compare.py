@@ -8,11 +8,12 @@ import typer
 from typer import Option
 
 from scorers.alarms.kinds import KINDS, STATE_CHANGES
+from vigia.commands.shared import arguments
 from vigia.commands.shared.options import Events, Horizon
 from vigia.readmodel.alarm_summary import read_alarms
-from vigia.readmodel.run_folder import played
-from vigia.runtime import arguments
-from vigia.runtime.arguments import Unusable
+from vigia.readmodel.run_folder import run_folder
+from vigia.runtime.event_files import checked
+from vigia.runtime.usage_error import UsageError
 
 Key = tuple[str, str, str, int]
 
@@ -32,9 +33,9 @@ def compare(
     An alarm is the same if subject, kind and instant are; what was withdrawn does not count.
     """
     if len(policy) > 2:
-        raise Unusable("--policy: give it once or twice; more cannot be compared at once")
+        raise UsageError("--policy: give it once or twice; more cannot be compared at once")
     if "-" in events:
-        raise Unusable("'-': the events are read twice, which standard input cannot be; give files")
+        raise UsageError("'-': the events are read twice, which standard input cannot be; give files")
     before, after = ([None, *policy] if len(policy) == 1 else policy)[:2]
     old, new = (_standing(events, file, horizon) for file in (before, after))
     gained, lost = _by_kind(new - old), _by_kind(old - new)
@@ -48,7 +49,7 @@ def compare(
 def _standing(events: list[str], file: Path | None, horizon: str | None) -> set[Key]:
     """The alarms that were raised and not withdrawn; the instant is the last one told."""
     found: dict[str, Key] = {}
-    with played(arguments.sources(events), arguments.policy(file, horizon)) as folder:
+    with run_folder(checked(events), arguments.policy(file, horizon)) as folder:
         for alarm in read_alarms(folder):
             if alarm.kind in STATE_CHANGES:
                 continue

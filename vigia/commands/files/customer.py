@@ -11,12 +11,12 @@ from alerts.wording.playbooks import TREATMENTS
 from scorers.alarms.kinds import STATE_CHANGES
 from scorers.contract.alarms import Alarm
 from scorers.contract.rfc3339 import rfc3339
+from vigia.commands.shared import arguments
 from vigia.commands.shared.options import Horizon, PolicyFile, Run, Until
-from vigia.lab.demo_view import about
 from vigia.readmodel.alarm_summary import CustomerRow, fate, read_alarms, read_customers
-from vigia.readmodel.run_folder import played
-from vigia.runtime import arguments
-from vigia.runtime.arguments import Unusable
+from vigia.readmodel.amounts import without_cents
+from vigia.readmodel.run_folder import run_folder
+from vigia.runtime.usage_error import UsageError
 
 app = typer.Typer(help="Look at one customer.", no_args_is_help=True)
 
@@ -35,10 +35,10 @@ def show(
     until: Until = None,
 ) -> None:
     """Show one customer: stage, tier, type, risk, money, and the story told by alarms."""
-    with played(events, arguments.policy(policy, horizon), until) as folder:
+    with run_folder(events, arguments.policy(policy, horizon), arguments.optional_instant(until, "--until")) as folder:
         row = next((c for c in read_customers(folder) if c.customer_id == customer_id), None)
         if row is None:
-            raise Unusable(f"{customer_id!r}: no such customer in these events; ids are case-sensitive")
+            raise UsageError(f"{customer_id!r}: no such customer in these events; ids are case-sensitive")
         alarms = [alarm for alarm in read_alarms(folder) if alarm.customer_id == customer_id]
     for line in (*card(row), "", *story(alarms)):
         typer.echo(line)
@@ -53,10 +53,10 @@ def card(c: CustomerRow) -> Iterator[str]:
         ("type", c.loyalty_type),
         ("risk", f"{c.risk:.0%} that nothing is bought within the horizon"),
         ("within others", ", ".join(f"{risk:.0%} in {span}" for span, risk in c.risk_by_horizon.items()) or "-"),
-        ("value at risk", about(c.value_at_risk_minor, c.currency)),
+        ("value at risk", without_cents(c.value_at_risk_minor, c.currency)),
         (
             "bought",
-            f"on {c.occasions:,} days, {about(c.amount_minor, c.currency)}; last on {(c.last_purchase or '-')[:10]}",
+            f"on {c.occasions:,} days, {without_cents(c.amount_minor, c.currency)}; last on {(c.last_purchase or '-')[:10]}",
         ),
         ("complaints", f"{c.complaints}, of which {c.complaints_open} open"),
         ("satisfaction", "unknown" if c.satisfaction is None else f"{c.satisfaction:.1f} of 5"),

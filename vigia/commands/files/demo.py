@@ -23,6 +23,7 @@ from typer import Option
 from scorers.contract.events import ComplaintOpened, Instant, Micros
 from scorers.contract.wire import encode_event
 from streams.worker.table_reader import customers as standing
+from vigia.commands.shared import arguments
 from vigia.lab.demo import NotInstalled, write_year
 from vigia.lab.demo.feed import Feed, Stuck
 from vigia.lab.demo_stack import HOST, Overdue, Stage
@@ -31,9 +32,8 @@ from vigia.lab.demo_view import Lookout, day, kinds, ranking, worth_saving
 from vigia.lab.embedded_kafka import PARTITIONS, EmbeddedKafka, EmbeddedUnavailable
 from vigia.readmodel.alarm_summary import read_customers
 from vigia.readmodel.roster import write_roster
-from vigia.runtime import arguments
-from vigia.runtime.arguments import Unusable
 from vigia.runtime.supervisor import PartEnded
+from vigia.runtime.usage_error import UsageError
 
 POLICY = """\
 [risk]
@@ -97,12 +97,12 @@ def demo(
             stage = Stage(kafka.address, out, Path(state), arguments.policy(out / "policy.toml"), port, metrics_port)
             asyncio.run(show.run(stage, customers))
     except NotInstalled as error:
-        raise Unusable(f"the demo's data is not installed ({error}): pip install 'vigia[demo]'") from None
+        raise UsageError(f"the demo's data is not installed ({error}): pip install 'vigia[demo]'") from None
     except EmbeddedUnavailable as error:
-        raise Unusable(str(error)) from None
+        raise UsageError(str(error)) from None
     except PartEnded as ended:
-        if isinstance(ended.__cause__, Unusable):
-            raise Unusable(str(ended.__cause__)) from None
+        if isinstance(ended.__cause__, UsageError):
+            raise UsageError(str(ended.__cause__)) from None
         _fail(f"{ended}; see {out}/demo.log")
     except (Overdue, Stuck) as fault:
         _fail(f"{fault}; see {out}/demo.log and {out}/worker.log")

@@ -10,8 +10,8 @@ from typer import Option
 from streams.records.parquet import LessonTable, NoParquet
 from vigia.commands.shared.serving import KAFKA, Kafka, Prefix, broker, finish
 from vigia.runtime import progress
-from vigia.runtime.arguments import Unusable
 from vigia.runtime.broker import Broker
+from vigia.runtime.usage_error import UsageError
 
 app = typer.Typer(help="Take out what the model learns from.", no_args_is_help=True)
 
@@ -42,7 +42,7 @@ def export(
             else:
                 finish(_read_topic(broker(kafka, prefix), table), kafka)
     except NoParquet as error:
-        raise Unusable(str(error)) from None
+        raise UsageError(str(error)) from None
     typer.echo(f"{table.rows:,} lessons -> {out}")
     for count, what in (
         (table.repeated, "were told twice and stand once"),
@@ -69,7 +69,7 @@ async def _read_topic(where: Broker, table: LessonTable) -> None:
         await consumer.start()
         places: frozenset[TopicPartition] = consumer.assignment()
         if not places:
-            raise Unusable(f"the topic {topic} is not there; run vigia topics apply, or mend --prefix")
+            raise UsageError(f"the topic {topic} is not there; run vigia topics apply, or mend --prefix")
         at, end = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
         for place in places:
             consumer.seek(place, at[place])

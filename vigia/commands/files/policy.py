@@ -10,7 +10,7 @@ from typer import Argument
 
 from scorers.policy.spans import Span, format_span
 from scorers.policy.tables import Policy
-from vigia.runtime import arguments, shipped_files
+from vigia.commands.shared import arguments
 
 app = typer.Typer(help="Check, show and compare the thresholds (policies).", no_args_is_help=True)
 File = Annotated[Path, Argument(metavar="FILE", help="A policy as TOML.")]
@@ -31,7 +31,7 @@ def show(
 ) -> None:
     """Print every threshold with its meaning, or those that a policy of your own leaves in force."""
     if file is None:
-        typer.echo(default_text(), nl=False)
+        typer.echo(arguments.policy_text(None), nl=False)
         return
     policy = arguments.policy(file)
     typer.echo(f"# {file}, version {policy.version}: every value in force")
@@ -47,11 +47,6 @@ def diff(file: File, other: Other = None) -> None:
     )
     for key, old, new in differences(before, after):
         typer.echo(f"{key}: {written(old)} -> {written(new)}")
-
-
-def default_text() -> str:
-    """The policy file that ships with Vigía, comments and all."""
-    return shipped_files.text("policy.toml")
 
 
 def leaves(table: Struct, before: str = "") -> Iterator[tuple[str, Any]]:

@@ -10,8 +10,8 @@ from streams.files.publish import Line, Published, lines
 from streams.files.publish import publish as send
 from streams.gateway.intake import Intake, KafkaAway
 from vigia.commands.shared.serving import KAFKA, Kafka, Prefix, away, broker, finish
-from vigia.runtime import arguments, progress
-from vigia.runtime.packed import damage_named
+from vigia.runtime import progress
+from vigia.runtime.event_files import checked, damage_named
 
 
 def publish(
@@ -29,7 +29,7 @@ def publish(
     A line that is no event is named on the error stream and left out. Exit status: 0 all are in, 1 some lines were no
     events, 2 files that cannot be used, 3 Kafka did not acknowledge: send the same again, repeated events count once.
     """
-    files, where, done = arguments.sources(events), broker(kafka, prefix), Published()
+    files, where, done = checked(events), broker(kafka, prefix), Published()
 
     def reject(line: Line, fault: Rejected) -> None:
         typer.echo(f"{line.file}:{line.number}: {fault.code}: {fault.detail}", err=True)

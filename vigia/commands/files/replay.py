@@ -17,10 +17,11 @@ from streams.records.control_log import ControlsWrong
 from streams.records.lessons import encode_lesson
 from streams.replay.replay import Asked, Summary
 from streams.replay.replay import replay as fold
+from vigia.commands.shared import arguments
 from vigia.commands.shared.options import Events, Horizon, PolicyFile, Until
-from vigia.runtime import arguments, progress
-from vigia.runtime.arguments import Unusable
-from vigia.runtime.packed import damage_named
+from vigia.runtime import progress
+from vigia.runtime.event_files import checked, damage_named
+from vigia.runtime.usage_error import UsageError
 
 
 def replay(
@@ -57,9 +58,9 @@ def replay(
     asked = Asked(
         at=tuple(arguments.instant(text, "--score-at") for text in score_at or ()),
         every=arguments.span(score_every, "--score-every", 1_000_000) if score_every else 0,
-        until=arguments.instant(until, "--until") if until else None,
+        until=arguments.optional_instant(until, "--until"),
     )
-    rules, told, files = arguments.policy(policy, horizon), None, arguments.sources(events)
+    rules, told, files = arguments.policy(policy, horizon), None, checked(events)
     if control is not None:
         rules, told = _as_the_worker(control, rules, policy is None and horizon is None)
     with progress.of_bytes("Folding", progress.size(files)) as seen, damage_named(files), _writing(lessons) as watch:
@@ -75,7 +76,7 @@ def _as_the_worker(control: Path, rules: Policy, own: bool) -> tuple[Policy, lis
         if own and (text := control_log.policy_text(control)) is not None:
             rules = parse_policy(text, str(control))
     except (ControlsWrong, PolicyError) as error:
-        raise Unusable(str(error)) from None
+        raise UsageError(str(error)) from None
     return rules, told
 
 

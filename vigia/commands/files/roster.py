@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 from typer import Option
 
+from vigia.commands.shared import arguments
 from vigia.commands.shared.options import Horizon, PolicyFile, Run, Until
 from vigia.readmodel.alarm_summary import read_customers
 from vigia.readmodel.roster import check_ending, write_roster
-from vigia.readmodel.run_folder import played
-from vigia.runtime import arguments
+from vigia.readmodel.run_folder import run_folder
 
 
 def roster(
@@ -22,6 +22,6 @@ def roster(
 ) -> None:
     """Write every customer in alphabetical order with stage, tier, type, risk and value at risk."""
     check_ending(out)
-    with played(events, arguments.policy(policy, horizon), until) as folder:
+    with run_folder(events, arguments.policy(policy, horizon), arguments.optional_instant(until, "--until")) as folder:
         count = write_roster(read_customers(folder), out)
     typer.echo(f"{count:,} customers -> {out}")

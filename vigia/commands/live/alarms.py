@@ -19,11 +19,12 @@ from scorers.alarms.kinds import KINDS
 from scorers.contract.alarms import SEVERITIES, Alarm
 from scorers.contract.events import Instant
 from scorers.contract.wire import Rejected, decode_alarm
+from vigia.commands.shared import arguments
+from vigia.commands.shared.arguments import known
 from vigia.commands.shared.serving import KAFKA, Kafka, Prefix, broker, finish
-from vigia.runtime import arguments
-from vigia.runtime.arguments import Unusable, known
 from vigia.runtime.broker import Broker
 from vigia.runtime.topic_reader import read
+from vigia.runtime.usage_error import UsageError
 
 app = typer.Typer(help="Look at alarms, and say what is done about them.", no_args_is_help=True)
 
@@ -102,7 +103,7 @@ def snooze(
     """Be told nothing of an alarm for a while; at the end it is told again if it still stands."""
     end = _end(until)
     if not reason.strip():
-        raise Unusable("--reason is empty: a snooze needs one, for those who read it later")
+        raise UsageError("--reason is empty: a snooze needs one, for those who read it later")
     _act("snooze", alarm_id, customer, by, reason, end, kafka, prefix)
 
 
@@ -131,7 +132,7 @@ def _act(
 ) -> None:
     where, who = broker(kafka, prefix), (getpass.getuser() if by is None else by).strip()
     if not who:
-        raise Unusable("--by is empty: give the name of whoever does it")
+        raise UsageError("--by is empty: give the name of whoever does it")
 
     async def work() -> None:
         key: str
@@ -141,7 +142,7 @@ def _act(
         else:
             alarm = await newest(where, alarm_id)
             if alarm.type in ENDINGS:
-                raise Unusable(
+                raise UsageError(
                     f"{inert(alarm_id)!r} is over ({alarm.outcome or 'withdrawn'}): nothing is left to {verb}"
                 )
             whose, key = alarm.customer_id, alarm.customer_id or alarm.subject.id
@@ -154,7 +155,7 @@ def _act(
 
 
 async def newest(where: Broker, alarm_id: str) -> Alarm:
-    """The last word on an alarm; `Unusable` where there is no such alarm."""
+    """The last word on an alarm; `UsageError` where there is no such alarm."""
     found: list[Alarm] = []
     sought = alarm_id.encode()
 
@@ -166,7 +167,7 @@ async def newest(where: Broker, alarm_id: str) -> Alarm:
 
     await read(where, "alarms", look)
     if not found:
-        raise Unusable(
+        raise UsageError(
             f"{inert(alarm_id)!r}: no such alarm on {where.name('alarms')}; take the id from alarms tail, or give --customer"
         )
     return found[0]
@@ -186,7 +187,7 @@ def _end(until: str) -> Instant:
     ahead = until[-1:].isalpha() and not until.endswith("Z")
     end = Instant(now + arguments.span(until, "--until")) if ahead else arguments.instant(until, "--until")
     if end <= now:
-        raise Unusable(f"--until {until!r}: lies in the past; give an end that is yet to come")
+        raise UsageError(f"--until {until!r}: lies in the past; give an end that is yet to come")
     return end
 
 

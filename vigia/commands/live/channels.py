@@ -20,9 +20,9 @@ from alerts.settings.toml import BadSetting
 from alerts.wording.inert import inert
 from scorers.contract.events import Instant
 from vigia.commands.shared import routing
+from vigia.commands.shared.arguments import known
 from vigia.commands.shared.routing import RoutesFile
 from vigia.commands.shared.serving import log_lines
-from vigia.runtime.arguments import known
 
 app = typer.Typer(help="Look at the channels of the routes, and test them.", no_args_is_help=True)
 AsJson = Annotated[bool, Option("--json", help="A JSON object a line, for other programs.")]

@@ -13,13 +13,15 @@ from alerts.wording.inert import inert
 from scorers.contract.events import SECOND
 from scorers.contract.rejection import RejectCode
 from scorers.contract.rfc3339 import rfc3339
+from vigia.commands.shared import arguments
+from vigia.commands.shared.arguments import known
 from vigia.commands.shared.serving import KAFKA, Kafka, Prefix, broker, finish
 from vigia.operations import dead_letters
 from vigia.operations.dead_letters import BACK_TO, Filter
-from vigia.runtime import arguments, progress
-from vigia.runtime.arguments import Unusable, known
+from vigia.runtime import progress
 from vigia.runtime.broker import Broker
 from vigia.runtime.dead_letter import Letter
+from vigia.runtime.usage_error import UsageError
 
 app = typer.Typer(help="Look at records that could not be used, and send them back.", no_args_is_help=True)
 MILLISECOND = 1_000
@@ -157,7 +159,7 @@ def _filter(
     known("--code", codes, get_args(RejectCode))
     for name in topics or ():
         if where.prefix and name.startswith(where.prefix):
-            raise Unusable(f"--topic {name!r}: write it without the prefix, {name.removeprefix(where.prefix)!r}")
+            raise UsageError(f"--topic {name!r}: write it without the prefix, {name.removeprefix(where.prefix)!r}")
     known("--topic", topics, BACK_TO)
     return Filter(
         codes=frozenset(codes) if codes else None,

@@ -16,8 +16,8 @@ from scorers.contract.rfc3339 import rfc3339
 from scorers.contract.wire import decode_alarm, encode_alarm
 from vigia.commands.shared.serving import KAFKA, Kafka, Prefix, broker, finish
 from vigia.readmodel.alarm_summary import fate, read_alarms
-from vigia.runtime.arguments import Unusable
 from vigia.runtime.topic_reader import read
+from vigia.runtime.usage_error import UsageError
 
 
 def explain(
@@ -49,7 +49,7 @@ def explain(
 
         finish(work(), kafka)
     if not story:
-        raise Unusable(f"{inert(alarm_id)!r}: no such alarm in {place}; ids are in alarms tail and in alarms.jsonl")
+        raise UsageError(f"{inert(alarm_id)!r}: no such alarm in {place}; ids are in alarms tail and in alarms.jsonl")
     case = cases[-1] if cases else None
     if as_json:
         typer.echo(_json(story, case).decode())

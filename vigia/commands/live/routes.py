@@ -17,11 +17,12 @@ from scorers.contract.alarms import SEVERITIES, Alarm, Severity, Skill, Subject,
 from scorers.contract.events import Instant
 from scorers.contract.rfc3339 import rfc3339
 from scorers.contract.wire import Rejected, decode_alarm
-from vigia.commands.shared import routing
+from vigia.commands.shared import arguments, routing
+from vigia.commands.shared.arguments import known
 from vigia.commands.shared.options import PolicyFile
 from vigia.commands.shared.routing import RoutesFile
-from vigia.runtime import arguments, shipped_files
-from vigia.runtime.arguments import Unusable, known
+from vigia.runtime import shipped_files
+from vigia.runtime.usage_error import UsageError
 
 app = typer.Typer(help="Show and try the routes.", no_args_is_help=True)
 EXAMPLE_AT = Instant(1_709_632_800_000_000)  # 2024-03-05T10:00:00Z, a Tuesday
@@ -135,5 +136,5 @@ def _read(name: str) -> Iterator[Alarm]:
         alarm = decode_alarm(line.strip())
         if isinstance(alarm, Rejected):
             shown = "standard input" if name == "-" else name
-            raise Unusable(f"{shown}, line {number}: no alarm: {alarm.code}: {alarm.detail}")
+            raise UsageError(f"{shown}, line {number}: no alarm: {alarm.code}: {alarm.detail}")
         yield alarm

@@ -9,10 +9,10 @@ from typer import Option
 
 from streams.clock.clock import Clock
 from streams.metrics import ClockMetrics
-from vigia.commands.files.policy import default_text
+from vigia.commands.shared import arguments
 from vigia.commands.shared.options import PolicyFile
 from vigia.commands.shared.serving import KAFKA, Host, Kafka, MetricsPort, Prefix, broker, until_stopped
-from vigia.runtime import arguments, health, settings
+from vigia.runtime import health, settings
 from vigia.runtime.topics import check
 
 
@@ -33,7 +33,7 @@ def clock(
     workers; a second one does no harm.
     """
     where, told, rules = broker(kafka, prefix), settings.read(os.environ), arguments.policy(policy)
-    text = default_text() if policy is None else policy.read_text(encoding="utf-8-sig")
+    text = arguments.policy_text(policy)
     telling = Clock(where, told, rules, follows=follow_events, every=every)
 
     metrics = ClockMetrics(telling)

@@ -11,13 +11,11 @@ import typer
 from prometheus_client import CollectorRegistry
 from typer import Option
 
-from streams.gateway.gateway import Gateway, Tokens, new_token
-from streams.gateway.intake import Intake
+from streams.gateway.gateway import Tokens, accepting, new_token
 from vigia.commands.shared.serving import KAFKA, Host, Kafka, Prefix, broker, until_stopped
 from vigia.readmodel.redis_board import Board
-from vigia.runtime import health
-from vigia.runtime.arguments import Unusable
 from vigia.runtime.broker import Broker
+from vigia.runtime.usage_error import UsageError
 
 LOGGER = logging.getLogger("vigia.gateway")
 TOKENS = "VIGIA_GATEWAY_TOKENS"
@@ -59,9 +57,9 @@ def senders(host: str, open_to_all: bool) -> Tokens:
     try:
         tokens = Tokens(os.environ.get(TOKENS, "").split())
     except ValueError as fault:
-        raise Unusable(f"{TOKENS}: {fault}") from None
+        raise UsageError(f"{TOKENS}: {fault}") from None
     if not tokens and not (open_to_all and host in LOCAL):
-        raise Unusable(
+        raise UsageError(
             f"{TOKENS} is not set; make one with vigia gateway --new-token, or give --no-token on this machine only"
         )
     return tokens
@@ -72,26 +70,24 @@ async def gate(
     where: Broker, tokens: Tokens, redis: str, host: str, port: int, registry: CollectorRegistry | None = None
 ) -> AsyncIterator[int]:
     """Events are taken, and cards kept where a Redis is named, while the block runs; the port."""
-    intake = Intake(where)
-    serving = Gateway(intake, tokens, registry)
-    board = asyncio.create_task(_board(redis, where, serving.registry).run()) if redis else None
+    registry = registry if registry is not None else CollectorRegistry()
+    board = asyncio.create_task(_board(redis, where, registry).run()) if redis else None
     if board is None:
         LOGGER.info("no Redis is named (--redis): no customer cards and no board, all else works")
     try:
-        async with health.serving(serving.app(), host, port) as bound:
+        async with accepting(where, tokens, host, port, registry) as bound:
             yield bound
     finally:
         if board is not None:
             board.cancel()
             await asyncio.gather(board, return_exceptions=True)
-        await intake.close()
 
 
 def _board(url: str, where: Broker, registry: CollectorRegistry) -> Board:
     try:
         return Board(url, where, registry)
     except ValueError:  # what it says may quote the password
-        raise Unusable(
+        raise UsageError(
             "VIGIA_REDIS (or --redis) is no URL of a Redis: write redis://:password@host:6379/0, and in the password "
             "%2F for /, %40 for @, %3A for :, %23 for #"
         ) from None

@@ -11,12 +11,12 @@ from alerts.pipeline.metrics import NotifierMetrics
 from alerts.pipeline.notifier import Notifier
 from alerts.pipeline.routes import Routes
 from alerts.settings.toml import BadSetting
-from vigia.commands.shared import routing
+from vigia.commands.shared import arguments, routing
 from vigia.commands.shared.options import PolicyFile
 from vigia.commands.shared.routing import RoutesFile
 from vigia.commands.shared.serving import KAFKA, Host, Kafka, MetricsPort, Prefix, broker, until_stopped
-from vigia.runtime import arguments, health
-from vigia.runtime.arguments import Unusable
+from vigia.runtime import health
+from vigia.runtime.usage_error import UsageError
 
 
 def notifier(
@@ -50,5 +50,5 @@ def routed(routes: Path | None) -> Routes:
     try:
         connect_all(told, os.environ)  # a missing secret is said before anything starts
     except BadSetting as fault:
-        raise Unusable(str(fault)) from None
+        raise UsageError(str(fault)) from None
     return told

@@ -10,8 +10,8 @@ from streams.metrics import TrainerMetrics
 from streams.trainer.trainer import Trainer
 from vigia.commands.shared.serving import KAFKA, Host, Kafka, MetricsPort, Prefix, broker, until_stopped
 from vigia.runtime import health, settings
-from vigia.runtime.arguments import Unusable
 from vigia.runtime.topics import check
+from vigia.runtime.usage_error import UsageError
 
 
 def trainer(
@@ -24,7 +24,7 @@ def trainer(
     """
     where, told = broker(kafka, prefix), settings.read(os.environ)
     if not told.seal:
-        raise Unusable("models are sealed: set VIGIA_SEAL to the same secret for the trainer and the workers")
+        raise UsageError("models are sealed: set VIGIA_SEAL to the same secret for the trainer and the workers")
     standby, metrics = Standby(where, "trainer", "models"), TrainerMetrics()
 
     async def learn(stop: asyncio.Event) -> None:

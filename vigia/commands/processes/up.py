@@ -20,17 +20,17 @@ from streams.engine.standby import Standby
 from streams.metrics import ClockMetrics, TrainerMetrics, WorkerMetrics
 from streams.trainer.trainer import Trainer
 from streams.worker.worker import Worker
-from vigia.commands.files.policy import default_text
 from vigia.commands.processes.gateway import gate, senders
 from vigia.commands.processes.notifier import routed
+from vigia.commands.shared import arguments
 from vigia.commands.shared.options import PolicyFile
 from vigia.commands.shared.routing import RoutesFile
 from vigia.commands.shared.serving import KAFKA, Host, Kafka, Prefix, away, broker, until_stopped
-from vigia.runtime import arguments, health, settings
-from vigia.runtime.arguments import Unusable
+from vigia.runtime import health, settings
 from vigia.runtime.settings import Settings
 from vigia.runtime.supervisor import Part, PartEnded, together
 from vigia.runtime.topics import TopicsWrong, apply
+from vigia.runtime.usage_error import UsageError
 
 LOGGER = logging.getLogger("vigia.up")
 SEAL = "seal"  # the file in the state folder
@@ -62,7 +62,7 @@ def up(
     own: they share nothing but Kafka.
     """
     where, rules, tokens = broker(kafka, prefix), arguments.policy(policy), senders(host, open_to_all)
-    text = default_text() if policy is None else policy.read_text(encoding="utf-8-sig")
+    text = arguments.policy_text(policy)
     told = with_seal(settings.read(os.environ))
     known = routed(routes)
     clock = Clock(where, told, rules, follows=follow_events, every=every)
@@ -112,8 +112,8 @@ def up(
 def _explain(ended: PartEnded, kafka: str) -> NoReturn:
     """Say which part has ended all, and leave with its exit status."""
     why = ended.__cause__
-    if isinstance(why, Unusable | TopicsWrong):
-        raise Unusable(str(ended)) from None
+    if isinstance(why, UsageError | TopicsWrong):
+        raise UsageError(str(ended)) from None
     if isinstance(why, KafkaError):
         LOGGER.error("the %s has ended, and so has all", ended.name)
         away(kafka, str(why))
@@ -139,5 +139,5 @@ def with_seal(told: Settings) -> Settings:
             raise
     kept = path.read_text(encoding="ascii").strip()
     if not kept:
-        raise Unusable(f"{path} is empty: set VIGIA_SEAL, or delete it to have a new one made (old models then go)")
+        raise UsageError(f"{path} is empty: set VIGIA_SEAL, or delete it to have a new one made (old models then go)")
     return msgspec.structs.replace(told, seal=kept)

@@ -7,9 +7,10 @@ import typer
 
 from streams.metrics import WorkerMetrics
 from streams.worker.worker import Worker
+from vigia.commands.shared import arguments
 from vigia.commands.shared.options import PolicyFile
 from vigia.commands.shared.serving import KAFKA, Host, Kafka, MetricsPort, Prefix, broker, until_stopped
-from vigia.runtime import arguments, health, settings
+from vigia.runtime import health, settings
 from vigia.runtime.topics import apply
 
 

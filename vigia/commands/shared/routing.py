@@ -8,7 +8,7 @@ from typer import Option
 from alerts.pipeline.routes import Routes, load, read
 from alerts.settings.toml import BadSetting
 from vigia.runtime import shipped_files
-from vigia.runtime.arguments import Unusable
+from vigia.runtime.usage_error import UsageError
 
 SHIPPED = "routes.toml"
 RoutesFile = Annotated[
@@ -27,4 +27,4 @@ def routes(path: Path | None) -> Routes:
     try:
         return load(path) if path is not None else read(shipped_files.text(SHIPPED), f"the shipped {SHIPPED}")
     except BadSetting as fault:
-        raise Unusable(str(fault)) from None
+        raise UsageError(str(fault)) from None

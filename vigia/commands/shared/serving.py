@@ -13,9 +13,9 @@ import typer
 from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError
 from typer import Option
 
-from vigia.runtime.arguments import Unusable
 from vigia.runtime.broker import Broker, read
 from vigia.runtime.topics import TopicsWrong
+from vigia.runtime.usage_error import UsageError
 
 KAFKA = "127.0.0.1:9092"
 AWAY = 3  # exit status: Kafka did not do its part; the same again later may work
@@ -39,7 +39,7 @@ def broker(kafka: str, prefix: str) -> Broker:
     if not all(
         part.strip().rpartition(":")[0] and part.rpartition(":")[2].strip().isdigit() for part in kafka.split(",")
     ):
-        raise Unusable(f"--kafka {kafka!r}: write host and port, like {KAFKA}")
+        raise UsageError(f"--kafka {kafka!r}: write host and port, like {KAFKA}")
     return read(os.environ, kafka, prefix)
 
 

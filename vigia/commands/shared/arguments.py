@@ -1,6 +1,6 @@
-"""What was typed, made into what is meant: instants, lengths of time, policies, event files.
+"""Convert command-line arguments to instants, spans and policies.
 
-Whatever cannot be used raises `Unusable`, whose message names the thing and the mend. Knows no command.
+A value that cannot be used raises `UsageError`, whose message names the option and says how to fix it.
 """
 
 from collections.abc import Sequence
@@ -13,30 +13,33 @@ from scorers.contract.rfc3339 import parse_instant
 from scorers.policy.reading import PolicyError, parse_policy
 from scorers.policy.spans import Span, format_span, parse_span
 from scorers.policy.tables import Policy
+from vigia.runtime import shipped_files
+from vigia.runtime.usage_error import UsageError
 
 LONGEST = 3650 * DAY
 
 
-class Unusable(Exception):
-    """Arguments or files that cannot be used; the message is for the one who typed them."""
-
-
 def instant(text: str, option: str) -> Instant:
-    """The instant that a text tells.
+    """Parse an RFC 3339 instant with a zone.
 
     >>> instant("yesterday", "--until")
     Traceback (most recent call last):
-    vigia.runtime.arguments.Unusable: --until 'yesterday': not an instant; write it with its zone, like 2024-05-06T07:08:09Z
+    vigia.runtime.usage_error.UsageError: --until 'yesterday': not an instant; write it with its zone, like 2024-05-06T07:08:09Z
     """
     try:
         return parse_instant(text)
     except ValueError as error:
         why = str(error) if str(error).startswith("lies") else "not an instant"
-        raise Unusable(f"{option} {text!r}: {why}; write it with its zone, like 2024-05-06T07:08:09Z") from None
+        raise UsageError(f"{option} {text!r}: {why}; write it with its zone, like 2024-05-06T07:08:09Z") from None
+
+
+def optional_instant(text: str | None, option: str) -> Instant | None:
+    """Parse an instant if one is given."""
+    return instant(text, option) if text else None
 
 
 def span(text: str, option: str, least: Duration = 1) -> Span:
-    """The length of time that a text tells.
+    """Parse a span of at least `least` and at most ten years.
 
     >>> span("91d", "--horizon") == 91 * DAY
     True
@@ -44,49 +47,44 @@ def span(text: str, option: str, least: Duration = 1) -> Span:
     try:
         length = parse_span(text)
     except ValueError as error:
-        raise Unusable(f"{option}: {error}") from None
+        raise UsageError(f"{option}: {error}") from None
     if not least <= length <= LONGEST:
         shortest = format_span(least) if least > 1 else "something above 0"
-        raise Unusable(f"{option} {text!r}: give {shortest} at least and {format_span(LONGEST)} at most")
+        raise UsageError(f"{option} {text!r}: give {shortest} at least and {format_span(LONGEST)} at most")
     return length
 
 
 def policy(path: Path | None, horizon: str | None = None) -> Policy:
-    """The policy of a file, or the defaults; with another horizon if one was typed."""
+    """Load the policy of a file, or the defaults, and replace its risk horizon if one is given."""
     try:
         read = Policy() if path is None else parse_policy(_text(path), str(path))
     except PolicyError as error:
-        raise Unusable(str(error)) from None
+        raise UsageError(str(error)) from None
     if horizon is None:
         return read
     risk = msgspec.structs.replace(read.risk, horizon=span(horizon, "--horizon", DAY))
     return msgspec.structs.replace(read, risk=risk)
 
 
+def policy_text(path: Path | None) -> str:
+    """Return the text of a policy file, or of the policy that ships with Vigía, comments included."""
+    return shipped_files.text("policy.toml") if path is None else _text(path)
+
+
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise Unusable(f"{path}: not UTF-8 text; save it as UTF-8") from None
-
-
-def sources(events: Sequence[str]) -> list[str]:
-    """The event files, each of which can be opened; `-` is standard input."""
-    if events.count("-") > 1:
-        raise Unusable("'-' stands twice: standard input can be read only once")
-    for name in events:
-        if name != "-":
-            Path(name).open("rb").close()  # says which file is missing before anything is written
-    return list(events)
+        raise UsageError(f"{path}: not UTF-8 text; save it as UTF-8") from None
 
 
 def known(option: str, given: Sequence[str] | None, names: Sequence[str]) -> None:
-    """What was given is among the names that there are.
+    """Raise `UsageError` unless every given value is one of the names.
 
     >>> known("--kind", ["risk-hig"], ["risk-high"])
     Traceback (most recent call last):
-    vigia.runtime.arguments.Unusable: --kind 'risk-hig': not known; known are risk-high
+    vigia.runtime.usage_error.UsageError: --kind 'risk-hig': not known; known are risk-high
     """
     for one in given or ():
         if one not in names:
-            raise Unusable(f"{option} {one!r}: not known; known are {', '.join(names)}")
+            raise UsageError(f"{option} {one!r}: not known; known are {', '.join(names)}")
