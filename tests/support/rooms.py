@@ -1,0 +1,83 @@
+"""Which room may import which: the table that tests/test_architecture.py enforces and ARCHITECTURE.md prints.
+
+A room is a folder of the second level, or a module beside such folders. A row names the rooms that may be imported, and
+only rooms of earlier rows, so two rooms can never import each other. `scorers`, `streams` and `alerts` in a row stand
+for all their rooms.
+"""
+
+ROOMS: dict[str, tuple[str, ...]] = {
+    # the core: no input or output, no clock
+    "scorers.contract": (),
+    "scorers.policy": ("scorers.contract",),
+    "scorers.in_force": ("scorers.contract", "scorers.policy"),
+    "scorers.timeline": ("scorers.contract", "scorers.policy", "scorers.in_force"),
+    "scorers.customer": ("scorers.contract", "scorers.policy", "scorers.in_force", "scorers.timeline"),
+    "scorers.risk": ("scorers.contract", "scorers.policy", "scorers.in_force", "scorers.customer"),
+    "scorers.alarms": ("scorers.contract", "scorers.policy", "scorers.in_force", "scorers.customer", "scorers.risk"),
+    "scorers.assessment": (
+        *("scorers.contract", "scorers.policy", "scorers.in_force", "scorers.timeline"),
+        *("scorers.customer", "scorers.risk", "scorers.alarms"),
+    ),
+    "scorers.groups": (
+        *("scorers.contract", "scorers.policy", "scorers.in_force", "scorers.timeline"),
+        *("scorers.customer", "scorers.risk", "scorers.alarms", "scorers.assessment"),
+    ),
+    "scorers.partition": (
+        *("scorers.contract", "scorers.policy", "scorers.in_force", "scorers.timeline"),
+        *("scorers.customer", "scorers.risk", "scorers.alarms", "scorers.assessment", "scorers.groups"),
+    ),
+    # what every process needs
+    "vigia.runtime": ("scorers.contract", "scorers.policy"),
+    # Kafka in, alarms out
+    "streams.engine": ("scorers.contract", "vigia.runtime"),
+    "streams.records": ("scorers.contract", "scorers.policy", "scorers.in_force", "scorers.risk", "vigia.runtime"),
+    "streams.metrics": ("scorers.contract", "scorers.alarms", "scorers.timeline"),
+    "streams.gateway": ("scorers.contract", "streams.metrics", "vigia.runtime"),
+    "streams.files": ("scorers.contract", "streams.gateway"),
+    "streams.clock": ("scorers.contract", "scorers.policy", "scorers.in_force", "streams.records", "vigia.runtime"),
+    "streams.trainer": (
+        *("scorers.contract", "scorers.policy", "scorers.in_force", "scorers.risk"),
+        *("streams.engine", "streams.records", "streams.metrics", "vigia.runtime"),
+    ),
+    "streams.replay": ("scorers", "streams.records", "vigia.runtime"),
+    "streams.worker": ("scorers", "streams.engine", "streams.records", "streams.metrics", "vigia.runtime"),
+    # alarms in, notifications out
+    "alerts.settings": ("scorers.contract", "scorers.policy"),
+    "alerts.wording": ("scorers.contract", "scorers.alarms", "alerts.settings"),
+    "alerts.channels": ("scorers.contract", "alerts.settings", "alerts.wording", "vigia.runtime"),
+    "alerts.pipeline": (
+        *("scorers.contract", "scorers.alarms", "scorers.policy"),
+        *("alerts.settings", "alerts.wording", "alerts.channels", "vigia.runtime"),
+    ),
+    # the product around both
+    "vigia.readmodel": ("scorers", "streams.replay", "alerts.wording", "vigia.runtime"),
+    "vigia.operations": ("scorers", "streams.records", "alerts.pipeline", "vigia.runtime", "vigia.readmodel"),
+    "vigia.schema": ("scorers.contract", "streams.records", "alerts.pipeline"),
+    "vigia.lab": ("scorers", "streams", "alerts", "vigia.runtime", "vigia.readmodel"),
+    "vigia.commands": (
+        *("scorers", "streams", "alerts"),
+        *("vigia.runtime", "vigia.readmodel", "vigia.operations", "vigia.schema", "vigia.lab"),
+    ),
+    "vigia.cli": ("vigia.runtime", "vigia.commands"),
+    "vigia.__main__": ("vigia.cli",),
+}
+
+WHOLE = ("scorers", "streams", "alerts")
+"""Names that stand for every room below them."""
+
+
+def may_import(room: str, other: str) -> bool:
+    """Whether the table lets a room import another.
+
+    >>> may_import("streams.worker", "scorers.risk"), may_import("streams.worker", "alerts.wording")
+    (True, False)
+    """
+    return other in ROOMS[room] or (other.split(".")[0] in WHOLE and other.split(".")[0] in ROOMS[room])
+
+
+def page() -> str:
+    """The table as ARCHITECTURE.md prints it."""
+    rows = (
+        f"| `{room}` | {', '.join(f'`{one}`' for one in allowed) or 'nothing'} |\n" for room, allowed in ROOMS.items()
+    )
+    return "| room | may import |\n|---|---|\n" + "".join(rows)
