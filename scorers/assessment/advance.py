@@ -13,6 +13,7 @@ from scorers.alarms.conditions import KEEP, Finding, due, ends_after, findings
 from scorers.alarms.kinds import KINDS, severity_for
 from scorers.contract.alarms import Outcome, Severity
 from scorers.contract.events import DAY, SECOND, AnyEvent, Duration, Instant, Micros, Purchase
+from scorers.contract.lessons import Lesson
 from scorers.customer import lifecycle, loyalty, tiers
 from scorers.customer.evolve import EVOLVE, lapse
 from scorers.customer.lifecycle import LEFT, RETURNS_FROM
@@ -21,8 +22,8 @@ from scorers.customer.tiers import RANK
 from scorers.in_force.context import Context
 from scorers.in_force.figures import YEARS, Contribution, value_bucket
 from scorers.policy.tables import Risk
-from scorers.risk.features import features, pack, pack_few, unpack, unpack_few
-from scorers.risk.model import Lesson, rules_risk
+from scorers.risk.features import FEATURES_VERSION, features, pack, pack_few, unpack, unpack_few
+from scorers.risk.model import rules_risk
 
 
 class Log(Struct, gc=False):
@@ -151,13 +152,13 @@ def _read_risk(c: Customer, at: Micros, lapsed: bool, reviewing: bool, bought: b
     if asking or reading:
         base, model = ctx.figures(at).base, ctx.model(at)
         by_rules = rules_risk(c, at, rules.horizon, base)
-        x = features(c, at, rules.horizon, base) if asking or model.listens else []
+        x = features(c, at, rules.horizon, base) if asking or model.is_trained else []
         risk = model.risk(x, by_rules)
         if reading:
             c.risk, c.risk_at = risk, at
         if asking and len(c.questions) < MAX_QUESTIONS:
             asked = pack(x), 0, round(risk * MILLION), round(by_rules * MILLION), model.version
-            c.questions.append(Question(at, *asked, pack_few(model.voices(x))))
+            c.questions.append(Question(at, *asked, pack_few(model.member_log_odds(x))))
     if asking or not c.next_question:
         period = (rules.horizon + ctx.policy.time.allowed_lateness) // rules.questions_per_horizon // SECOND * SECOND
         c.next_question = _on_grid(at, period, c.id)
@@ -192,6 +193,7 @@ def _answer(c: Customer, now: Micros, ctx: Context, log: Log) -> None:
                 predicted=q.risk / MILLION,
                 voices=unpack_few(q.voices),
                 model_version=q.model_version,
+                features_version=FEATURES_VERSION,
             )
         )
 

@@ -25,9 +25,10 @@ def risk_by_horizon(
     Nobody can be asked of who has not bought yet: a prospect has none.
 
     >>> from scorers.policy.tables import Policy
+    >>> from scorers.risk.model import UNTRAINED
     >>> c = Customer("c1", purchases=1)
     >>> c.rhythm.visit(100 * DAY)
-    >>> risks = risk_by_horizon(c, 110 * DAY, Context(Policy()))
+    >>> risks = risk_by_horizon(c, 110 * DAY, Context(Policy(), UNTRAINED))
     >>> {horizon // DAY: round(risk, 2) for horizon, risk in risks.items()}
     {30: 0.71, 60: 0.6, 90: 0.54, 180: 0.45}
     """
@@ -38,7 +39,7 @@ def risk_by_horizon(
     base, model, rhythm = ctx.figures(now).base, ctx.model(now), c.rhythm
     silence, shape = max(now - rhythm.last, 0) / DAY, rhythm.shape(base.shape)
     survived, age = float(max(rhythm.occasions - 1, 0)), (rhythm.last - rhythm.first) / DAY
-    shop = model.shop(base)
+    shop = model.parameters(base)
 
     def prior(horizon: Duration) -> float:
         return odds_of(no_purchase(*shop, rhythm.known, rhythm.paced, silence, horizon / DAY, shape, survived, age))

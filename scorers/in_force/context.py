@@ -7,26 +7,26 @@ from bisect import bisect_right
 
 from scorers.contract.events import Micros
 from scorers.in_force.figures import Figures, no_figures
+from scorers.in_force.risk_model import RiskModel
 from scorers.policy.business_calendar import Calendar
 from scorers.policy.tables import Policy
-from scorers.risk.model import COLD, Model
 
 _KEPT = 800  # daily figures of two years: older instants are judged by the oldest kept
 
 
 class Context:
-    """Policy, figures and models by the instant from which they are in force."""
+    """Policy, figures and models by the instant from which they are in force; `untrained` until a model is adopted."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, untrained: RiskModel) -> None:
         self.policy = policy
         self.policy_version = policy.version
         self.calendar = Calendar(policy.calendar)
         self._figures: list[Figures] = [no_figures(policy)]
         self._figure_times: list[Micros] = [0]
-        self._models: list[Model] = [COLD]
+        self._models: list[RiskModel] = [untrained]
         self._model_times: list[Micros] = [0]
         self.newest_figures = self._figures[0]
-        self.newest_model: Model = COLD
+        self.newest_model: RiskModel = untrained
         self._figures_from = 0
         self._model_from = 0
 
@@ -42,7 +42,7 @@ class Context:
         if len(self._figures) > _KEPT:
             del self._figures[: _KEPT // 4], self._figure_times[: _KEPT // 4]
 
-    def adopt_model(self, model: Model, in_force: Micros) -> None:
+    def adopt_model(self, model: RiskModel, in_force: Micros) -> None:
         """Put a model in force from an instant on."""
         self._models.append(model)
         self._model_times.append(in_force)
@@ -56,7 +56,7 @@ class Context:
             return self.newest_figures
         return self._figures[max(0, bisect_right(self._figure_times, now) - 1)]
 
-    def model(self, now: Micros) -> Model:
+    def model(self, now: Micros) -> RiskModel:
         """The model in force at an instant."""
         if now >= self._model_from:
             return self.newest_model

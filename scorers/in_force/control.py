@@ -15,7 +15,6 @@ from scorers.contract.rejection import MAX_BYTES, Rejected, refusal
 from scorers.contract.rfc3339 import parse_any_instant, rfc3339
 from scorers.in_force.base_rhythm import BaseRhythm
 from scorers.in_force.figures import Figures
-from scorers.risk.model import Model
 
 
 class Tick(Struct, frozen=True, kw_only=True, tag_field="type", tag="clock.ticked", omit_defaults=True):
@@ -65,13 +64,6 @@ class ModelInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="mod
     version: str
     model: Annotated[str, Meta(max_length=MAX_BYTES)]  # as `Model.encode` wrote it
     seal: str = ""
-
-    def read(self) -> Model:
-        """The model; ValueError where it is none, was changed, or reads other features."""
-        model = Model.decode(self.model.encode())
-        if model.version != self.version:
-            raise ValueError(f"the record names model {self.version} and holds {model.version}")
-        return model
 
 
 class PolicyInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="policy.in_force"):

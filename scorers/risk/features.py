@@ -15,7 +15,7 @@ from scorers.contract.events import DAY, Duration, Micros
 from scorers.customer.state import Customer
 from scorers.in_force.base_rhythm import BaseRhythm
 
-VERSION = "1"
+FEATURES_VERSION = "1"
 NAMES: tuple[str, ...] = (
     # time: the first seven are all that the prior reads, in this order
     "horizon",

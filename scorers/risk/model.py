@@ -17,23 +17,23 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from scorers.contract.events import DAY, Duration, Instant, Micros
+from scorers.contract.events import DAY, Duration, Micros
 from scorers.contract.lessons import LEARNERS
 from scorers.customer.state import Customer
 from scorers.in_force.base_rhythm import BaseRhythm
-from scorers.risk.features import INDEX, NAMES
-from scorers.risk.features import VERSION as FEATURES_VERSION
+from scorers.in_force.control import ModelInForce
+from scorers.in_force.risk_model import PopulationParameters
+from scorers.risk.features import FEATURES_VERSION, INDEX, NAMES
 from scorers.risk.learners import chance, odds_of, read_rhythm
-from scorers.risk.prior import Population, Spelt, no_purchase
+from scorers.risk.prior import Population, no_purchase
 
 VOICES = ("rules", "prior", "logistic")
-HEARD = (*LEARNERS, VOICES[1])  # whose log-odds a question keeps: each learner's and the prior's
 KNOTS = (-2.0, -1.0, 0.0, 1.0, 2.0)  # log-odds of the prior at which the logistic may correct it differently
 RHYTHM = INDEX["spent"]  # the columns before this one tell of time alone
 STRANGERS = Population().spelt()
 
 
-def _strangers(base: BaseRhythm) -> Spelt:
+def _strangers(base: BaseRhythm) -> PopulationParameters:
     return STRANGERS[0], base.first_mean, *STRANGERS[2:]
 
 
@@ -61,23 +61,6 @@ def rules_risk(c: Customer, now: Micros, horizon: Duration, base: BaseRhythm) ->
     return chance(odds_of(p) + min(moved, 2.0)) if moved else p
 
 
-class Lesson(Struct, frozen=True, kw_only=True):
-    """An answered question: what was known when it was asked, and what the customer then did."""
-
-    customer_id: str
-    asked_at: Instant
-    answered_at: Instant
-    horizon: Duration
-    features: tuple[float, ...]
-    inactive: bool  # no purchase in (asked_at, asked_at + horizon]
-    bought_after: Duration | None = None  # time to the first purchase, where one came within the horizon
-    rules: float  # what the rules said when asked
-    predicted: float  # what the model in force said when asked
-    voices: tuple[float, ...] = ()  # and each of `HEARD`, in log-odds; none where it had none yet
-    model_version: str
-    features_version: str = FEATURES_VERSION
-
-
 class Rival(Struct, frozen=True):
     """What another learner would say: the fields of `Model` of the same names."""
 
@@ -94,7 +77,7 @@ class Model(Struct, frozen=True, dict=True):
     """What scores: a snapshot of the trainer, small and fixed.
 
     >>> from scorers.risk.features import WIDTH
-    >>> COLD.risk([0.0] * WIDTH, 0.3)
+    >>> UNTRAINED.risk([0.0] * WIDTH, 0.3)
     0.3
     """
 
@@ -115,13 +98,13 @@ class Model(Struct, frozen=True, dict=True):
     format: int = 1  # of this record; a newer one may mean what we cannot read
 
     @property
-    def listens(self) -> bool:
+    def is_trained(self) -> bool:
         """Whether features have a say: as long as the rules alone have it, nobody need make them."""
         return self.say[0] < 1.0
 
     def risk(self, features: Sequence[float], rules: float) -> float:
-        """P(no purchase within the horizon); `features` as `features.features` gives them, if the model `listens`."""
-        if not self.listens:
+        """P(no purchase within the horizon); `features` as `features.features` gives them, if the model `is_trained`."""
+        if not self.is_trained:
             return rules
         prior = self._prior(features)
         told, read, weights, gated = self._compiled
@@ -132,8 +115,8 @@ class Model(Struct, frozen=True, dict=True):
         say = self.say
         return chance(say[0] * odds_of(rules) + say[1] * prior + say[2] * learned)
 
-    def voices(self, features: Sequence[float]) -> tuple[float, ...]:
-        """The log-odds that each of `HEARD` gives by itself; none before any lesson."""
+    def member_log_odds(self, features: Sequence[float]) -> tuple[float, ...]:
+        """The log-odds that each of `MEMBERS` gives by itself; none before any lesson."""
         if not self.rivals:
             return ()
         prior = self._prior(features)
@@ -159,7 +142,7 @@ class Model(Struct, frozen=True, dict=True):
 
         They add up to the log-odds of the risk.
         """
-        if not self.listens:
+        if not self.is_trained:
             return [("rules", odds_of(rules))]
         say = self.say
         prior = self._prior(features)
@@ -173,12 +156,12 @@ class Model(Struct, frozen=True, dict=True):
             found.append((name, say[2] * slope * (value - usual)))
         return sorted((pair for pair in found if pair[1]), key=lambda pair: (-abs(pair[1]), pair[0]))
 
-    def shop(self, base: BaseRhythm) -> Spelt:
+    def parameters(self, base: BaseRhythm) -> PopulationParameters:
         """The population by which this model judges rhythms: strangers until one is learned."""
-        return self._shop if self.listens else _strangers(base)
+        return self._shop if self.is_trained else _strangers(base)
 
     @cached_property
-    def _shop(self) -> Spelt:
+    def _shop(self) -> PopulationParameters:
         return self.population.spelt()
 
     def _prior(self, features: Sequence[float]) -> float:
@@ -206,7 +189,7 @@ class Model(Struct, frozen=True, dict=True):
                 f"model {model.version} reads features version {model.features_version}, "
                 f"this is {FEATURES_VERSION}: train a new one from the lessons"
             )
-        if model.version != COLD.version and model.version != version_of(model):
+        if model.version != UNTRAINED.version and model.version != version_of(model):
             raise ValueError(
                 f"model {model.version} was changed after it was made: its content hashes to {version_of(model)}"
             )
@@ -243,10 +226,18 @@ def _without(told: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in told.items() if name not in defaults or value != defaults[name]}
 
 
-COLD = Model("cold", (1.0, 0.0, 0.0), Population())
+UNTRAINED = Model("cold", (1.0, 0.0, 0.0), Population())
 """The model before any lesson: the rules."""
 
 
 def gate(prior: float) -> float:
     """How the columns of rhythm speak differently of the lively and of the silent: from -2 to 2."""
     return 2.0 * tanh(0.5 * prior)
+
+
+def read_model(control: ModelInForce) -> Model:
+    """The model that a control record holds; ValueError if it holds none, was changed, or reads other features."""
+    model = Model.decode(control.model.encode())
+    if model.version != control.version:
+        raise ValueError(f"the record names model {control.version} and holds {model.version}")
+    return model

@@ -13,11 +13,10 @@ from math import exp, log
 
 from msgspec import Struct
 
+from scorers.in_force.risk_model import PopulationParameters
+
 CERTAIN = 1e-6
 MOST_SHAPE = 12.0  # beyond, the sum below only costs time
-
-Spelt = tuple[float, float, float, float, float, float, float, float]
-"""r, alpha, a, b, trust, ageing, tail, unit."""
 
 
 class Population(Struct, frozen=True):
@@ -46,7 +45,7 @@ class Population(Struct, frozen=True):
         """
         return no_purchase(*self.spelt(), gaps, spent_days, silence, horizon, shape, survived, age)
 
-    def spelt(self) -> Spelt:
+    def spelt(self) -> PopulationParameters:
         """What `no_purchase` takes first."""
         logs = exp(self.log_r), exp(self.log_alpha), exp(self.log_a), exp(self.log_b)
         return *logs, self.trust, self.ageing, self.tail, self.unit

@@ -9,14 +9,13 @@ import numpy as np
 from msgspec import Struct
 
 from scorers.contract.events import DAY, Duration, Micros
-from scorers.contract.lessons import LEARNERS
+from scorers.contract.lessons import LEARNERS, Lesson
 from scorers.policy.tables import AUTO
 from scorers.risk.champion_challenger import Contest, surprise
 from scorers.risk.drift import REACTED, WATCHED, Watch
-from scorers.risk.features import INDEX, WIDTH
-from scorers.risk.features import VERSION as FEATURES_VERSION
+from scorers.risk.features import FEATURES_VERSION, INDEX, WIDTH
 from scorers.risk.learners import Bank, Floats, PopulationBelief, Scale, Steps, chance, odds_of
-from scorers.risk.model import COLD, FORMAT, KNOTS, RHYTHM, Lesson, Model, Rival, gate, version_of
+from scorers.risk.model import FORMAT, KNOTS, RHYTHM, UNTRAINED, Model, Rival, gate, version_of
 
 WORDS = INDEX["contacts_in"]  # the columns before this one tell of time and money
 SEASONS = slice(INDEX["season_sin"], INDEX["season_cos"] + 1)
@@ -171,7 +170,7 @@ class Trainer:
     def snapshot(self, champion: str = AUTO) -> Model:
         """What scores with all that is learned so far; who speaks as the learned voice may be named."""
         if not self.lessons:
-            return COLD
+            return UNTRAINED
         before = self.contest.champion
         if self.contest.elect(champion):
             why = "by the evidence" if champion == AUTO else "as the policy says"

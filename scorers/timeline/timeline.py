@@ -22,11 +22,11 @@ from scorers.alarms.render import record
 from scorers.assessment.advance import Log, instant
 from scorers.contract.alarms import Alarm, Change, Outcome
 from scorers.contract.events import DAY, AnyEvent, Micros
+from scorers.contract.lessons import Lesson
 from scorers.customer.retained_fields import short_ref, slim
 from scorers.customer.state import NOBODY, Customer, Episode, Ref
 from scorers.in_force.context import Context
 from scorers.in_force.figures import YEARS, Contribution
-from scorers.risk.model import Lesson
 from scorers.timeline.row import ROW_VERSION, Fact, Later, Row, decode_customer, decode_row, encode
 from scorers.timeline.snapshot import Mark, difference, fold, joined, lapse
 

@@ -10,9 +10,9 @@ import msgspec
 from msgspec import Meta, Struct
 
 from scorers.contract.events import DAY, Instant
+from scorers.contract.lessons import Lesson
 from scorers.contract.rfc3339 import parse_any_instant, rfc3339
-from scorers.risk.features import INDEX, NAMES, VERSION, WIDTH
-from scorers.risk.model import Lesson
+from scorers.risk.features import FEATURES_VERSION, INDEX, NAMES, WIDTH
 from scorers.risk.training import OVERLAP
 
 Chance = Annotated[float, Meta(ge=0, le=1)]
@@ -53,7 +53,7 @@ class LessonRecord(Struct, frozen=True, kw_only=True):
         columns = [0.0] * WIDTH
         for name, value in self.features.items():
             if (place := INDEX.get(name)) is None:
-                raise ValueError(f"column {name!r} is not of features version {VERSION}")
+                raise ValueError(f"column {name!r} is not of features version {FEATURES_VERSION}")
             columns[place] = value
         after = self.bought_after_days
         return Lesson(

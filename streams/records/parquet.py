@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from scorers.contract.events import DAY
-from scorers.risk.features import NAMES, VERSION
-from scorers.risk.model import HEARD, Lesson
+from scorers.contract.lessons import MEMBERS, Lesson
+from scorers.risk.features import FEATURES_VERSION, NAMES
 from streams.records.lessons import decode_record
 
 PIECE = 10_000  # rows held before they are written
@@ -62,7 +62,7 @@ class LessonTable:
         """Take in a record of `lessons`; one told twice, of other features or broken is counted and left out."""
         try:
             record = decode_record(raw)
-            if record.features_version != VERSION:
+            if record.features_version != FEATURES_VERSION:
                 self.foreign += 1
                 return
             lesson = record.lesson()
@@ -106,7 +106,7 @@ def _columns(held: list[Lesson], weights: list[float]) -> Iterator[list[Any]]:
     yield [lesson.rules for lesson in held]
     yield [lesson.predicted for lesson in held]
     yield [lesson.model_version for lesson in held]
-    for place in range(len(HEARD)):
+    for place in range(len(MEMBERS)):
         yield [lesson.voices[place] if place < len(lesson.voices) else None for lesson in held]
     for place in range(len(NAMES)):
         yield [lesson.features[place] for lesson in held]
@@ -125,8 +125,8 @@ def _schema(arrow: Any) -> Any:
         ("rules", arrow.float64(), False),
         ("predicted", arrow.float64(), False),
         ("model_version", arrow.string(), False),
-        *((VOICE.format(name), arrow.float32(), True) for name in HEARD),
+        *((VOICE.format(name), arrow.float32(), True) for name in MEMBERS),
         *((COLUMN.format(name), arrow.float32(), False) for name in NAMES),
     ]
     fields = [arrow.field(name, kind, nullable=nullable) for name, kind, nullable in kinds]
-    return arrow.schema(fields, metadata={"features_version": VERSION})
+    return arrow.schema(fields, metadata={"features_version": FEATURES_VERSION})

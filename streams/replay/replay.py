@@ -30,6 +30,7 @@ from scorers.in_force.control import Control, FiguresInForce, ModelInForce
 from scorers.in_force.figures import FigureBook
 from scorers.partition.partition import Partition
 from scorers.policy.tables import Policy
+from scorers.risk.model import UNTRAINED, read_model
 from scorers.risk.training import Trainer
 from scorers.timeline.timeline import Monitor, Step
 
@@ -163,7 +164,7 @@ class _Run:
         controls: Iterable[Control] | None = None,
     ) -> None:
         self.out = out
-        self.ctx = Context(policy)
+        self.ctx = Context(policy, UNTRAINED)
         self.monitors: dict[str, Monitor] = {}
         self._told: deque[FiguresInForce | ModelInForce] = deque()
         if controls is None:
@@ -260,7 +261,7 @@ class _Run:
             if isinstance(control, FiguresInForce):
                 self.ctx.adopt_figures(control.figures())
             else:
-                self.ctx.adopt_model(control.read(), int(control.in_force))
+                self.ctx.adopt_model(read_model(control), int(control.in_force))
 
     def _apply(self, steps: Iterable[Step]) -> None:
         for step in steps:

@@ -19,11 +19,12 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from msgspec import Struct, field
 
 from scorers.contract.events import Instant
+from scorers.contract.lessons import Lesson
 from scorers.contract.rfc3339 import rfc3339
 from scorers.in_force.control import FiguresInForce, ModelInForce, PolicyInForce, decode_control
 from scorers.policy.reading import PolicyError, parse_policy
 from scorers.policy.tables import AUTO
-from scorers.risk.model import COLD, Lesson, Model
+from scorers.risk.model import UNTRAINED, Model
 from scorers.risk.training import Trainer as Learner
 from streams.records.lessons import decode_lesson
 from streams.records.signing import seal, sealed
@@ -64,7 +65,7 @@ class Trainer:
             raise ValueError("models are sealed: set VIGIA_SEAL to the same secret for the trainer and the workers")
         self.broker, self.settings = broker, settings
         self.learner = Learner()
-        self.saved = Saved(0, b"", COLD.version)
+        self.saved = Saved(0, b"", UNTRAINED.version)
         self.refused = 0
         self._known: set[int] = set()
         self._order: deque[int] = deque()

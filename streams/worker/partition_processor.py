@@ -34,6 +34,7 @@ from scorers.in_force.figures import Contribution, last_day
 from scorers.partition.partition import Partition
 from scorers.policy.reading import PolicyError, parse_policy
 from scorers.policy.tables import Policy
+from scorers.risk.model import UNTRAINED, read_model
 from scorers.timeline.timeline import Monitor, Step
 from streams.engine.batching_producer import Output
 from streams.engine.failpoints import faulty
@@ -66,7 +67,7 @@ class PartitionProcessor:
         home: Callable[[bytes], int] | None = None,
     ) -> None:
         self.rows = rows
-        self.ctx = Context(policy)
+        self.ctx = Context(policy, UNTRAINED)
         self.story = PartitionState(policy)
         self.census: Counter[tuple[Stage, Tier]] = Counter()
         self._monitors = _Monitors(self)
@@ -238,7 +239,7 @@ class PartitionProcessor:
             elif isinstance(control, ModelInForce):
                 if not self._trust(control):
                     return "the model is not sealed with this worker's secret"
-                control.read()
+                read_model(control)
         except (ValueError, PolicyError) as error:
             return str(error)
         return ""
@@ -253,7 +254,7 @@ class PartitionProcessor:
         elif isinstance(control, ModelInForce):
             if control.version == ctx.newest_model.version:
                 return False
-            ctx.adopt_model(control.read(), int(control.in_force))
+            ctx.adopt_model(read_model(control), int(control.in_force))
         elif isinstance(control, PolicyInForce):
             if control.version == ctx.policy_version:
                 return False

@@ -14,6 +14,7 @@ from scorers.contract.events import Micros
 from scorers.in_force.context import Context
 from scorers.in_force.control import FiguresInForce, ModelInForce, decode_control
 from scorers.policy.tables import Policy
+from scorers.risk.model import UNTRAINED, read_model
 from streams.engine.rows import unpack
 from streams.replay.replay import customer_row
 from streams.worker.partition_state import CONTROL
@@ -30,7 +31,7 @@ def customers(state: Path, policy: Policy, now: Micros) -> Iterator[dict[str, An
 
 
 def _partition(path: Path, policy: Policy, now: Micros) -> Iterator[dict[str, Any]]:
-    ctx = Context(policy)
+    ctx = Context(policy, UNTRAINED)
     kept = []
     for key, row in _rows(path):
         if key.startswith(CONTROL):
@@ -49,7 +50,7 @@ def _adopt(ctx: Context, row: bytes) -> None:
     if isinstance(control, FiguresInForce):
         ctx.adopt_figures(control.figures())
     elif isinstance(control, ModelInForce):
-        ctx.adopt_model(control.read(), int(control.in_force))
+        ctx.adopt_model(read_model(control), int(control.in_force))
 
 
 def _rows(path: Path) -> Iterator[tuple[bytes, bytes]]:

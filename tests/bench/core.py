@@ -20,6 +20,7 @@ from scorers.in_force.context import Context
 from scorers.in_force.figures import FigureBook
 from scorers.partition.partition import Partition
 from scorers.policy.tables import Policy
+from scorers.risk.model import UNTRAINED
 from scorers.risk.training import Trainer
 from scorers.timeline import snapshot, timeline
 from streams.replay.replay import replay
@@ -74,7 +75,7 @@ def once(lines: list[bytes]) -> tuple[dict[str, float], list[int]]:
     parsed, decoded = middle - begin, clock() - middle
 
     policy = Policy()
-    partition = Partition(Context(policy), {}, FigureBook(policy), Trainer())
+    partition = Partition(Context(policy, UNTRAINED), {}, FigureBook(policy), Trainer())
     watch = Stopwatch()
     folds = dict(advance.EVOLVE)
     for kind, fold in folds.items():

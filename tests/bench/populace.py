@@ -26,6 +26,7 @@ from scorers.in_force.control import FiguresInForce, Tick, encode_control
 from scorers.in_force.figures import FigureBook, Figures
 from scorers.partition.partition import Partition
 from scorers.policy.tables import Policy
+from scorers.risk.model import UNTRAINED
 from streams.engine.batching_producer import partition_of
 from streams.engine.rows import pack
 from streams.worker.partition_state import CONTROL
@@ -73,7 +74,7 @@ class Populace:
         with tempfile.TemporaryDirectory() as directory:
             simulate(TEMPLATES, DAYS, seed, Path(directory))
             lines = (Path(directory) / "events.jsonl").read_bytes().splitlines()
-        partition = Partition(Context(Policy()), people := {}, book := Book(Policy()))
+        partition = Partition(Context(Policy(), UNTRAINED), people := {}, book := Book(Policy()))
         for number, line in enumerate(lines):
             if not isinstance(event := decode(line), Rejected):
                 for _ in partition.feed(event, Ref(event.source, event.id, "purchases", 0, number)):

@@ -32,6 +32,7 @@ from scorers.in_force.context import Context
 from scorers.in_force.figures import FigureBook
 from scorers.partition.partition import Partition
 from scorers.policy.tables import Policy
+from scorers.risk.model import UNTRAINED
 from scorers.timeline.timeline import Monitor
 from streams.records.lessons import encode_lesson
 
@@ -105,7 +106,7 @@ class InDict:
 
     def _new(self, number: int) -> tuple[Partition, dict[str, Monitor]]:
         people: dict[str, Monitor] = {}
-        partition = Partition(Context(self._policy), people, FigureBook(self._policy))
+        partition = Partition(Context(self._policy, UNTRAINED), people, FigureBook(self._policy))
         return self._partitions.setdefault(number, (partition, people))
 
 

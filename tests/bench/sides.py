@@ -45,6 +45,7 @@ from scorers.in_force.control import Control, FiguresInForce, Tick, encode_contr
 from scorers.in_force.figures import FigureBook, Figures
 from scorers.partition.partition import Partition
 from scorers.policy.tables import Policy
+from scorers.risk.model import UNTRAINED
 from streams.engine.chunks import Done, Take
 from streams.metrics import WorkerMetrics
 from streams.records.lessons import encode_lesson
@@ -117,7 +118,7 @@ class Closed(FigureBook):
 def figures(lines: list[bytes]) -> dict[int, Figures]:
     """The figures of each day, of all customers."""
     book = Closed(Policy())
-    partition = Partition(Context(Policy()), {}, book)
+    partition = Partition(Context(Policy(), UNTRAINED), {}, book)
     for line in lines:
         if not isinstance(event := decode(line), Rejected):
             for _ in partition.feed(event, Ref(event.source, event.id)):
@@ -213,7 +214,7 @@ async def bare(address: str, prefix: str, events: int) -> Speed:
     consumer.assign([TopicPartition(broker.name(ALL), n) for n in range(PARTITIONS)])
     policy = Policy()
     alarms, lessons = broker.name(ALARMS), broker.name(LESSONS)
-    partitions = [Partition(Context(policy), {}, FigureBook(policy)) for _ in range(PARTITIONS)]
+    partitions = [Partition(Context(policy, UNTRAINED), {}, FigureBook(policy)) for _ in range(PARTITIONS)]
     seen, clock, processor = 0, 0.0, 0.0
     while seen < events:
         batches = await consumer.getmany(timeout_ms=1000)

@@ -21,6 +21,7 @@ from scorers.in_force.context import Context
 from scorers.in_force.control import Control, FiguresInForce, ModelInForce, Tick, decode_control, encode_control
 from scorers.partition.partition import Partition
 from scorers.policy.tables import Policy
+from scorers.risk.model import UNTRAINED, read_model
 from scorers.timeline.timeline import Monitor
 from streams.engine.batching_producer import partition_of
 from streams.engine.rows import unpack
@@ -127,12 +128,12 @@ def of_partition(lines: Iterable[bytes], number: int, partitions: int) -> list[b
 
 
 def context(policy: Policy, told: Iterable[FiguresInForce | ModelInForce]) -> Context:
-    ctx = Context(policy)
+    ctx = Context(policy, UNTRAINED)
     for control in told:
         if isinstance(control, FiguresInForce):
             ctx.adopt_figures(control.figures())
         elif isinstance(control, ModelInForce):
-            ctx.adopt_model(control.read(), int(control.in_force))
+            ctx.adopt_model(read_model(control), int(control.in_force))
     return ctx
 
 

@@ -17,6 +17,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from scorers.contract.events import DAY
 from scorers.in_force.context import Context
+from scorers.risk.model import UNTRAINED
 from scorers.timeline.timeline import Monitor
 from streams.engine.rows import unpack
 from streams.worker.stored_row import CODEC
@@ -84,7 +85,7 @@ def of(stored: bytes | None, running: Running) -> Monitor:
     assert stored is not None
     data = CODEC.decode(unpack(stored)[1]).data
     assert isinstance(data, bytes)
-    return Monitor.decode(data, Context(running.policy))
+    return Monitor.decode(data, Context(running.policy, UNTRAINED))
 
 
 async def test_a_disk_of_before_an_erasure_brings_nobody_back(running: Running, tmp_path: Path) -> None:

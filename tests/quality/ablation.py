@@ -15,12 +15,12 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from scorers.contract.lessons import LEARNERS
+from scorers.contract.lessons import LEARNERS, MEMBERS, Lesson
 from scorers.policy.tables import AUTO
 from scorers.risk import training
 from scorers.risk.features import INDEX, NAMES
 from scorers.risk.learners import PopulationBelief, odds_of
-from scorers.risk.model import HEARD, Lesson, Model
+from scorers.risk.model import Model
 from scorers.risk.training import Trainer
 from tests.quality.__main__ import origins_of, ours
 from tests.quality.history import History
@@ -45,7 +45,7 @@ class Asking(Trainer):
     """Charges prior and logistic against each other, too, for what they said when asked."""
 
     def _judge(self, lesson: Lesson, prior: float, learned: float) -> None:
-        said = dict(zip(HEARD, lesson.voices, strict=False))
+        said = dict(zip(MEMBERS, lesson.voices, strict=False))
         super()._judge(lesson, said.get("prior", prior), said.get(LEARNERS[0], learned))
 
 

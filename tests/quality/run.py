@@ -10,6 +10,7 @@ import numpy as np
 
 from scorers.assessment.horizons import risk_by_horizon
 from scorers.contract.events import DAY, Micros
+from scorers.contract.lessons import Lesson
 from scorers.contract.wire import Rejected, decode
 from scorers.customer.state import MILLION, Customer, Ref
 from scorers.in_force.context import Context
@@ -17,7 +18,7 @@ from scorers.in_force.figures import FigureBook
 from scorers.partition.partition import Partition
 from scorers.policy.tables import AUTO, Policy
 from scorers.risk.features import features, pack_few, unpack_few
-from scorers.risk.model import COLD, VOICES, Lesson, Model, rules_risk
+from scorers.risk.model import UNTRAINED, VOICES, Model, rules_risk
 from scorers.risk.training import Trainer
 from scorers.timeline.timeline import Monitor
 from tests.quality.judge import Floats
@@ -29,7 +30,7 @@ class Tape(Trainer):
     def __init__(self) -> None:
         super().__init__()
         self.taught: list[tuple[Lesson, Floats]] = []  # the columns apart, as 57 small numbers are a large tuple
-        self.known = {COLD.version: 0}
+        self.known = {UNTRAINED.version: 0}
 
     def learn(self, lesson: Lesson) -> None:
         self.taught.append((msgspec.structs.replace(lesson, features=()), np.array(lesson.features)))
@@ -59,7 +60,7 @@ class Asked(msgspec.Struct):
     def voice(self, name: str) -> Floats:
         """What one of the voices says alone."""
         alone = tuple(float(voice == name) for voice in VOICES)
-        return self.risks(self.model if self.model.version == COLD.version else with_say(self.model, alone))
+        return self.risks(self.model if self.model.version == UNTRAINED.version else with_say(self.model, alone))
 
 
 def with_say(model: Model, say: tuple[float, ...]) -> Model:
@@ -71,7 +72,7 @@ def run(
     lines: Iterable[bytes], policy: Policy, origins: Sequence[Micros], others: Sequence[int] = ()
 ) -> tuple[list[Asked], Tape]:
     """Fold lines of events and ask about everybody at each origin, also within so many other days."""
-    ctx, monitors, tape = Context(policy), dict[str, Monitor](), Tape()
+    ctx, monitors, tape = Context(policy, UNTRAINED), dict[str, Monitor](), Tape()
     partition = Partition(ctx, monitors, FigureBook(policy), tape)
     due, told = sorted(origins, reverse=True), []
 
@@ -117,7 +118,7 @@ def relearned(tape: Tape, asked: Sequence[Asked], keep: Floats, trainer: Trainer
 
     It lives through the same days: each lesson is told anew by the model that was in force when it was asked.
     """
-    trainer, models, done = trainer or Trainer(), {COLD.version: COLD}, 0
+    trainer, models, done = trainer or Trainer(), {UNTRAINED.version: UNTRAINED}, 0
     for version, upto in tape.known.items():
         for lesson, x in tape.taught[done:upto]:
             columns, model = tuple((x * keep).tolist()), models[lesson.model_version]
@@ -126,7 +127,7 @@ def relearned(tape: Tape, asked: Sequence[Asked], keep: Floats, trainer: Trainer
                     lesson,
                     features=columns,
                     predicted=round(model.risk(columns, lesson.rules) * MILLION) / MILLION,
-                    voices=unpack_few(pack_few(model.voices(columns))),
+                    voices=unpack_few(pack_few(model.member_log_odds(columns))),
                 )
             )
         done = upto

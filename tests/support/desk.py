@@ -8,13 +8,13 @@ import msgspec
 
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, Instant
+from scorers.contract.lessons import Lesson
 from scorers.contract.wire import decode_alarm
 from scorers.in_force.control import Control, FiguresInForce, Tick, encode_control
 from scorers.in_force.figures import FigureBook
 from scorers.policy.reading import parse_policy
 from scorers.policy.tables import Policy
-from scorers.risk.features import WIDTH
-from scorers.risk.model import Lesson
+from scorers.risk.features import FEATURES_VERSION, WIDTH
 from streams.engine.batching_producer import Output
 from streams.engine.rows import Rows
 from streams.metrics import WorkerMetrics
@@ -133,4 +133,5 @@ def a_lesson() -> Lesson:
         rules=0.4,
         predicted=0.4,
         model_version="cold",
+        features_version=FEATURES_VERSION,
     )

@@ -12,6 +12,7 @@ import msgspec
 from scorers.alarms.kinds import STATE_CHANGES
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import Micros
+from scorers.contract.lessons import Lesson
 from scorers.contract.rfc3339 import parse_instant, rfc3339
 from scorers.contract.wire import Rejected, decode, decode_alarm, encode_alarm
 from scorers.customer.state import Ref
@@ -19,7 +20,7 @@ from scorers.in_force.context import Context
 from scorers.in_force.figures import FigureBook
 from scorers.partition.partition import Partition
 from scorers.policy.reading import parse_policy
-from scorers.risk.model import Lesson, Model
+from scorers.risk.model import UNTRAINED, Model
 from scorers.timeline.timeline import Monitor, Step
 
 Standing = tuple[str, str, Micros, str]
@@ -29,7 +30,7 @@ class Driver:
     """Feeds one partition and keeps all that it says."""
 
     def __init__(self, policy: str = "", model: Model | None = None, *, figures: bool = True) -> None:
-        self.ctx = Context(parse_policy(policy))
+        self.ctx = Context(parse_policy(policy), UNTRAINED)
         if model is not None:
             self.ctx.adopt_model(model, 0)
         self.book = FigureBook(self.ctx.policy) if figures else None

@@ -12,7 +12,7 @@ from scorers.customer.lifecycle import gone_after, quiet_after
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.risk.features import NAMES
-from scorers.risk.model import COLD, KNOTS, Model
+from scorers.risk.model import KNOTS, UNTRAINED, Model
 from tests.support.driver import Driver, record
 
 START = int(parse_instant("2024-01-01T09:00:00Z"))
@@ -21,7 +21,7 @@ _WEIGHTS = {"silence": 0.4, "complaints": 0.8, "satisfaction": -0.5, "trouble": 
 FIXED = Model(
     "fixed",
     say=(0.2, 0.3, 0.5),
-    population=COLD.population,
+    population=UNTRAINED.population,
     bias=-0.1,
     bends=tuple(0.1 for _ in KNOTS),
     weights=tuple(_WEIGHTS.get(name, 0.0) for name in NAMES),

@@ -15,7 +15,7 @@ from scorers.in_force.context import Context
 from scorers.policy.reading import parse_policy
 from scorers.policy.tables import Policy
 from scorers.risk.features import WIDTH
-from scorers.risk.model import COLD, KNOTS, Model
+from scorers.risk.model import KNOTS, UNTRAINED, Model
 from scorers.risk.prior import Population
 
 START = 10_000 * DAY
@@ -37,7 +37,7 @@ def customer(gaps: list[int]) -> Customer:
 
 def context(model: Model, text: str = "") -> Context:
     """What is in force: a policy and a model."""
-    ctx = Context(parse_policy(text))
+    ctx = Context(parse_policy(text), UNTRAINED)
     ctx.adopt_model(model, START)
     return ctx
 
@@ -47,7 +47,7 @@ def context(model: Model, text: str = "") -> Context:
     st.lists(st.integers(1, 200), max_size=12),
     st.integers(0, 900),
     st.lists(st.integers(1, 720), min_size=2, max_size=6, unique=True),
-    st.sampled_from([COLD, ODD, BENT]),
+    st.sampled_from([UNTRAINED, ODD, BENT]),
     st.booleans(),
 )
 def test_more_time_never_means_more_risk(
@@ -63,7 +63,7 @@ def test_more_time_never_means_more_risk(
     assert all(0 < later <= sooner < 1 for sooner, later in pairwise(risks.values()))
 
 
-@pytest.mark.parametrize("model", [COLD, ODD, BENT], ids=lambda model: model.version)
+@pytest.mark.parametrize("model", [UNTRAINED, ODD, BENT], ids=lambda model: model.version)
 def test_the_curve_goes_through_the_headline(model: Model) -> None:
     """At the policy's own horizon the curve says what the score says, what was learned and said included."""
     c = customer([20, 25, 30])
@@ -77,7 +77,7 @@ def test_the_curve_goes_through_the_headline(model: Model) -> None:
 
 def test_the_policy_says_which_horizons() -> None:
     """The list is the user's, and people read it as the policy writes it."""
-    ctx = context(COLD, "[risk]\nhorizon = '1d 12h'\nhorizons = ['2w']")
+    ctx = context(UNTRAINED, "[risk]\nhorizon = '1d 12h'\nhorizons = ['2w']")
     risks = risk_by_horizon(customer([]), START, ctx)
     assert list(by_span(risks)) == ["1d 12h", "14d"]
     assert Policy().risk.horizons == (30 * DAY, 60 * DAY, 90 * DAY, 180 * DAY)
@@ -85,7 +85,7 @@ def test_the_policy_says_which_horizons() -> None:
 
 def test_who_never_bought_has_no_such_risk() -> None:
     """A prospect is asked of in another way."""
-    assert risk_by_horizon(Customer("p1"), START, context(COLD)) == {}
+    assert risk_by_horizon(Customer("p1"), START, context(UNTRAINED)) == {}
 
 
 def test_the_shift_is_what_was_learned() -> None:

@@ -9,11 +9,12 @@ import msgspec
 import pytest
 
 from scorers.contract.events import DAY, Instant
+from scorers.contract.lessons import MEMBERS, Lesson
 from scorers.risk.champion_challenger import Contest
 from scorers.risk.drift import Watch
-from scorers.risk.features import INDEX, NAMES, WIDTH, pack_few, unpack_few
+from scorers.risk.features import FEATURES_VERSION, INDEX, NAMES, WIDTH, pack_few, unpack_few
 from scorers.risk.learners import chance
-from scorers.risk.model import COLD, HEARD, Lesson, Model, Rival
+from scorers.risk.model import UNTRAINED, Model, Rival
 from scorers.risk.training import Trainer
 from streams.records.lessons import decode_lesson, encode_lesson
 
@@ -51,6 +52,7 @@ def shop(
                 rules=0.3,
                 predicted=0.3,
                 model_version="cold",
+                features_version=FEATURES_VERSION,
             )
         )
     return found
@@ -61,7 +63,7 @@ class Lived:
 
     def __init__(self, lessons: list[Lesson], champion: str = "auto", deaf: bool = False) -> None:
         self.trainer, self.news, self.loss = Trainer(), list[tuple[int, str]](), list[tuple[float, float]]()
-        self.models, times, today = [COLD], [0], 0
+        self.models, times, today = [UNTRAINED], [0], 0
         for lesson in lessons:
             day = int(lesson.answered_at) // DAY
             if day != today:
@@ -75,7 +77,7 @@ class Lived:
             p = model.risk(lesson.features, lesson.rules)
             asked = (int(lesson.asked_at) - START) / DAY
             self.loss.append((asked, -math.log(p if lesson.inactive else 1 - p)))
-            voices = unpack_few(pack_few(model.voices(lesson.features)))
+            voices = unpack_few(pack_few(model.member_log_odds(lesson.features)))
             self.trainer.learn(msgspec.structs.replace(lesson, predicted=p, voices=voices))
 
     def mean(self, since: float, until: float) -> float:
@@ -203,7 +205,7 @@ def test_each_learner_is_judged_by_what_it_had_said() -> None:
     assert [rival.name for rival in model.rivals] == ["kalman"]
     prior, alone = (msgspec.structs.replace(model, say=say) for say in ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0)))
     for lesson in CALM[:20]:
-        said = dict(zip(HEARD, model.voices(lesson.features), strict=True))
+        said = dict(zip(MEMBERS, model.member_log_odds(lesson.features), strict=True))
         assert chance(said["sgd"]) == pytest.approx(alone.risk(lesson.features, 0.5))
         assert chance(said["prior"]) == pytest.approx(prior.risk(lesson.features, 0.5))
         assert said["sgd"] != said["kalman"]
@@ -213,9 +215,9 @@ def test_voices_are_kept_inside_sixteen_bits() -> None:
     """Whatever a learner says fits a question."""
     none = (0.0,) * WIDTH
     wild = Rival("sgd", 1e9, 0.0, (0.0,) * 5, none, 0.0, ())
-    model = Model("x", (0.0, 0.0, 1.0), COLD.population, bends=(0.0,) * 5, weights=none, rivals=(wild,))
-    assert model.voices(CALM[0].features)[1] == 35.0
-    pack_few(model.voices(CALM[0].features))
+    model = Model("x", (0.0, 0.0, 1.0), UNTRAINED.population, bends=(0.0,) * 5, weights=none, rivals=(wild,))
+    assert model.member_log_odds(CALM[0].features)[1] == 35.0
+    pack_few(model.member_log_odds(CALM[0].features))
 
 
 def test_voices_travel_with_the_lesson() -> None:
@@ -232,7 +234,7 @@ def test_lessons_teach_the_same_in_the_process_and_over_kafka() -> None:
         spoken = msgspec.structs.replace(lesson, voices=unpack_few(pack_few((0.1 * (n % 7), -0.3))))
         near.learn(spoken)
         far.learn(decode_lesson(encode_lesson(spoken)))
-    assert far.snapshot() == near.snapshot() != COLD
+    assert far.snapshot() == near.snapshot() != UNTRAINED
     assert far.encode() == near.encode()
 
 
@@ -294,6 +296,6 @@ def test_models_of_before_are_read() -> None:
     fields["version"] = hashlib.sha256(msgspec.json.encode(fields)).hexdigest()[:12]
     before = Model.decode(msgspec.json.encode(fields))
     assert before.champion == "kalman"
-    assert before.voices(CALM[0].features) == ()
+    assert before.member_log_odds(CALM[0].features) == ()
     with pytest.raises(ValueError, match="upgrade the workers before the trainer"):
         Model.decode(msgspec.json.encode(msgspec.structs.replace(now, format=3)))

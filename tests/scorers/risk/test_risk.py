@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scorers.contract.events import DAY, Instant
+from scorers.contract.lessons import Lesson
 from scorers.customer.state import Customer
 from scorers.in_force.base_rhythm import BaseRhythm
-from scorers.risk.features import INDEX, NAMES, WIDTH, features, pack, unpack
-from scorers.risk.model import COLD, Lesson, Model, rules_risk, version_of
+from scorers.risk.features import FEATURES_VERSION, INDEX, NAMES, WIDTH, features, pack, unpack
+from scorers.risk.model import UNTRAINED, Model, rules_risk, version_of
 from scorers.risk.prior import Population
 from scorers.risk.training import SEASONS_FROM, Trainer
 
@@ -75,6 +76,7 @@ def lessons(many: int, seed: int = 1, days: int = 300) -> list[Lesson]:
                 rules=rules_risk(c, now, HORIZON, NOTHING),
                 predicted=0.5,
                 model_version="cold",
+                features_version=FEATURES_VERSION,
             )
         )
     return found
@@ -176,9 +178,9 @@ MODEL = trained(WORLD).snapshot()
 
 def test_before_any_lesson_the_rules_speak() -> None:
     """A new trainer's snapshot is the cold model, whose risk is the rules' to the bit."""
-    assert Trainer().snapshot() == COLD
-    assert COLD.risk([0.1] * WIDTH, 0.123) == 0.123
-    assert COLD.contributions([0.1] * WIDTH, 0.5) == [("rules", 0.0)]
+    assert Trainer().snapshot() == UNTRAINED
+    assert UNTRAINED.risk([0.1] * WIDTH, 0.123) == 0.123
+    assert UNTRAINED.contributions([0.1] * WIDTH, 0.5) == [("rules", 0.0)]
 
 
 def test_the_say_goes_to_who_foretells() -> None:
@@ -235,6 +237,7 @@ def bgnbd(many: int, seed: int) -> list[Lesson]:
                 rules=rules_risk(c, at(asked), HORIZON, NOTHING),
                 predicted=0.5,
                 model_version="cold",
+                features_version=FEATURES_VERSION,
             )
         )
     return found
@@ -292,7 +295,7 @@ def test_models_and_states_that_are_none_are_refused() -> None:
     """A model survives encoding to the bit; bytes that were changed, or are of other features, are a named error."""
     data = MODEL.encode()
     assert Model.decode(data) == MODEL
-    assert Model.decode(COLD.encode()) == COLD
+    assert Model.decode(UNTRAINED.encode()) == UNTRAINED
     with pytest.raises(ValueError, match="was changed after it was made"):
         Model.decode(data.replace(b'"echo":', b'"echo":1'))
     with pytest.raises(ValueError, match="not a risk model"):
@@ -344,7 +347,7 @@ def test_lessons_of_other_features_teach_nothing() -> None:
     """A lesson whose columns are not ours is left alone."""
     trainer = trained([msgspec.structs.replace(WORLD[0], features_version="0")])
     assert trainer.lessons == 0
-    assert trainer.snapshot() == COLD
+    assert trainer.snapshot() == UNTRAINED
 
 
 def test_a_first_year_tells_no_season() -> None:

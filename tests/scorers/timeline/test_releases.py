@@ -17,6 +17,7 @@ from scorers.contract.wire import decode_alarm, encode_alarm
 from scorers.in_force.context import Context
 from scorers.in_force.control import PolicyInForce
 from scorers.policy.tables import Policy
+from scorers.risk.model import UNTRAINED
 from scorers.timeline.timeline import Monitor
 from streams.engine.output_log import Mark
 from streams.engine.rows import MARK, pack, unpack
@@ -114,7 +115,7 @@ def test_a_row_with_more_than_this_release_knows_opens(lived: Desk) -> None:
     assert isinstance(kept.data, bytes)
     fields: list[Any] = msgspec.msgpack.decode(kept.data)
     more = msgspec.msgpack.encode([*fields, {"added": "later"}])
-    ctx = Context(Policy())
+    ctx = Context(Policy(), UNTRAINED)
     assert Monitor.decode(more, ctx).encode() == Monitor.decode(kept.data, ctx).encode()
     head = stored[: -len(kept.data)]
     lived.shelf.rows[b"C1"] = pack(fence, head + more)

@@ -18,8 +18,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from scorers.contract.events import DAY, Instant
-from scorers.risk.features import NAMES, WIDTH
-from scorers.risk.model import Lesson
+from scorers.contract.lessons import Lesson
+from scorers.risk.features import FEATURES_VERSION, NAMES, WIDTH
 from streams.records import parquet
 from streams.records.lessons import decode_lesson, encode_lesson
 from tests.scorers.risk.test_risk import WORLD
@@ -46,6 +46,7 @@ def lesson(number: int, **more: Any) -> Lesson:
         "rules": 0.4,
         "predicted": 0.3,
         "model_version": "cold",
+        "features_version": FEATURES_VERSION,
     }
     return Lesson(**{**told, **more})
 

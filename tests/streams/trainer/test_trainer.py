@@ -10,11 +10,12 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from scorers.contract.events import DAY, Instant
+from scorers.contract.lessons import Lesson
 from scorers.in_force.control import FiguresInForce, ModelInForce, PolicyInForce, decode_control, encode_control
 from scorers.in_force.figures import no_figures
 from scorers.policy.tables import Policy
-from scorers.risk.features import WIDTH
-from scorers.risk.model import Lesson
+from scorers.risk.features import FEATURES_VERSION, WIDTH
+from scorers.risk.model import read_model
 from streams.records.lessons import encode_lesson
 from streams.records.signing import seal
 from streams.trainer.trainer import KEPT, Trainer
@@ -39,6 +40,7 @@ def lesson(number: int) -> Lesson:
         rules=0.4,
         predicted=0.4,
         model_version="cold",
+        features_version=FEATURES_VERSION,
     )
 
 
@@ -129,7 +131,7 @@ async def at(school: School) -> None:
             if isinstance(control := decode_control(raw), ModelInForce)
         ]
         assert [int(control.in_force) for control in told] == [MAY + 20 * DAY, MAY + 21 * DAY]
-        assert told[-1].read() == trainer.learner.snapshot()
+        assert read_model(told[-1]) == trainer.learner.snapshot()
         assert trainer.saved.number > KEPT - 1
 
         await school.producer.send_and_wait(
@@ -183,7 +185,7 @@ async def names(school: School) -> None:
         await school.end_day(21)
         await until(trainer, 25, clock=5)
     told = [
-        control.read()
+        read_model(control)
         for raw in await read(school.broker, "clock")
         if isinstance(control := decode_control(raw), ModelInForce)
     ]

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from scorers.contract.alarms import Alarm
-from scorers.risk.model import Lesson
+from scorers.contract.lessons import Lesson
 from streams.records.lessons import decode_lesson
 from streams.replay.replay import Asked, replay
 from tests.faults.proof import Proof, of_partition, put_in_force
