@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from alerts.pipeline.alarm_life import Action
+from alerts.pipeline.incident import Action
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import TOPIC_OF, AnyEvent, Instant
 from streams.records.lessons import LessonRecord

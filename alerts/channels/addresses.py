@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from alerts.channels import Refused, Retry
+from alerts.channels.contract import Refused, Retry
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Lookup = Callable[[str, int], Awaitable[list[str]]]
@@ -66,7 +66,7 @@ def check_literal(host: str, allowed: frozenset[str]) -> None:
 
     >>> check_literal("2130706433", frozenset())
     Traceback (most recent call last):
-    alerts.channels.Refused: 2130706433 is an address in disguise; write it as four decimal numbers
+    alerts.channels.contract.Refused: 2130706433 is an address in disguise; write it as four decimal numbers
     """
     try:
         ipaddress.ip_address(host)

@@ -12,11 +12,12 @@ from typing import Literal
 import aiosmtplib
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from alerts.channels import Lane, Notification, Refused, Retry
+from alerts.channels.contract import ChannelSettings, Notification, Refused, Retry
+from alerts.settings.datetimes import as_datetime
 from alerts.settings.secret import Secret
-from alerts.wording.inert import inert, moment
 from alerts.wording.message import Message
 from scorers.contract.events import SECOND
+from scorers.contract.inert import inert
 
 PAGE = ImmutableSandboxedEnvironment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
     """\
@@ -33,7 +34,7 @@ PAGE = ImmutableSandboxedEnvironment(autoescape=True, trim_blocks=True, lstrip_b
 )
 
 
-class Settings(Lane, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="email"):
+class Settings(ChannelSettings, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="email"):
     """A `type = "email"` table of the routes."""
 
     host: str
@@ -118,7 +119,7 @@ def mail(notification: Notification, sender: str, to: tuple[str, ...]) -> EmailM
     message["From"] = sender
     message["To"] = ", ".join(to)
     message["Subject"] = inert(notification.message.title, 150)
-    message["Date"] = moment(notification.sent_at)
+    message["Date"] = as_datetime(notification.sent_at)
     message["Message-ID"] = f"<{notification.id}@{domain}>"
     if len(notification.alarms) == 1:
         thread = f"<alarm.{token(notification.alarms[0].alarm_id)}@{domain}>"

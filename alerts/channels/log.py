@@ -6,12 +6,12 @@ Logs travel further than mail does, so the line carries codes and the alarm's id
 
 import logging
 
-from alerts.channels import Lane, Notification
+from alerts.channels.contract import ChannelSettings, Notification
 
 LOGGER = logging.getLogger("alerts.notification")
 
 
-class Settings(Lane, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="log"):
+class Settings(ChannelSettings, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="log"):
     """A `type = "log"` table of the routes."""
 
     names: bool = False

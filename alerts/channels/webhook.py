@@ -14,13 +14,14 @@ import aiohttp
 import msgspec
 from standardwebhooks import Webhook as Signer
 
-from alerts.channels import Lane, Notification, Refused, Retry
 from alerts.channels.addresses import CheckedResolver, Lookup, check_literal, system_lookup
+from alerts.channels.contract import ChannelSettings, Notification, Refused, Retry
+from alerts.settings.datetimes import as_datetime
 from alerts.settings.secret import Secret
-from alerts.wording.inert import inert, moment
 from alerts.wording.message import LISTED
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, SECOND, Duration
+from scorers.contract.inert import inert
 from scorers.contract.rfc3339 import rfc3339
 
 MAX_BODY = 20_000
@@ -33,7 +34,7 @@ GONE = 410
 ASKS_TO_WAIT = frozenset({429, 503})
 
 
-class Settings(Lane, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="webhook"):
+class Settings(ChannelSettings, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="webhook"):
     """A `type = "webhook"` table of the routes; `url_env` for receivers whose URL is itself a secret."""
 
     url: str = ""
@@ -86,7 +87,7 @@ class Webhook:
 
     def headers(self, notification: Notification, content: bytes) -> dict[str, str]:
         """The headers that let the receiver know the sender, the instant and a repetition."""
-        at = moment(notification.sent_at).replace(microsecond=0)
+        at = as_datetime(notification.sent_at).replace(microsecond=0)
         signed = [signer.sign(notification.id, at, content.decode()) for signer in self.signers]
         return {
             "content-type": "application/json",

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from alerts.pipeline.alarm_life import Action
+from alerts.pipeline.incident import Action
 from scorers.contract.events import Instant
 from scorers.contract.rejection import MAX_BYTES, MAX_DEPTH, Rejected, too_deep
 from scorers.contract.rfc3339 import parse_instant, rfc3339

@@ -1,7 +1,7 @@
-"""The line in front of one channel: what waits, when it is tried, and when the channel is left alone.
+"""The queue in front of one channel: what waits, when it is tried, and when the channel is left alone.
 
-A line is a plain value machine with one awaited call in it. `step(now)` tries at most one notification and says when
-it wants to be called again, so retries never sleep, survive a restart as the records that they are, and one dead
+A queue is a plain value machine with one awaited call in it. `step(now)` tries at most one notification and says when
+it wants to be called again, so retries never sleep, survive a restart as the deliveries that they are, and one dead
 channel holds up nobody else.
 """
 
@@ -14,11 +14,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Struct
 
-from alerts.channels import Channel, Lane, Notification, Refused, Retry
-from alerts.pipeline.alarm_life import Record, State
-from alerts.wording.inert import inert
+from alerts.channels.contract import Channel, ChannelSettings, Notification, Refused, Retry
+from alerts.pipeline.incident import Delivery, State
 from alerts.wording.message import Message, compose, digest
 from scorers.contract.events import HOUR, MINUTE, SECOND, Duration, Instant
+from scorers.contract.inert import inert
 
 BACKOFF: tuple[Duration, ...] = (
     5 * SECOND, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR,
@@ -32,22 +32,22 @@ LONGEST_REST: Duration = 15 * MINUTE
 class Step(Struct, frozen=True):
     """What became of the notification tried, and when to call again; None until something new waits."""
 
-    records: tuple[Record, ...]
+    deliveries: tuple[Delivery, ...]
     again: Instant | None
 
 
-class Line:
+class ChannelQueue:
     """The notifications that wait for one channel."""
 
-    def __init__(self, channel: Channel, lane: Lane, zone: ZoneInfo) -> None:
+    def __init__(self, channel: Channel, settings: ChannelSettings, zone: ZoneInfo) -> None:
         self.channel = channel
-        self.lane = lane
+        self.settings = settings
         self.zone = zone
         self.disabled = ""
         self.fails = 0
         self.shut_until = Instant(0)
         self.wake = asyncio.Event()
-        self._groups: dict[str, dict[str, Record]] = {}
+        self._groups: dict[str, dict[str, Delivery]] = {}
         self._due: dict[str, Instant] = {}
         self._place: dict[str, tuple[Instant, int]] = {}
         self._later_on: list[tuple[Instant, str]] = []
@@ -59,33 +59,33 @@ class Line:
     def __len__(self) -> int:
         return self._count
 
-    def offer(self, record: Record, *, again: bool = False) -> Record:
-        """The record as it stands now: waiting in the line, or stopped at its door; `again` after a restart."""
+    def offer(self, delivery: Delivery, *, again: bool = False) -> Delivery:
+        """The delivery as it stands now: waiting in the queue, or stopped at its door; `again` after a restart."""
         if self.disabled:
-            return _ended(record, "stopped", "channel_disabled", self.disabled, None)
-        if self._count >= self.lane.queue and not again:
-            return _ended(record, "stopped", "queue_full", f"{self._count} wait already", None)
-        group = self._groups.setdefault(record.group, {})
-        self._count += record.id not in group
-        group[record.id] = record
-        if record.group not in self._place:
+            return _ended(delivery, "stopped", "channel_disabled", self.disabled, None)
+        if self._count >= self.settings.queue and not again:
+            return _ended(delivery, "stopped", "queue_full", f"{self._count} wait already", None)
+        group = self._groups.setdefault(delivery.group, {})
+        self._count += delivery.id not in group
+        group[delivery.id] = delivery
+        if delivery.group not in self._place:
             self._turn += 1
-            self._place[record.group] = (record.time, self._turn)
-            self._wait(record.group, record.due)
+            self._place[delivery.group] = (delivery.time, self._turn)
+            self._wait(delivery.group, delivery.due)
         self.wake.set()
-        return record
+        return delivery
 
-    def withdraw(self, record: Record, *, even_tried: bool = False) -> bool:
-        """Take a record out whose alarm is over; False when it may have left already."""
-        held = self._groups.get(record.group, {}).get(record.id)
+    def withdraw(self, delivery: Delivery, *, even_tried: bool = False) -> bool:
+        """Take a delivery out whose alarm is over; False when it may have left already."""
+        held = self._groups.get(delivery.group, {}).get(delivery.id)
         if held is None or not (even_tried or self.untried(held)):
             return False
-        self._remove(record.group, [held])
+        self._remove(delivery.group, [held])
         return True
 
-    def untried(self, record: Record) -> bool:
+    def untried(self, delivery: Delivery) -> bool:
         """Whether it certainly has not left."""
-        return not record.attempts and record.group != self._trying
+        return not delivery.attempts and delivery.group != self._trying
 
     async def step(self, now: Instant) -> Step:
         """Try the first notification that is due, if any."""
@@ -94,48 +94,50 @@ class Line:
         name = self._next(now)
         if name is None:
             return Step((), self._again())
-        records = list(self._groups[name].values())
-        live = [record for record in records if now - record.time <= self.lane.give_up_after]
-        lost = [record for record in records if now - record.time > self.lane.give_up_after]
+        deliveries = list(self._groups[name].values())
+        live = [delivery for delivery in deliveries if now - delivery.time <= self.settings.give_up_after]
+        lost = [delivery for delivery in deliveries if now - delivery.time > self.settings.give_up_after]
         self._remove(name, lost)
-        gave_up = tuple(_ended(record, "failed", "gave_up", record.detail, now) for record in lost)
+        gave_up = tuple(_ended(delivery, "failed", "gave_up", delivery.detail, now) for delivery in lost)
         done = await self._try(name, live, now) if live else ()
         return Step((*gave_up, *done), self._again())
 
-    async def _try(self, name: str, records: list[Record], now: Instant) -> tuple[Record, ...]:
+    async def _try(self, name: str, deliveries: list[Delivery], now: Instant) -> tuple[Delivery, ...]:
         try:
-            notification = self._notification(name, records, now)
-        except Exception as fault:  # no second attempt makes words out of it, and the line goes on
-            return self._finish(name, records, "failed", "no_words", type(fault).__name__, now)
+            notification = self._notification(name, deliveries, now)
+        except Exception as fault:  # no second attempt makes words out of it, and the queue goes on
+            return self._finish(name, deliveries, "failed", "no_words", type(fault).__name__, now)
         self._trying = name
         try:
-            async with asyncio.timeout(self.lane.timeout / SECOND):
+            async with asyncio.timeout(self.settings.timeout / SECOND):
                 await self.channel.send(notification)
         except Refused as fault:
-            gone = self._finish(name, records, "failed", "refused", str(fault), now)
+            gone = self._finish(name, deliveries, "failed", "refused", str(fault), now)
             return (*gone, *self._disable(str(fault), now)) if fault.disable else gone
         except Retry as fault:
-            return self._later(name, records, str(fault), fault.after, now)
-        except Exception as fault:  # a fault of the channel's own is no reason to lose the notification or the line
-            return self._later(name, records, type(fault).__name__, None, now)
+            return self._later(name, deliveries, str(fault), fault.after, now)
+        except Exception as fault:  # a fault of the channel's own is no reason to lose the notification or the queue
+            return self._later(name, deliveries, type(fault).__name__, None, now)
         finally:
             self._trying = ""
         self.fails = 0
-        return self._finish(name, records, "sent", "", "", now)
+        return self._finish(name, deliveries, "sent", "", "", now)
 
-    def _notification(self, name: str, records: list[Record], now: Instant) -> Notification:
-        alarms = tuple(record.alarm for record in records if record.alarm is not None)
-        change = records[0].change if len(records) == 1 else "digest"
+    def _notification(self, name: str, deliveries: list[Delivery], now: Instant) -> Notification:
+        alarms = tuple(delivery.alarm for delivery in deliveries if delivery.alarm is not None)
+        change = deliveries[0].change if len(deliveries) == 1 else "digest"
         message: Message = compose(alarms[0], change, self.zone) if len(alarms) == 1 else digest(alarms)
         return Notification(id=name, change=change, alarms=alarms, message=message, sent_at=now)
 
     def _finish(
-        self, name: str, records: list[Record], state: State, rule: str, why: str, now: Instant
-    ) -> tuple[Record, ...]:
-        self._remove(name, records)
-        return tuple(_ended(record, state, rule or record.rule, why or record.detail, now) for record in records)
+        self, name: str, deliveries: list[Delivery], state: State, rule: str, why: str, now: Instant
+    ) -> tuple[Delivery, ...]:
+        self._remove(name, deliveries)
+        return tuple(
+            _ended(delivery, state, rule or delivery.rule, why or delivery.detail, now) for delivery in deliveries
+        )
 
-    def _disable(self, why: str, now: Instant) -> tuple[Record, ...]:
+    def _disable(self, why: str, now: Instant) -> tuple[Delivery, ...]:
         self.disabled = inert(why)
         left = [(name, list(group.values())) for name, group in self._groups.items()]
         return tuple(
@@ -143,9 +145,9 @@ class Line:
         )
 
     def _later(
-        self, name: str, records: list[Record], why: str, after: Duration | None, now: Instant
-    ) -> tuple[Record, ...]:
-        attempts = 1 + max(record.attempts for record in records)
+        self, name: str, deliveries: list[Delivery], why: str, after: Duration | None, now: Instant
+    ) -> tuple[Delivery, ...]:
+        attempts = 1 + max(delivery.attempts for delivery in deliveries)
         pause = backoff(name, attempts) if after is None else after
         self.fails += after is None
         if after is not None:
@@ -156,11 +158,11 @@ class Line:
         due = Instant(now + pause)
         group = self._groups.get(name, {})
         tried = tuple(
-            msgspec.structs.replace(record, attempts=attempts, due=due, detail=inert(why))
-            for record in records
-            if record.id in group  # its customer may have been erased meanwhile
+            msgspec.structs.replace(delivery, attempts=attempts, due=due, detail=inert(why))
+            for delivery in deliveries
+            if delivery.id in group  # its customer may have been erased meanwhile
         )
-        group.update({record.id: record for record in tried})
+        group.update({delivery.id: delivery for delivery in tried})
         if group:
             self._wait(name, due)
         if self.shut_until > now:
@@ -170,14 +172,14 @@ class Line:
     def _share_the_rest(self) -> None:
         """While the channel is left alone its failures are its own: afterwards all go in their first order."""
         for name, group in self._groups.items():
-            if self._due[name] > self.shut_until and any(record.attempts for record in group.values()):
+            if self._due[name] > self.shut_until and any(delivery.attempts for delivery in group.values()):
                 self._wait(name, self.shut_until)
 
-    def _remove(self, name: str, records: list[Record]) -> None:
+    def _remove(self, name: str, deliveries: list[Delivery]) -> None:
         if (group := self._groups.get(name)) is None:
             return  # taken out while it was being sent
-        for record in records:
-            self._count -= group.pop(record.id, None) is not None
+        for delivery in deliveries:
+            self._count -= group.pop(delivery.id, None) is not None
         if not group:
             del self._groups[name], self._due[name], self._place[name]
 
@@ -226,10 +228,10 @@ def _spread(wait: Duration, seed: str) -> Duration:
     return int(wait * (0.8 + 0.4 * hashlib.sha256(seed.encode()).digest()[0] / 255))
 
 
-def _ended(record: Record, state: State, rule: str, why: str, now: Instant | None) -> Record:
-    return msgspec.structs.replace(record, state=state, rule=rule, detail=inert(why), done=now, alarm=None)
+def _ended(delivery: Delivery, state: State, rule: str, why: str, now: Instant | None) -> Delivery:
+    return msgspec.structs.replace(delivery, state=state, rule=rule, detail=inert(why), done=now, alarm=None)
 
 
-def waiting(records: Iterable[Record]) -> list[Record]:
+def waiting(deliveries: Iterable[Delivery]) -> list[Delivery]:
     """Those that still wait, the oldest first."""
-    return sorted((record for record in records if record.state == "waiting"), key=lambda one: one.time)
+    return sorted((delivery for delivery in deliveries if delivery.state == "waiting"), key=lambda one: one.time)

@@ -6,7 +6,8 @@ A new channel is a file with `Settings` and a `send`, and one line in `CHANNELS`
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from alerts.channels import Channel, email, log, webhook
+from alerts.channels import email, log, webhook
+from alerts.channels.contract import Channel
 from alerts.pipeline.routes import ChannelSettings, Routes
 from alerts.settings.secret import NoSecret, Secret, from_environment, from_file
 from alerts.settings.toml import BadSetting

@@ -1,7 +1,7 @@
 """What the notifier counts of itself, for Prometheus: what was decided, what was delivered, and what stands open.
 
 Labels come from closed lists: kinds, severities, tiers, rules, and the channels of the routes. What stands open is kept
-beside the cases as they change, so that a scrape costs what is open and not what ever was.
+beside the incidents as they change, so that a scrape costs what is open and not what ever was.
 """
 
 from collections import Counter as Tally
@@ -13,9 +13,9 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from alerts.channels import Channel, Notification, Refused, Retry
-from alerts.pipeline.alarm_life import Case, Record
-from alerts.pipeline.channel_queue import Line
+from alerts.channels.contract import Channel, Notification, Refused, Retry
+from alerts.pipeline.channel_queue import ChannelQueue
+from alerts.pipeline.incident import Delivery, Incident
 from scorers.alarms.kinds import KINDS
 from scorers.contract.alarms import Severity, Tier
 
@@ -54,40 +54,40 @@ class NotifierMetrics(Collector):
         self._unread = Counter(
             "vigia_notifier_rejects", "Records that could not be used.", ["topic"], registry=self.registry
         )
-        self._lines: Mapping[str, Line] = {}
+        self._queues: Mapping[str, ChannelQueue] = {}
         self._open: dict[str, Open] = {}
         self._behind: dict[tuple[str, int], int] = {}
         for topic in ("alarms", "alarm-actions"):
             self._unread.labels(topic)
         self.registry.register(self)
 
-    def decided(self, records: Iterable[Record]) -> None:
-        """A change was judged, to these records."""
-        for record in records:
-            state = "stopped" if record.state == "stopped" else "waiting"
-            self._decided.labels(state, record.rule if record.rule.isidentifier() else OTHER).inc()
+    def decided(self, deliveries: Iterable[Delivery]) -> None:
+        """A change was judged, to these deliveries."""
+        for delivery in deliveries:
+            state = "stopped" if delivery.state == "stopped" else "waiting"
+            self._decided.labels(state, delivery.rule if delivery.rule.isidentifier() else OTHER).inc()
 
     def unread(self, topic: str) -> None:
-        """A record could not be used."""
+        """A delivery could not be used."""
         self._unread.labels(topic).inc()
 
-    def case(self, alarm_id: str, case: Case | None) -> None:
-        """A case has changed."""
-        if case is None or case.ended:
+    def incident(self, alarm_id: str, incident: Incident | None) -> None:
+        """A incident has changed."""
+        if incident is None or incident.ended:
             self._open.pop(alarm_id, None)
             return
-        a = case.alarm
+        a = incident.alarm
         kind = a.kind if a.kind in KINDS else OTHER
         value, currency = a.value_at_risk_minor or 0, a.currency or "none"
         self._open[alarm_id] = Open(kind, a.severity, a.tier or "none", a.customer_id, value, currency)
 
-    def lines(self, lines: Mapping[str, Line]) -> None:
-        """These lines are the ones to look at in each scrape."""
-        self._lines = lines
+    def queues(self, queues: Mapping[str, ChannelQueue]) -> None:
+        """These queues are the ones to look at in each scrape."""
+        self._queues = queues
 
-    def lag(self, topic: str, partition: int, records: int) -> None:
-        """So many records of a topic's partition are still to be read."""
-        self._behind[topic, partition] = records
+    def lag(self, topic: str, partition: int, deliveries: int) -> None:
+        """So many deliveries of a topic's partition are still to be read."""
+        self._behind[topic, partition] = deliveries
 
     def watched(self, channels: Mapping[str, Channel]) -> dict[str, Channel]:
         """The channels, with every attempt counted."""
@@ -97,9 +97,9 @@ class NotifierMetrics(Collector):
         """What is true at the moment of a scrape."""
         waits = GaugeMetricFamily("vigia_notifications_waiting", "Notifications before a channel.", labels=["channel"])
         off = GaugeMetricFamily("vigia_channel_disabled", "1 where a receiver wants no more.", labels=["channel"])
-        for name, line in self._lines.items():
-            waits.add_metric([name], len(line))
-            off.add_metric([name], bool(line.disabled))
+        for name, queue in self._queues.items():
+            waits.add_metric([name], len(queue))
+            off.add_metric([name], bool(queue.disabled))
         yield waits
         yield off
         stands = GaugeMetricFamily("vigia_alarms_open", "Alarms that stand.", labels=["kind", "severity", "tier"])
@@ -109,10 +109,10 @@ class NotifierMetrics(Collector):
         yield from self._stakes()
         behind = GaugeMetricFamily("vigia_notifier_lag_records", "Records still to be read.", labels=["topic"])
         by_topic: Tally[str] = Tally()
-        for (topic, _), records in self._behind.items():
-            by_topic[topic] += records
-        for topic, records in sorted(by_topic.items()):
-            behind.add_metric([topic], records)
+        for (topic, _), deliveries in self._behind.items():
+            by_topic[topic] += deliveries
+        for topic, deliveries in sorted(by_topic.items()):
+            behind.add_metric([topic], deliveries)
         yield behind
 
     def _stakes(self) -> Iterator[GaugeMetricFamily]:

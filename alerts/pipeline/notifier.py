@@ -1,15 +1,15 @@
-"""The notifier on Kafka: reads `alarms` and `alarm-actions`, keeps its cases in `notifications`, and sends.
+"""The notifier on Kafka: reads `alarms` and `alarm-actions`, keeps its incidents in `notifications`, and sends.
 
-    alarms, alarm-actions -> take, act -> case written to `notifications` -> input acknowledged
-                                `-> lines -> channels -> case written again
+    alarms, alarm-actions -> take, act -> incident written to `notifications` -> input acknowledged
+                                `-> lines -> channels -> incident written again
 
 Of `feedback` it reads only who was erased: an erasure leaves no word on `alarms` where no alarm stood open, and what
 was told of the customer before has to go all the same. A record that is of no use becomes a dead letter.
 
 A plain loop over aiokafka and no Faust agent: an agent acknowledges a record whose treatment has failed, its table
-would be a second store beside the cases, and there is nothing to spread over workers, as only one notifier serves (see
+would be a second store beside the incidents, and there is nothing to spread over workers, as only one notifier serves (see
 `senior`). What cannot be written ends the process with nothing acknowledged past it; what is then read again changes
-nothing, since a case knows the changes that it has seen.
+nothing, since a incident knows the changes that it has seen.
 """
 
 import asyncio
@@ -22,13 +22,13 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError
 
-from alerts.channels import Channel
+from alerts.channels.contract import Channel
 from alerts.pipeline.actions import read_action
-from alerts.pipeline.alarm_life import NotPossible
-from alerts.pipeline.case_store import Cases
 from alerts.pipeline.dispatch import Dispatcher
+from alerts.pipeline.incident import ActionRejected
+from alerts.pipeline.incident_store import IncidentStore
 from alerts.pipeline.metrics import NotifierMetrics
-from alerts.pipeline.oldest_member import senior
+from alerts.pipeline.oldest_member import oldest_member_assignor
 from alerts.pipeline.routes import Routes
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, Duration, Instant
@@ -94,7 +94,7 @@ class Notifier:
 
     async def ready(self) -> str:
         """Why it does not serve now; nothing when it does."""
-        return "" if self.serving else "stands by: another notifier serves, or the cases are being read"
+        return "" if self.serving else "stands by: another notifier serves, or the incidents are being read"
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve, or stand by, until told to stop; any failure to read or write ends it."""
@@ -102,7 +102,7 @@ class Notifier:
         consumer = AIOKafkaConsumer(
             **self.broker.client(),
             group_id=self.broker.name(GROUP),
-            partition_assignment_strategy=(senior(time.time_ns()),),
+            partition_assignment_strategy=(oldest_member_assignor(time.time_ns()),),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             session_timeout_ms=SESSION_MS,
@@ -125,13 +125,13 @@ class Notifier:
     async def _serve(
         self, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, place: _Place, stop: asyncio.Event
     ) -> None:
-        cases = Cases(producer, self.broker, self.metrics.case)
-        await cases.fill(self.clock())
+        incidents = IncidentStore(producer, self.broker, self.metrics.incident)
+        await incidents.fill(self.clock())
         channels = self.metrics.watched(self.connect())
-        dispatcher = Dispatcher(self.routes, channels, cases, self.notify_within)
-        self.metrics.lines(dispatcher.lines)
-        await dispatcher.resume(cases, self.clock())
-        LOGGER.info("serving; %d cases known", len(cases))
+        dispatcher = Dispatcher(self.routes, channels, incidents, self.notify_within)
+        self.metrics.queues(dispatcher.queues)
+        await dispatcher.resume(incidents, self.clock())
+        LOGGER.info("serving; %d incidents known", len(incidents))
 
         async def publish(alarm: Alarm) -> None:
             await producer.send_and_wait(self.broker.name(ALARMS), encode_alarm(alarm), key=alarm.subject.id.encode())
@@ -220,7 +220,7 @@ class _Reading:
         known = action.id or f"{record.partition}/{record.offset}"  # read again, it is the same
         try:
             told = await self.dispatcher.act(msgspec.structs.replace(action, id=known), self.clock())
-        except NotPossible as fault:
+        except ActionRejected as fault:
             return await self._unread(record, "bad_value", str(fault))
         if told is not None:
             await self.publish(told)

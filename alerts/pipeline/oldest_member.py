@@ -14,7 +14,7 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, Cons
 VERSION = 0
 
 
-def senior(since: int) -> type[AbstractPartitionAssignor]:
+def oldest_member_assignor(since: int) -> type[AbstractPartitionAssignor]:
     """The way of assigning, for a member that has run since this instant."""
 
     class Senior(AbstractPartitionAssignor):  # type: ignore[misc]  # aiokafka ships no types

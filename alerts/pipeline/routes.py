@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from alerts.channels import email, log, webhook
+from alerts.settings.hours import Interval, Minutes, Span
 from alerts.settings.toml import BadSetting, Source, mend_name
-from alerts.wording.hours import Interval, Minutes, Span
 from alerts.wording.playbooks import KINDS
 from scorers.contract.alarms import Alarm, Severity, Skill, SubjectType, Tier, Treatment
 

@@ -1,7 +1,7 @@
 """Whether anybody is told of a change, where, when and by which rule: one list of small stages, all of them pure.
 
 Nobody reads a clock or sends anything here. Each stage either stops a change under its own name or lets it pass, so
-that the record of a silence says whose it was. `explain` walks the very same list.
+that the delivery of a silence says whose it was. `explain` walks the very same list.
 """
 
 import hashlib
@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable
 import msgspec
 from msgspec import Struct
 
-from alerts.pipeline.alarm_life import ENDINGS, Case, Record, change_id
+from alerts.channels.contract import change_id
+from alerts.pipeline.incident import ENDINGS, Delivery, Incident
 from alerts.pipeline.routes import Route, Routes
-from alerts.wording.hours import next_of
-from alerts.wording.inert import day_and_time
+from alerts.settings.hours import next_of
+from alerts.wording.formats import day_and_time
 from scorers.alarms.kinds import STATE_CHANGES
 from scorers.contract.alarms import SEVERITIES, Alarm
 from scorers.contract.events import DAY, HOUR, Duration, Instant
@@ -25,16 +26,16 @@ class World(Struct, frozen=True):
     """What a decision may look at: the routes, the open alarms of a customer, and how busy a channel is."""
 
     routes: Routes
-    open_of: Callable[[str], Iterable[Case]] = lambda customer: ()
+    open_of: Callable[[str], Iterable[Incident]] = lambda customer: ()
     used: Callable[[str, Instant], int] = lambda channel, hour: 0
     notify_within: Duration = 2 * DAY
 
 
 class Ask(Struct, frozen=True):
-    """One change, with the case as it stood before it."""
+    """One change, with the incident as it stood before it."""
 
     alarm: Alarm
-    case: Case | None
+    incident: Incident | None
     now: Instant
     world: World
     change: str
@@ -46,41 +47,41 @@ class Ask(Struct, frozen=True):
         """Whether the change tells that the alarm is over."""
         return self.change in ENDINGS
 
-    def told(self) -> dict[str, Record]:
+    def notified(self) -> dict[str, Delivery]:
         """By channel, what was told of this alarm so far."""
-        return self.case.told() if self.case else {}
+        return self.incident.notified() if self.incident else {}
 
 
-def ask(alarm: Alarm, case: Case | None, now: Instant, world: World, reminder: Instant | None = None) -> Ask:
+def ask(alarm: Alarm, incident: Incident | None, now: Instant, world: World, reminder: Instant | None = None) -> Ask:
     """The question that the stages answer; an alarm that begins anew brings nothing of its past.
 
     With the instant of a reminder it is about that, or about the alarm's beginning where nobody heard of it yet.
     """
-    if case is not None and case.ended and alarm.type == "alarm.raised":
-        case = None
+    if incident is not None and incident.ended and alarm.type == "alarm.raised":
+        incident = None
     change: str = alarm.type
     mark = alarm.time
-    if reminder is not None and case is not None:
-        change, mark = (REMINDER, reminder) if case.told() else ("alarm.raised", case.made)
-    return Ask(alarm, case, now, world, change, mark, world.routes.match(alarm))
+    if reminder is not None and incident is not None:
+        change, mark = (REMINDER, reminder) if incident.notified() else ("alarm.raised", incident.raised_at)
+    return Ask(alarm, incident, now, world, change, mark, world.routes.match(alarm))
 
 
 Stop = str | None  # the sentence that says why the change goes no further
 
 
 def bookkeeping(q: Ask) -> Stop:
-    """An acknowledgement is for the record; whoever made it knows."""
+    """An acknowledgement is for the delivery; whoever made it knows."""
     return "somebody has taken it on" if q.change == "alarm.acknowledged" else None
 
 
 def never_told(q: Ask) -> Stop:
     """The end of an alarm concerns only those who were told of it."""
-    return "nobody was told of it" if q.ends and not q.told() else None
+    return "nobody was told of it" if q.ends and not q.notified() else None
 
 
 def over(q: Ask) -> Stop:
     """What comes after the end, other than a new beginning, concerns nobody."""
-    ended = q.case is not None and q.case.ended and q.change != "alarm.raised"
+    ended = q.incident is not None and q.incident.ended and q.change != "alarm.raised"
     return "the alarm is over" if ended and not q.ends else None
 
 
@@ -90,8 +91,8 @@ def too_old(q: Ask) -> Stop:
     Found is when it was first read here: in history even a deadline that was seen in time lies years back.
     """
     found, became = max(q.now, q.alarm.time), q.alarm.at
-    if q.case and not q.case.ended:
-        found, became = max(q.case.found, q.case.made), q.case.became
+    if q.incident and not q.incident.ended:
+        found, became = max(q.incident.first_read_at, q.incident.raised_at), q.incident.true_since
     late = found - became > q.world.notify_within
     return f"it became true {(found - became) // DAY} days before it was found" if late and not q.ends else None
 
@@ -122,7 +123,7 @@ def held_out(q: Ask) -> Stop:
 
 def snoozed(q: Ask) -> Stop:
     """Until its end a snooze holds back everything but the end of the alarm."""
-    until = q.case.snoozed_until if q.case else None
+    until = q.incident.snoozed_until if q.incident else None
     if until is None or until <= q.now or q.ends:
         return None
     return f"snoozed until {day_and_time(until, q.world.routes.zone)}"
@@ -134,7 +135,7 @@ def inhibited(q: Ask) -> Stop:
         return None
     for other in q.world.open_of(q.alarm.customer_id):
         larger = other.alarm
-        known = other.told() or any(record.rule == "held_out" for record in other.records)
+        known = other.notified() or any(delivery.rule == "held_out" for delivery in other.deliveries)
         if known and q.alarm.kind in q.world.routes.inhibit.get(larger.kind, ()) and same_matter(q.alarm, larger):
             return f"{larger.kind} ({larger.alarm_id}) stands open"
     return None
@@ -155,7 +156,7 @@ MUTES: tuple[Callable[[Ask], Stop], ...] = (
 
 
 def same_matter(smaller: Alarm, larger: Alarm) -> bool:
-    """Whether both are about one thing: two cases of one sort are two matters."""
+    """Whether both are about one thing: two incidents of one sort are two matters."""
     return smaller.subject.type != larger.subject.type or smaller.subject == larger.subject
 
 
@@ -171,16 +172,16 @@ def portion(alarm_id: str) -> float:
 def targets(q: Ask) -> tuple[str, ...]:
     """The channels that the change is meant for."""
     if q.ends or q.change == REMINDER:
-        return tuple(q.told())
+        return tuple(q.notified())
     if q.change == "alarm.escalated":
-        rungs, rung = q.world.routes.ladder(q.alarm).rungs, q.case.rung if q.case else 0
+        rungs, rung = q.world.routes.ladder(q.alarm).rungs, q.incident.rung if q.incident else 0
         return rungs[rung].to if rung < len(rungs) else ()
     return q.route.to if q.route else ()
 
 
 def dedupe(q: Ask, channel: str) -> tuple[bool, str]:
     """Whether this channel wants the change, and the name of the reason either way."""
-    before = q.told().get(channel)
+    before = q.notified().get(channel)
     if q.ends:
         settings = q.world.routes.channels.get(channel)
         return (True, "ended") if settings and settings.tell_end else (False, "end_not_wanted")
@@ -216,32 +217,32 @@ def hour_of(now: Instant) -> Instant:
     return Instant(now - now % HOUR)
 
 
-def decide(q: Ask) -> tuple[Record, ...]:
-    """The records of this change: one that says who stopped it, or one for each channel."""
+def decide(q: Ask) -> tuple[Delivery, ...]:
+    """The deliveries of this change: one that says who stopped it, or one for each channel."""
     key = change_id(q.alarm.alarm_id, q.change, q.mark)
     for stage in MUTES:
         if (why := stage(q)) is not None:
-            return (_record(q, key, "", stage.__name__, why),)
+            return (_save(q, key, "", stage.__name__, why),)
     if q.route is not None and q.route.suppress and not q.ends:
-        return (_record(q, key, "", q.route.suppress, f"route {q.route.name!r} says so"),)
+        return (_save(q, key, "", q.route.suppress, f"route {q.route.name!r} says so"),)
     if not (places := targets(q)):
-        return (_record(q, key, "", "no_rung", "the ladder has no rung for it"),)
+        return (_save(q, key, "", "no_rung", "the ladder has no rung for it"),)
     return tuple(_placed(q, key, channel) for channel in places)
 
 
-def _placed(q: Ask, key: str, channel: str) -> Record:
+def _placed(q: Ask, key: str, channel: str) -> Delivery:
     wanted, reason = dedupe(q, channel)
     if not wanted:
-        return _record(q, key, channel, reason, "")
+        return _save(q, key, channel, reason, "")
     due, why = timing(q, channel)
-    stopped = _record(q, key, channel, reason, why)
+    stopped = _save(q, key, channel, reason, why)
     group = change_id(channel, "digest", due) if why else key
     return msgspec.structs.replace(stopped, state="waiting", due=due, group=group, alarm=q.alarm)
 
 
-def _record(q: Ask, key: str, channel: str, rule: str, why: str) -> Record:
+def _save(q: Ask, key: str, channel: str, rule: str, why: str) -> Delivery:
     """The change on this channel, stopped by this rule."""
-    return Record(
+    return Delivery(
         id=key,
         alarm_id=q.alarm.alarm_id,
         change=q.change,
@@ -254,18 +255,19 @@ def _record(q: Ask, key: str, channel: str, rule: str, why: str) -> Record:
     )
 
 
-def explain(alarm: Alarm, now: Instant, world: World, case: Case | None = None) -> list[str]:
+def explain(alarm: Alarm, now: Instant, world: World, incident: Incident | None = None) -> list[str]:
     """Where the change would go, when, and why or why not, one sentence each."""
-    question = ask(alarm, case, now, world)
+    question = ask(alarm, incident, now, world)
     route = f"route {question.route.name!r}" if question.route else "no route"
     said = [f"{alarm.kind}, {alarm.severity}, tier {alarm.tier or 'none'}: {route}"]
-    for record in decide(question):
-        if record.state == "stopped":
-            where = f"{record.channel}: " if record.channel else ""
-            said.append(f"{where}not sent: {record.rule}" + (f" ({record.detail})" if record.detail else ""))
+    for delivery in decide(question):
+        if delivery.state == "stopped":
+            where = f"{delivery.channel}: " if delivery.channel else ""
+            said.append(f"{where}not sent: {delivery.rule}" + (f" ({delivery.detail})" if delivery.detail else ""))
         else:
-            when = "at once" if record.due <= now else f"at {day_and_time(record.due, world.routes.zone)}"
+            when = "at once" if delivery.due <= now else f"at {day_and_time(delivery.due, world.routes.zone)}"
             said.append(
-                f"{record.channel}: goes {when}: {record.rule}" + (f" ({record.detail})" if record.detail else "")
+                f"{delivery.channel}: goes {when}: {delivery.rule}"
+                + (f" ({delivery.detail})" if delivery.detail else "")
             )
     return said

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from alerts.wording.hours import Minutes, Span
+from alerts.settings.hours import Minutes, Span
 
 T = TypeVar("T")
 Path = tuple[str | int, ...]

@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from alerts.wording.inert import day_and_time, inert, money
+from alerts.wording.formats import day_and_time, money
 from alerts.wording.playbooks import ENDS, SKILLS, advice, headline
 from scorers.contract.alarms import SEVERITIES, Alarm
+from scorers.contract.inert import inert
 
 LISTED = 30  # alarms told one by one in a digest; the others are counted
 

@@ -8,8 +8,8 @@ from typing import get_args
 
 from msgspec import Struct
 
-from alerts.wording.inert import inert
 from scorers.contract.alarms import Alarm, Skill, Treatment
+from scorers.contract.inert import inert
 
 HEADLINES: dict[str, str] = {
     "prospect-cooling": "{who} is about to lose interest before a first purchase",

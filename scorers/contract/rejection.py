@@ -15,6 +15,7 @@ from msgspec import Struct, ValidationError
 from msgspec.structs import force_setattr
 
 from scorers.contract.events import MAX_MINOR
+from scorers.contract.inert import printable
 
 RejectCode = Literal[
     "not_json",
@@ -48,16 +49,7 @@ class Rejected(Struct, frozen=True):
 
     def __post_init__(self) -> None:
         """A detail is one bounded line of printable characters, whoever wrote it."""
-        force_setattr(self, "detail", inert(self.detail, MAX_DETAIL))
-
-
-def inert(text: str, limit: int) -> str:
-    r"""The text without anything that moves a cursor, breaks a line or fails to encode.
-
-    >>> inert("a\r\nb\ud800", 80)
-    'a??b?'
-    """
-    return "".join(c if c.isprintable() else "?" for c in text[:limit])
+        force_setattr(self, "detail", printable(self.detail, MAX_DETAIL))
 
 
 def refusal(raw: bytes, error: Exception, types: Set[str]) -> Rejected:
@@ -130,7 +122,7 @@ def _record(raw: bytes, types: Set[str]) -> dict[str, Any]:
     if not isinstance(record["type"], str):
         raise _Fault("wrong_type", "type is a string", record)
     if record["type"] not in types:
-        raise _Fault("unknown_type", f"type {inert(record['type'], 64)} is not in the contract", record)
+        raise _Fault("unknown_type", f"type {printable(record['type'], 64)} is not in the contract", record)
     return record
 
 
@@ -171,7 +163,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(record) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise _Fault("bad_value", f"key {inert(twice, 64)} stands twice in one object")
+        raise _Fault("bad_value", f"key {printable(twice, 64)} stands twice in one object")
     return record
 
 

@@ -19,9 +19,9 @@ import yaml
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from alerts.channels import Channel, Notification
-from alerts.pipeline.alarm_life import Case
+from alerts.channels.contract import Channel, Notification
 from alerts.pipeline.dispatch import Dispatcher, Memory
+from alerts.pipeline.incident import Incident
 from alerts.pipeline.metrics import NotifierMetrics
 from alerts.pipeline.routes import read
 from scorers.contract.alarms import Alarm
@@ -90,12 +90,12 @@ class Running:
         channels: dict[str, Channel] = self.notifier.watched({"desk": Quiet()})
         routes = read('[channel.desk]\ntype = "log"\n[[route]]\nname = "all"\nto = ["desk"]\n')
         self.dispatcher = Dispatcher(routes, channels, Memory())
-        self.notifier.lines(self.dispatcher.lines)
+        self.notifier.lines(self.dispatcher.queues)
         self.worker.customers(0, {("core_customer", "gold"): 3})
         self.worker.lag("purchases", 0, 4)
         self.worker.clock(0, NOW)
         self.notifier.lag("alarms", 0, 1)
-        self.notifier.case("a1", Case(alarm=alarm(), made=NOW, became=NOW))
+        self.notifier.incident("a1", Incident(alarm=alarm(), raised_at=NOW, true_since=NOW))
         self.turn = 0
 
     @property

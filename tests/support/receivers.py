@@ -8,10 +8,11 @@ from typing import Any
 
 from aiohttp import web
 
-from alerts.channels import Channel, Notification, webhook
+from alerts.channels import webhook
+from alerts.channels.contract import Channel, Notification
+from alerts.settings.datetimes import as_instant
+from alerts.settings.hours import Span
 from alerts.settings.secret import Secret
-from alerts.wording.hours import Span
-from alerts.wording.inert import instant
 from alerts.wording.message import compose, digest
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import SECOND, Duration, Instant
@@ -34,7 +35,7 @@ def notification(*alarms: Alarm, key: str = "msg_1", sent_at: Instant | None = N
         change=told[0].type if len(told) == 1 else "digest",
         alarms=told,
         message=compose(told[0]) if len(told) == 1 else digest(told),
-        sent_at=sent_at or instant(datetime.now(UTC)),
+        sent_at=sent_at or as_instant(datetime.now(UTC)),
     )
 
 

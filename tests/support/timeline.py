@@ -6,10 +6,9 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from alerts.channels import Notification
-from alerts.pipeline import alarm_life
-from alerts.pipeline.alarm_life import Case, Record
+from alerts.channels.contract import Notification
 from alerts.pipeline.dispatch import Dispatcher, Memory
+from alerts.pipeline.incident import Delivery, Incident, decode_incident, encode_incident
 from alerts.pipeline.routes import read
 from alerts.wording.playbooks import KINDS
 from scorers.contract.alarms import Alarm
@@ -59,15 +58,17 @@ class Sink:
 class Story:
     """A dispatcher on fake time: every instant at which something is due is visited, in order."""
 
-    def __init__(self, routes: str = PLAIN, sinks: dict[str, Sink] | None = None, cases: Iterable[Case] = ()) -> None:
+    def __init__(
+        self, routes: str = PLAIN, sinks: dict[str, Sink] | None = None, incidents: Iterable[Incident] = ()
+    ) -> None:
         self.routes = read(routes)
         self.sinks = sinks or {name: Sink() for name in self.routes.channels}
-        self.store = Memory(cases)
+        self.store = Memory(incidents)
         self.dispatcher = Dispatcher(self.routes, self.sinks, self.store)
         self.now = MONDAY
         self.published: list[Alarm] = []
 
-    async def push(self, given: Alarm, now: Instant | None = None) -> tuple[Record, ...]:
+    async def push(self, given: Alarm, now: Instant | None = None) -> tuple[Delivery, ...]:
         """The alarm is read at `now`, by default at its own time."""
         await self.until(now or given.time)
         records = await self.dispatcher.take(given, self.now)
@@ -95,13 +96,13 @@ class Story:
         return again
 
     async def restarted(self) -> "Story":
-        """The same, after a clean stop: only the cases are left."""
+        """The same, after a clean stop: only the incidents are left."""
         after = Story.__new__(Story)
-        cases = [alarm_life.load(alarm_life.dump(case)) for case in self.store.cases.values()]
+        incidents = [decode_incident(encode_incident(incident)) for incident in self.store.incidents.values()]
         after.routes, after.sinks, after.now = self.routes, self.sinks, self.now
-        after.store, after.published = Memory(cases), self.published
+        after.store, after.published = Memory(incidents), self.published
         after.dispatcher = Dispatcher(after.routes, after.sinks, after.store)
-        await after.dispatcher.resume(cases, self.now)
+        await after.dispatcher.resume(incidents, self.now)
         return after
 
     def told(self, channel: str = "desk") -> list[tuple[Instant, str, tuple[str, ...]]]:
@@ -112,8 +113,8 @@ class Story:
         ]
 
     def rules(self, alarm_id: str = "a1") -> list[str]:
-        """The rules in the case, in order."""
-        return [record.rule for record in self.store.cases[alarm_id].records]
+        """The rules in the incident, in order."""
+        return [delivery.rule for delivery in self.store.incidents[alarm_id].deliveries]
 
 
 # Any alarm of one customer.

@@ -11,11 +11,11 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from alerts.wording.inert import inert
 from alerts.wording.playbooks import TREATMENTS
 from scorers.alarms.kinds import STATE_CHANGES
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, Micros
+from scorers.contract.inert import inert
 from vigia.readmodel.alarm_summary import ENDS, Book, CustomerRow, fate, gravity
 from vigia.readmodel.amounts import without_cents
 

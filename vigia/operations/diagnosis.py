@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from aiokafka.partitioner import murmur2
 
 from alerts.pipeline.notifier import GROUP as NOTIFIER
-from scorers.contract.rejection import inert
+from scorers.contract.inert import printable
 from scorers.in_force.control import Tick, decode_control
 from streams.records.signing import sealed
 from vigia.operations.inspection import GROUPS, TRAINER, Picture
@@ -242,7 +242,7 @@ def dead_letters(p: Picture) -> Said:
     fresh = [seen for seen in p.newest.get("dead-letters", ()) if p.now - seen.written < DAY]
     codes = Counter(seen.headers["code"].decode("utf-8", "replace") for seen in fresh if "code" in seen.headers)
     if codes:
-        told = ", ".join(f"{inert(code, 20)} {count}" for code, count in codes.most_common(5))
+        told = ", ".join(f"{printable(code, 20)} {count}" for code, count in codes.most_common(5))
         yield (
             "note",
             f"records were refused within the last day, the newest: {told}",

@@ -1,6 +1,6 @@
 """Amounts of money as people read them: in whole units of the currency."""
 
-from alerts.wording.inert import WITH_MILLS, WITHOUT_CENTS, money
+from alerts.wording.formats import WITH_MILLS, WITHOUT_CENTS, money
 
 
 def in_units(minor: int, currency: str | None) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from scorers.contract.rejection import inert
+from scorers.contract.inert import printable
 
 TOPIC = "dead-letters"
 REPLAYED = "replayed"
@@ -50,7 +50,7 @@ def bury(record: Any, code: str, detail: str) -> tuple[bytes | None, bytes | Non
         key, value = key and key[:MAX_KEY], value and value[:MAX_VALUE]
     headers = (
         ("code", code.encode()),
-        ("detail", inert(detail, MAX_DETAIL).encode()),
+        ("detail", printable(detail, MAX_DETAIL).encode()),
         *_origin((record.topic, record.partition, record.offset)),
     )
     return key, value, headers

@@ -5,8 +5,9 @@ import ipaddress
 import pytest
 from aiohttp import web
 
-from alerts.channels import Refused, Retry, webhook
+from alerts.channels import webhook
 from alerts.channels.addresses import CheckedResolver, check_literal, checked, is_public
+from alerts.channels.contract import Refused, Retry
 from alerts.settings.secret import Secret
 from tests.support.receivers import NEW, closing, notification, server
 

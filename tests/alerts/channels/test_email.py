@@ -12,9 +12,9 @@ import msgspec
 import pytest
 from aiosmtpd.smtp import SMTP
 
-from alerts.channels import Refused, Retry
 from alerts.channels import email as mail
-from alerts.wording.hours import Span
+from alerts.channels.contract import Refused, Retry
+from alerts.settings.hours import Span
 from alerts.wording.message import Message
 from scorers.contract.alarms import Reason
 from scorers.contract.events import SECOND

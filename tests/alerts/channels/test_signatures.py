@@ -9,8 +9,9 @@ from aiohttp import web
 from standardwebhooks import Webhook as Receiver
 from standardwebhooks import WebhookVerificationError
 
-from alerts.channels import Notification, webhook
-from alerts.wording.inert import instant
+from alerts.channels import webhook
+from alerts.channels.contract import Notification
+from alerts.settings.datetimes import as_instant
 from alerts.wording.message import Message
 from scorers.contract.events import SECOND, Instant
 from tests.support.receivers import HOSTILE, NEW, OLD, alarm, closing, hook, notification, server
@@ -73,7 +74,7 @@ class Post:
 
     def __init__(self, *secrets: str, ago: int = 0) -> None:
         self.secret = NEW
-        sent = notification(sent_at=Instant(instant(datetime.now(UTC)) - ago * SECOND))
+        sent = notification(sent_at=Instant(as_instant(datetime.now(UTC)) - ago * SECOND))
         self.content = webhook.body(sent)
         self.headers = hook("https://x.example", *secrets).headers(sent, self.content)
 

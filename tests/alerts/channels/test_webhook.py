@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from alerts.channels import Refused, Retry, webhook
+from alerts.channels import webhook
+from alerts.channels.contract import Refused, Retry
 from scorers.contract.alarms import Reason
 from scorers.contract.events import DAY, SECOND
 from tests.support.receivers import alarm, closing, hook, notification, server

@@ -3,7 +3,7 @@
 import asyncio
 from itertools import pairwise
 
-from alerts.channels import Notification, Refused, Retry
+from alerts.channels.contract import Notification, Refused, Retry
 from alerts.pipeline import channel_queue
 from alerts.pipeline.dispatch import Dispatcher
 from scorers.contract.alarms import Alarm
@@ -19,20 +19,20 @@ async def test_a_channel_dead_for_a_day_holds_up_nobody() -> None:
     for number in range(60):
         await story.push(alarm(f"a{number:02}", when=Instant(at(9) + number * MINUTE), customer_id=f"C{number}"))
     await story.until(at(0, days=1))
-    assert story.dispatcher.lines["boss"].shut_until > story.now - channel_queue.LONGEST_REST, (
+    assert story.dispatcher.queues["boss"].shut_until > story.now - channel_queue.LONGEST_REST, (
         "it is left alone for a while"
     )
-    assert len(story.dispatcher.lines["boss"]) == 40
-    story = await story.restarted()  # what waits is in the cases, not in a queue that a stop would empty
+    assert len(story.dispatcher.queues["boss"]) == 40
+    story = await story.restarted()  # what waits is in the incidents, not in a queue that a stop would empty
     await story.until(at(9, days=1))
     assert len(story.told("desk")) == 60
     assert 20 < len(story.sinks["boss"].tried) < 150
     story.sinks["boss"].fault = None
     await story.until(at(10, days=1))
     assert [ids for _, _, ids in story.told("boss")] == [(f"a{number:02}",) for number in range(40)]
-    full = [key for key, case in story.store.cases.items() if case.records[-1].rule == "queue_full"]
+    full = [key for key, incident in story.store.incidents.items() if incident.deliveries[-1].rule == "queue_full"]
     assert full == [f"a{number}" for number in range(40, 60)]
-    assert {case.records[0].state for case in story.store.cases.values()} == {"sent"}
+    assert {incident.deliveries[0].state for incident in story.store.incidents.values()} == {"sent"}
 
 
 async def test_after_an_outage_the_oldest_goes_first() -> None:
@@ -42,7 +42,7 @@ async def test_after_an_outage_the_oldest_goes_first() -> None:
     await story.push(alarm("a1", when=at(9)))
     await story.push(alarm("a2", when=at(9.12), customer_id="C2"))
     await story.until(at(9.125))
-    assert story.dispatcher.lines["desk"].fails >= channel_queue.TRIP
+    assert story.dispatcher.queues["desk"].fails >= channel_queue.TRIP
     story.sinks["desk"].fault = None
     await story.until(at(9.2))
     assert [ids for _, _, ids in story.told()] == [("a1",), ("a2",)]
@@ -55,7 +55,7 @@ async def test_what_ended_while_a_channel_was_dead_is_not_told() -> None:
     for number in range(8):
         await story.push(alarm(f"a{number}", when=Instant(at(9) + number * SECOND), customer_id=f"C{number}"))
     await story.until(at(9.5))
-    tried = {key for key, case in story.store.cases.items() if case.records[0].attempts}
+    tried = {key for key, incident in story.store.incidents.items() if incident.deliveries[0].attempts}
     assert 0 < len(tried) < 7
     for number in range(7):
         await story.push(settled(alarm(f"a{number}", customer_id=f"C{number}"), at(9.5)))
@@ -79,7 +79,7 @@ async def test_retries_keep_their_schedule_and_end() -> None:
                 raise Retry("500")
             await super().send(notification)
 
-    story.dispatcher.lines["desk"].channel = Picky()
+    story.dispatcher.queues["desk"].channel = Picky()
     await story.push(alarm())
     for hour in range(10, 130):
         await story.push(alarm(f"b{hour}", when=at(hour), customer_id=f"C{hour}"))
@@ -88,7 +88,7 @@ async def test_retries_keep_their_schedule_and_end() -> None:
     for wait, wanted in zip(waits, channel_queue.BACKOFF, strict=False):
         assert 0.79 * wanted < wait < 1.21 * wanted
     assert len({round(wait / wanted, 6) for wait, wanted in zip(waits, channel_queue.BACKOFF, strict=False)}) > 4
-    record = story.store.cases["a1"].records[0]
+    record = story.store.incidents["a1"].deliveries[0]
     assert (record.state, record.rule, record.detail) == ("failed", "gave_up", "500")
 
 
@@ -116,7 +116,7 @@ async def test_a_refusal_ends_one_and_a_farewell_ends_all() -> None:
     await story.push(alarm("a4", customer_id="C4"))
     assert [ids for _, _, ids in story.told()] == [("a2",)]
     assert story.rules("a1") + story.rules("a3") + story.rules("a4") == ["refused", "refused", "channel_disabled"]
-    assert story.dispatcher.lines["desk"].disabled == "410: gone"
+    assert story.dispatcher.queues["desk"].disabled == "410: gone"
 
 
 async def test_a_flood_is_gathered_and_nothing_is_lost() -> None:
@@ -127,8 +127,8 @@ async def test_a_flood_is_gathered_and_nothing_is_lost() -> None:
     await story.until(at(11))
     assert [len(ids) for _, _, ids in story.told()] == [1] * 20 + [9_980]
     assert story.told()[-1][0] == at(10)
-    assert {case.records[0].state for case in story.store.cases.values()} == {"sent"}
-    assert len(story.dispatcher.lines["desk"]) == 0
+    assert {incident.deliveries[0].state for incident in story.store.incidents.values()} == {"sent"}
+    assert len(story.dispatcher.queues["desk"]) == 0
     lines = story.sinks["desk"].taken[-1].message.lines
     assert lines[-1].text == "and 9950 more of less weight"
 
@@ -165,8 +165,10 @@ async def test_the_running_notifier_is_stalled_by_nobody() -> None:
     hang.set()
     await running
     assert [one.alarms[0].alarm_id for one in sinks["boss"].taken] == ["a1"]
-    assert {record.channel: record.state for record in story.store.cases["a1"].records} == dict.fromkeys(sinks, "sent")
-    assert story.store.cases["a2"].records[1].state == "waiting"
+    assert {record.channel: record.state for record in story.store.incidents["a1"].deliveries} == dict.fromkeys(
+        sinks, "sent"
+    )
+    assert story.store.incidents["a2"].deliveries[1].state == "waiting"
 
 
 async def test_a_fault_in_words_or_channel_is_contained() -> None:

@@ -5,14 +5,14 @@ import asyncio
 import msgspec
 import pytest
 
-from alerts.channels import Notification, Refused, Retry
-from alerts.pipeline import alarm_life
+from alerts.channels.contract import Notification, Refused, Retry
+from alerts.pipeline.incident import encode_incident
 from scorers.contract.alarms import Subject
 from tests.support.timeline import Sink, Story, alarm, at, settled
 
 
 async def test_a_forgotten_customer_is_gone() -> None:
-    """Erased: no case, whether open or over, and nothing in a line, although it was tried already."""
+    """Erased: no incident, whether open or over, and nothing in a line, although it was tried already."""
     story = Story()
     await story.push(alarm("over"))
     await story.push(settled(alarm("over"), at(9)))
@@ -20,18 +20,18 @@ async def test_a_forgotten_customer_is_gone() -> None:
     story.sinks["desk"].taken.clear()
     story.sinks["desk"].fault = Retry("500")
     await story.push(alarm())
-    assert len(story.dispatcher.lines["desk"]) == 1
+    assert len(story.dispatcher.queues["desk"]) == 1
     await story.dispatcher.forget("C1", at(9.5), "e1", at(10))
     story.sinks["desk"].fault = None
     await story.until(at(0, days=2))
     assert story.told() == []
     assert "C1" not in kept(story)
-    assert not {"over", "a1"} & story.store.cases.keys()
+    assert not {"over", "a1"} & story.store.incidents.keys()
 
 
 def kept(story: Story) -> str:
     """All that the store holds, as text."""
-    return b" ".join(alarm_life.dump(case) for case in story.store.cases.values()).decode()
+    return b" ".join(encode_incident(incident) for incident in story.store.incidents.values()).decode()
 
 
 @pytest.mark.parametrize("restart", [False, True])
@@ -47,7 +47,7 @@ async def test_what_was_told_before_an_erasure_and_is_read_after_it_stays_out(re
     silent = alarm("silence", when=at(9.7))  # time had passed before the erasure was read
     await story.push(silent, now=at(10))
     await story.push(msgspec.structs.replace(settled(silent, at(9.8)), cause=("e1",)), now=at(10))
-    assert set(story.store.cases) == {key for key in story.store.cases if key.startswith("erased/")}
+    assert set(story.store.incidents) == {key for key in story.store.incidents if key.startswith("erased/")}
     await story.push(alarm("anew", when=at(10.5)))
     assert [ids for _, _, ids in story.told() if ids != ("silence",)] == [("anew",)]
 
@@ -57,8 +57,8 @@ async def test_an_erasure_twice_and_a_later_one() -> None:
     story = Story()
     for when, event in ((9.5, "e1"), (9.5, "e1"), (12, "e2"), (9.5, "e1")):
         await story.dispatcher.forget("C1", at(when), event, at(13))
-    (mark,) = story.store.cases.values()
-    assert (mark.became, set(mark.alarm.cause)) == (at(12), {"e1", "e2"})
+    (mark,) = story.store.incidents.values()
+    assert (mark.true_since, set(mark.alarm.cause)) == (at(12), {"e1", "e2"})
 
 
 @pytest.mark.parametrize("fault", [None, Retry("500"), Refused("413")])
@@ -77,10 +77,10 @@ async def test_who_is_erased_while_a_notification_is_on_its_way(fault: Exception
             await super().send(notification)
 
     slow = Slow()
-    story.dispatcher.lines["desk"].channel = slow
+    story.dispatcher.queues["desk"].channel = slow
     await story.push(alarm())
     await story.push(alarm("a2", when=at(10), customer_id="C2", subject=Subject("customer", "C2")))
     await story.until(at(0, days=1))
     assert [one.alarms[0].alarm_id for one in slow.taken] == (["a1", "a2"] if fault is None else ["a2"])
     assert "C1" not in kept(story)
-    assert len(story.dispatcher.lines["desk"]) == 0
+    assert len(story.dispatcher.queues["desk"]) == 0

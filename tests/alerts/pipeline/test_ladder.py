@@ -2,7 +2,7 @@
 
 import pytest
 
-from alerts.pipeline.alarm_life import Action, NotPossible
+from alerts.pipeline.incident import Action, ActionRejected
 from tests.support.routefiles import LADDER
 from tests.support.timeline import Story, alarm, at, settled
 
@@ -56,7 +56,7 @@ async def test_a_snooze_has_an_end_a_reason_and_an_audit_line() -> None:
     await story.until(at(15.5))
     assert [(when, change) for when, change, _ in story.told()] == [(at(9), "alarm.raised"), (at(15), "reminder")]
     assert "snoozed" in story.rules()
-    assert [(line.action.by, line.action.reason) for line in story.store.cases["a1"].audit] == [
+    assert [(line.action.by, line.action.reason) for line in story.store.incidents["a1"].audit] == [
         ("eva", "call at three")
     ]
 
@@ -73,12 +73,12 @@ async def test_a_snooze_has_an_end_a_reason_and_an_audit_line() -> None:
     ],
 )
 async def test_what_cannot_be_done_changes_nothing(action: Action, says: str) -> None:
-    """An action that does not fit is refused with its mend, and the case stays as it was."""
+    """An action that does not fit is refused with its mend, and the incident stays as it was."""
     story = Story()
     await story.push(alarm())
     await story.push(alarm("over"))
     await story.push(settled(alarm("over"), at(9)))
-    before = dict(story.store.cases)
-    with pytest.raises(NotPossible, match=says):
+    before = dict(story.store.incidents)
+    with pytest.raises(ActionRejected, match=says):
         await story.dispatcher.act(action, at(9))
-    assert story.store.cases == before
+    assert story.store.incidents == before

@@ -19,7 +19,7 @@ async def test_a_larger_alarm_mutes_smaller_ones_of_the_same_customer_only() -> 
     await story.push(alarm("other", when=at(10), customer_id="C2"))
     assert [ids for _, _, ids in story.told()] == [("big",), ("other",)]
     assert story.rules("small") == ["inhibited"]
-    assert "big" in story.store.cases["small"].records[0].detail
+    assert "big" in story.store.incidents["small"].deliveries[0].detail
 
 
 async def test_one_complaint_does_not_mute_another() -> None:

@@ -23,7 +23,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from confluent_kafka import Producer
 
 from alerts.pipeline.notifier import ALARMS, GROUP
-from alerts.pipeline.oldest_member import senior
+from alerts.pipeline.oldest_member import oldest_member_assignor
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, Instant
 from scorers.contract.rfc3339 import rfc3339
@@ -268,19 +268,19 @@ async def test_what_is_of_no_use_is_a_dead_letter(kafka: str, notifier: Callable
 
 
 async def test_the_erased_are_forgotten_for_good(kafka: str, desk: Desk, notifier: Callable[[], Process]) -> None:
-    """D13: whoever asks to be erased leaves no case, open or over, neither now nor after a restart that reads more of before."""
+    """D13: whoever asks to be erased leaves no incident, open or over, neither now nor after a restart that reads more of before."""
     old, over, other = alarm("a1"), alarm("a2", kind="risk-high"), alarm("a3", "C2")
     ended = msgspec.structs.replace(over, type="alarm.settled", outcome="saved", time=Instant(over.time + 1))
     await tell(kafka, old, over, ended, other, alarm("a4", "C3"))
     asked = {"id": "e1", "source": "crm", "type": "customer.erased", "time": rfc3339(time_ns() // 1000)}
     wrong = json.dumps(asked | {"customer_id": "C2"}).encode()  # under another's key: the worker refuses it as well
-    cases: dict[str, bytes | None] = {}
+    incidents: dict[str, bytes | None] = {}
 
     async def until(gone: set[str], left: set[str]) -> None:
         async with asyncio.timeout(30):
             async for record in records(kafka, "notifications"):
-                cases[record.key.decode()] = record.value
-                there = {key for key, value in cases.items() if value is not None}
+                incidents[record.key.decode()] = record.value
+                there = {key for key, value in incidents.items() if value is not None}
                 if left <= there and not gone & there and sum(key.startswith("erased/") for key in there) == 2:
                     break
 
@@ -292,7 +292,7 @@ async def test_the_erased_are_forgotten_for_good(kafka: str, desk: Desk, notifie
         await publish(kafka, "feedback", ("C3", None))
         await until({"a1", "a2", "a4"}, {"a3"})
         assert await first.end(signal.SIGTERM) == 0
-    assert not any(value is not None and b'"C1"' in value for value in cases.values())
+    assert not any(value is not None and b'"C1"' in value for value in incidents.values())
     async with notifier() as second:
         await tell(kafka, alarm("a5", age=DAY), alarm("a6", "C3", age=DAY), alarm("a7", "C2"), alarm("a8", "C1"))
         await until({"a1", "a2", "a4", "a5", "a6"}, {"a3", "a7", "a8"})
@@ -343,10 +343,12 @@ class Cluster:
 @pytest.mark.parametrize("ages", [{"a": 7, "b": 9}, {"a": 9, "b": 7, "c": 8}, {"b": 7, "a": 7}])
 def test_the_oldest_has_everything(ages: dict[str, int]) -> None:
     """All partitions go to the member that has run longest, whoever does the assigning; the others stand by."""
-    members = {member: senior(since).metadata(["alarms", "alarm-actions"]) for member, since in ages.items()}
+    members = {
+        member: oldest_member_assignor(since).metadata(["alarms", "alarm-actions"]) for member, since in ages.items()
+    }
     everything = [("alarm-actions", [0, 1, 2]), ("alarms", [0, 1, 2])]
     for since in ages.values():
-        given = senior(since).assign(Cluster(), members)  # type: ignore[arg-type]
+        given = oldest_member_assignor(since).assign(Cluster(), members)  # type: ignore[arg-type]
         counts = Counter(member for member in given if given[member].assignment)
         assert counts.keys() == {min(ages, key=lambda member: (ages[member], member))}
         assert [list(x) for x in given[next(iter(counts))].assignment] == [list(x) for x in everything]

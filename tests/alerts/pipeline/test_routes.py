@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from alerts.pipeline.routes import load, read
 from alerts.pipeline.stages import World, explain
+from alerts.settings.datetimes import as_datetime, as_instant
+from alerts.settings.hours import DAYS, Interval, Minutes, Span, next_of
 from alerts.settings.toml import BadSetting
-from alerts.wording.hours import DAYS, Interval, Minutes, Span, next_of
-from alerts.wording.inert import instant, moment
 from alerts.wording.playbooks import KINDS
 from scorers.contract.alarms import Alarm, Subject
 from scorers.contract.events import DAY, HOUR, MINUTE, Instant
@@ -216,7 +216,7 @@ def test_quiet_days_in_a_row_are_one_quiet() -> None:
 def test_hours_follow_the_wall_clock_through_a_clock_change() -> None:
     """The night of the change to summer time is an hour shorter, and nine o'clock stays nine o'clock."""
     night = Interval(Minutes.read("21:00"), Minutes.read("08:00"))
-    evening = instant(moment(MONDAY).replace(month=3, day=30, hour=20))  # 21:00 in Madrid, the last of winter
+    evening = as_instant(as_datetime(MONDAY).replace(month=3, day=30, hour=20))  # 21:00 in Madrid, the last of winter
     assert night.ends(evening, MADRID) == evening + 10 * HOUR
     assert night.ends(Instant(evening - 1), MADRID) is None
     assert next_of((Minutes.read("09:00"),), evening, MADRID) == evening + 11 * HOUR

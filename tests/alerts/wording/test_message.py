@@ -3,13 +3,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.wording.inert import inert
 from alerts.wording.message import compose, digest
 from alerts.wording.playbooks import KINDS, PLANS, plan_for
 from scorers.alarms import kinds as catalogue
 from scorers.alarms.kinds import STATE_CHANGES
 from scorers.contract.alarms import Reason
 from scorers.contract.events import EXIT_REASONS
+from scorers.contract.inert import inert
 from tests.support.timeline import alarm, at
 
 

@@ -8,9 +8,9 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from alerts.channels import Notification, Refused, Retry
-from alerts.pipeline.alarm_life import Case
+from alerts.channels.contract import Notification, Refused, Retry
 from alerts.pipeline.dispatch import Dispatcher, Memory
+from alerts.pipeline.incident import Incident
 from alerts.pipeline.metrics import NotifierMetrics
 from alerts.pipeline.routes import read
 from alerts.wording.message import compose
@@ -93,7 +93,7 @@ def test_a_million_customers_are_as_many_series_as_ten() -> None:
         metrics.event("purchases", "purchase.completed", "folded")
         metrics.event(f"canary-{number}", f"canary-{number}", "folded")
         metrics.alarm(one)
-        notifier.case(one.alarm_id, Case(alarm=one, made=NOW, became=NOW))
+        notifier.incident(one.alarm_id, Incident(alarm=one, raised_at=NOW, true_since=NOW))
     assert series(metrics.registry) == before
     assert before < 1500
     assert series(notifier.registry) < 100
@@ -104,20 +104,22 @@ def test_what_stands_open_is_counted_once_a_customer() -> None:
     """A customer with two alarms is one at risk, worth the dearer; over or forgotten is over; a store's is nobody's."""
     metrics = NotifierMetrics()
 
-    def case(one: Alarm, **changed: Any) -> None:
-        metrics.case(one.alarm_id, msgspec.structs.replace(Case(alarm=one, made=NOW, became=NOW), **changed))
+    def incident(one: Alarm, **changed: Any) -> None:
+        metrics.incident(
+            one.alarm_id, msgspec.structs.replace(Incident(alarm=one, raised_at=NOW, true_since=NOW), **changed)
+        )
 
-    case(alarm("a1"))
-    case(alarm("a2", kind="gone-quiet", value_at_risk_minor=9000))
-    case(alarm("a3", "C2", tier="iron", value_at_risk_minor=None, currency=None))
-    case(alarm("a4", None, value_at_risk_minor=10**9))
+    incident(alarm("a1"))
+    incident(alarm("a2", kind="gone-quiet", value_at_risk_minor=9000))
+    incident(alarm("a3", "C2", tier="iron", value_at_risk_minor=None, currency=None))
+    incident(alarm("a4", None, value_at_risk_minor=10**9))
     worth = {"tier": "gold", "currency": "EUR"}
     assert told(metrics.registry, "vigia_customers_at_risk", tier="gold") == 1
     assert told(metrics.registry, "vigia_value_at_risk_minor", **worth) == 9000
     assert told(metrics.registry, "vigia_alarms_open", kind="risk-high", severity="error", tier="gold") == 2
-    case(alarm("a2", kind="gone-quiet"), ended=True)
+    incident(alarm("a2", kind="gone-quiet"), ended=True)
     assert told(metrics.registry, "vigia_value_at_risk_minor", **worth) == 5000
-    metrics.case("a1", None)
+    metrics.incident("a1", None)
     assert told(metrics.registry, "vigia_customers_at_risk", tier="gold") is None
     assert told(metrics.registry, "vigia_customers_at_risk", tier="iron") == 1
 
@@ -161,7 +163,7 @@ async def test_what_waits_before_a_channel_is_seen() -> None:
     metrics = NotifierMetrics()
     routes = read('[channel.desk]\ntype = "log"\n[[route]]\nname = "all"\nto = ["desk"]\n')
     dispatcher = Dispatcher(routes, metrics.watched({"desk": Moody(None)}), Memory())
-    metrics.lines(dispatcher.lines)
+    metrics.queues(dispatcher.queues)
     metrics.decided(await dispatcher.take(alarm(), NOW))
     assert told(metrics.registry, "vigia_notifications_waiting", channel="desk") == 1
     assert told(metrics.registry, "vigia_notifications_decided_total", state="waiting", rule="first") == 1

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from alerts.pipeline.alarm_life import Action, Case, dump
 from alerts.pipeline.dispatch import Dispatcher, Memory
+from alerts.pipeline.incident import Action, Incident, encode_incident
 from alerts.pipeline.routes import read
 from scorers.contract.alarms import Alarm, Evidence, Reason
 from scorers.contract.events import DAY, HOUR, Instant
@@ -52,8 +52,8 @@ def explained(text: str) -> None:
     assert all(line.isprintable() for line in text.splitlines())
 
 
-async def decided(routes: str, *alarms: Alarm) -> Case:
-    """The case that a notifier with these routes keeps of the last of these alarms."""
+async def decided(routes: str, *alarms: Alarm) -> Incident:
+    """The incident that a notifier with these routes keeps of the last of these alarms."""
     store, told = Memory(), read(routes)
 
     class Takes:
@@ -69,16 +69,16 @@ async def decided(routes: str, *alarms: Alarm) -> Case:
         for name in told.channels:
             await dispatcher.deliver(name, NOW)
     await dispatcher.act(Action(alarm_id="a1", customer_id="C1", action="ack", by="eva", reason="mine"), NOW)
-    case = store.get(alarms[-1].alarm_id)
-    assert case is not None
-    return case
+    incident = store.get(alarms[-1].alarm_id)
+    assert incident is not None
+    return incident
 
 
 def test_an_alarm_is_explained_with_what_became_of_it(kafka: str) -> None:
     """Why, what would end it, what it rests on; who was told, who was not and by which rule, and what people did."""
     worse = alarm(type="alarm.updated", time=Instant(NOW + HOUR))
-    case = asyncio.run(decided(SHOP.format(url="https://x.example"), TOLD, worse))
-    write(kafka, "notifications", ("a1", None), ("a1", dump(case)), ("a0", dump(case)))
+    incident = asyncio.run(decided(SHOP.format(url="https://x.example"), TOLD, worse))
+    write(kafka, "notifications", ("a1", None), ("a1", encode_incident(incident)), ("a0", encode_incident(incident)))
     write(kafka, "alarms", ("C1", encode_alarm(TOLD)), ("C2", encode_alarm(alarm("a2"))))
     done = run("explain", "a1", "--kafka", kafka)
     assert done.exit_code == 0, done.exception

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from alerts.pipeline.actions import read_action
-from alerts.pipeline.alarm_life import Action
+from alerts.pipeline.incident import Action
 from scorers.contract.alarms import Subject
 from scorers.contract.events import HOUR, Instant
 from scorers.contract.wire import encode_alarm

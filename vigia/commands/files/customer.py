@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 from typer import Argument
 
-from alerts.wording.inert import inert
 from alerts.wording.playbooks import TREATMENTS
 from scorers.alarms.kinds import STATE_CHANGES
 from scorers.contract.alarms import Alarm
+from scorers.contract.inert import inert
 from scorers.contract.rfc3339 import rfc3339
 from vigia.commands.shared import arguments
 from vigia.commands.shared.options import Horizon, PolicyFile, Run, Until

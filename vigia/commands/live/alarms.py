@@ -12,12 +12,13 @@ from aiokafka import AIOKafkaProducer
 from typer import Argument, Option
 
 from alerts.pipeline.actions import encode_action
-from alerts.pipeline.alarm_life import ENDINGS, Action, Verb
-from alerts.wording.inert import day_and_time, inert
+from alerts.pipeline.incident import ENDINGS, Action, Verb
+from alerts.wording.formats import day_and_time
 from alerts.wording.message import title
 from scorers.alarms.kinds import KINDS
 from scorers.contract.alarms import SEVERITIES, Alarm
 from scorers.contract.events import Instant
+from scorers.contract.inert import inert
 from scorers.contract.wire import Rejected, decode_alarm
 from vigia.commands.shared import arguments
 from vigia.commands.shared.arguments import known

@@ -12,13 +12,13 @@ import typer
 from typer import Argument, Option
 
 from alerts.channels import email, log, webhook
-from alerts.channels.trial import Outcome, trial
+from alerts.channels.testing import Outcome, trial
 from alerts.pipeline.connect import connect
 from alerts.pipeline.routes import ChannelSettings, Routes
 from alerts.settings.secret import spoken
 from alerts.settings.toml import BadSetting
-from alerts.wording.inert import inert
 from scorers.contract.events import Instant
+from scorers.contract.inert import inert
 from vigia.commands.shared import routing
 from vigia.commands.shared.arguments import known
 from vigia.commands.shared.routing import RoutesFile

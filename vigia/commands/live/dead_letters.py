@@ -9,8 +9,8 @@ import msgspec
 import typer
 from typer import Option
 
-from alerts.wording.inert import inert
 from scorers.contract.events import SECOND
+from scorers.contract.inert import inert
 from scorers.contract.rejection import RejectCode
 from scorers.contract.rfc3339 import rfc3339
 from vigia.commands.shared import arguments

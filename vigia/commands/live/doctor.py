@@ -7,7 +7,7 @@ import msgspec
 import typer
 from typer import Option
 
-from alerts.wording.inert import inert
+from scorers.contract.inert import inert
 from vigia.commands.shared.serving import KAFKA, Kafka, Prefix, broker, finish
 from vigia.operations.diagnosis import Finding, diagnose
 from vigia.operations.inspection import look

@@ -8,10 +8,11 @@ import msgspec
 import typer
 from typer import Argument, Option
 
-from alerts.pipeline.alarm_life import Case, load
-from alerts.wording.inert import day_and_time, inert, money
+from alerts.pipeline.incident import Incident, decode_incident
+from alerts.wording.formats import day_and_time, money
 from alerts.wording.message import title
 from scorers.contract.alarms import Alarm
+from scorers.contract.inert import inert
 from scorers.contract.rfc3339 import rfc3339
 from scorers.contract.wire import decode_alarm, encode_alarm
 from vigia.commands.shared.serving import KAFKA, Kafka, Prefix, broker, finish
@@ -35,7 +36,7 @@ def explain(
     A replay tells nobody, so with --dir there is nothing of who was told.
     """
     story: list[Alarm] = []
-    cases: list[Case] = []
+    incidents: list[Incident] = []
     if run is not None:
         story += [alarm for alarm in read_alarms(run) if alarm.alarm_id == alarm_id]
         place = str(run / "alarms.jsonl")
@@ -45,16 +46,16 @@ def explain(
 
         async def work() -> None:
             await read(where, "alarms", lambda record: story.extend(_of(record.value, alarm_id)))
-            await read(where, "notifications", lambda record: _keep(cases, record, alarm_id))
+            await read(where, "notifications", lambda record: _keep(incidents, record, alarm_id))
 
         finish(work(), kafka)
     if not story:
         raise UsageError(f"{inert(alarm_id)!r}: no such alarm in {place}; ids are in alarms tail and in alarms.jsonl")
-    case = cases[-1] if cases else None
+    incident = incidents[-1] if incidents else None
     if as_json:
-        typer.echo(_json(story, case).decode())
+        typer.echo(_json(story, incident).decode())
         return
-    lines = [*told(story), *(decided(case) if run is None else ())]
+    lines = [*told(story), *(decided(incident) if run is None else ())]
     typer.echo("\n".join(lines))
 
 
@@ -65,9 +66,9 @@ def _of(raw: bytes | None, alarm_id: str) -> Iterator[Alarm]:
             yield alarm
 
 
-def _keep(cases: list[Case], record: Any, alarm_id: str) -> None:
+def _keep(incidents: list[Incident], record: Any, alarm_id: str) -> None:
     if record.key == alarm_id.encode():
-        cases[:] = [load(record.value)] if record.value is not None else []
+        incidents[:] = [decode_incident(record.value)] if record.value is not None else []
 
 
 def told(story: list[Alarm]) -> Iterator[str]:
@@ -110,25 +111,25 @@ def told(story: list[Alarm]) -> Iterator[str]:
         yield f"  {day_and_time(one.time)}  {one.type.removeprefix('alarm.')}{end}, {one.severity}{by}"
 
 
-def decided(case: Case | None) -> Iterator[str]:
+def decided(incident: Incident | None) -> Iterator[str]:
     """What the notifier did with it, and what it did not do, each with the rule."""
     yield "Who was told"
-    if case is None:
+    if incident is None:
         yield "  nobody: the notifier has not read it, or has forgotten it after its end"
         return
-    for record in case.records:
-        where = inert(record.channel, 40) or "nobody"
-        when = day_and_time(record.done or record.due or record.time)
-        detail = f" ({inert(record.detail)})" if record.detail else ""
-        tried = f", tried {record.attempts} times" if record.attempts else ""
-        yield f"  {when}  {record.change.removeprefix('alarm.')} -> {where}: {record.state}: {record.rule}{detail}{tried}"
-    if not case.records:
+    for delivery in incident.deliveries:
+        where = inert(delivery.channel, 40) or "nobody"
+        when = day_and_time(delivery.done or delivery.due or delivery.time)
+        detail = f" ({inert(delivery.detail)})" if delivery.detail else ""
+        tried = f", tried {delivery.attempts} times" if delivery.attempts else ""
+        yield f"  {when}  {delivery.change.removeprefix('alarm.')} -> {where}: {delivery.state}: {delivery.rule}{detail}{tried}"
+    if not incident.deliveries:
         yield "  nobody yet"
-    for line in case.audit:
+    for line in incident.audit:
         why = f": {inert(line.action.reason)}" if line.action.reason else ""
         yield f"  {day_and_time(line.time)}  {line.action.action} by {inert(line.action.by)}{why}"
-    if case.snoozed_until is not None:
-        yield f"  snoozed until {day_and_time(case.snoozed_until)}"
+    if incident.snoozed_until is not None:
+        yield f"  snoozed until {day_and_time(incident.snoozed_until)}"
 
 
 def _list(lines: Iterable[str]) -> Iterator[str]:
@@ -140,22 +141,22 @@ def _list(lines: Iterable[str]) -> Iterator[str]:
         yield "  not said"
 
 
-def _json(story: list[Alarm], case: Case | None) -> bytes:
+def _json(story: list[Alarm], incident: Incident | None) -> bytes:
     decisions = [
         {
-            "change": record.change,
-            "channel": record.channel or None,
-            "state": record.state,
-            "rule": record.rule,
-            "detail": record.detail,
-            "attempts": record.attempts,
-            "time": rfc3339(record.done or record.time),
+            "change": delivery.change,
+            "channel": delivery.channel or None,
+            "state": delivery.state,
+            "rule": delivery.rule,
+            "detail": delivery.detail,
+            "attempts": delivery.attempts,
+            "time": rfc3339(delivery.done or delivery.time),
         }
-        for record in (case.records if case else ())
+        for delivery in (incident.deliveries if incident else ())
     ]
     acts = [
         {"action": line.action.action, "by": line.action.by, "reason": line.action.reason, "time": rfc3339(line.time)}
-        for line in (case.audit if case else ())
+        for line in (incident.audit if incident else ())
     ]
     changes = [msgspec.Raw(encode_alarm(one)) for one in story]
     return msgspec.json.encode({"changes": changes, "notifier": {"decisions": decisions, "actions": acts}})

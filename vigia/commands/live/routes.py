@@ -11,10 +11,10 @@ from typer import Argument, Option
 
 from alerts.pipeline.routes import Routes
 from alerts.pipeline.stages import World, ask, decide, explain
-from alerts.wording.inert import inert
 from scorers.alarms.kinds import KINDS, severity_for
 from scorers.contract.alarms import SEVERITIES, Alarm, Severity, Skill, Subject, Tier
 from scorers.contract.events import Instant
+from scorers.contract.inert import inert
 from scorers.contract.rfc3339 import rfc3339
 from scorers.contract.wire import Rejected, decode_alarm
 from vigia.commands.shared import arguments, routing

@@ -6,9 +6,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.pipeline import alarm_life
-from alerts.pipeline.alarm_life import Case, Record
 from alerts.pipeline.dispatch import Dispatcher
+from alerts.pipeline.incident import KEPT, Delivery, Incident, fold, noted
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, HOUR, Instant
 from tests.support.routefiles import BUSY
@@ -52,9 +51,9 @@ async def test_a_kill_repeats_under_the_same_id() -> None:
     """Killed after sending and before writing that down, it sends again, and the receiver knows it by the id."""
     story = Story()
     await story.dispatcher.take(alarm(), at(9))
-    written = list(story.store.cases.values())
+    written = list(story.store.incidents.values())
     await story.until(at(9))
-    after = Story(cases=written)
+    after = Story(incidents=written)
     after.sinks = story.sinks
     after.dispatcher = Dispatcher(after.routes, after.sinks, after.store)
     await after.dispatcher.resume(written, at(9))
@@ -67,13 +66,13 @@ async def test_a_kill_repeats_under_the_same_id() -> None:
 @given(st.lists(alarms, max_size=12))
 @settings(deadline=None, max_examples=60)
 def test_a_case_stays_small_and_folds_once(history: list[Alarm]) -> None:
-    """Folding a change twice changes nothing, and no list in a case grows without end."""
-    case: Case | None = None
+    """Folding a change twice changes nothing, and no list in a incident grows without end."""
+    incident: Incident | None = None
     for one in history * 12:
-        case = alarm_life.fold(case, one, one.time)
-        assert alarm_life.fold(case, one, Instant(one.time + DAY)) == case
-        record = Record(
-            id=f"{len(case.records)}{one.time}",
+        incident = fold(incident, one, one.time)
+        assert fold(incident, one, Instant(one.time + DAY)) == incident
+        delivery = Delivery(
+            id=f"{len(incident.deliveries)}{one.time}",
             alarm_id="a",
             change="x",
             channel="c",
@@ -82,6 +81,6 @@ def test_a_case_stays_small_and_folds_once(history: list[Alarm]) -> None:
             time=one.time,
             severity="error",
         )
-        case = alarm_life.noted(case, record)
-        assert len(case.records) <= alarm_life.KEPT
-        assert len(case.seen) <= alarm_life.KEPT
+        incident = noted(incident, delivery)
+        assert len(incident.deliveries) <= KEPT
+        assert len(incident.seen) <= KEPT

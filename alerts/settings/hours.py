@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from alerts.wording.inert import instant, moment
+from alerts.settings.datetimes import as_datetime, as_instant
 from scorers.contract.events import DAY, HOUR, MINUTE, SECOND, Instant
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -75,7 +75,7 @@ class Interval(Struct, frozen=True, forbid_unknown_fields=True):
         return until if until > now else None
 
     def _end(self, now: Instant, zone: ZoneInfo) -> Instant | None:
-        local = moment(now).astimezone(zone)
+        local = as_datetime(now).astimezone(zone)
         overnight = self.end <= self.start
         for back in (0, 1) if overnight else (0,):
             begins = local - timedelta(days=back)
@@ -91,7 +91,7 @@ def _at(day: datetime, minutes: int, zone: ZoneInfo) -> Instant:
     """The wall-clock time of that local day, as an instant; a clock change moves it with the wall clock."""
     date = day.date() + timedelta(days=minutes // FULL_DAY)
     clock = divmod(minutes % FULL_DAY, 60)
-    return instant(datetime(date.year, date.month, date.day, *clock, tzinfo=zone))
+    return as_instant(datetime(date.year, date.month, date.day, *clock, tzinfo=zone))
 
 
 def next_of(times: tuple[Minutes, ...], now: Instant, zone: ZoneInfo) -> Instant:
@@ -100,6 +100,6 @@ def next_of(times: tuple[Minutes, ...], now: Instant, zone: ZoneInfo) -> Instant
     >>> next_of((Minutes.read("09:00"),), Instant(9 * HOUR), ZoneInfo("UTC")) // HOUR
     33
     """
-    local = moment(now).astimezone(zone)
+    local = as_datetime(now).astimezone(zone)
     days = [local + timedelta(days=ahead) for ahead in (0, 1, 2)]
     return min(at for day in days for time in times if (at := _at(day, time, zone)) > now)

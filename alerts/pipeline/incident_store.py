@@ -1,7 +1,7 @@
-"""The cases on Kafka: one compacted topic, the alarm's id as key, the whole case as value.
+"""The incidents on Kafka: one compacted topic, the alarm's id as key, the whole incident as value.
 
 It is read once, when this notifier becomes the one that serves, and written ever after; memory holds the same bytes. A
-case that ended long ago is forgotten at the next start: by then nobody can read its beginning again.
+incident that ended long ago is forgotten at the next start: by then nobody can read its beginning again.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from alerts.pipeline import erasure
-from alerts.pipeline.alarm_life import Case, dump, load
+from alerts.pipeline.incident import Incident, decode_incident, encode_incident
 from scorers.contract.events import DAY, Duration, Instant
 from vigia.runtime.broker import Broker
 
@@ -23,11 +23,14 @@ class NoTopic(RuntimeError):
     """A topic that must be there is not; the message says how to mend it."""
 
 
-class Cases:
+class IncidentStore:
     """A store in the sense of `dispatch`: `get` from memory, `put` durable on return."""
 
     def __init__(
-        self, producer: AIOKafkaProducer, broker: Broker, watch: Callable[[str, Case | None], None] = lambda *_: None
+        self,
+        producer: AIOKafkaProducer,
+        broker: Broker,
+        watch: Callable[[str, Incident | None], None] = lambda *_: None,
     ) -> None:
         self._producer = producer
         self._broker = broker
@@ -39,19 +42,19 @@ class Cases:
     def __len__(self) -> int:
         return len(self._packed)
 
-    def __iter__(self) -> Iterator[Case]:
-        return map(load, list(self._packed.values()))
+    def __iter__(self) -> Iterator[Incident]:
+        return map(decode_incident, list(self._packed.values()))
 
-    def get(self, alarm_id: str) -> Case | None:
-        """The case under this id."""
+    def get(self, alarm_id: str) -> Incident | None:
+        """The incident under this id."""
         packed = self._packed.get(alarm_id)
-        return None if packed is None else load(packed)
+        return None if packed is None else decode_incident(packed)
 
-    async def put(self, alarm_id: str, case: Case | None) -> None:
-        """Keep the case, or forget it."""
-        packed = None if case is None else dump(case)
+    async def put(self, alarm_id: str, incident: Incident | None) -> None:
+        """Keep the incident, or forget it."""
+        packed = None if incident is None else encode_incident(incident)
         self._keep(alarm_id, packed)
-        self._watch(alarm_id, case)
+        self._watch(alarm_id, incident)
         async with self._turn:  # whoever waits is served in order, so the topic has the order that memory had
             written = await self._producer.send(self._topic, packed, key=alarm_id.encode())
         await written
@@ -73,11 +76,11 @@ class Cases:
                         self._keep(record.key.decode(), record.value)
         finally:
             await consumer.stop()
-        for case in self:
-            self._watch(case.alarm.alarm_id, case)
-            kept = erasure.KEPT if case.alarm.alarm_id.startswith(erasure.BEGINS) else KEPT_AFTER_END
-            if case.ended and now - _last_touched(case) > kept:
-                await self.put(case.alarm.alarm_id, None)
+        for incident in self:
+            self._watch(incident.alarm.alarm_id, incident)
+            kept = erasure.KEPT if incident.alarm.alarm_id.startswith(erasure.BEGINS) else KEPT_AFTER_END
+            if incident.ended and now - _last_touched(incident) > kept:
+                await self.put(incident.alarm.alarm_id, None)
 
     def _keep(self, alarm_id: str, packed: bytes | None) -> None:
         if packed is None:
@@ -86,5 +89,9 @@ class Cases:
             self._packed[alarm_id] = packed
 
 
-def _last_touched(case: Case) -> Instant:
-    return max(case.found, *(max(record.time, record.done or record.time) for record in case.records), Instant(0))
+def _last_touched(incident: Incident) -> Instant:
+    return max(
+        incident.first_read_at,
+        *(max(delivery.time, delivery.done or delivery.time) for delivery in incident.deliveries),
+        Instant(0),
+    )

@@ -7,11 +7,10 @@ import asyncio
 
 from msgspec import Struct
 
-from alerts.channels import Channel, Lane, Notification, Refused, Retry
-from alerts.pipeline.alarm_life import change_id
-from alerts.wording.inert import inert
+from alerts.channels.contract import Channel, ChannelSettings, Notification, Refused, Retry, change_id
 from alerts.wording.message import Line, Message
 from scorers.contract.events import SECOND, Instant
+from scorers.contract.inert import inert
 
 CHANGE = "channel.tested"
 MESSAGE = Message(
@@ -30,7 +29,7 @@ class Outcome(Struct, frozen=True):
     why: str = ""
 
 
-async def trial(name: str, channel: Channel, lane: Lane, now: Instant) -> Outcome:
+async def trial(name: str, channel: Channel, lane: ChannelSettings, now: Instant) -> Outcome:
     """Send the test message; the channel is closed afterwards."""
     told = Notification(id=change_id(name, CHANGE, now), change=CHANGE, alarms=(), message=MESSAGE, sent_at=now)
     try:
