@@ -90,7 +90,7 @@ class Running:
         channels: dict[str, Channel] = self.notifier.watched({"desk": Quiet()})
         routes = read('[channel.desk]\ntype = "log"\n[[route]]\nname = "all"\nto = ["desk"]\n')
         self.dispatcher = Dispatcher(routes, channels, Memory())
-        self.notifier.lines(self.dispatcher.queues)
+        self.notifier.queues(self.dispatcher.queues)
         self.worker.customers(0, {("core_customer", "gold"): 3})
         self.worker.lag("purchases", 0, 4)
         self.worker.clock(0, NOW)
