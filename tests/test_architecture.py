@@ -36,8 +36,6 @@ TEMPORARY = {
     ("streams.clock", "streams.worker"): "tell_all lies with the worker's aggregator",
     ("streams.trainer", "streams.worker"): "tell_all lies with the worker's aggregator",
     ("streams.worker", "streams.replay"): "customer_row lies with the replay",
-    ("alerts.settings", "alerts.wording"): "inert text lies with the wording",
-    ("alerts.channels", "alerts.pipeline"): "a trial makes a case",
 }
 # calls that ask the world, whatever was imported
 IMPURE = {"open", "print", "input", "exec", "eval", "__import__"}
