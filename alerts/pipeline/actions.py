@@ -1,6 +1,6 @@
 """What people do about alarms, as it stands on the topic `alarm-actions`: bytes in, an `Action` out, and back.
 
-Whatever arrives is an action or a `Rejected` that says why, never an exception. Whether it fits the alarm's state is
+Whatever arrives is an action or a `Rejection` that says why, never an exception. Whether it fits the alarm's state is
 the life cycle's business.
 """
 
@@ -10,32 +10,32 @@ import msgspec
 
 from alerts.pipeline.incident import Action
 from scorers.contract.events import Instant
-from scorers.contract.rejection import MAX_BYTES, MAX_DEPTH, Rejected, too_deep
+from scorers.contract.rejection import MAX_BYTES, MAX_DEPTH, Rejection, too_deep
 from scorers.contract.rfc3339 import parse_instant, rfc3339
 
 
-def read_action(raw: bytes) -> Action | Rejected:
+def read_action(raw: bytes) -> Action | Rejection:
     """The action that the bytes tell, or why they tell none.
 
     >>> read_action(b'{"alarm_id": "a1", "customer_id": "c1", "action": "ack"}')
-    Rejected(code='bad_value', detail='Object missing required field `by`', event_id=None, source=None)
+    Rejection(code='bad_value', detail='Object missing required field `by`', event_id=None, source=None)
     """
     if len(raw) > MAX_BYTES:
-        return Rejected("too_large", f"{len(raw)} bytes, allowed are {MAX_BYTES}")
+        return Rejection("too_large", f"{len(raw)} bytes, allowed are {MAX_BYTES}")
     try:
         return _decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         return _refused(raw, fault)
 
 
-def _refused(raw: bytes, fault: Exception) -> Rejected:
+def _refused(raw: bytes, fault: Exception) -> Rejection:
     try:
         raw.decode()
     except UnicodeDecodeError as wrong:
-        return Rejected("bad_text", f"byte {wrong.start} is not UTF-8")
+        return Rejection("bad_text", f"byte {wrong.start} is not UTF-8")
     if too_deep(raw):
-        return Rejected("too_deep", f"brackets nest deeper than {MAX_DEPTH}")
-    return Rejected("bad_value" if isinstance(fault, msgspec.ValidationError) else "not_json", str(fault))
+        return Rejection("too_deep", f"brackets nest deeper than {MAX_DEPTH}")
+    return Rejection("bad_value" if isinstance(fault, msgspec.ValidationError) else "not_json", str(fault))
 
 
 def encode_action(action: Action) -> bytes:

@@ -32,7 +32,7 @@ from alerts.pipeline.oldest_member import oldest_member_assignor
 from alerts.pipeline.routes import Routes
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, Duration, Instant
-from scorers.contract.wire import Rejected, decode_alarm, encode_alarm
+from scorers.contract.wire import Rejection, decode_alarm, encode_alarm
 from vigia.runtime import dead_letter
 from vigia.runtime.broker import Broker
 from vigia.runtime.erasures import read_erasure
@@ -208,14 +208,14 @@ class _Reading:
 
     async def _take(self, record: Any) -> None:
         alarm = decode_alarm(record.value or b"")
-        if isinstance(alarm, Rejected):
+        if isinstance(alarm, Rejection):
             await self._unread(record, alarm.code, alarm.detail)
         else:
             self.metrics.decided(await self.dispatcher.take(alarm, self.clock()))
 
     async def _act(self, record: Any) -> None:
         action = read_action(record.value or b"")
-        if isinstance(action, Rejected):
+        if isinstance(action, Rejection):
             return await self._unread(record, action.code, action.detail)
         known = action.id or f"{record.partition}/{record.offset}"  # read again, it is the same
         try:

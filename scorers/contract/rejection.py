@@ -39,7 +39,7 @@ MAX_DEPTH = 256  # well under what any caller's stack leaves to the decoder, so 
 MAX_DETAIL = 240
 
 
-class Rejected(Struct, frozen=True):
+class Rejection(Struct, frozen=True):
     """A record that is no event: why, and whose it was as far as that could be read."""
 
     code: RejectCode
@@ -52,7 +52,7 @@ class Rejected(Struct, frozen=True):
         force_setattr(self, "detail", printable(self.detail, MAX_DETAIL))
 
 
-def refusal(raw: bytes, error: Exception, types: Set[str]) -> Rejected:
+def rejection_of(raw: bytes, error: Exception, types: Set[str]) -> Rejection:
     """Why `raw`, which the strict decoder refused with `error`, is none of `types`."""
     try:
         record = _record(raw, types)
@@ -62,7 +62,7 @@ def refusal(raw: bytes, error: Exception, types: Set[str]) -> Rejected:
     return _rejected(code, detail, record)
 
 
-def document_fault(raw: bytes, types: Set[str]) -> Rejected | None:
+def document_rejection(raw: bytes, types: Set[str]) -> Rejection | None:
     """What is wrong with `raw` as a document, apart from the fields of its type; None if nothing."""
     try:
         _record(raw, types)
@@ -96,9 +96,9 @@ class _Fault(Exception):
         self.rejected = _rejected(code, detail, record)
 
 
-def _rejected(code: RejectCode, detail: str, record: object) -> Rejected:
+def _rejected(code: RejectCode, detail: str, record: object) -> Rejection:
     known = record if isinstance(record, dict) else {}
-    return Rejected(code, detail, _readable(known.get("id")), _readable(known.get("source")))
+    return Rejection(code, detail, _readable(known.get("id")), _readable(known.get("source")))
 
 
 def _readable(value: object) -> str | None:

@@ -1,4 +1,4 @@
-"""Bytes in, events out, and never an exception between: whatever arrives is an event or a `Rejected` that says why.
+"""Bytes in, events out, and never an exception between: whatever arrives is an event or a `Rejection` that says why.
 
 A good record costs one strict decode and a few looks at its bytes; only a bad one goes through `refusal`, which finds
 the reason. Three rules go beyond the types. A record is I-JSON: UTF-8, no key twice in one object, no lone surrogate,
@@ -16,14 +16,22 @@ from msgspec import Struct
 
 from scorers.contract.alarms import Alarm, Change
 from scorers.contract.events import AnyEvent, Instant, Key, Text
-from scorers.contract.rejection import MAX_BYTES, MAX_DEPTH, RejectCode, Rejected, document_fault, refusal, too_deep
+from scorers.contract.rejection import (
+    MAX_BYTES,
+    MAX_DEPTH,
+    RejectCode,
+    Rejection,
+    document_rejection,
+    rejection_of,
+    too_deep,
+)
 from scorers.contract.rfc3339 import parse_any_instant, parse_instant, rfc3339
 
 __all__ = [
     "MAX_BYTES",
     "MAX_DEPTH",
     "RejectCode",
-    "Rejected",
+    "Rejection",
     "decode",
     "decode_alarm",
     "encode_alarm",
@@ -38,22 +46,22 @@ EVENT_TYPES = frozenset(str(event.__struct_config__.tag) for event in get_args(A
 ALARM_TYPES = frozenset(get_args(Change))
 
 
-def decode(raw: bytes) -> AnyEvent | Rejected:
+def decode(raw: bytes) -> AnyEvent | Rejection:
     """The event that the bytes tell, or why they tell none.
 
     >>> decode(b'{"type": "customer.erased", "id": "e1", "source": "crm", "time": "2024-05-06", "customer_id": "c1"}')
     ... # doctest: +NORMALIZE_WHITESPACE
-    Rejected(code='bad_time', detail='time is not RFC 3339 with a zone, as in 2024-05-06T07:08:09Z',
+    Rejection(code='bad_time', detail='time is not RFC 3339 with a zone, as in 2024-05-06T07:08:09Z',
              event_id='e1', source='crm')
     """
     if len(raw) > MAX_BYTES:
-        return Rejected("too_large", f"{len(raw)} bytes, allowed are {MAX_BYTES}")
+        return Rejection("too_large", f"{len(raw)} bytes, allowed are {MAX_BYTES}")
     try:
         event: AnyEvent = _decode_event(raw)
     except Exception as error:
-        return refusal(raw, error, EVENT_TYPES)
+        return rejection_of(raw, error, EVENT_TYPES)
     if event.schema_version != 1 or not _all_read(raw, event):
-        fault = document_fault(raw, EVENT_TYPES)
+        fault = document_rejection(raw, EVENT_TYPES)
         if fault:
             return fault
     if _has_odd_bytes(raw) or not _is_trimmed(event):
@@ -66,15 +74,15 @@ def encode_event(event: AnyEvent) -> bytes:
     return _encoder.encode(_with_instants(event, "time", "due"))
 
 
-def decode_alarm(raw: bytes) -> Alarm | Rejected:
+def decode_alarm(raw: bytes) -> Alarm | Rejection:
     """The alarm that the bytes tell, or why they tell none."""
     if len(raw) > MAX_BYTES:
-        return Rejected("too_large", f"{len(raw)} bytes, allowed are {MAX_BYTES}")
+        return Rejection("too_large", f"{len(raw)} bytes, allowed are {MAX_BYTES}")
     try:
         alarm: Alarm = _decode_alarm(raw)
     except Exception as error:
-        return refusal(raw, error, ALARM_TYPES)
-    return alarm if alarm.schema_version == 1 else document_fault(raw, ALARM_TYPES) or alarm
+        return rejection_of(raw, error, ALARM_TYPES)
+    return alarm if alarm.schema_version == 1 else document_rejection(raw, ALARM_TYPES) or alarm
 
 
 def encode_alarm(alarm: Alarm) -> bytes:
@@ -181,7 +189,7 @@ def _is_trimmed(event: AnyEvent) -> bool:
     )
 
 
-def _text_fault(event: AnyEvent) -> Rejected | None:
+def _text_fault(event: AnyEvent) -> Rejection | None:
     """What is wrong with a text of a decoded event, found by looking at each."""
     kind = type(event)
     for name, text in _texts(msgspec.structs.asdict(event)):
@@ -205,6 +213,6 @@ def _texts(fields: dict[str, Any]) -> Iterator[tuple[str, str]]:
                 yield from [(name, part)] if isinstance(part, str) else _texts(msgspec.structs.asdict(part))
 
 
-def _refused(code: RejectCode, detail: str, event: AnyEvent) -> Rejected:
+def _refused(code: RejectCode, detail: str, event: AnyEvent) -> Rejection:
     readable = [text if text.isprintable() else None for text in (event.id, event.source)]
-    return Rejected(code, detail, *readable)
+    return Rejection(code, detail, *readable)

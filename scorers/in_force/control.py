@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from scorers.contract.events import Duration, Instant
-from scorers.contract.rejection import MAX_BYTES, Rejected, refusal
+from scorers.contract.rejection import MAX_BYTES, Rejection, rejection_of
 from scorers.contract.rfc3339 import parse_any_instant, rfc3339
 from scorers.in_force.base_rhythm import BaseRhythm
 from scorers.in_force.figures import Figures
@@ -78,18 +78,18 @@ Control = Tick | FiguresInForce | ModelInForce | PolicyInForce
 CONTROL_TYPES = frozenset(str(control.__struct_config__.tag) for control in get_args(Control))
 
 
-def decode_control(raw: bytes) -> Control | Rejected:
+def decode_control(raw: bytes) -> Control | Rejection:
     """The control record that the bytes tell, or why they tell none.
 
     >>> decode_control(b'{"type": "clock.ticked", "until": "2024-05-06T00:00:00Z"}')
     Tick(until=1714953600000000, follows=False)
     """
     if len(raw) > MAX_BYTES:
-        return Rejected("too_large", f"{len(raw)} bytes, allowed are {MAX_BYTES}")
+        return Rejection("too_large", f"{len(raw)} bytes, allowed are {MAX_BYTES}")
     try:
         control: Control = _decode(raw)
     except Exception as error:
-        return refusal(raw, error, CONTROL_TYPES)
+        return rejection_of(raw, error, CONTROL_TYPES)
     return control
 
 

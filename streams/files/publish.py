@@ -19,7 +19,7 @@ from typing import IO, NamedTuple
 
 from msgspec import Struct, field
 
-from scorers.contract.wire import Rejected, decode
+from scorers.contract.wire import Rejection, decode
 from streams.gateway.intake import Fact, Intake, KafkaAway
 
 AHEAD = 5_000  # lines read before they are sent
@@ -31,7 +31,7 @@ class Line(NamedTuple):
 
     file: str
     number: int
-    told: Fact | Rejected
+    told: Fact | Rejection
 
 
 class Published(Struct):
@@ -46,13 +46,13 @@ class Published(Struct):
         return self.topics.total()
 
 
-async def publish(intake: Intake, lines: Iterator[Line], reject: Callable[[Line, Rejected], None]) -> Published:
+async def publish(intake: Intake, lines: Iterator[Line], reject: Callable[[Line, Rejection], None]) -> Published:
     """Send every event in order; return when all are acknowledged. A line that is none is told and left out."""
     done = Published()
     waiting: deque[tuple[Line, Fact, asyncio.Future[object]]] = deque()
     try:
         async for line in _ahead(lines):
-            if isinstance(line.told, Rejected):
+            if isinstance(line.told, Rejection):
                 done.rejected += 1
                 reject(line, line.told)
                 continue
@@ -107,7 +107,7 @@ def _of_file(source: str, stack: ExitStack, progress: Callable[[int], None] | No
             told = content.tell()
         if bare := raw.strip():
             event = decode(bare)
-            yield Line(name, number, event if isinstance(event, Rejected) else Fact(event, bare))
+            yield Line(name, number, event if isinstance(event, Rejection) else Fact(event, bare))
 
 
 async def _ahead(lines: Iterator[Line]) -> AsyncIterator[Line]:

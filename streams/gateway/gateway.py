@@ -26,7 +26,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from scorers.contract.rejection import RejectCode
-from scorers.contract.wire import MAX_BYTES, Rejected, decode
+from scorers.contract.wire import MAX_BYTES, Rejection, decode
 from streams.gateway.intake import Fact, Intake, KafkaAway
 from streams.metrics import SLOW
 from vigia.runtime import health
@@ -162,18 +162,18 @@ def _lines(body: bytes) -> Iterator[tuple[int, bytes]]:
     return ((number, line) for number, line in enumerate(body.split(b"\n"), 1) if line.strip())
 
 
-def _read(lines: Iterable[tuple[int, bytes]]) -> tuple[list[Fact], list[tuple[int, Rejected]]]:
+def _read(lines: Iterable[tuple[int, bytes]]) -> tuple[list[Fact], list[tuple[int, Rejection]]]:
     facts, bad = [], []
     for number, raw in lines:
         event = decode(raw.strip())
-        if isinstance(event, Rejected):
+        if isinstance(event, Rejection):
             bad.append((number, event))
         else:
             facts.append(Fact(event, raw.strip()))
     return facts, bad
 
 
-def _faults(bad: list[tuple[int, Rejected]]) -> dict[str, object]:
+def _faults(bad: list[tuple[int, Rejection]]) -> dict[str, object]:
     named = [{"line": number, "code": fault.code, "detail": fault.detail} for number, fault in bad[:NAMED]]
     return {"error": "nothing was taken" if bad else "there is no event in it", "rejected": len(bad), "lines": named}
 

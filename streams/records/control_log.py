@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from scorers.contract.rejection import Rejected
+from scorers.contract.rejection import Rejection
 from scorers.in_force.control import Control, PolicyInForce, Tick, decode_control
 from vigia.runtime.broker import Broker
 
@@ -51,7 +51,7 @@ def read(path: Path) -> Iterator[Control]:
             if not line.strip():
                 continue
             control = decode_control(line)
-            if isinstance(control, Rejected):
+            if isinstance(control, Rejection):
                 raise ControlsWrong(f"{path}, line {number}: {control.code}: {control.detail}")
             if not isinstance(control, Tick) and msgspec.json.decode(line, type=_Place).partition == 0:
                 yield control

@@ -23,7 +23,7 @@ from scorers.assessment.assessment import Verdict, verdict
 from scorers.assessment.horizons import by_span, risk_by_horizon
 from scorers.contract.events import DAY, AnyEvent, Micros
 from scorers.contract.rfc3339 import rfc3339
-from scorers.contract.wire import Rejected, decode, encode_alarm
+from scorers.contract.wire import Rejection, decode, encode_alarm
 from scorers.customer.state import Customer, Ref
 from scorers.in_force.context import Context
 from scorers.in_force.control import Control, FiguresInForce, ModelInForce
@@ -103,7 +103,7 @@ class Line(Struct):
 
     file: str
     number: int
-    event: AnyEvent | Rejected
+    event: AnyEvent | Rejection
 
 
 def _open(source: str, stack: ExitStack) -> tuple[IO[bytes], IO[bytes]]:
@@ -140,7 +140,7 @@ def _merged(files: list[Iterator[Line]]) -> Iterator[Line]:
     def push(n: int, last: Micros) -> None:
         line = next(files[n], None)
         if line is not None:
-            at = last if isinstance(line.event, Rejected) else int(line.event.time)
+            at = last if isinstance(line.event, Rejection) else int(line.event.time)
             heapq.heappush(heap, (at, n, line))
 
     for n in range(len(files)):
@@ -190,7 +190,7 @@ class _Run:
     def take(self, line: Line) -> None:
         """Fold one line."""
         event = line.event
-        if isinstance(event, Rejected):
+        if isinstance(event, Rejection):
             self._reject(line, event.code, event.detail)
             return
         at = int(event.time)

@@ -17,7 +17,7 @@ import msgspec
 
 from scorers.contract.alarms import Stage, Tier
 from scorers.contract.events import DAY, AnyEvent, CustomerErased, Instant, Micros
-from scorers.contract.rejection import Rejected
+from scorers.contract.rejection import Rejection
 from scorers.contract.wire import decode, encode_alarm, encode_event
 from scorers.customer.state import Ref
 from scorers.in_force.context import Context
@@ -95,7 +95,7 @@ class PartitionProcessor:
             self.partition.clock = self.story.point.clock
         elif self._controls is not None and key.startswith(CONTROL):
             control = decode_control(row.data)
-            assert not isinstance(control, Rejected | Tick)
+            assert not isinstance(control, Rejection | Tick)
             self._controls.append((key, _shared(control)))
 
     def fold(self, record: Any) -> list[Output]:
@@ -117,7 +117,7 @@ class PartitionProcessor:
 
     def _event(self, record: Any) -> list[Output]:
         event = self._read(record)
-        if isinstance(event, Rejected):
+        if isinstance(event, Rejection):
             return [self.dead_letter(record, event.code, event.detail)]
         began = perf_counter()
         step = self.partition.fold(event, Ref(event.source, event.id, record.topic, record.partition, record.offset))
@@ -137,21 +137,21 @@ class PartitionProcessor:
         self._remember(step.counts, newest=int(event.time))
         return outputs
 
-    def _read(self, record: Any) -> AnyEvent | Rejected:
+    def _read(self, record: Any) -> AnyEvent | Rejection:
         """The event of a record, if it may be folded here."""
         if record.value is None:
             return self._forget(record)
         event = decode(record.value)
-        if isinstance(event, Rejected):
+        if isinstance(event, Rejection):
             return event
         customer = event.customer_id
         if record.key != (None if customer is None else customer.encode()):
-            return Rejected("key_mismatch", "the record's key is not its customer_id", event.id, event.source)
+            return Rejection("key_mismatch", "the record's key is not its customer_id", event.id, event.source)
         if customer is not None and (fault := self._astray(record)):
-            return Rejected("key_mismatch", fault, event.id, event.source)
+            return Rejection("key_mismatch", fault, event.id, event.source)
         point = self.story.point
         if point.clock and not point.follows and event.time > point.clock + AHEAD:
-            return Rejected("bad_time", "time is more than a day ahead of the newest tick", event.id, event.source)
+            return Rejection("bad_time", "time is more than a day ahead of the newest tick", event.id, event.source)
         return event
 
     def _astray(self, record: Any) -> str:
@@ -163,16 +163,16 @@ class PartitionProcessor:
             return ""
         return f"the key belongs to partition {home}: its producer must spread keys by murmur2, as Java's clients do"
 
-    def _forget(self, record: Any) -> AnyEvent | Rejected:
+    def _forget(self, record: Any) -> AnyEvent | Rejection:
         """A null value asks to forget the customer of its key: everything known of them up to now."""
         try:
             name = (record.key or b"").decode()
         except UnicodeDecodeError:
             name = ""
         if not name or name.startswith("\x00"):
-            return Rejected("key_mismatch", "neither a value nor a key that names a customer")
+            return Rejection("key_mismatch", "neither a value nor a key that names a customer")
         if fault := self._astray(record):
-            return Rejected("key_mismatch", fault)
+            return Rejection("key_mismatch", fault)
         monitor = self._monitors.get(name)
         known = monitor.head.last_fact if monitor is not None else 0
         at = Instant(max(known, self.story.point.clock))
@@ -184,7 +184,7 @@ class PartitionProcessor:
 
     def _told(self, record: Any) -> list[Output]:
         control = decode_control(record.value or b"")
-        if isinstance(control, Rejected):
+        if isinstance(control, Rejection):
             return [self.dead_letter(record, control.code, control.detail)]
         if isinstance(control, Tick):
             return self._tick(control)

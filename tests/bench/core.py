@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from scorers.assessment import advance
-from scorers.contract.wire import Rejected, decode
+from scorers.contract.wire import Rejection, decode
 from scorers.customer.state import Ref
 from scorers.in_force.context import Context
 from scorers.in_force.figures import FigureBook
@@ -71,7 +71,7 @@ def once(lines: list[bytes]) -> tuple[dict[str, float], list[int]]:
     for line in lines:
         json.loads(line)
     middle = clock()
-    events = [event for line in lines if not isinstance(event := decode(line), Rejected)]
+    events = [event for line in lines if not isinstance(event := decode(line), Rejection)]
     parsed, decoded = middle - begin, clock() - middle
 
     policy = Policy()

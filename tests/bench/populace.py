@@ -19,7 +19,7 @@ from aiokafka import AIOKafkaProducer
 
 from scorers.contract.events import HOUR, SECOND, TOPIC_OF, Instant
 from scorers.contract.rfc3339 import rfc3339
-from scorers.contract.wire import Rejected, decode
+from scorers.contract.wire import Rejection, decode
 from scorers.customer.state import Ref
 from scorers.in_force.context import Context
 from scorers.in_force.control import FiguresInForce, Tick, encode_control
@@ -76,7 +76,7 @@ class Populace:
             lines = (Path(directory) / "events.jsonl").read_bytes().splitlines()
         partition = Partition(Context(Policy(), UNTRAINED), people := {}, book := Book(Policy()))
         for number, line in enumerate(lines):
-            if not isinstance(event := decode(line), Rejected):
+            if not isinstance(event := decode(line), Rejection):
                 for _ in partition.feed(event, Ref(event.source, event.id, "purchases", 0, number)):
                     pass
         self.clock = partition.clock

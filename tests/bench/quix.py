@@ -26,7 +26,7 @@ from uuid import uuid4
 
 import msgspec
 
-from scorers.contract.wire import Rejected, decode, encode_alarm
+from scorers.contract.wire import Rejection, decode, encode_alarm
 from scorers.customer.state import Ref
 from scorers.in_force.context import Context
 from scorers.in_force.figures import FigureBook
@@ -88,7 +88,7 @@ class InDict:
 
     def __call__(self, value: bytes, state: Any) -> Iterable[Out]:
         event = decode(value)
-        if isinstance(event, Rejected):
+        if isinstance(event, Rejection):
             return
         at, name = self._at(), event.customer_id or ""
         partition, people = self._partitions.get(at.partition) or self._new(at.partition)

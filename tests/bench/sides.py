@@ -38,7 +38,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import NewTopic
 
 from scorers.contract.events import DAY, Instant
-from scorers.contract.wire import Rejected, decode, encode_alarm
+from scorers.contract.wire import Rejection, decode, encode_alarm
 from scorers.customer.state import Ref
 from scorers.in_force.context import Context
 from scorers.in_force.control import Control, FiguresInForce, Tick, encode_control
@@ -120,7 +120,7 @@ def figures(lines: list[bytes]) -> dict[int, Figures]:
     book = Closed(Policy())
     partition = Partition(Context(Policy(), UNTRAINED), {}, book)
     for line in lines:
-        if not isinstance(event := decode(line), Rejected):
+        if not isinstance(event := decode(line), Rejection):
             for _ in partition.feed(event, Ref(event.source, event.id)):
                 pass
     return book.days
@@ -224,7 +224,7 @@ async def bare(address: str, prefix: str, events: int) -> Speed:
             partition = partitions[at.partition]
             for record in batch:
                 event = decode(record.value)
-                if isinstance(event, Rejected):
+                if isinstance(event, Rejection):
                     continue
                 ref = Ref(event.source, event.id, record.topic, record.partition, record.offset)
                 for step in partition.feed(event, ref):
@@ -270,7 +270,7 @@ def tables(folds: dict[str, list[Round]]) -> str:
 
 
 def usable(line: bytes) -> bool:
-    return not isinstance(decode(line), Rejected)
+    return not isinstance(decode(line), Rejection)
 
 
 def half_a_year(customers: int) -> list[bytes]:

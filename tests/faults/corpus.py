@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from scorers.contract.rejection import Rejected
+from scorers.contract.rejection import Rejection
 from scorers.contract.wire import MAX_BYTES, decode
 
 AT = "2023-12-01T12:00:00Z"  # before all real ones: time does not run ahead of them
@@ -119,6 +119,6 @@ def fuzzed(lines: list[bytes], count: int, seed: int) -> Iterator[Bad]:
             if not line:
                 line = bytearray(b"{")
         refused = decode(bytes(line))
-        if isinstance(refused, Rejected):
+        if isinstance(refused, Rejection):
             found += 1
             yield Bad("D2", "fuzzed", bytes(line), refused.code)

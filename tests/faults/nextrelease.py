@@ -3,7 +3,7 @@
 `python -m tests.faults.nextrelease worker ...` is `vigia worker ...` of that release.
 """
 
-from scorers.contract.rejection import Rejected
+from scorers.contract.rejection import Rejection
 from scorers.contract.wire import AnyEvent, decode
 from streams.worker import partition_processor
 from vigia.cli import main
@@ -11,7 +11,7 @@ from vigia.cli import main
 OLD, NEW = b'"schema_version": 1', b'"schema_version": 2'
 
 
-def decode_either(raw: bytes) -> AnyEvent | Rejected:
+def decode_either(raw: bytes) -> AnyEvent | Rejection:
     """The event, of either version."""
     return decode(raw.replace(NEW, OLD))
 

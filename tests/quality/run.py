@@ -11,7 +11,7 @@ import numpy as np
 from scorers.assessment.horizons import risk_by_horizon
 from scorers.contract.events import DAY, Micros
 from scorers.contract.lessons import Lesson
-from scorers.contract.wire import Rejected, decode
+from scorers.contract.wire import Rejection, decode
 from scorers.customer.state import MILLION, Customer, Ref
 from scorers.in_force.context import Context
 from scorers.in_force.figures import FigureBook
@@ -85,7 +85,7 @@ def run(
 
     for number, line in enumerate(lines, 1):
         event = decode(line)
-        if isinstance(event, Rejected):
+        if isinstance(event, Rejection):
             raise ValueError(f"line {number}: {event.detail}")
         if int(event.time) > partition.clock:
             ask_before(int(event.time))

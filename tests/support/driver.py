@@ -14,7 +14,7 @@ from scorers.contract.alarms import Alarm
 from scorers.contract.events import Micros
 from scorers.contract.lessons import Lesson
 from scorers.contract.rfc3339 import parse_instant, rfc3339
-from scorers.contract.wire import Rejected, decode, decode_alarm, encode_alarm
+from scorers.contract.wire import Rejection, decode, decode_alarm, encode_alarm
 from scorers.customer.state import Ref
 from scorers.in_force.context import Context
 from scorers.in_force.figures import FigureBook
@@ -39,14 +39,14 @@ class Driver:
         self.alarms: list[Alarm] = []
         self.lessons: list[Lesson] = []
         self.verdicts: list[str] = []
-        self.rejected: list[Rejected] = []
+        self.rejected: list[Rejection] = []
         self.figures: dict[tuple[int, str, int], int] = {}  # what all contributions add up to
 
     def feed(self, *records: bytes) -> "Driver":
         """Fold records in the order given."""
         for raw in records:
             event = decode(raw)
-            if isinstance(event, Rejected):
+            if isinstance(event, Rejection):
                 self.rejected.append(event)
                 continue
             self._apply(self.partition.feed(event, Ref(event.source, event.id, "scenario", 0, 0)))

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from scorers.alarms.kinds import KINDS, STATE_CHANGES
 from scorers.contract.alarms import SEVERITIES, Alarm
-from scorers.contract.wire import Rejected, decode_alarm
+from scorers.contract.wire import Rejection, decode_alarm
 
 ENDS = ("saved", "resolved", "lost", "false", "expired", "withdrawn")
 """What may become of an alarm."""
@@ -96,7 +96,7 @@ def read_alarms(folder: Path) -> Iterator[Alarm]:
     with (folder / "alarms.jsonl").open("rb") as file:
         for line in file:
             alarm = decode_alarm(line.rstrip(b"\n"))
-            if not isinstance(alarm, Rejected):
+            if not isinstance(alarm, Rejection):
                 yield alarm
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from scorers.contract import wire
 from scorers.contract.events import SECOND, Instant, Item, Purchase
-from scorers.contract.wire import Rejected, decode, encode_event
+from scorers.contract.wire import Rejection, decode, encode_event
 from tests.support.wires import SALE, nested, of_type, raw_sale, sale
 
 REFUSED: list[tuple[str, str, bytes]] = [
@@ -202,7 +202,7 @@ ACCEPTED: list[tuple[str, bytes]] = [
 def test_refused(code: str, raw: bytes) -> None:
     """Every kind of bad record has its own reason, told in one inert line."""
     rejected = decode(raw)
-    assert isinstance(rejected, Rejected), rejected
+    assert isinstance(rejected, Rejection), rejected
     assert rejected.code == code, rejected
     assert 0 < len(rejected.detail) <= 240
     assert rejected.detail.isprintable()
@@ -212,7 +212,7 @@ def test_refused(code: str, raw: bytes) -> None:
 def test_accepted(raw: bytes) -> None:
     """What the contract allows is an event, and the event told again is the same event."""
     event = decode(raw)
-    assert not isinstance(event, Rejected), event
+    assert not isinstance(event, Rejection), event
     assert decode(encode_event(event)) == event
 
 
@@ -223,13 +223,13 @@ def test_every_code_of_the_wire_has_a_case() -> None:
 
 def test_rejected_says_whose_record_it_was() -> None:
     """Id and source come along where they can be read, and only there."""
-    assert decode(sale(currency="eur")) == Rejected(
+    assert decode(sale(currency="eur")) == Rejection(
         "bad_value", "currency is `str` matching regex '^[A-Z]{3}$'", "e1", "till-1"
     )
     hostile = decode(sale(id="e\n1", source=7, currency="eur"))
-    assert isinstance(hostile, Rejected)
+    assert isinstance(hostile, Rejection)
     assert (hostile.event_id, hostile.source) == (None, None)
-    assert decode(sale(store_id="a\0")) == Rejected("bad_text", "store_id holds a control character", "e1", "till-1")
+    assert decode(sale(store_id="a\0")) == Rejection("bad_text", "store_id holds a control character", "e1", "till-1")
 
 
 def test_rejected_tells_no_values() -> None:
@@ -240,13 +240,13 @@ def test_rejected_tells_no_values() -> None:
             continue
         for value in (canary + "\n", {canary: canary}, f" {canary}"):
             rejected = decode(sale(**{field: value}))
-            assert isinstance(rejected, Rejected)
+            assert isinstance(rejected, Rejection)
             assert canary not in rejected.detail
 
 
 def test_details_are_inert_whoever_writes_them() -> None:
     """A shell may put any text into a refusal; what comes out is one short line that every sink can take."""
-    rejected = Rejected("core_error", "first\r\nsecond \ud800 \u202e" + "x" * 1000)
+    rejected = Rejection("core_error", "first\r\nsecond \ud800 \u202e" + "x" * 1000)
     assert rejected.detail.startswith("first??second ? ?xxx")
     assert len(rejected.detail) == 240
 

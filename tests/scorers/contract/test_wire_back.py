@@ -12,14 +12,14 @@ from scorers.contract import wire
 from scorers.contract.alarms import Alarm, Evidence, Reason, Subject
 from scorers.contract.events import DAY, SECOND, AnyEvent, CustomerErased, Instant, Key, Text
 from scorers.contract.rfc3339 import EARLIEST, TOO_LATE
-from scorers.contract.wire import Rejected, decode, decode_alarm, encode_alarm, encode_event
+from scorers.contract.wire import Rejection, decode, decode_alarm, encode_alarm, encode_event
 from tests.support.wires import EVENT_TYPES, SALE, sale
 
 
 def test_encoded_event_reads_as_the_contract() -> None:
     """Names are the contract's, times are RFC 3339 in UTC, defaults are left out."""
     event = decode(sale(time="2024-05-06T09:08:09.25+02:00"))
-    assert not isinstance(event, Rejected)
+    assert not isinstance(event, Rejection)
     assert json.loads(encode_event(event)) == SALE | {"time": "2024-05-06T07:08:09.250000Z"}
 
 
@@ -151,5 +151,5 @@ def test_bad_alarms_are_refused(code: str, changes: dict[str, Any]) -> None:
     """The notifier meets the same reasons."""
     told = json.loads(encode_alarm(ALARM)) | changes
     rejected = decode_alarm(json.dumps({k: v for k, v in told.items() if v is not ...}).encode())
-    assert isinstance(rejected, Rejected)
+    assert isinstance(rejected, Rejection)
     assert rejected.code == code, rejected

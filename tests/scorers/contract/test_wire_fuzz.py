@@ -8,7 +8,7 @@ import os
 import random
 from typing import Any
 
-from scorers.contract.wire import Rejected, decode, decode_alarm, encode_event
+from scorers.contract.wire import Rejection, decode, decode_alarm, encode_event
 
 INPUTS = int(os.environ.get("FUZZ_INPUTS", "20000"))
 SEED = int(os.environ.get("FUZZ_SEED", "20240506"))
@@ -96,7 +96,7 @@ def test_any_bytes_are_an_event_or_a_refusal() -> None:
     """No input raises; what is accepted is sound to the last byte; good neighbours decode as if alone."""
     rng = random.Random(SEED)
     alone = [decode(raw) for raw in GOOD]
-    assert not any(isinstance(event, Rejected) for event in alone), alone
+    assert not any(isinstance(event, Rejection) for event in alone), alone
     accepted, codes = 0, set()
     for count in range(INPUTS):
         raw = mutated(rng) if count % 2 else grown(rng)
@@ -106,7 +106,7 @@ def test_any_bytes_are_an_event_or_a_refusal() -> None:
             decode_alarm(raw)
         except BaseException as error:
             raise AssertionError(where) from error
-        if isinstance(event, Rejected):
+        if isinstance(event, Rejection):
             codes.add(event.code)
             assert event.detail.isprintable(), where
             assert 0 < len(event.detail) <= 240, where

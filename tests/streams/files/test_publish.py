@@ -134,7 +134,7 @@ async def test_reading_ahead_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
     def lines() -> Iterator[publishing.Line]:
         nonlocal read
         for read in range(1, 1001):
-            yield publishing.Line("f", read, publishing.Rejected("not_json", ""))
+            yield publishing.Line("f", read, publishing.Rejection("not_json", ""))
 
     seen = 0
     async for line in publishing._ahead(lines()):

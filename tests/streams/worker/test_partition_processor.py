@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, HOUR, Instant
-from scorers.contract.rejection import Rejected
+from scorers.contract.rejection import Rejection
 from scorers.contract.rfc3339 import rfc3339
 from scorers.contract.wire import decode_alarm
 from scorers.in_force.control import Control, ModelInForce, PolicyInForce, Tick, decode_control, encode_control
@@ -261,7 +261,7 @@ def test_control_records_come_back_as_they_were_told() -> None:
         (b'{"type": "clock.ticked"}', "missing_field"),
     ):
         told = decode_control(raw)
-        assert isinstance(told, Rejected)
+        assert isinstance(told, Rejection)
         assert told.code == code
 
 

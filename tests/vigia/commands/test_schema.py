@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scorers.contract.events import TOPIC_OF, AnyEvent
-from scorers.contract.wire import Rejected, decode, encode_alarm, encode_event
+from scorers.contract.wire import Rejection, decode, encode_alarm, encode_event
 from tests.scorers.contract.test_wire import ACCEPTED
 from tests.scorers.contract.test_wire_back import ALARM, records
 from tests.support.paths import DATA
@@ -139,7 +139,7 @@ def test_what_the_schema_refuses_is_refused(name: str) -> None:
             record[field] = data.draw(ODD)
         if not VALIDATORS[name].is_valid(record):
             refused += 1
-            assert isinstance(decode(json.dumps(record).encode()), Rejected), record
+            assert isinstance(decode(json.dumps(record).encode()), Rejection), record
 
     spoilt()
     assert refused > 5

@@ -16,7 +16,7 @@ from openpyxl import load_workbook
 
 from scorers.contract.events import DAY, HOUR, ContactMade, CustomerDescribed, Purchase, RewardGranted
 from scorers.contract.rfc3339 import parse_instant
-from scorers.contract.wire import Rejected, decode, encode_event
+from scorers.contract.wire import Rejection, decode, encode_event
 from scorers.policy.reading import parse_policy
 from streams.records import control_log
 from streams.replay.replay import replay
@@ -187,7 +187,7 @@ def test_the_year_is_real_and_what_is_invented_says_so(demo: tuple[Path, subproc
     """Every line is an event of the contract in the order of time; only baskets, campaigns and coupons are real."""
     folder, _ = demo
     events = [decode(line) for line in (folder / "events.jsonl").read_bytes().splitlines()]
-    assert [event for event in events if isinstance(event, Rejected)] == []
+    assert [event for event in events if isinstance(event, Rejection)] == []
     assert events == sorted(events, key=lambda event: event.time)  # type: ignore[union-attr]
     real = [event for event in events if event.source == "complete-journey"]
     assert {type(event) for event in real} == {Purchase, ContactMade, RewardGranted}

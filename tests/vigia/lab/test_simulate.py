@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from scorers.contract.events import EXIT_REASONS, HOUR, AnyEvent
-from scorers.contract.wire import Rejected, decode, parse_instant
+from scorers.contract.wire import Rejection, decode, parse_instant
 from vigia.lab.simulate import START, Summary, World, simulate
 
 Line = dict[str, Any]
@@ -83,7 +83,7 @@ def test_every_line_is_an_event_of_the_contract(town: tuple[Path, Summary]) -> N
     told = set()
     for line in (town[0] / "events.jsonl").read_bytes().splitlines():
         event = decode(line)
-        assert not isinstance(event, Rejected), (event, line)
+        assert not isinstance(event, Rejection), (event, line)
         fields = msgspec.json.decode(line)
         assert set(fields) <= FIELDS_OF[fields["type"]], line
         told.add(fields["type"])
@@ -311,9 +311,9 @@ def test_dirt_soils_and_loses_nothing(tmp_path: Path) -> None:
     assert len(dirty) == len(clean) + summary.dirt["duplicate"] + summary.dirt["bad"]
     bad = set(dirty) - set(clean)
     assert len(bad) == summary.dirt["bad"]
-    codes = {answer.code for answer in map(decode, bad) if isinstance(answer, Rejected)}
+    codes = {answer.code for answer in map(decode, bad) if isinstance(answer, Rejection)}
     assert codes == {"not_json", "bad_time", "missing_field", "unknown_type", "schema_unknown"}
-    assert all(isinstance(decode(line), Rejected) for line in bad)
+    assert all(isinstance(decode(line), Rejection) for line in bad)
     newest, lags = 0, []
     for line in (line for line in dirty if line not in bad):
         time = parse_instant(msgspec.json.decode(line)["time"])

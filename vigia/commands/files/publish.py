@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from typer import Argument
 
-from scorers.contract.wire import Rejected
+from scorers.contract.wire import Rejection
 from streams.files.publish import Line, Published, lines
 from streams.files.publish import publish as send
 from streams.gateway.intake import Intake, KafkaAway
@@ -31,7 +31,7 @@ def publish(
     """
     files, where, done = checked(events), broker(kafka, prefix), Published()
 
-    def reject(line: Line, fault: Rejected) -> None:
+    def reject(line: Line, fault: Rejection) -> None:
         typer.echo(f"{line.file}:{line.number}: {fault.code}: {fault.detail}", err=True)
 
     async def work() -> None:

@@ -19,7 +19,7 @@ from scorers.alarms.kinds import KINDS
 from scorers.contract.alarms import SEVERITIES, Alarm
 from scorers.contract.events import Instant
 from scorers.contract.inert import inert
-from scorers.contract.wire import Rejected, decode_alarm
+from scorers.contract.wire import Rejection, decode_alarm
 from vigia.commands.shared import arguments
 from vigia.commands.shared.arguments import known
 from vigia.commands.shared.serving import KAFKA, Kafka, Prefix, broker, finish
@@ -67,7 +67,7 @@ def tail(
     def show(record: Any) -> None:
         raw = record.value or b""
         alarm = decode_alarm(raw)
-        if isinstance(alarm, Rejected) or alarm.kind not in (kind or (alarm.kind,)):
+        if isinstance(alarm, Rejection) or alarm.kind not in (kind or (alarm.kind,)):
             return
         if alarm.severity in (severity or (alarm.severity,)):
             typer.echo(raw.decode() if as_json else line(alarm))

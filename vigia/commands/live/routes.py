@@ -16,7 +16,7 @@ from scorers.contract.alarms import SEVERITIES, Alarm, Severity, Skill, Subject,
 from scorers.contract.events import Instant
 from scorers.contract.inert import inert
 from scorers.contract.rfc3339 import rfc3339
-from scorers.contract.wire import Rejected, decode_alarm
+from scorers.contract.wire import Rejection, decode_alarm
 from vigia.commands.shared import arguments, routing
 from vigia.commands.shared.arguments import known
 from vigia.commands.shared.options import PolicyFile
@@ -134,7 +134,7 @@ def _read(name: str) -> Iterator[Alarm]:
         if not line.strip():
             continue
         alarm = decode_alarm(line.strip())
-        if isinstance(alarm, Rejected):
+        if isinstance(alarm, Rejection):
             shown = "standard input" if name == "-" else name
             raise UsageError(f"{shown}, line {number}: no alarm: {alarm.code}: {alarm.detail}")
         yield alarm
