@@ -1,75 +1,79 @@
-"""The command line: which commands there are, and how a run that cannot go on says so.
+"""The command line: the table of commands, and the exit status of a run that cannot continue.
 
-Exit status: 0 done, 2 arguments or files that cannot be used, 130 stopped by Ctrl-C (typer sees to that, and to readers
-that go away).
+Exit status: 0 done, 2 for arguments, settings or files that cannot be used, 130 after Ctrl-C.
 """
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 import typer
 
-from vigia.commands.files import customer, lessons, policy
-from vigia.commands.files.compare import compare
-from vigia.commands.files.demo import demo
-from vigia.commands.files.publish import publish
-from vigia.commands.files.replay import replay
-from vigia.commands.files.roster import roster
-from vigia.commands.files.schema import schema
-from vigia.commands.files.simulate import simulate
-from vigia.commands.live import alarms, channels, control, dead_letters, routes, topics
-from vigia.commands.live.doctor import doctor
-from vigia.commands.live.explain import explain
-from vigia.commands.processes.clock import clock
-from vigia.commands.processes.gateway import gateway
-from vigia.commands.processes.notifier import notifier
-from vigia.commands.processes.trainer import trainer
-from vigia.commands.processes.up import up
-from vigia.commands.processes.worker import worker
 from vigia.runtime.usage_error import UsageError
+
+COMMANDS = {
+    "demo": "files.demo",
+    "replay": "files.replay",
+    "roster": "files.roster",
+    "compare": "files.compare",
+    "simulate": "files.simulate",
+    "schema": "files.schema",
+    "up": "processes.up",
+    "worker": "processes.worker",
+    "clock": "processes.clock",
+    "trainer": "processes.trainer",
+    "gateway": "processes.gateway",
+    "notifier": "processes.notifier",
+    "publish": "files.publish",
+    "explain": "live.explain",
+    "doctor": "live.doctor",
+    "customer": "files.customer",
+    "policy": "files.policy",
+    "topics": "live.topics",
+    "control": "live.control",
+    "alarms": "live.alarms",
+    "dead-letters": "live.dead_letters",
+    "channels": "live.channels",
+    "routes": "live.routes",
+    "lessons": "files.lessons",
+}
+"""Each command and its module in `vigia.commands`.
+
+The module has `app`, a group of commands, or else a function with the module's name.
+"""
 
 app = typer.Typer(
     name="vigia",
-    help="A lookout for businesses: who is about to leave, why, what it costs and what to do, while there is time.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for one in (demo, replay, roster, compare, simulate, schema):
-    app.command()(one)
-for part in (up, worker, clock, trainer, gateway, notifier, publish):
-    app.command()(part)
-app.command()(explain)
-app.command()(doctor)
-app.add_typer(customer.app, name="customer")
-app.add_typer(policy.app, name="policy")
-app.add_typer(topics.app, name="topics")
-app.add_typer(control.app, name="control")
-app.add_typer(alarms.app, name="alarms")
-app.add_typer(dead_letters.app, name="dead-letters")
-app.add_typer(channels.app, name="channels")
-app.add_typer(routes.app, name="routes")
-app.add_typer(lessons.app, name="lessons")
+for name, path in COMMANDS.items():
+    module = import_module(f"vigia.commands.{path}")
+    if hasattr(module, "app"):
+        app.add_typer(module.app, name=name)
+    else:
+        app.command(name)(getattr(module, path.rpartition(".")[2]))
 
 
 @app.callback()
 def vigia() -> None:
-    """A lookout for businesses: who is about to leave, why, what it costs and what to do, while there is time."""
+    """Watch a business's customers: who is about to leave, why, what it costs and what to do, while there is time."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command and leave with its exit status."""
+    """Run one command and exit with its status."""
     try:
         app(args=arguments, prog_name="vigia")
     except UsageError as error:
-        _leave(str(error))
+        _exit(str(error))
     except OSError as error:
         if error.filename is None:
             raise
-        _leave(f"{error.filename}: {(error.strerror or 'cannot be used').lower()}")
+        _exit(f"{error.filename}: {(error.strerror or 'cannot be used').lower()}")
 
 
-def _leave(message: str) -> None:
+def _exit(message: str) -> None:
     print(f"vigia: {message}", file=sys.stderr)  # noqa: T201
     sys.exit(2)
