@@ -28,9 +28,7 @@ IMPURE_LIBRARIES = (
 )
 # Imports that the table of rooms forbids and that are still there, each with its reason. Only ever shorter.
 TEMPORARY = {
-    ("scorers.in_force", "scorers.risk"): "control records hold the model snapshot as a class of risk",
     ("scorers.timeline", "scorers.customer"): "the timeline is not yet generic over its subject",
-    ("scorers.timeline", "scorers.risk"): "the timeline is not yet generic over its subject",
     ("scorers.timeline", "scorers.alarms"): "the timeline is not yet generic over its subject",
     ("scorers.timeline", "scorers.assessment"): "the timeline is not yet generic over its subject",
     ("streams.clock", "streams.worker"): "tell_all lies with the worker's aggregator",
