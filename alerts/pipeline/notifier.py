@@ -137,7 +137,7 @@ class Notifier:
             await producer.send_and_wait(self.broker.name(ALARMS), encode_alarm(alarm), key=alarm.subject.id.encode())
 
         async def reject(record: Any, code: str, detail: str) -> None:
-            key, value, headers = dead_letter.bury(record, code, detail)
+            key, value, headers = dead_letter.encode(record, code, detail)
             await producer.send_and_wait(self.broker.name(dead_letter.TOPIC), value, key=key, headers=list(headers))
 
         over = asyncio.Event()

@@ -25,7 +25,7 @@ from scorers.contract.rfc3339 import parse_instant
 from scorers.in_force.control import PolicyInForce, Tick, decode_control, encode_control
 from scorers.in_force.figures import in_force, last_day
 from scorers.policy.tables import Policy
-from streams.worker.aggregator import tell_all
+from streams.worker.aggregator import send_to_all
 from vigia.runtime.broker import INPUTS, Broker
 from vigia.runtime.settings import Settings
 from vigia.runtime.topics import WORKER
@@ -102,7 +102,7 @@ class Clock:
             await self._resume(consumer)
             if self._policy_told != self.policy.version:
                 told = PolicyInForce(in_force=Instant(0), version=self.policy.version, text=policy_text)
-                await tell_all(producer, self._topic, self.settings.partitions, told)
+                await send_to_all(producer, self._topic, self.settings.partitions, told)
             await self._go_to_the_end(consumer)
             self._telling = True
             while not stop.is_set():

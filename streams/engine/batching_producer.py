@@ -31,7 +31,7 @@ class Output(NamedTuple):
     partition: int | None = None
 
 
-class Outbox:
+class BatchingProducer:
     """What was sent since it was made; `closed` lets nothing more in, `delivered` waits for all of it."""
 
     def __init__(self, producer: Any) -> None:

@@ -173,9 +173,9 @@ class _Thread(AIOKafkaConsumerThread):
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """As Faust commits; beside each offset stands which life of its topic it counts in."""
-        lives: Mapping[str, str] = self.transport.lives  # type: ignore[attr-defined]  # of a ChunkTransport
+        incarnations: Mapping[str, str] = self.transport.incarnations  # type: ignore[attr-defined]  # of a ChunkTransport
         told = {
-            TopicPartition(tp.topic, tp.partition): OffsetAndMetadata(offset, lives.get(tp.topic, ""))
+            TopicPartition(tp.topic, tp.partition): OffsetAndMetadata(offset, incarnations.get(tp.topic, ""))
             for tp, offset in offsets.items()
             if tp in self.assignment()
         }
@@ -394,14 +394,14 @@ class ChunkTransport(Transport):
         app: Any,
         inputs: Iterable[str],
         size: int = RECORDS,
-        lives: Mapping[str, str] | None = None,
+        incarnations: Mapping[str, str] | None = None,
         changelogs: Iterable[str] = (),
     ) -> None:
         super().__init__(app.conf.broker_consumer, app)
         self.inputs = frozenset(inputs)
         self.changelogs = frozenset(changelogs)
         self.size = size
-        self.lives = {} if lives is None else lives
+        self.incarnations = {} if incarnations is None else incarnations
 
 
 class ChunkSchema(Schema[Any, Any]):

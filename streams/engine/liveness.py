@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 log = logging.getLogger(__name__)
 
-STALLED = 70  # exit status, as of any failure that the next start repairs
+EXIT_STATUS = 70  # exit status, as of any failure that the next start repairs
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # the one that goes on while a machine sleeps
 
 
@@ -24,10 +24,10 @@ def _now() -> float:
     return time.clock_gettime(_CLOCK)
 
 
-def leave(why: str) -> NoReturn:
+def exit_process(why: str) -> NoReturn:
     """End the process now, with a last line that says why."""
-    os.write(2, f"vigia: {why}; exiting with {STALLED}, the next start goes on from what is committed\n".encode())
-    os._exit(STALLED)
+    os.write(2, f"vigia: {why}; exiting with {EXIT_STATUS}, the next start goes on from what is committed\n".encode())
+    os._exit(EXIT_STATUS)
 
 
 class Watchdog:
@@ -37,7 +37,7 @@ class Watchdog:
     process that was stopped as a whole is told so by SIGCONT, before anything else of it goes on.
     """
 
-    def __init__(self, limit: float, end: Callable[[str], object] = leave) -> None:
+    def __init__(self, limit: float, end: Callable[[str], object] = exit_process) -> None:
         self._limit, self._end = limit, end
         self._over = threading.Event()
         self._loop = get_running_loop()
@@ -72,7 +72,7 @@ class Watchdog:
             self._before = None
 
 
-class Guarded:
+class GuardedProducer:
     """A producer that sends nothing for a loop that has stood still."""
 
     def __init__(self, producer: Any, watch: Watchdog) -> None:

@@ -16,18 +16,18 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 from faust.types import TP
 
-from streams.engine.topic_incarnations import Life, lives
+from streams.engine.topic_incarnations import Incarnation, incarnations
 from vigia.runtime.broker import Broker
 from vigia.runtime.topics import WORKER, TopicsWrong
 
 
-class Standpoint:
-    """Clients of its own beside Faust's, while the block runs; `lives` tells each input's life as it was at the start."""
+class InputOffsets:
+    """Clients of its own beside Faust's, while the block runs; `incarnations` tells each input's life as it was at the start."""
 
     def __init__(self, broker: Broker, inputs: Sequence[str], outputs: Sequence[str] = ()) -> None:
-        self.lives: dict[str, str] = {}
+        self.incarnations: dict[str, str] = {}
         self._broker, self._inputs, self._outputs = broker, inputs, outputs
-        self._began: dict[str, Life] = {}  # the inputs at the start
+        self._began: dict[str, Incarnation] = {}  # the inputs at the start
         self._gone: set[str] = set()  # outputs that were not there at the last look
 
     async def __aenter__(self) -> Self:
@@ -36,9 +36,9 @@ class Standpoint:
         try:
             await self._admin.start()
             await self._ends.start()
-            self._began = await lives(self._admin, self._inputs)
-            self.lives.update((topic, life.id) for topic, life in self._began.items())
-            await self._refuse_earlier_lives()
+            self._began = await incarnations(self._admin, self._inputs)
+            self.incarnations.update((topic, life.id) for topic, life in self._began.items())
+            await self._refuse_earlier_incarnations()
         except BaseException:
             await self.__aexit__()
             raise
@@ -48,7 +48,7 @@ class Standpoint:
         await self._ends.stop()
         await self._admin.close()
 
-    async def waiting(self, inputs: Iterable[TP]) -> dict[TP, int]:
+    async def lagging(self, inputs: Iterable[TP]) -> dict[TP, int]:
         """The committed offset of each input that has records beyond it."""
         tps = [TopicPartition(tp.topic, tp.partition) for tp in inputs]
         if not tps:
@@ -57,9 +57,9 @@ class Standpoint:
         done = {tp: max(first[tp], told.offset) for tp, told in (await self._committed(tps)).items()}
         return {TP(tp.topic, tp.partition): done.get(tp, first[tp]) for tp in tps if done.get(tp, first[tp]) < ends[tp]}
 
-    async def same_lives(self, otherwise: Callable[[str], object]) -> None:
+    async def check_incarnations(self, otherwise: Callable[[str], object]) -> None:
         """Call `otherwise` with a reason if an input is not the one that it was at the start, or an output is gone."""
-        now = await lives(self._admin, [*self._inputs, *self._outputs])
+        now = await incarnations(self._admin, [*self._inputs, *self._outputs])
         for topic, was in self._began.items():
             is_ = now.get(topic, was)
             if is_.id != was.id:
@@ -70,12 +70,12 @@ class Standpoint:
         for topic in sorted(before & self._gone):  # a broker that has just come up may not know of all yet
             otherwise(f"the topic {topic} is gone")
 
-    async def _refuse_earlier_lives(self) -> None:
+    async def _refuse_earlier_incarnations(self) -> None:
         tps = [tp for topic in self._inputs for tp in await self._partitions(topic)]
         faults = [
             f"{tp.topic} partition {tp.partition} was committed up to {told.offset} before the topic was made anew"
             for tp, told in (await self._committed(tps)).items()
-            if told.offset > 0 and told.metadata and told.metadata != self.lives.get(tp.topic, told.metadata)
+            if told.offset > 0 and told.metadata and told.metadata != self.incarnations.get(tp.topic, told.metadata)
         ]
         if faults:
             raise TopicsWrong(

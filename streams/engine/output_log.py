@@ -45,16 +45,16 @@ class Origin(Struct):
     folded: Mapping[str, int]
 
 
-class Mark(Struct):
-    """What a partition keeps of its outputs: the ends up to which all is told rightly, and what is owed beyond."""
+class Checkpoint(Struct):
+    """What a partition keeps of its outputs: the ends up to which all is told rightly, and what is pending beyond."""
 
     ends: dict[int, int] = field(default_factory=dict)  # by partition of the outputs' topic
-    owed: dict[str, str] = field(default_factory=dict)  # the last that was told of each id
+    pending: dict[str, str] = field(default_factory=dict, name="owed")  # the last output of each id
     limits: dict[str, int] = field(default_factory=dict)  # by source: how far it must be folded before the row speaks
 
 
 _origin = msgspec.json.Decoder(Origin).decode
-_mark = msgspec.json.Decoder(Mark).decode
+_mark = msgspec.json.Decoder(Checkpoint).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -64,58 +64,58 @@ class Tail(Protocol):
     async def since(self, ends: Mapping[int, int]) -> tuple[Sequence[Any], dict[int, int]]: ...
 
 
-class Told(Protocol):
+class Reconciler(Protocol):
     """What a fold knows of its outputs: the id of one, the key of the row it follows from, and what to say instead."""
 
-    def named(self, value: bytes) -> tuple[str, bytes]: ...
+    def identify(self, value: bytes) -> tuple[str, bytes]: ...
 
-    def instead(self, last: bytes) -> Iterable[Output]: ...
+    def reconcile(self, last: bytes) -> Iterable[Output]: ...
 
 
-class Orphans:
+class OutputLog:
     """What one partition owes for the outputs of the worker before; `waiting` while it owes anything."""
 
-    def __init__(self, topic: str, rows: Rows[Any], told: Told, tail: Tail) -> None:
+    def __init__(self, topic: str, rows: Rows[Any], reconciler: Reconciler, tail: Tail) -> None:
         self.topic = topic
-        self._rows, self._told, self._tail = rows, told, tail
-        self._now = Mark()
+        self._rows, self._reconciler, self._tail = rows, reconciler, tail
+        self._now = Checkpoint()
         self._stamped, self._folded = ("", -1), cast(Mapping[str, int], {})
         self._stamp = HEADER, b""
 
     @property
-    def waiting(self) -> bool:
-        return bool(self._now.owed)
+    def has_pending(self) -> bool:
+        return bool(self._now.pending)
 
-    async def inherit(self, stored: bytes | None) -> bytes | None:
+    async def resume(self, stored: bytes | None) -> bytes | None:
         """Read on from a stored mark; the mark to store before anything is folded, or None if nothing is owed anew."""
-        mark = self._now = Mark() if stored is None else _mark(stored)
+        mark = self._now = Checkpoint() if stored is None else _mark(stored)
         records, mark.ends = await self._tail.since(mark.ends)
         owed: dict[str, str] = {}
         for record in records:
             origin = _of(record)
             if origin is None or origin.partition != self._rows.partition or record.value is None:
                 continue
-            name, key = self._told.named(record.value)
+            name, key = self._reconciler.identify(record.value)
             if self._rows.holds(key, origin.source, origin.offset):
-                mark.owed.pop(name, None)
+                mark.pending.pop(name, None)
                 owed.pop(name, None)
                 continue
             owed[name] = record.value.decode()
             for source, offset in origin.folded.items():
                 mark.limits[source] = max(offset, mark.limits.get(source, -1))
-        mark.owed.update(owed)
+        mark.pending.update(owed)
         return _encode(mark) if owed else None
 
-    def stamped(self, output: Output, source: str, offset: int, folded: Mapping[str, int]) -> Output:
+    def stamp(self, output: Output, source: str, offset: int, folded: Mapping[str, int]) -> Output:
         """An output of this fold with its origin; what the fold mentions by itself is owed no more."""
-        if self._now.owed and output.value is not None:
-            self._now.owed.pop(self._told.named(output.value)[0], None)
+        if self._now.pending and output.value is not None:
+            self._now.pending.pop(self._reconciler.identify(output.value)[0], None)
         if self._stamped != (source, offset) or self._folded is not folded:  # a tick tells many from one place
             self._stamped, self._folded = (source, offset), folded
             self._stamp = HEADER, _encode(Origin(self._rows.partition, source, offset, folded))
         return output._replace(headers=(*output.headers, self._stamp))
 
-    def passed(self, folded: Mapping[str, int]) -> list[Output]:
+    def reconcile(self, folded: Mapping[str, int]) -> list[Output]:
         """The topics are folded so far: what there is to say by now."""
         mark = self._now
         for source, offset in folded.items():
@@ -123,15 +123,15 @@ class Orphans:
                 del mark.limits[source]
         if mark.limits:
             return []
-        owed, mark.owed = mark.owed, {}
-        return [output for last in owed.values() for output in self._told.instead(last.encode())]
+        owed, mark.pending = mark.pending, {}
+        return [output for last in owed.values() for output in self._reconciler.reconcile(last.encode())]
 
-    def take(self) -> Mark:
+    def snapshot(self) -> Checkpoint:
         """The mark as it is at this point of the fold."""
         mark = self._now
-        return Mark(mark.ends, dict(mark.owed), dict(mark.limits))
+        return Checkpoint(mark.ends, dict(mark.pending), dict(mark.limits))
 
-    def told(self, taken: Mark, ends: Mapping[int, int]) -> bytes:
+    def checkpoint(self, taken: Checkpoint, ends: Mapping[int, int]) -> bytes:
         """The mark to keep with the rows of that point, whose outputs were told up to these ends."""
         for partition, end in ends.items():
             taken.ends[partition] = max(end, taken.ends.get(partition, 0))

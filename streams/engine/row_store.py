@@ -27,7 +27,7 @@ _DAMAGE = re.compile(r"Corruption|No such file or directory")
 _PLACE = re.compile(r"(/.+?\.db)(?:/|$)", re.MULTILINE)
 
 
-class Shelf(Protocol):
+class RowStore(Protocol):
     """Stored rows by partition and key; `write` also notes the changelog offset they stand for."""
 
     def get(self, partition: int, key: bytes) -> bytes | None: ...
@@ -60,12 +60,12 @@ def set_aside(trouble: BaseException, store: Path | None = None) -> Path | None:
     return to
 
 
-def aside(state: Path) -> list[Path]:
+def damaged_stores(state: Path) -> list[Path]:
     """The stores below a state directory that were moved aside; whoever has looked into them may delete them."""
     return sorted(path for path in state.rglob(f"*.db{ASIDE}*") if path.is_dir())
 
 
-def vet(state: Path) -> None:
+def set_damaged_aside(state: Path) -> None:
     """Move aside the stores below a state directory that cannot be opened, before anybody has opened them."""
     for store in sorted(path for path in state.rglob("*.db") if path.is_dir()):
         if not any(store.iterdir()):
@@ -76,7 +76,7 @@ def vet(state: Path) -> None:
             set_aside(trouble, store)
 
 
-class TableShelf:
+class TableRowStore:
     """The shelf over the store of a Faust table on rocksdict.
 
     It goes to the partition's database (the store's private `_db_for_partition`), as the public reading takes its

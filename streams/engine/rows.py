@@ -7,7 +7,7 @@ written once more, as the process may have died before the changelog had it ever
 All that was folded here is in all rows at once, so the rows of a flush share one fence, which is made once and not for
 each. Only what an earlier life has left can differ: a row that was written in a flush that the process did not survive
 holds more than its neighbours. Such a fence is kept beside the row until what is folded here has come as far; as long
-as records come that any stored row may hold, each row is asked. The last row of a complete flush is the `MARK`, so all
+as records come that any stored row may hold, each row is asked. The last row of a complete flush is the `CHECKPOINT`, so all
 rows hold whatever the mark's fence says.
 
 A record may change the row of its key, rows of the kind that sum up others (their keys begin with a null byte), and, if
@@ -28,12 +28,12 @@ from typing import Generic, NamedTuple, TypeVar
 
 from msgspec import json
 
-from streams.engine.row_store import Shelf
+from streams.engine.row_store import RowStore
 
 Row = TypeVar("Row")
 
 FORM = "form"  # beside the sources of a fence, which all have an @
-MARK = b"\x00mark"  # the key of what the engine itself keeps beside the rows
+CHECKPOINT = b"\x00mark"  # the key of what the engine itself keeps beside the rows
 
 
 class Codec(NamedTuple, Generic[Row]):
@@ -80,9 +80,9 @@ def unpack(stored: bytes) -> tuple[dict[str, int], bytes]:
 class Rows(Generic[Row]):
     """The rows of one partition as the fold sees them: `get`, `put`, `delete` and `folded`, by key."""
 
-    def __init__(self, partition: int, shelf: Shelf, codec: Codec[Row]) -> None:
+    def __init__(self, partition: int, store: RowStore, codec: Codec[Row]) -> None:
         self.partition = partition
-        self._shelf = shelf
+        self._store = store
         self._codec = codec
         self._cache: dict[bytes, Row | None] = {}  # the idle first, None where there is no row
         self._changed: dict[bytes, None] = {}
@@ -127,7 +127,7 @@ class Rows(Generic[Row]):
 
     def _load(self, key: bytes) -> Row | None:
         try:
-            stored = self._shelf.get(self.partition, key)
+            stored = self._store.get(self.partition, key)
             row = None if stored is None else self._decode(stored)
         except Exception as error:
             raise Unreadable(f"partition {self.partition}: {type(error).__name__}: {error}") from error
@@ -166,8 +166,8 @@ class Rows(Generic[Row]):
         """All stored rows, decoded; they are not cached."""
         furthest: dict[str, int] = {}
         line = b""
-        for key, stored in self._shelf.items(self.partition):
-            if key == MARK:
+        for key, stored in self._store.items(self.partition):
+            if key == CHECKPOINT:
                 self._folded = unpack(stored)[0]
                 continue
             row = self._decode(stored)

@@ -17,10 +17,10 @@ from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16,
 
 ONLY = "0"
 """The life of a topic whose broker gives no ids."""
-LETTERS = 8  # of the id: forty-eight random bits are enough to tell two lives apart, and rows carry them
+LETTERS = 8  # of the id: forty-eight random bits are enough to tell two incarnations apart, and rows carry them
 
 
-class Life(NamedTuple):
+class Incarnation(NamedTuple):
     """A topic as it is: which life of its name, and over how many partitions it is spread (0 where that is not told)."""
 
     id: str = ONLY
@@ -111,15 +111,17 @@ class _Asked(Request[_Question]):  # type: ignore[misc]
         return request_struct_class([(bytes(16), name, {}) for name in self._names], False, False, {})
 
 
-async def lives(admin: AIOKafkaAdminClient, topics: Iterable[str]) -> dict[str, Life]:
+async def incarnations(admin: AIOKafkaAdminClient, topics: Iterable[str]) -> dict[str, Incarnation]:
     """The life of each topic that there is."""
     names = list(topics)
     try:
         answer: Any = await admin._send_request(_Asked(names))
     except (IncompatibleBrokerVersion, NotImplementedError):
-        return dict.fromkeys(names, Life())
+        return dict.fromkeys(names, Incarnation())
     return {
-        name: Life(base64.urlsafe_b64encode(topic_id).decode()[:LETTERS] if any(topic_id) else ONLY, len(partitions))
+        name: Incarnation(
+            base64.urlsafe_b64encode(topic_id).decode()[:LETTERS] if any(topic_id) else ONLY, len(partitions)
+        )
         for error, name, topic_id, _, partitions, *_ in answer.topics
         if not error
     }

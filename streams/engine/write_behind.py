@@ -13,7 +13,7 @@ Crash-only: if a send, the changelog, the store or an acknowledgement fails, the
 repairs by reading again. A fault in the fold of one record is not that: its changes are undone, the record goes to the
 dead-letters and the stream goes on.
 
-Outputs that a crash leaves behind, and that the next life may not repeat, are the affair of an `Heir` (`orphans`): it
+Outputs that a crash leaves behind, and that the next life may not repeat, are the affair of an `OutputLog` (`orphans`): it
 stamps outputs of its topic with their origin, and its mark is the last row of each flush.
 
 It refuses to know what a row or a record means, where rows lie (`shelf`), and what Faust is.
@@ -27,10 +27,11 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, NoReturn, Protocol, Self
 
-from streams.engine.batching_producer import Outbox, Output
+from streams.engine.batching_producer import BatchingProducer, Output
 from streams.engine.failpoints import failpoint
-from streams.engine.row_store import Shelf
-from streams.engine.rows import MARK, Codec, Row, Rows, Unreadable, pack, unpack
+from streams.engine.output_log import OutputLog
+from streams.engine.row_store import RowStore
+from streams.engine.rows import CHECKPOINT, Codec, Row, Rows, Unreadable, pack, unpack
 
 log = logging.getLogger(__name__)
 
@@ -54,31 +55,12 @@ class PartitionProcessor(Protocol):
     def fold(self, record: Any) -> Iterable[Output]: ...
 
 
-class Heir(Protocol):
-    """What is kept and owed for the outputs to one topic, beside the rows of a partition: see `orphans`."""
-
-    topic: str
-
-    @property
-    def waiting(self) -> bool: ...
-
-    async def inherit(self, stored: bytes | None) -> bytes | None: ...
-
-    def stamped(self, output: Output, source: str, offset: int, folded: Mapping[str, int]) -> Output: ...
-
-    def passed(self, folded: Mapping[str, int]) -> list[Output]: ...
-
-    def take(self) -> Any: ...
-
-    def told(self, taken: Any, ends: Mapping[int, int]) -> bytes: ...
-
-
 class _Opened(NamedTuple):
     """A partition that this process has."""
 
     rows: Rows[Any]
-    folder: PartitionProcessor
-    heir: Heir | None
+    processor: PartitionProcessor
+    output_log: OutputLog | None
 
 
 @dataclass(slots=True)
@@ -98,12 +80,12 @@ class _Due:
     """What the next flush owes."""
 
     records: int
-    outbox: Outbox
+    outbox: BatchingProducer
     done: list[Callable[[], object]]
     folded: dict[int, dict[str, int]]  # by partition and source: how far
 
 
-def die(reason: BaseException) -> NoReturn:
+def exit_on_failure(reason: BaseException) -> NoReturn:
     """End the process now: whatever is unfinished was not acknowledged and will be read again."""
     log.critical("the commit path failed; exiting so that the next start repairs it", exc_info=reason)
     logging.shutdown()
@@ -113,33 +95,33 @@ def die(reason: BaseException) -> NoReturn:
 class WriteBehind(Generic[Row]):
     """Folds chunks, sends outputs, and flushes state behind: see the module's head for the order it keeps.
 
-    `folder(rows)` makes the fold of a partition, `reject(record, error)` the dead-letter of a record whose fold raised.
+    `processor(rows)` makes the fold of a partition, `reject(record, error)` the dead-letter of a record whose fold raised.
     `producer` is an AIOKafkaProducer (acks of all replicas; `max_batch_size` near its request limit: a batch is a round
-    trip). `epochs` names the life of a topic that was made anew; offsets of another epoch fence nothing.
+    trip). `incarnations` names the life of a topic that was made anew; offsets of another epoch fence nothing.
     """
 
     def __init__(
         self,
         *,
-        folder: Callable[[Rows[Row]], PartitionProcessor],
+        processor: Callable[[Rows[Row]], PartitionProcessor],
         codec: Codec[Row],
         reject: Callable[[Any, Exception], Output],
-        shelf: Shelf,
+        store: RowStore,
         producer: Any,
         changelog: str,
-        epochs: Mapping[str, str] | None = None,
+        incarnations: Mapping[str, str] | None = None,
         interval: float = 0.25,
         records: int = 50_000,
         cached: int = 100_000,
-        heir: Callable[[Rows[Row], PartitionProcessor], Heir] | None = None,
-        fail: Callable[[BaseException], object] = die,
+        output_log: Callable[[Rows[Row], PartitionProcessor], OutputLog] | None = None,
+        fail: Callable[[BaseException], object] = exit_on_failure,
     ) -> None:
         self.counts = Counts()
-        self._folder, self._codec, self._reject = folder, codec, reject
-        self._shelf, self._producer, self._changelog = shelf, producer, changelog
-        self._epochs = {} if epochs is None else epochs
+        self._processor, self._codec, self._reject = processor, codec, reject
+        self._store, self._producer, self._changelog = store, producer, changelog
+        self._incarnations = {} if incarnations is None else incarnations
         self._interval, self._limit, self._cached = interval, records, cached
-        self._heir, self._fail = heir, fail
+        self._output_log, self._fail = output_log, fail
         self._partitions: dict[int, _Opened] = {}
         self._flying: dict[int, dict[str, int]] = {}  # as `folded` of what is being flushed
         self._due = self._nothing()
@@ -153,7 +135,7 @@ class WriteBehind(Generic[Row]):
         return self._due.records + self._in_flight
 
     def _nothing(self) -> _Due:
-        return _Due(0, Outbox(self._producer), [], {})
+        return _Due(0, BatchingProducer(self._producer), [], {})
 
     def reset(self) -> None:
         """Forget everything: partitions were assigned, and what is not in the changelog will be read again."""
@@ -198,12 +180,12 @@ class WriteBehind(Generic[Row]):
             self._fail(error)
 
     def _fold(self, records: Sequence[Any], opened: _Opened) -> list[Output]:
-        rows, folder, heir = opened
+        rows, processor, output_log = opened
         outputs: list[Output] = []
-        fold, begin, counts = folder.fold, rows.begin, self.counts
+        fold, begin, counts = processor.fold, rows.begin, self.counts
         topic = source = told = ""
-        if heir is not None:
-            told, reached, folded = heir.topic, *self._reached(rows.partition, records)
+        if output_log is not None:
+            told, reached, folded = output_log.topic, *self._reached(rows.partition, records)
         for record in records:
             if record.topic != topic:
                 topic = record.topic
@@ -217,18 +199,20 @@ class WriteBehind(Generic[Row]):
                 rows.undo()
                 made = [self._reject(record, error)]
                 counts.rejected += 1
-            if made and heir is not None:
+            if made and output_log is not None:
                 offset = record.offset
-                made = [heir.stamped(one, source, offset, folded) if one.topic == told else one for one in made]
+                made = [output_log.stamp(one, source, offset, folded) if one.topic == told else one for one in made]
             outputs += made
-        if heir is not None and heir.waiting:
-            outputs += [heir.stamped(output, source, records[-1].offset, folded) for output in heir.passed(reached)]
+        if output_log is not None and output_log.has_pending:
+            outputs += [
+                output_log.stamp(output, source, records[-1].offset, folded) for output in output_log.reconcile(reached)
+            ]
         counts.records += len(records)
         counts.outputs += len(outputs)
         return outputs
 
     def _source(self, topic: str) -> str:
-        return f"{topic}@{self._epochs.get(topic, '0')}"
+        return f"{topic}@{self._incarnations.get(topic, '0')}"
 
     def _reached(self, partition: int, records: Sequence[Any]) -> tuple[dict[str, int], dict[str, int]]:
         """How far these records go, by source, and how far all goes that is not yet safe."""
@@ -240,24 +224,26 @@ class WriteBehind(Generic[Row]):
     async def _open(self, partition: int) -> _Opened:
         partitions = self._partitions
         if partition not in partitions:
-            rows = Rows(partition, self._shelf, self._codec)
-            folder = self._folder(rows)
+            rows = Rows(partition, self._store, self._codec)
+            processor = self._processor(rows)
             for number, (key, row) in enumerate(rows.recovered()):
-                folder.recover(key, row)
+                processor.recover(key, row)
                 if number % SLICE == SLICE - 1:
                     await asyncio.sleep(0)
-            heir = None if self._heir is None else await self._inherit(rows, self._heir(rows, folder))
-            partitions[partition] = _Opened(rows, folder, heir)
+            output_log = (
+                None if self._output_log is None else await self._inherit(rows, self._output_log(rows, processor))
+            )
+            partitions[partition] = _Opened(rows, processor, output_log)
         return partitions[partition]
 
-    async def _inherit(self, rows: Rows[Any], heir: Heir) -> Heir:
+    async def _inherit(self, rows: Rows[Any], output_log: OutputLog) -> OutputLog:
         partitions, partition = self._partitions, rows.partition
-        stored = self._shelf.get(partition, MARK)
-        mark = await heir.inherit(None if stored is None else unpack(stored)[1])
+        stored = self._store.get(partition, CHECKPOINT)
+        mark = await output_log.resume(None if stored is None else unpack(stored)[1])
         if mark is not None and self._partitions is partitions:
-            pairs: list[Pair] = [(MARK, pack(rows.fence, mark))]
-            self._shelf.write(partition, pairs, await self._log(partition, pairs))
-        return heir
+            pairs: list[Pair] = [(CHECKPOINT, pack(rows.fence, mark))]
+            self._store.write(partition, pairs, await self._log(partition, pairs))
+        return output_log
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Self]:
@@ -293,15 +279,20 @@ class WriteBehind(Generic[Row]):
             self._full.clear()
             partitions, self._in_flight, self._flying = self._partitions, due.records, due.folded
             taken = [
-                (one, await _taken(one.rows), one.rows.fence, None if one.heir is None else one.heir.take())
+                (
+                    one,
+                    await _taken(one.rows),
+                    one.rows.fence,
+                    None if one.output_log is None else one.output_log.snapshot(),
+                )
                 for one in partitions.values()
             ]
         ends = await due.outbox.delivered()
         failpoint("outputs")
         changed: list[tuple[int, list[Pair]]] = []
-        for (rows, _, heir), pairs, fence, mark in taken:
-            if heir is not None and (pairs or heir.waiting):
-                pairs.append((MARK, pack(fence, heir.told(mark, ends.get(heir.topic, {})))))
+        for (rows, _, output_log), pairs, fence, mark in taken:
+            if output_log is not None and mark is not None and (pairs or output_log.has_pending):
+                pairs.append((CHECKPOINT, pack(fence, output_log.checkpoint(mark, ends.get(output_log.topic, {})))))
             if pairs:
                 changed.append((rows.partition, pairs))
         offsets = await asyncio.gather(*(self._log(partition, pairs) for partition, pairs in changed))
@@ -309,7 +300,7 @@ class WriteBehind(Generic[Row]):
         if self._partitions is not partitions:
             return  # assigned anew meanwhile: the changelog has it, and the store is being recovered from there
         for (partition, pairs), offset in zip(changed, offsets, strict=True):
-            self._shelf.write(partition, pairs, offset)
+            self._store.write(partition, pairs, offset)
         failpoint("store")
         for done in due.done:
             done()

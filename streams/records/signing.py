@@ -4,15 +4,15 @@ import hashlib
 import hmac
 
 
-def seal(secret: str, data: bytes) -> str:
+def sign(secret: str, data: bytes) -> str:
     """The seal of some bytes."""
     return hmac.new(secret.encode(), data, hashlib.sha256).hexdigest()
 
 
-def sealed(secret: str, data: bytes, told: str) -> bool:
+def verify(secret: str, data: bytes, told: str) -> bool:
     """Whether these bytes were sealed with this secret; without a secret nothing is believed.
 
-    >>> sealed("s", b"x", seal("s", b"x")), sealed("s", b"y", seal("s", b"x")), sealed("", b"x", seal("", b"x"))
+    >>> verify("s", b"x", sign("s", b"x")), verify("s", b"y", sign("s", b"x")), verify("", b"x", sign("", b"x"))
     (True, False, False)
     """
-    return bool(secret) and hmac.compare_digest(seal(secret, data).encode(), told.encode("utf-8", "replace"))
+    return bool(secret) and hmac.compare_digest(sign(secret, data).encode(), told.encode("utf-8", "replace"))

@@ -27,8 +27,8 @@ from scorers.policy.tables import AUTO
 from scorers.risk.model import UNTRAINED, Model
 from scorers.risk.training import Trainer as Learner
 from streams.records.lessons import decode_lesson
-from streams.records.signing import seal, sealed
-from streams.worker.aggregator import tell_all
+from streams.records.signing import sign, verify
+from streams.worker.aggregator import send_to_all
 from vigia.runtime.broker import Broker
 from vigia.runtime.settings import Settings
 
@@ -123,7 +123,7 @@ class Trainer:
     def _read(self, record: Any) -> tuple[Saved, Learner] | None:
         told = dict(record.headers).get("seal", b"").decode("ascii", "replace")
         try:  # nothing is read of bytes that somebody else may have written
-            if not sealed(self.settings.seal, record.value, told):
+            if not verify(self.settings.seal, record.value, told):
                 raise ValueError("not sealed with this secret")
             saved = _decode(record.value)
             if saved.format > FORMAT:
@@ -196,10 +196,10 @@ class Trainer:
         if model.version == self.saved.model:
             return
         data = model.encode()
-        mark = seal(self.settings.seal, data)
+        mark = sign(self.settings.seal, data)
         await self._send(producer, model.version.encode(), data)
         control = ModelInForce(in_force=Instant(day.in_force), version=model.version, model=data.decode(), seal=mark)
-        await tell_all(producer, self.broker.name("clock"), self.settings.partitions, control)
+        await send_to_all(producer, self.broker.name("clock"), self.settings.partitions, control)
         self.saved.model = model.version
         await self._save(producer)
 
@@ -224,5 +224,5 @@ class Trainer:
         self._since = 0
 
     async def _send(self, producer: AIOKafkaProducer, key: bytes, data: bytes) -> None:
-        mark = seal(self.settings.seal, data).encode()
+        mark = sign(self.settings.seal, data).encode()
         await producer.send_and_wait(self._models, data, key=key, partition=0, headers=[("seal", mark)])

@@ -23,7 +23,7 @@ from vigia.runtime.topics import WORKER
 log = logging.getLogger(__name__)
 
 
-async def tell_all(producer: Any, topic: str, partitions: int, control: Control) -> None:
+async def send_to_all(producer: Any, topic: str, partitions: int, control: Control) -> None:
     """Send one control record to every partition of the clock, and return when all have it."""
     told = encode_control(control)
     sent = [await producer.send(topic, told, partition=number) for number in range(partitions)]
@@ -67,7 +67,7 @@ class _Anew(ConsumerRebalanceListener):  # type: ignore[misc]  # the library has
         self._open.clear()
 
 
-async def add_up(broker: Broker, settings: Settings, policy: Policy) -> None:
+async def aggregate(broker: Broker, settings: Settings, policy: Policy) -> None:
     """Add up reports until cancelled."""
     consumer = AIOKafkaConsumer(
         group_id=broker.name(f"{WORKER}-figures"),
@@ -91,7 +91,7 @@ async def add_up(broker: Broker, settings: Settings, policy: Policy) -> None:
             figures = opened[tp].add(record)
             if figures is None:
                 continue
-            await tell_all(producer, broker.name("clock"), settings.partitions, figures)
+            await send_to_all(producer, broker.name("clock"), settings.partitions, figures)
             if tp in opened and (upto := opened[tp].done()) >= 0:
                 await consumer.commit({tp: upto})
     finally:

@@ -44,7 +44,7 @@ from streams.records.lessons import encode_lesson
 from streams.worker.partition_state import CONTROL, KEY, PartitionState
 from streams.worker.reports import Report
 from streams.worker.stored_row import StoredRow
-from vigia.runtime.dead_letter import bury
+from vigia.runtime.dead_letter import encode
 
 AHEAD = DAY  # an event may be so far ahead of the newest tick
 HISTORY = 1_600  # control records that are kept: two a day for the time that `Context` looks back
@@ -306,7 +306,7 @@ def _shared(control: Adopted) -> Adopted:
 
 def dead_letter(topic: str, record: Any, code: str, detail: str) -> Output:
     """The record as it came, with its reason and where it stood as headers."""
-    return Output(topic, *bury(record, code, detail))
+    return Output(topic, *encode(record, code, detail))
 
 
 class _Monitors:

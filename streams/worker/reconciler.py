@@ -28,12 +28,12 @@ class Reconciler:
     def __init__(self, folder: PartitionProcessor, topic: str) -> None:
         self._folder, self._topic = folder, topic
 
-    def named(self, value: bytes) -> tuple[str, bytes]:
+    def identify(self, value: bytes) -> tuple[str, bytes]:
         """The alarm, and the key of its customer's row."""
         told = _named(value)
         return told.alarm_id, (told.customer_id or "").encode()
 
-    def instead(self, last: bytes) -> Iterator[Output]:
+    def reconcile(self, last: bytes) -> Iterator[Output]:
         """What the row says of an alarm that was told last so."""
         alarm = decode_alarm(last)
         if not isinstance(alarm, Alarm) or alarm.customer_id is None:

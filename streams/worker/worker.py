@@ -26,20 +26,20 @@ from scorers.policy.tables import Policy
 from streams.engine.alignment import Alignment
 from streams.engine.batching_producer import Output, partition_of
 from streams.engine.chunks import ChunkSchema, ChunkTransport, Done, Take, deliver
-from streams.engine.liveness import Guarded, Liveness, Recovery, Watchdog, leave
-from streams.engine.offsets import Standpoint
-from streams.engine.output_log import Orphans, TopicTail
-from streams.engine.row_store import ChunkTable, TableShelf, aside, set_aside, vet
+from streams.engine.liveness import GuardedProducer, Liveness, Recovery, Watchdog, exit_process
+from streams.engine.offsets import InputOffsets
+from streams.engine.output_log import OutputLog, TopicTail
+from streams.engine.row_store import ChunkTable, TableRowStore, damaged_stores, set_aside, set_damaged_aside
 from streams.engine.rows import Rows
 from streams.engine.write_behind import WriteBehind
 from streams.metrics import WorkerMetrics
-from streams.records.signing import sealed
-from streams.worker.aggregator import add_up
+from streams.records.signing import verify
+from streams.worker.aggregator import aggregate
 from streams.worker.partition_processor import PartitionProcessor, dead_letter
 from streams.worker.reconciler import Reconciler
 from streams.worker.stored_row import CODEC, StoredRow
 from vigia.runtime.broker import Broker
-from vigia.runtime.redaction import told
+from vigia.runtime.redaction import describe
 from vigia.runtime.settings import Settings
 from vigia.runtime.topics import CHANGELOG, READ, TABLE, WORKER, WRITTEN, check
 
@@ -64,7 +64,7 @@ class Worker:
         self.inputs = [broker.name(topic) for topic in READ]
         self.engine: WriteBehind[StoredRow] | None = None
         self.aligned: Alignment | None = None
-        self.standpoint = Standpoint(broker, self.inputs, [broker.name(topic) for topic in WRITTEN])
+        self.offsets = InputOffsets(broker, self.inputs, [broker.name(topic) for topic in WRITTEN])
         self.recovery = Recovery(metrics.recovered)
         self._given = False  # partitions, or the word that there are none for this worker
         self._away = False  # Kafka, when it was asked last
@@ -96,7 +96,7 @@ class Worker:
             Table=ChunkTable,
         )
         changelogs = [broker.name(CHANGELOG)]
-        app.transport = ChunkTransport(app, self.inputs, lives=self.standpoint.lives, changelogs=changelogs)
+        app.transport = ChunkTransport(app, self.inputs, incarnations=self.offsets.incarnations, changelogs=changelogs)
         self._table: Any = app.Table(
             broker.name(f"{WORKER}-{TABLE}").removeprefix(f"{app.conf.id}-"),
             partitions=settings.partitions,
@@ -112,7 +112,7 @@ class Worker:
                 await self._fold(stream)
             except Exception as fault:  # Faust would start it again, behind what it has not folded
                 log.critical("the fold failed", exc_info=fault)
-                leave(f"the fold failed ({type(fault).__name__}: {fault})")
+                exit_process(f"the fold failed ({type(fault).__name__}: {fault})")
 
         app.on_partitions_assigned.connect(self._assigned, weak=False)
         return app
@@ -126,16 +126,16 @@ class Worker:
         tail = TopicTail(broker.client, broker.name("alarms"), settings.partitions)
         watch = Watchdog(settings.session / 2)
         engine: WriteBehind[StoredRow] = WriteBehind(
-            folder=self._folder,
+            processor=self._processor,
             codec=CODEC,
             reject=self._reject,
-            shelf=TableShelf(table),
-            producer=Guarded(producer, watch),
+            store=TableRowStore(table),
+            producer=GuardedProducer(producer, watch),
             changelog=table.changelog_topic.get_topic_name(),
-            epochs=self.standpoint.lives,
+            incarnations=self.offsets.incarnations,
             interval=settings.flush,
             cached=settings.rows,
-            heir=partial(self._heir, tail),
+            output_log=partial(self._output_log, tail),
         )
         aligned = Alignment(self._timed(engine.take), self.inputs, self._behind, self._halted, asked=self._asked)
         self.engine, self.aligned = engine, aligned
@@ -182,7 +182,7 @@ class Worker:
             await asyncio.sleep(min(ASK, self.settings.stuck / 5))
             try:
                 async with asyncio.timeout(ASK):
-                    await self.standpoint.same_lives(leave)
+                    await self.offsets.check_incarnations(exit_process)
                     moving = await self._moving()
             except (KafkaError, TimeoutError, OSError) as fault:
                 log.warning("Kafka does not answer: %s", str(fault) or type(fault).__name__)
@@ -191,7 +191,7 @@ class Worker:
                 continue
             self._away = False
             if still := liveness.look(moving):
-                leave(f"{still}, though records wait and Kafka answers (VIGIA_STUCK)")
+                exit_process(f"{still}, though records wait and Kafka answers (VIGIA_STUCK)")
 
     async def _moving(self) -> dict[str, Hashable]:
         """Where everything stands that has to move by now."""
@@ -204,26 +204,26 @@ class Worker:
             await self.app.consumer.rejoin()
             return {"the giving out of partitions": "a part"}
         inputs = [tp for tp in self.app.consumer.assignment() if tp.topic in self.app.consumer.inputs]
-        waiting = await self.standpoint.waiting(inputs)
+        waiting = await self.offsets.lagging(inputs)
         return {f"the commit of {tp.topic}/{tp.partition}": committed for tp, committed in waiting.items()}
 
-    def _folder(self, rows: Rows[StoredRow]) -> PartitionProcessor:
+    def _processor(self, rows: Rows[StoredRow]) -> PartitionProcessor:
         trust = partial(_trusted, self.settings.seal)
         home = partial(partition_of, self.settings.partitions)
         if astray(rows, home):
-            leave(
+            exit_process(
                 f"the customers of partition {rows.partition} were spread over another number of partitions than "
                 f"VIGIA_PARTITIONS={self.settings.partitions}: set the former one (docs/operations.md, More partitions)"
             )
         return PartitionProcessor(rows, self.policy, self.broker.name, self.metrics, trust, home)
 
-    def _heir(self, tail: TopicTail, rows: Rows[StoredRow], folder: Any) -> Orphans:
+    def _output_log(self, tail: TopicTail, rows: Rows[StoredRow], processor: Any) -> OutputLog:
         alarms = self.broker.name("alarms")
-        return Orphans(alarms, rows, Reconciler(folder, alarms), tail)
+        return OutputLog(alarms, rows, Reconciler(processor, alarms), tail)
 
     def _reject(self, record: Any, error: Exception) -> Output:
         self.metrics.rejected("core_error")
-        log.error("%s/%d@%d: the core failed: %s", record.topic, record.partition, record.offset, told(error))
+        log.error("%s/%d@%d: the core failed: %s", record.topic, record.partition, record.offset, describe(error))
         detail = f"{type(error).__name__}: {error}"
         return dead_letter(self.broker.name("dead-letters"), record, "core_error", detail)
 
@@ -233,7 +233,7 @@ class Worker:
             self.aligned.reset()
         with suppress(KafkaError, TimeoutError, OSError):  # then `_watch` will ask again
             async with asyncio.timeout(ASK):
-                await self.standpoint.same_lives(leave)
+                await self.offsets.check_incarnations(exit_process)
         self.metrics.revoked(range(self.settings.partitions))
         self._given = True
 
@@ -279,12 +279,12 @@ class Worker:
         """Work until told to stop, then fold and commit what was read; raises what ended it otherwise."""
         await check(self.broker, self.settings.partitions, self.settings.replicas)
         self.settings.state.mkdir(parents=True, exist_ok=True)
-        vet(self.settings.state)
-        self.metrics.damaged(len(aside(self.settings.state)))
+        set_damaged_aside(self.settings.state)
+        self.metrics.damaged(len(damaged_stores(self.settings.state)))
         gc.set_threshold(GARBAGE_AFTER)
         sys.setswitchinterval(SWITCH)
-        async with self.standpoint:
-            adding = add_up(self.broker, self.settings, self.policy)
+        async with self.offsets:
+            adding = aggregate(self.broker, self.settings, self.policy)
             beside = [asyncio.create_task(w) for w in (self._work(), adding, self._look(), self._watch(), stop.wait())]
             try:
                 ended, _ = await asyncio.wait(beside, return_when=asyncio.FIRST_COMPLETED)
@@ -301,7 +301,7 @@ class Worker:
 
 
 def _trusted(secret: str, control: ModelInForce) -> bool:
-    return sealed(secret, control.model.encode(), control.seal)
+    return verify(secret, control.model.encode(), control.seal)
 
 
 def _credentials(broker: Broker) -> Any:

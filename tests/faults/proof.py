@@ -25,7 +25,7 @@ from scorers.risk.model import UNTRAINED, read_model
 from scorers.timeline.timeline import Monitor
 from streams.engine.batching_producer import partition_of
 from streams.engine.rows import unpack
-from streams.worker.aggregator import tell_all
+from streams.worker.aggregator import send_to_all
 from streams.worker.partition_state import CONTROL
 from streams.worker.stored_row import CODEC
 from tests.faults.verdict import Outcome, Verdict, judge
@@ -194,7 +194,7 @@ class Proof(Running):
 
     async def tell(self, control: Control) -> None:
         """Send a control record to every partition, and wait until all have taken it in."""
-        await tell_all(self.producer, self.broker.name("clock"), self.settings.partitions, control)
+        await send_to_all(self.producer, self.broker.name("clock"), self.settings.partitions, control)
         await self.drained()
 
     async def conclude(self, lines: Iterable[bytes]) -> None:

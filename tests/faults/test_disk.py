@@ -13,7 +13,7 @@ import pytest
 from aiokafka import TopicPartition
 from rocksdict import AccessType, Options, Rdict
 
-from streams.engine.row_store import aside
+from streams.engine.row_store import damaged_stores
 from streams.engine.rows import unpack
 from tests.faults.conftest import Note
 from tests.faults.proof import LATER, Proof, simulated
@@ -144,7 +144,7 @@ async def test_a_disk_that_is_full(small: SmallDisk, proof: Proof, tmp_path: Pat
     said = (tmp_path / "a.log").read_text()
     assert said.count("CRITICAL") == 1
     assert "No space left on device" in said
-    assert not aside(Path(small.seen)), "a full disk is no damage"
+    assert not damaged_stores(Path(small.seen)), "a full disk is no damage"
     small.leave_room(100_000_000)
     start()
     await proof.conclude(lines)

@@ -8,7 +8,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import NewPartitions
 
-from streams.engine.liveness import STALLED
+from streams.engine.liveness import EXIT_STATUS
 from tests.faults.conftest import Note
 from tests.faults.proof import LATER, Proof, simulated
 from tests.kafka.running import time_of
@@ -49,7 +49,7 @@ async def test_an_input_that_grows_ends_the_workers(proof: Proof, tmp_path: Path
             for line in lines[third : 2 * third]:
                 name = json.loads(line).get("customer_id")
                 await spreads_anew.send(proof.broker.name(ONE), line, key=name and name.encode())
-        assert await proof.died(within=30) == STALLED
+        assert await proof.died(within=30) == EXIT_STATUS
         assert f"has {MORE} partitions, and had 4 at the start" in (tmp_path / "a.log").read_text().splitlines()[-1]
         proof.start(VIGIA_MARGIN=LATER)
         assert await proof.died(within=30) == WRONG
@@ -80,11 +80,11 @@ async def test_customers_of_another_count_are_not_halved(proof: Proof, tmp_path:
     await grow(proof, *(topic.name for topic in topics.TOPICS if not topic.partitions))
     with proof.processes.may_die("a"):
         proof.start(VIGIA_MARGIN=LATER, VIGIA_PARTITIONS=str(MORE))
-        assert await proof.died(within=60) == STALLED
+        assert await proof.died(within=60) == EXIT_STATUS
     assert "were spread over another number of partitions" in (tmp_path / "a.log").read_text().splitlines()[-1]
     assert await proof.rows() == before
     with proof.processes.may_die("a"):
         proof.processes.wipe("a")  # as on another machine
         proof.start(VIGIA_MARGIN=LATER, VIGIA_PARTITIONS=str(MORE))
-        assert await proof.died(within=60) == STALLED
+        assert await proof.died(within=60) == EXIT_STATUS
     assert await proof.rows() == before

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaProducer
 
 from streams.engine.batching_producer import Output
 from streams.engine.chunks import ChunkSchema, ChunkTransport, deliver
-from streams.engine.row_store import ChunkTable, TableShelf
+from streams.engine.row_store import ChunkTable, TableRowStore
 from streams.engine.rows import Codec, Rows
 from streams.engine.write_behind import PartitionProcessor, WriteBehind
 
@@ -111,10 +111,10 @@ def build(
         )
         await producer.start()
         engine = WriteBehind(
-            folder=partial(fold, group),
+            processor=partial(fold, group),
             codec=codec,
             reject=lambda record, error: Output(f"{group}.dead-letters", record.key, record.value),
-            shelf=TableShelf(table),
+            store=TableRowStore(table),
             producer=producer,
             changelog=table.changelog_topic.get_topic_name(),
         )

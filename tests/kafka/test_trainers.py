@@ -20,7 +20,7 @@ from scorers.in_force.figures import no_figures
 from scorers.policy.tables import Policy
 from streams.records.lessons import encode_lesson
 from streams.trainer.trainer import Trainer
-from streams.worker.aggregator import tell_all
+from streams.worker.aggregator import send_to_all
 from tests.kafka.running import Running
 from tests.streams.trainer.test_trainer import MAY, lesson
 from vigia.runtime import topics
@@ -69,7 +69,7 @@ class Trainers(Running):
         """Tell the figures of a day, and wait for the model that is put in force with them."""
         figures = msgspec.structs.replace(no_figures(Policy()), in_force=MAY + day * DAY, version=f"day {day}")
         told = FiguresInForce.of(day, figures)
-        await tell_all(self.producer, self.broker.name("clock"), PARTITIONS, told)
+        await send_to_all(self.producer, self.broker.name("clock"), PARTITIONS, told)
         versions: set[str] = set()
         while len(versions) < day:
             self.processes.check()

@@ -15,7 +15,7 @@ from aiokafka.admin import NewTopic
 from aiokafka.errors import TopicAlreadyExistsError
 from aiokafka.structs import OffsetAndMetadata
 
-from streams.engine.liveness import STALLED
+from streams.engine.liveness import EXIT_STATUS
 from tests.faults.proof import LATER, Proof, simulated
 from tests.kafka.running import time_of
 from vigia.runtime.topics import CHANGELOG, READ, WORKER
@@ -62,7 +62,7 @@ async def test_a_worker_that_was_stopped_and_wakes_up_writes_nothing(proof: Proo
         await proof.ticked(max(map(time_of, lines)))
         before = await ends(proof)
         proof.processes.signal("a", signal.SIGCONT)
-        assert await proof.died("a") == STALLED
+        assert await proof.died("a") == EXIT_STATUS
     assert await ends(proof) == before
     assert "others may go on by now; exiting with 70" in (tmp_path / "a.log").read_text()
     assert await proof.stop("b") == 0
@@ -100,7 +100,7 @@ async def test_a_worker_whose_commits_do_not_move_ends_by_name(proof: Proof, tmp
     with proof.processes.may_die("a"):
         proof.start("a", VIGIA_MARGIN=LATER, VIGIA_STUCK="5", VIGIA_FLUSH="3600")
         await proof.publish(lines[1:])
-        assert await proof.died("a") == STALLED
+        assert await proof.died("a") == EXIT_STATUS
     said = (tmp_path / "a.log").read_text()
     assert re.search(r"vigia: the commit of \S+ stands at 0 for \d+ s, though records wait and Kafka answers", said)
     proof.start("a", VIGIA_MARGIN=LATER, VIGIA_STUCK="5")

@@ -18,7 +18,7 @@ from scorers.risk.features import FEATURES_VERSION, WIDTH
 from streams.engine.batching_producer import Output
 from streams.engine.rows import Rows
 from streams.metrics import WorkerMetrics
-from streams.records.signing import sealed
+from streams.records.signing import verify
 from streams.worker.partition_processor import PartitionProcessor
 from streams.worker.reports import Report, decode_report
 from streams.worker.stored_row import CODEC, StoredRow
@@ -37,7 +37,7 @@ class Record(NamedTuple):
 
 
 class Memory:
-    """A shelf that is a dict."""
+    """A store that is a dict."""
 
     def __init__(self) -> None:
         self.rows: dict[bytes, bytes] = {}
@@ -61,7 +61,7 @@ class Desk:
 
     def __init__(self, policy: str = "", secret: str = "") -> None:
         self.policy, self.secret = parse_policy(policy), secret
-        self.shelf = Memory()
+        self.store = Memory()
         self.log: list[Record] = []
         self.offsets: dict[str, int] = {}
         self.outputs: list[Output] = []
@@ -69,8 +69,8 @@ class Desk:
 
     def open(self) -> None:
         """Begin a life: rows are recovered."""
-        self.rows: Rows[StoredRow] = Rows(0, self.shelf, CODEC)
-        trust = (lambda c: sealed(self.secret, c.model.encode(), c.seal)) if self.secret else (lambda c: True)
+        self.rows: Rows[StoredRow] = Rows(0, self.store, CODEC)
+        trust = (lambda c: verify(self.secret, c.model.encode(), c.seal)) if self.secret else (lambda c: True)
         self.folder = PartitionProcessor(self.rows, self.policy, lambda plain: plain, WorkerMetrics(), trust)
         for key, row in self.rows.recovered():
             self.folder.recover(key, row)
@@ -103,7 +103,7 @@ class Desk:
     def flush(self, share: float = 1.0) -> None:
         """Write what has changed, or only the first rows of it: the process dies in the middle."""
         changed = list(self.rows.take_changed())
-        self.shelf.write(0, changed[: round(len(changed) * share)], 0)
+        self.store.write(0, changed[: round(len(changed) * share)], 0)
 
     def alarms(self) -> list[Alarm]:
         return [a for o in self.outputs if o.topic == "alarms" and isinstance(a := decode_alarm(o.value or b""), Alarm)]

@@ -142,10 +142,10 @@ def build(table: Table, producer: Producer, fail: Callable[[BaseException], obje
         raise error
 
     return WriteBehind(
-        folder=Sum,
+        processor=Sum,
         codec=CODEC,
         reject=lambda record, error: Output("dead-letters", record.key, record.value),
-        shelf=table,
+        store=table,
         producer=producer,
         changelog="changelog",
         fail=fail or refuse,

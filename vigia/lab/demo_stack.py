@@ -105,7 +105,7 @@ class Stage:
         stop = asyncio.Event()
         async with (
             self._admin() as (self._group, self._topics),
-            health.probe(self.registry, self.metrics_port, HOST, self.notifier.ready) as self.metrics_port,
+            health.serving_health(self.registry, self.metrics_port, HOST, self.notifier.ready) as self.metrics_port,
         ):
             running = asyncio.create_task(together(parts, stop), name="crew")
             try:

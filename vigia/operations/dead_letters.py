@@ -107,7 +107,7 @@ async def send_back(
 
 
 async def _mark(producer: AIOKafkaProducer, broker: Broker, letter: Letter) -> Any:
-    heads = list(dead_letter.mark(letter.origin))
+    heads = list(dead_letter.replay_headers(letter.origin))
     return await producer.send(broker.name(dead_letter.TOPIC), b"", key=letter.key, headers=heads)
 
 

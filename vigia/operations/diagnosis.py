@@ -13,7 +13,7 @@ from aiokafka.partitioner import murmur2
 from alerts.pipeline.notifier import GROUP as NOTIFIER
 from scorers.contract.inert import printable
 from scorers.in_force.control import Tick, decode_control
-from streams.records.signing import sealed
+from streams.records.signing import verify
 from vigia.operations.inspection import GROUPS, TRAINER, Picture
 from vigia.runtime.broker import INPUTS
 from vigia.runtime.topics import TOPICS, WORKER
@@ -197,7 +197,7 @@ def sealing(p: Picture) -> Said:
         yield "fault", says, "set VIGIA_SEAL to the same secret for trainer, workers and this command"
     elif models:
         newest = max(models, key=lambda seen: seen.offset)
-        if not sealed(p.seal, newest.value or b"", newest.headers.get("seal", b"").decode("ascii", "replace")):
+        if not verify(p.seal, newest.value or b"", newest.headers.get("seal", b"").decode("ascii", "replace")):
             says = "the newest model was sealed with another secret: workers that have ours refuse it"
             yield "fault", says, "give trainer and workers one VIGIA_SEAL, and restart the trainer"
 

@@ -38,7 +38,7 @@ class Letter(Struct, frozen=True, kw_only=True):
         return self.topic, self.partition, self.offset
 
 
-def bury(record: Any, code: str, detail: str) -> tuple[bytes | None, bytes | None, Headers]:
+def encode(record: Any, code: str, detail: str) -> tuple[bytes | None, bytes | None, Headers]:
     """Key, value and headers of the dead letter that a record becomes.
 
     A record of nothing at all has an empty value here, as aiokafka sends none that has neither key nor value. One that
@@ -56,7 +56,7 @@ def bury(record: Any, code: str, detail: str) -> tuple[bytes | None, bytes | Non
     return key, value, headers
 
 
-def mark(origin: Origin) -> Headers:
+def replay_headers(origin: Origin) -> Headers:
     """The headers of the mark that the letter of this origin was sent back."""
     return ((REPLAYED, b"1"), *_origin(origin))
 

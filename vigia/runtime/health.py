@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
-from vigia.runtime.redaction import told
+from vigia.runtime.redaction import describe
 from vigia.runtime.usage_error import UsageError
 
 Ready = Callable[[], Awaitable[str]]
@@ -24,7 +24,7 @@ Ready = Callable[[], Awaitable[str]]
 def _unquoted(record: logging.LogRecord) -> bool:
     """A server's line about a request that failed, without the request: that may bring a token or a customer."""
     if record.exc_info and record.exc_info[1] is not None:
-        record.msg, record.args = f"{record.getMessage()}: {told(record.exc_info[1])}", ()
+        record.msg, record.args = f"{record.getMessage()}: {describe(record.exc_info[1])}", ()
         record.exc_info = record.exc_text = None
     return True
 
@@ -40,7 +40,7 @@ class _All(Collector):
         return (family for registry in self._registries for family in registry.collect())
 
 
-def one_of_all(*registries: CollectorRegistry) -> CollectorRegistry:
+def merged(*registries: CollectorRegistry) -> CollectorRegistry:
     """A registry that tells what several tell, for a process of several parts; no figure may stand in two of them."""
     one = CollectorRegistry()
     one.register(_All(registries))
@@ -89,7 +89,7 @@ async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[i
 
 
 @asynccontextmanager
-async def probe(
+async def serving_health(
     registry: CollectorRegistry, port: int, host: str = "127.0.0.1", ready: Ready = always
 ) -> AsyncIterator[int]:
     """A process that has no HTTP of its own tells of itself while the block runs."""

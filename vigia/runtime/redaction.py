@@ -10,14 +10,14 @@ from pathlib import Path
 DEPTH = 8  # calls that are told
 
 
-def told(fault: BaseException) -> str:
+def describe(fault: BaseException) -> str:
     """The fault's sort, and the calls that led to it, the innermost first, in one line.
 
     >>> try:
     ...     int("Ana Ruiz")
     ... except ValueError as fault:
-    ...     print(told(fault))
-    ValueError (<doctest vigia.runtime.redaction.told[0]>:2 <module>)
+    ...     print(describe(fault))
+    ValueError (<doctest vigia.runtime.redaction.describe[0]>:2 <module>)
     """
     calls = reversed(traceback.extract_tb(fault.__traceback__)[-DEPTH:])
     where = " < ".join(f"{Path(call.filename).name}:{call.lineno} {call.name}" for call in calls)

@@ -11,7 +11,7 @@ from scorers.policy.reading import parse_policy
 from scorers.policy.tables import Policy
 from scorers.risk.model import FORMAT, Model
 from scorers.risk.training import Trainer
-from streams.records.signing import seal
+from streams.records.signing import sign
 from streams.worker.reports import Report, Sums
 from tests.support.desk import MAY, Desk, a_lesson, figures
 from tests.support.driver import purchase
@@ -74,7 +74,7 @@ def test_a_model_without_the_right_seal_is_refused() -> None:
     data = model.encode()
     desk = Desk(secret="right")
     for secret in ("wrong", "right"):
-        told = ModelInForce(in_force=Instant(MAY), version=model.version, model=data.decode(), seal=seal(secret, data))
+        told = ModelInForce(in_force=Instant(MAY), version=model.version, model=data.decode(), seal=sign(secret, data))
         desk.tell(told)
         assert (desk.folder.ctx.newest_model.version == model.version) is (secret == "right")
     assert desk.codes() == ["bad_value"]
@@ -85,23 +85,23 @@ def _newer(model: Model) -> bytes:
 
 
 SPOILT: dict[str, Callable[[Model], tuple[bytes, str]]] = {
-    "altered": lambda m: (m.encode().replace(b'"echo":', b'"echo":1'), seal("right", m.encode())),
+    "altered": lambda m: (m.encode().replace(b'"echo":', b'"echo":1'), sign("right", m.encode())),
     "altered and sealed by whoever altered it": lambda m: (
         (bad := m.encode().replace(b'"echo":', b'"echo":1')),
-        seal("wrong", bad),
+        sign("wrong", bad),
     ),
     "altered by the trainer itself": lambda m: (
         (bad := m.encode().replace(b'"echo":', b'"echo":1')),
-        seal("right", bad),
+        sign("right", bad),
     ),
-    "truncated": lambda m: (m.encode()[:-40], seal("right", m.encode()[:-40])),
+    "truncated": lambda m: (m.encode()[:-40], sign("right", m.encode()[:-40])),
     "unsigned": lambda m: (m.encode(), ""),
-    "newer": lambda m: (_newer(m), seal("right", _newer(m))),
+    "newer": lambda m: (_newer(m), sign("right", _newer(m))),
     "of other features": lambda m: (
         (other := msgspec.structs.replace(m, features_version="0").encode()),
-        seal("right", other),
+        sign("right", other),
     ),
-    "a pickle": lambda m: (b"cos\nsystem\n(S'true'\ntR.", seal("right", b"cos\nsystem\n(S'true'\ntR.")),
+    "a pickle": lambda m: (b"cos\nsystem\n(S'true'\ntR.", sign("right", b"cos\nsystem\n(S'true'\ntR.")),
 }
 
 
@@ -118,12 +118,12 @@ def test_a_spoilt_model_is_refused_and_the_one_before_stays(how: str) -> None:
     def told(model: Model, data: bytes, mark: str) -> None:
         desk.tell(ModelInForce(in_force=Instant(MAY), version=model.version, model=data.decode("latin-1"), seal=mark))
 
-    told(first, first.encode(), seal("right", first.encode()))
+    told(first, first.encode(), sign("right", first.encode()))
     told(second, *SPOILT[how](second))
     assert desk.codes() == ["bad_value"]
     assert desk.folder.ctx.newest_model == first
     desk.send("purchases", purchase(MAY + DAY))
-    told(second, second.encode(), seal("right", second.encode()))
+    told(second, second.encode(), sign("right", second.encode()))
     assert desk.folder.ctx.newest_model == second
 
 

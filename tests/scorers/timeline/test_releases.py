@@ -19,8 +19,8 @@ from scorers.in_force.control import PolicyInForce
 from scorers.policy.tables import Policy
 from scorers.risk.model import UNTRAINED
 from scorers.timeline.timeline import Monitor
-from streams.engine.output_log import Mark
-from streams.engine.rows import MARK, pack, unpack
+from streams.engine.output_log import Checkpoint
+from streams.engine.rows import CHECKPOINT, pack, unpack
 from streams.worker.stored_row import CODEC
 from tests.support.desk import MAY, Desk, figures
 from tests.support.driver import purchase, record
@@ -66,7 +66,7 @@ def old(lived: Desk, request: pytest.FixtureRequest) -> dict[bytes, bytes]:
     """The rows that the first release has left."""
     if request.config.getoption("--goldens"):
         OLD.mkdir(parents=True, exist_ok=True)
-        rows = {key.decode(): b64encode(row).decode() for key, row in sorted(lived.shelf.rows.items())}
+        rows = {key.decode(): b64encode(row).decode() for key, row in sorted(lived.store.rows.items())}
         (OLD / "rows.json").write_text(json.dumps(rows, indent=1) + "\n")
         alarms = [output.value or b"" for output in lived.outputs if output.topic == "alarms"]
         (OLD / "alarms.jsonl").write_bytes(b"\n".join(alarms) + b"\n")
@@ -76,7 +76,7 @@ def old(lived: Desk, request: pytest.FixtureRequest) -> dict[bytes, bytes]:
 def continued(lived: Desk, rows: dict[bytes, bytes]) -> Desk:
     """A life of this release on rows of another."""
     desk = Desk()
-    desk.shelf.rows, desk.offsets, desk.log = dict(rows), dict(lived.offsets), list(lived.log)
+    desk.store.rows, desk.offsets, desk.log = dict(rows), dict(lived.offsets), list(lived.log)
     desk.open()
     return desk
 
@@ -110,7 +110,7 @@ def test_alarms_of_the_first_release_are_read(old: dict[bytes, bytes]) -> None:
 
 def test_a_row_with_more_than_this_release_knows_opens(lived: Desk) -> None:
     """A newer release may append to a row what an older one can do without: after a rollback all the rest is there."""
-    fence, stored = unpack(lived.shelf.rows[b"C1"])
+    fence, stored = unpack(lived.store.rows[b"C1"])
     kept = CODEC.decode(stored)
     assert isinstance(kept.data, bytes)
     fields: list[Any] = msgspec.msgpack.decode(kept.data)
@@ -118,12 +118,12 @@ def test_a_row_with_more_than_this_release_knows_opens(lived: Desk) -> None:
     ctx = Context(Policy(), UNTRAINED)
     assert Monitor.decode(more, ctx).encode() == Monitor.decode(kept.data, ctx).encode()
     head = stored[: -len(kept.data)]
-    lived.shelf.rows[b"C1"] = pack(fence, head + more)
-    assert len(after(continued(lived, lived.shelf.rows))) > 5
+    lived.store.rows[b"C1"] = pack(fence, head + more)
+    assert len(after(continued(lived, lived.store.rows))) > 5
 
 
 def test_a_mark_with_more_than_this_release_knows_opens() -> None:
     """What is owed to the world is told by the release before, too."""
     stored = b'{"ends":{"0":7},"owed":{},"limits":{},"added_later":[1]}'
-    assert msgspec.json.decode(stored, type=Mark) == Mark(ends={0: 7})
-    assert MARK.startswith(b"\x00"), "no customer has such a key"
+    assert msgspec.json.decode(stored, type=Checkpoint) == Checkpoint(ends={0: 7})
+    assert CHECKPOINT.startswith(b"\x00"), "no customer has such a key"

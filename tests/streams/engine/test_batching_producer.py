@@ -12,8 +12,8 @@ from aiokafka.errors import MessageSizeTooLargeError
 from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from streams.engine.batching_producer import LARGE, Outbox, Output
-from streams.engine.liveness import Guarded
+from streams.engine.batching_producer import LARGE, BatchingProducer, Output
+from streams.engine.liveness import GuardedProducer
 
 
 class Delivered(NamedTuple):
@@ -74,7 +74,7 @@ def counts(producer: Producer) -> list[int]:
 async def test_what_follows_goes_into_the_batch_that_waits() -> None:
     """A batch that the producer has not taken is open; one that is on its way is not."""
     producer = Producer()
-    box = Outbox(producer)
+    box = BatchingProducer(producer)
     await box.post(outputs(b"a", b"a"))
     await box.post(outputs(b"a"))
     assert counts(producer) == [3]
@@ -89,7 +89,7 @@ async def test_what_follows_goes_into_the_batch_that_waits() -> None:
 async def test_a_full_batch_is_followed_by_another() -> None:
     """Nothing is left out where a batch has no more room."""
     producer = Producer(size=200)
-    box = Outbox(producer)
+    box = BatchingProducer(producer)
     await box.post([Output("alarms", b"a", b"x" * 60) for _ in range(9)])
     assert len(counts(producer)) > 1
     assert sum(counts(producer)) == 9
@@ -101,7 +101,7 @@ async def test_a_full_batch_is_followed_by_another() -> None:
 async def test_nothing_goes_into_a_batch_of_what_was_closed() -> None:
     """What a flush waits for ends where the flush began: its end speaks for rows that hold what came before."""
     producer = Producer()
-    first, second = Outbox(producer), Outbox(producer)
+    first, second = BatchingProducer(producer), BatchingProducer(producer)
     await first.post(outputs(b"a"))
     first.close()
     await first.post(outputs(b"a"))  # who was sending still
@@ -113,7 +113,7 @@ async def test_nothing_goes_into_a_batch_of_what_was_closed() -> None:
 async def test_a_refused_batch_is_raised_where_it_is_waited_for() -> None:
     """As a refused record was."""
     producer = Producer()
-    box = Outbox(producer)
+    box = BatchingProducer(producer)
     await box.post(outputs(b"a", b"b"))
     producer.take(OSError("no room"))
     with pytest.raises(OSError, match="no room"):
@@ -123,7 +123,7 @@ async def test_a_refused_batch_is_raised_where_it_is_waited_for() -> None:
 async def test_what_no_batch_is_fit_for_is_sent_alone() -> None:
     """A record without a key may go anywhere, and a large one is the producer's to refuse."""
     producer = Producer()
-    box = Outbox(producer)
+    box = BatchingProducer(producer)
     large = b"x" * (LARGE + 1)
     await box.post([Output("dead-letters", None, b"keyless"), Output("dead-letters", b"a", large)])
     assert producer.single == [b"keyless", large]
@@ -134,7 +134,7 @@ async def test_keys_have_the_partition_that_every_client_gives_them() -> None:
     """By the default partitioner."""
     producer, choose = Producer(), DefaultPartitioner()
     keys = [b"customer-%d" % number for number in range(50)]
-    await Outbox(producer).post(outputs(*keys))
+    await BatchingProducer(producer).post(outputs(*keys))
     homes = {partition: batch.record_count() for batch, _, partition, _ in producer.waiting}
     wanted = [choose(key, [0, 1, 2, 3], [0, 1, 2, 3]) for key in keys]
     assert homes == {partition: wanted.count(partition) for partition in {*wanted}}
@@ -143,7 +143,7 @@ async def test_keys_have_the_partition_that_every_client_gives_them() -> None:
 async def test_a_partition_that_is_given_is_the_one() -> None:
     """With or without a key, in a batch or alone: a control record goes to every partition of its topic."""
     producer = Producer()
-    box = Outbox(producer)
+    box = BatchingProducer(producer)
     await box.post(Output("clock", key, b"figures", partition=n) for n in range(4) for key in (None, b"figures"))
     assert [(partition, batch.record_count()) for batch, _, partition, _ in producer.waiting] == [
         (n, 2) for n in range(4)
@@ -170,7 +170,7 @@ class Watch:
 async def test_a_loop_that_has_stood_still_puts_nothing_into_a_batch_that_waits() -> None:
     """The batch will be sent, by a worker whose partitions may be another's by now."""
     producer, watch = Producer(), Watch()
-    box = Outbox(Guarded(producer, watch))  # type: ignore[arg-type]
+    box = BatchingProducer(GuardedProducer(producer, watch))  # type: ignore[arg-type]
     await box.post(outputs(b"a"))
     watch.still = True
     with pytest.raises(Stalled):
@@ -210,7 +210,7 @@ async def _read(producer: Any, topic: str, ends: dict[int, int]) -> list[Any]:
 async def test_order_headers_and_ends_hold_on_a_broker(kafka: tuple[Any, str]) -> None:
     """Whether by a batch or alone, each key's records come in their order, with their headers, and the ends are the topic's."""
     producer, topic = kafka
-    box, ends = Outbox(producer), dict[int, int]()
+    box, ends = BatchingProducer(producer), dict[int, int]()
     sent: dict[bytes, list[bytes]] = {}
     for round_ in range(40):
         some = []
@@ -225,7 +225,7 @@ async def test_order_headers_and_ends_hold_on_a_broker(kafka: tuple[Any, str]) -
         if round_ % 10 == 9:
             box.close()
             ends |= (await box.delivered())[topic]
-            box = Outbox(producer)
+            box = BatchingProducer(producer)
     found = await _read(producer, topic, ends)
     came: dict[bytes, list[bytes]] = {}
     for record in sorted(found, key=lambda record: record.offset):
@@ -238,4 +238,4 @@ async def test_a_record_that_no_request_may_hold_is_refused_at_once(kafka: tuple
     """By name, before it is on its way."""
     producer, topic = kafka
     with pytest.raises(MessageSizeTooLargeError):
-        await Outbox(producer).post([Output(topic, b"a", b"x" * 1_000_001)])
+        await BatchingProducer(producer).post([Output(topic, b"a", b"x" * 1_000_001)])

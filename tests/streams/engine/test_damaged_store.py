@@ -10,7 +10,7 @@ from rocksdict import AccessType, Options, Rdict
 
 from scorers.contract.events import DAY, Instant
 from scorers.in_force.control import Tick, encode_control
-from streams.engine.row_store import aside
+from streams.engine.row_store import damaged_stores
 from tests.kafka.running import Running
 from tests.support.driver import instant, purchase
 from vigia.lab.embedded_kafka import PARTITIONS, EmbeddedKafka
@@ -62,11 +62,11 @@ async def test_damaged_rows_come_back_from_the_changelog(running: Running) -> No
     before = len(await running.alarms())
 
     running.start()
-    if not aside(running.directory / "a"):
+    if not damaged_stores(running.directory / "a"):
         assert await running.died() == 70, "damage inside a table is found when the rows are read"
         running.start()
     await folded(running, MAY + 31 * DAY)
     assert await running.stop() == 0
     silent = {alarm.customer_id for alarm in (await running.alarms())[before:] if alarm.kind == "gone-quiet"}
     assert silent == set(CUSTOMERS)
-    assert len(aside(running.directory / "a")) == 1
+    assert len(damaged_stores(running.directory / "a")) == 1

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams.engine.liveness import STALLED
+from streams.engine.liveness import EXIT_STATUS
 from tests.kafka.running import Running, time_of
 from vigia.lab.embedded_kafka import PARTITIONS, EmbeddedKafka
 from vigia.lab.simulate import simulate
@@ -117,8 +117,8 @@ asyncio.run(main())
 @pytest.mark.parametrize(
     ("stall", "status", "said"),
     [
-        ("time.sleep(30)", STALLED, "the event loop stood still for"),
-        ("while True: pass", STALLED, "the event loop stood still for"),
+        ("time.sleep(30)", EXIT_STATUS, "the event loop stood still for"),
+        ("while True: pass", EXIT_STATUS, "the event loop stood still for"),
         ("await asyncio.sleep(2)", 0, "went on"),
     ],
     ids=["blocked", "busy", "waiting"],
@@ -142,5 +142,5 @@ def test_a_stopped_process_does_nothing_more_when_it_goes_on() -> None:
     time.sleep(1)
     process.send_signal(signal.SIGCONT)
     out, said = process.communicate(timeout=20)
-    assert (process.returncode, out) == (STALLED, "")
+    assert (process.returncode, out) == (EXIT_STATUS, "")
     assert "others may go on by now; exiting with 70" in said

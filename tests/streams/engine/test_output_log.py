@@ -15,7 +15,7 @@ from scorers.contract.wire import decode_alarm
 from scorers.in_force.control import Tick, encode_control
 from scorers.policy.tables import Policy
 from streams.engine.batching_producer import Output
-from streams.engine.output_log import Orphans
+from streams.engine.output_log import OutputLog
 from streams.engine.write_behind import WriteBehind
 from streams.metrics import WorkerMetrics
 from streams.worker.partition_processor import PartitionProcessor
@@ -213,13 +213,13 @@ class Life:
             raise Killed from error
 
         self.engine: WriteBehind[StoredRow] = WriteBehind(
-            folder=lambda rows: PartitionProcessor(rows, Policy(), str, WorkerMetrics()),
+            processor=lambda rows: PartitionProcessor(rows, Policy(), str, WorkerMetrics()),
             codec=CODEC,
             reject=lambda record, error: Output("dead-letters", record.key, record.value),
-            shelf=kafka,
+            store=kafka,
             producer=kafka,
             changelog="changelog",
-            heir=lambda rows, folder: Orphans("alarms", rows, Reconciler(folder, "alarms"), kafka),  # type: ignore[arg-type]
+            output_log=lambda rows, folder: OutputLog("alarms", rows, Reconciler(folder, "alarms"), kafka),  # type: ignore[arg-type]
             fail=killed,
         )
 

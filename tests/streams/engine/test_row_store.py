@@ -11,7 +11,14 @@ from typing import Any
 import pytest
 from rocksdict import Options, Rdict
 
-from streams.engine.row_store import ChunkTable, StoreDamaged, TableShelf, aside, set_aside, vet
+from streams.engine.row_store import (
+    ChunkTable,
+    StoreDamaged,
+    TableRowStore,
+    damaged_stores,
+    set_aside,
+    set_damaged_aside,
+)
 
 ROWS = 3_000
 
@@ -38,15 +45,15 @@ class Store:
         self.open.clear()
 
 
-def shelf(store: Store) -> TableShelf:
-    return TableShelf(SimpleNamespace(data=store))
+def row_store_of(store: Store) -> TableRowStore:
+    return TableRowStore(SimpleNamespace(data=store))
 
 
 @pytest.fixture
 def filled(tmp_path: Path) -> Store:
     """A store that has been written to disk and closed."""
     store = Store(tmp_path)
-    shelf(store).write(0, [(b"C%d" % n, os.urandom(200)) for n in range(ROWS)], 41)
+    row_store_of(store).write(0, [(b"C%d" % n, os.urandom(200)) for n in range(ROWS)], 41)
     store._db_for_partition(0).flush()
     store.close()
     return store
@@ -66,10 +73,10 @@ def only(store: Store, pattern: str) -> Path:
 
 def test_what_is_written_is_there_after_the_next_opening(filled: Store) -> None:
     """Rows, and the changelog offset they stand for, in one batch; the offset is no row."""
-    assert len(list(shelf(filled).items(0))) == ROWS
+    assert len(list(row_store_of(filled).items(0))) == ROWS
     assert filled._db_for_partition(0).get(Store.offset_key) == b"41"
-    vet(filled.directory)
-    assert aside(filled.directory) == []
+    set_damaged_aside(filled.directory)
+    assert damaged_stores(filled.directory) == []
 
 
 def test_a_damaged_block_is_not_the_end_of_the_rows(filled: Store) -> None:
@@ -78,16 +85,16 @@ def test_a_damaged_block_is_not_the_end_of_the_rows(filled: Store) -> None:
     assert len(list(filled._db_for_partition(0).items())) < ROWS
     filled.close()
     with pytest.raises(StoreDamaged, match="checksum mismatch"):
-        list(shelf(filled).items(0))
-    assert [path.name for path in aside(filled.directory)] == ["rows-0.db.damaged-1"]
+        list(row_store_of(filled).items(0))
+    assert [path.name for path in damaged_stores(filled.directory)] == ["rows-0.db.damaged-1"]
     filled.close()
-    assert list(shelf(filled).items(0)) == [], "the next opening begins with none, for the changelog to fill"
+    assert list(row_store_of(filled).items(0)) == [], "the next opening begins with none, for the changelog to fill"
 
 
 def test_a_damaged_block_is_told_by_a_single_row_too(filled: Store) -> None:
     """No reading of a damaged row returns, and none is taken for a row that is not there."""
     flip(only(filled, "*.sst"), 0.5)
-    reading = shelf(filled)
+    reading = row_store_of(filled)
     with pytest.raises(StoreDamaged):
         assert None not in [reading.get(0, b"C%d" % n) for n in range(ROWS)]
 
@@ -110,22 +117,22 @@ DAMAGES: dict[str, Callable[[Store], object]] = {
 def test_a_store_that_cannot_be_opened_is_set_aside_before_the_start(filled: Store, damage: str) -> None:
     """Whatever was damaged, the worker starts with an empty store in its place."""
     DAMAGES[damage](filled)
-    vet(filled.directory)
-    assert [path.name for path in aside(filled.directory)] == ["rows-0.db.damaged-1"]
-    assert list(shelf(filled).items(0)) == []
+    set_damaged_aside(filled.directory)
+    assert [path.name for path in damaged_stores(filled.directory)] == ["rows-0.db.damaged-1"]
+    assert list(row_store_of(filled).items(0)) == []
     filled._db_for_partition(0).flush()
     filled.close()
     only(filled, "CURRENT").unlink()
-    vet(filled.directory)
-    assert len(aside(filled.directory)) == 2, "what was set aside before stays"
+    set_damaged_aside(filled.directory)
+    assert len(damaged_stores(filled.directory)) == 2, "what was set aside before stays"
 
 
 def test_a_stale_lock_is_no_damage(filled: Store) -> None:
     """The file of the lock outlives a killed process; the lock does not."""
     only(filled, "LOCK").write_bytes(b"someone")
-    vet(filled.directory)
-    assert aside(filled.directory) == []
-    assert len(list(shelf(filled).items(0))) == ROWS
+    set_damaged_aside(filled.directory)
+    assert damaged_stores(filled.directory) == []
+    assert len(list(row_store_of(filled).items(0))) == ROWS
 
 
 @pytest.mark.parametrize(
@@ -139,7 +146,7 @@ def test_a_stale_lock_is_no_damage(filled: Store) -> None:
 def test_what_may_pass_sets_nothing_aside(filled: Store, text: str) -> None:
     """A full disk and another's lock are no damage: the store is good once they are over."""
     assert set_aside(Exception(text.format(filled.directory / "rows-0.db"))) is None
-    assert aside(filled.directory) == []
+    assert damaged_stores(filled.directory) == []
 
 
 def test_a_recovered_chunk_is_written_with_the_offset_it_reaches(tmp_path: Path) -> None:
@@ -154,22 +161,22 @@ def test_a_recovered_chunk_is_written_with_the_offset_it_reaches(tmp_path: Path)
 
     table.apply_changelog_batch([chunk(0, 7, (b"C1", b"one"), (b"C2", b"two")), chunk(1, 3, (b"C3", b"three"))])
     table.apply_changelog_batch([chunk(0, 9, (b"C2", b"more"), (b"C1", None))])
-    assert list(shelf(store).items(0)) == [(b"C2", b"more")]
-    assert list(shelf(store).items(1)) == [(b"C3", b"three")]
+    assert list(row_store_of(store).items(0)) == [(b"C2", b"more")]
+    assert list(row_store_of(store).items(1)) == [(b"C3", b"three")]
     assert [store._db_for_partition(n).get(Store.offset_key) for n in (0, 1)] == [b"9", b"3"]
 
 
 FULL = """
 import resource, signal, sys
 from pathlib import Path
-from tests.streams.engine.test_row_store import Store, shelf
+from tests.streams.engine.test_row_store import Store, row_store_of
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
 store = Store(Path(sys.argv[1]))
 written = 0
 try:
     for written in range(1_000):
-        shelf(store).write(0, [(b"C%d" % written, bytes(2_000))], written)
+        row_store_of(store).write(0, [(b"C%d" % written, bytes(2_000))], written)
 except Exception as full:
     sys.stdout.write(f"{written}")
 """
@@ -182,9 +189,9 @@ def test_a_full_disk_is_an_error_and_what_was_written_before_is_good(tmp_path: P
     )
     refused = int(done.stdout)
     assert 0 < refused < 999
-    assert aside(tmp_path) == []
-    vet(tmp_path)
+    assert damaged_stores(tmp_path) == []
+    set_damaged_aside(tmp_path)
     store = Store(tmp_path)
-    keys = {key for key, _ in shelf(store).items(0)}
+    keys = {key for key, _ in row_store_of(store).items(0)}
     assert keys == {b"C%d" % n for n in range(refused)}
     assert store._db_for_partition(0).get(Store.offset_key) == b"%d" % (refused - 1)

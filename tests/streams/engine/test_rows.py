@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from streams.engine.rows import MARK, Codec, NewerRow, Rows, Unreadable, pack, unpack
+from streams.engine.rows import CHECKPOINT, Codec, NewerRow, Rows, Unreadable, pack, unpack
 
 
 class Record(NamedTuple):
@@ -13,7 +13,7 @@ class Record(NamedTuple):
     key: bytes | None
 
 
-class Shelf:
+class RowStore:
     """Stored rows; `broken` is what reading them raises."""
 
     def __init__(self, **rows: bytes) -> None:
@@ -48,8 +48,8 @@ class Many:
 
 def test_a_row_that_changes_in_place_is_encoded_once_for_each_flush() -> None:
     """However often it is put, its bytes are made when they are taken, with all that it holds by then."""
-    many, shelf = Many(), Shelf()
-    rows = Rows(0, shelf, many.codec())
+    many, store = Many(), RowStore()
+    rows = Rows(0, store, many.codec())
     row: list[int] = []
     for offset in range(5):
         assert rows.begin("events@0", offset, b"a")
@@ -67,8 +67,8 @@ def test_a_row_that_changes_in_place_is_encoded_once_for_each_flush() -> None:
 
 def test_what_is_undone_is_the_row_that_was_there() -> None:
     """The record that failed is folded all the same: read again, it is not tried again, as its dead letter was sent."""
-    shelf = Shelf(a=pack({"events@0": 3, "clock@0": 1}, b"\x01"))
-    rows = Rows(0, shelf, Many().codec())
+    store = RowStore(a=pack({"events@0": 3, "clock@0": 1}, b"\x01"))
+    rows = Rows(0, store, Many().codec())
     rows.begin("events@0", 4, b"a")
     rows.put(b"a", [9])
     rows.put(b"b", [9])
@@ -77,15 +77,15 @@ def test_what_is_undone_is_the_row_that_was_there() -> None:
     rows.undo()
     taken = dict(rows.take_changed())
     assert taken == {b"a": pack({"events@0": 4, "clock@0": 1}, b"\x01"), b"b": None}
-    shelf.write(0, taken.items(), 0)
-    again = Rows(0, shelf, Many().codec())
+    store.write(0, taken.items(), 0)
+    again = Rows(0, store, Many().codec())
     assert not again.begin("events@0", 4, b"a")
     assert again.begin("events@0", 5, b"a")
 
 
 def test_a_deleted_row_that_is_undone_has_its_fence_again() -> None:
     """What an earlier life had folded further than this one is not folded again."""
-    rows = Rows(0, Shelf(a=pack({"events@0": 3, "clock@0": 7}, b"\x01")), Many().codec())
+    rows = Rows(0, RowStore(a=pack({"events@0": 3, "clock@0": 7}, b"\x01")), Many().codec())
     assert rows.begin("events@0", 4, b"a")
     rows.delete(b"a")
     rows.undo()
@@ -94,7 +94,7 @@ def test_a_deleted_row_that_is_undone_has_its_fence_again() -> None:
 
 def test_rows_of_one_flush_share_a_fence() -> None:
     """What was folded here is in all rows, whichever of them it has changed."""
-    rows = Rows(0, Shelf(), Many().codec())
+    rows = Rows(0, RowStore(), Many().codec())
     rows.begin("events@0", 4, b"a")
     rows.put(b"a", [1])
     rows.begin("clock@0", 2, b"b")
@@ -107,8 +107,8 @@ def test_rows_of_one_flush_share_a_fence() -> None:
 def test_a_row_that_is_ahead_of_its_neighbours_stays_ahead() -> None:
     """One that a broken flush has left keeps its own fence until what is folded here has come as far."""
     ahead, behind = {"events@0": 9, "clock@0": 3}, {"events@0": 4, "clock@0": 3}
-    shelf = Shelf(a=pack(ahead, b"\x01"), b=pack(behind, b"\x01"))
-    rows = Rows(0, shelf, Many().codec())
+    store = RowStore(a=pack(ahead, b"\x01"), b=pack(behind, b"\x01"))
+    rows = Rows(0, store, Many().codec())
     list(rows.recovered())
     assert not rows.begin("events@0", 5, b"a")
     assert rows.begin("events@0", 6, b"b")
@@ -128,9 +128,9 @@ def test_a_row_that_is_ahead_of_its_neighbours_stays_ahead() -> None:
 
 def test_what_the_mark_says_is_in_all_rows() -> None:
     """The mark is the last of a complete flush: rows that it found unchanged hold as much as those it has written."""
-    shelf = Shelf(a=pack({"events@0": 1}, b"\x01"), b=pack({"events@0": 6}, b"\x01"))
-    shelf.rows[MARK] = pack({"events@0": 6}, b"")
-    rows = Rows(0, shelf, Many().codec())
+    store = RowStore(a=pack({"events@0": 1}, b"\x01"), b=pack({"events@0": 6}, b"\x01"))
+    store.rows[CHECKPOINT] = pack({"events@0": 6}, b"")
+    rows = Rows(0, store, Many().codec())
     assert len(list(rows.recovered())) == 2
     assert rows.holds(b"a", "events@0", 6)
     assert [rows.begin("events@0", 6, key) for key in (b"a", b"new", None)] == [False, False, False]
@@ -140,14 +140,14 @@ def test_what_the_mark_says_is_in_all_rows() -> None:
 
 def test_the_rows_that_are_idle_for_longest_go_first() -> None:
     """A row that was changed again since it came is the last to leave."""
-    shelf = Shelf()
-    rows = Rows(0, shelf, Many().codec())
+    store = RowStore()
+    rows = Rows(0, store, Many().codec())
     for offset, key in enumerate((b"a", b"b", b"c", b"a")):
         rows.begin("events@0", offset, key)
         rows.put(key, [offset])
-        shelf.write(0, rows.take_changed(), 0)
+        store.write(0, rows.take_changed(), 0)
     rows.evict(1)
-    shelf.broken = Exception("read")
+    store.broken = Exception("read")
     assert rows.get(b"a") == [3]
     with pytest.raises(Unreadable):
         rows.get(b"c")
@@ -155,7 +155,7 @@ def test_the_rows_that_are_idle_for_longest_go_first() -> None:
 
 def test_a_row_of_the_form_before_is_read_and_written_in_its_own() -> None:
     """The release that writes form 2 opens rows of form 1, and tells its own on each row that it writes."""
-    rows = Rows(0, Shelf(a=pack({"events@0": 3}, b"\x01")), Many().codec(form=2, reads=2))
+    rows = Rows(0, RowStore(a=pack({"events@0": 3}, b"\x01")), Many().codec(form=2, reads=2))
     rows.begin("events@0", 4, b"a")
     rows.put(b"a", [*(rows.get(b"a") or []), 2])
     ((_, stored),) = rows.take_changed()
@@ -165,21 +165,21 @@ def test_a_row_of_the_form_before_is_read_and_written_in_its_own() -> None:
 
 def test_a_row_of_a_form_that_is_not_known_is_no_fault_of_a_record() -> None:
     """It is not folded over, not sent to dead-letters by whoever catches faults, and its error tells the mend."""
-    shelf = Shelf(a=pack({"events@0": 3}, b"\x01", form=3))
-    rows = Rows(7, shelf, Many().codec(form=1, reads=2))
+    store = RowStore(a=pack({"events@0": 3}, b"\x01", form=3))
+    rows = Rows(7, store, Many().codec(form=1, reads=2))
     with pytest.raises(Unreadable, match="partition 7 has form 3, this release reads up to 2") as caught:
         rows.begin("events@0", 4, b"a")
     assert isinstance(caught.value.__cause__, NewerRow)
     assert not isinstance(caught.value, Exception)
     with pytest.raises(NewerRow):
         list(rows.recovered())
-    before = Rows(7, shelf, Many().codec(form=2, reads=3))
+    before = Rows(7, store, Many().codec(form=2, reads=3))
     assert before.get(b"a") == [1], "the release before the one that writes it reads it"
 
 
 def test_a_store_that_cannot_be_read_is_no_fault_of_a_record() -> None:
     """Whatever a driver raises leaves the fold as an error that no fold catches."""
-    shelf = Shelf()
-    shelf.broken = Exception("Corruption: block checksum mismatch")
+    store = RowStore()
+    store.broken = Exception("Corruption: block checksum mismatch")
     with pytest.raises(Unreadable, match="partition 0: Exception: Corruption"):
-        Rows(0, shelf, Many().codec()).get(b"a")
+        Rows(0, store, Many().codec()).get(b"a")

@@ -108,7 +108,7 @@ async def test_a_topic_made_anew_is_not_fenced() -> None:
     """Offsets of another epoch of the topic are other records."""
     table = Table()
     await _through(table, records((b"a", b"1")))
-    engine = build(table, Producer(table.diary), epochs={"events": "2"})
+    engine = build(table, Producer(table.diary), incarnations={"events": "2"})
     await engine.take(0, records((b"a", b"4")), lambda: None)
     await engine.flush()
     assert stored(table) == {b"a": 5}

@@ -17,7 +17,7 @@ from scorers.policy.tables import Policy
 from scorers.risk.features import FEATURES_VERSION, WIDTH
 from scorers.risk.model import read_model
 from streams.records.lessons import encode_lesson
-from streams.records.signing import seal
+from streams.records.signing import sign
 from streams.trainer.trainer import KEPT, Trainer
 from tests.support.driver import instant
 from vigia.lab.embedded_kafka import PARTITIONS, EmbeddedKafka
@@ -144,11 +144,11 @@ async def at(school: School) -> None:
         whole = (await read(school.broker, "models"))[-2]
         newer = msgspec.msgpack.encode([*msgspec.msgpack.decode(whole)[:6], 2, "auto"])
         for spoilt, mark in (
-            (whole[:-9], seal("right", whole[:-9])),  # truncated, and sealed so
-            (whole[:-9] + whole[-8:], seal("right", whole)),  # altered
+            (whole[:-9], sign("right", whole[:-9])),  # truncated, and sealed so
+            (whole[:-9] + whole[-8:], sign("right", whole)),  # altered
             (whole, ""),  # unsigned
-            (newer, seal("right", newer)),  # of a release to come
-            (b"cos\nsystem\n(S'true'\ntR.", seal("right", b"cos\nsystem\n(S'true'\ntR.")),
+            (newer, sign("right", newer)),  # of a release to come
+            (b"cos\nsystem\n(S'true'\ntR.", sign("right", b"cos\nsystem\n(S'true'\ntR.")),
         ):
             headers = [("seal", mark.encode())]
             await school.producer.send_and_wait("models", spoilt, key=b"trainer/0", partition=0, headers=headers)

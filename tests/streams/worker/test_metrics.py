@@ -22,7 +22,7 @@ from scorers.contract.wire import EVENT_TYPES
 from scorers.timeline.timeline import Verdict
 from streams.metrics import WorkerMetrics
 from tests.support.alarms import an_alarm
-from vigia.runtime.health import probe
+from vigia.runtime.health import serving_health
 
 NOW = Instant(1_704_067_200_000_000)
 
@@ -179,7 +179,7 @@ async def test_a_process_tells_of_itself() -> None:
         return why[0]
 
     async with (
-        probe(metrics.registry, 0, ready=ready) as port,
+        serving_health(metrics.registry, 0, ready=ready) as port,
         aiohttp.ClientSession(f"http://127.0.0.1:{port}") as web,
     ):
 

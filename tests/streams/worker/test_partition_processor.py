@@ -203,7 +203,7 @@ def test_a_crash_in_the_middle_of_a_flush_does_not_show(steps: list[tuple[str, s
     for desk in (calm, crashed):
         desk.tick(clock + 100 * DAY, follows=True)
         desk.flush()
-    assert unfenced(calm.shelf) == unfenced(crashed.shelf)
+    assert unfenced(calm.store) == unfenced(crashed.store)
     assert totals(calm) == totals(crashed)
     assert {change(alarm) for alarm in calm.alarms()} == {change(alarm) for alarm in crashed.alarms()}
 
@@ -215,7 +215,7 @@ def unfenced(shelf: Memory) -> dict[bytes, bytes]:
 
 def totals(desk: Desk) -> Any:
     story = PartitionState(desk.policy)
-    story.recover(desk.shelf.rows[KEY].partition(b"\n")[2][10:])
+    story.recover(desk.store.rows[KEY].partition(b"\n")[2][10:])
     return story.point, {name: dict(counts) for name, counts in story.book.total.items()}, story.book.pending
 
 

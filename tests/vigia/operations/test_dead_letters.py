@@ -33,7 +33,7 @@ def bury(
 ) -> None:
     """A dead letter as worker and notifier write it."""
     record = Refused(origin, None if key is None else key.encode(), value)
-    *told, headers = dead_letter.bury(record, code, detail)
+    *told, headers = dead_letter.encode(record, code, detail)
     write(kafka, f"{prefix}dead-letters", tuple(told), headers=headers)
 
 

@@ -19,7 +19,7 @@ from typer.testing import CliRunner, Result
 from alerts.pipeline.notifier import GROUP
 from scorers.contract.events import Instant
 from scorers.in_force.control import Tick, encode_control
-from streams.records.signing import seal
+from streams.records.signing import sign
 from vigia.cli import app
 from vigia.lab.embedded_kafka import PARTITIONS, EmbeddedKafka
 from vigia.operations.diagnosis import CHECKS, DAY, MINUTE, diagnose
@@ -45,7 +45,7 @@ def seen(key: bytes | None = b"C1", **changed: Any) -> Seen:
 
 def model(secret: str = SECRET, written: int = NOW - DAY) -> Seen:
     """A model that was sealed with that secret."""
-    return seen(b"m1", value=b"model", written=written, headers={"seal": seal(secret, b"model").encode()})
+    return seen(b"m1", value=b"model", written=written, headers={"seal": sign(secret, b"model").encode()})
 
 
 def tick(written: int, *, follows: bool = False) -> Seen:

@@ -41,7 +41,7 @@ def clock(
 
     async def serve(stop: asyncio.Event) -> None:
         await check(where, told.partitions)
-        async with health.probe(metrics.registry, metrics_port, host, telling.ready) as port:
+        async with health.serving_health(metrics.registry, metrics_port, host, telling.ready) as port:
             typer.echo(f"clock: Kafka {kafka}, {time}, metrics on http://{host}:{port}/metrics", err=True)
             await telling.run(stop, text)
 

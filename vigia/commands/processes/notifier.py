@@ -37,7 +37,7 @@ def notifier(
     serving = Notifier(where, told, lambda: connect_all(told, os.environ), metrics, within)
 
     async def serve(stop: asyncio.Event) -> None:
-        async with health.probe(metrics.registry, metrics_port, host, serving.ready) as port:
+        async with health.serving_health(metrics.registry, metrics_port, host, serving.ready) as port:
             typer.echo(f"notifier: Kafka {kafka}, metrics on http://{host}:{port}/metrics", err=True)
             await serving.run(stop)
 

@@ -34,7 +34,7 @@ def trainer(
 
     async def serve(stop: asyncio.Event) -> None:
         await check(where, told.partitions)
-        async with health.probe(metrics.registry, metrics_port, host, standby.ready) as port:
+        async with health.serving_health(metrics.registry, metrics_port, host, standby.ready) as port:
             typer.echo(f"trainer: Kafka {kafka}, metrics on http://{host}:{port}/metrics", err=True)
             await standby.run(stop, learn)
 

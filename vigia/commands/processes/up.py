@@ -69,7 +69,7 @@ def up(
     standby, learning = Standby(where, "trainer", "models"), TrainerMetrics()
     folding, notifying, taking = WorkerMetrics(), NotifierMetrics(), CollectorRegistry()
     notifier = Notifier(where, known, lambda: connect_all(known, os.environ), notifying, rules.time.notify_within)
-    figures = health.one_of_all(
+    figures = health.merged(
         folding.registry, learning.registry, ClockMetrics(clock).registry, notifying.registry, taking
     )
 
@@ -99,7 +99,7 @@ def up(
             why = {name: await ask() for name, ask in (*asked, ("notifier", notifier.ready))}
             return "; ".join(f"{name}: {reason}" for name, reason in why.items() if reason)
 
-        async with health.probe(figures, metrics_port, host, ready) as bound:
+        async with health.serving_health(figures, metrics_port, host, ready) as bound:
             typer.echo(f"up: metrics of all on http://{host}:{bound}/metrics", err=True)
             await together(parts, stop, told.drain + 10)
 

@@ -32,7 +32,7 @@ def worker(
     async def serve(stop: asyncio.Event) -> None:
         await apply(where, told.partitions, told.replicas)
         working = Worker(where, told, rules, metrics)
-        async with health.probe(metrics.registry, metrics_port, host, working.ready) as port:
+        async with health.serving_health(metrics.registry, metrics_port, host, working.ready) as port:
             typer.echo(f"worker: Kafka {kafka}, metrics on http://{host}:{port}/metrics", err=True)
             await working.serve(stop)
 
