@@ -1,8 +1,8 @@
-"""What is told: the alarms of the wire contract.
+"""The alarms of the contract: each record is one change of an alarm.
 
-An alarm record is one change in the life of an alarm. The same `alarm_id` goes through raised, updated and at the end
-settled or withdrawn; its id depends on the subject, the kind and the fact that opened the episode, never on offsets
-or clocks, so that any number of runners tell the same alarm once.
+An alarm is raised, may be updated, and ends settled or withdrawn, always under the same `alarm_id`. The id depends on
+the subject, the kind and the fact that opened the episode, never on offsets or clocks, so that all runners give it the
+same id.
 """
 
 from typing import Literal
@@ -41,14 +41,14 @@ Change = Literal[
 
 
 class Subject(Struct, frozen=True):
-    """What the alarm is about: a customer, or a case, a place, a group."""
+    """What the alarm is about."""
 
     type: SubjectType
     id: str
 
 
 class Reason(Struct, frozen=True):
-    """One cause, its signed share, and a sentence that a shop manager understands."""
+    """One cause: its code, its signed share, and a sentence for a shop manager."""
 
     code: str
     weight: float
@@ -56,7 +56,7 @@ class Reason(Struct, frozen=True):
 
 
 class Evidence(Struct, frozen=True, omit_defaults=True):
-    """Where the fact stands in the log; in replay the file, 0 and the line."""
+    """The position of a fact in its topic; in a replay the file name, 0 and the line number."""
 
     topic: str
     partition: int
@@ -65,7 +65,7 @@ class Evidence(Struct, frozen=True, omit_defaults=True):
 
 
 class Alarm(Struct, frozen=True, kw_only=True):
-    """One record of the `alarms` topic; field names are the wire contract's."""
+    """One record of the topic `alarms`."""
 
     type: Change
     alarm_id: str

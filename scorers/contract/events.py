@@ -1,7 +1,7 @@
-"""What happened: the events of the wire contract, as types that cannot hold a wrong value.
+"""The events of the contract, as types that cannot hold an invalid value.
 
-An event is a fact with an identity (`source`, `id`), an instant and mostly a customer. Decoding lives in `wire`;
-here are only the shapes and the closed lists of codes. A new event type is a class here and a case in `evolve`.
+An event is a fact with an identity (`source`, `id`), an instant and, with few exceptions, a customer. This module holds
+types and closed lists of codes; `wire` decodes them. A new event type is a class here and a function in `evolve`.
 """
 
 from typing import Annotated, Literal
@@ -21,12 +21,16 @@ class Instant(int):
     """A point in event time, in microseconds since 1970; RFC 3339 with a zone on the wire."""
 
 
-# What `extra_json_schema` tells of text is kept by `wire`, which screens whole records: a pattern per field is slow.
+# `wire` checks these patterns on whole records, as a pattern per field is slow; here they are for the JSON schema.
 _PLAIN = r"^[^\x00-\x1f\x7f-\x9f]+$"  # no control characters
-_TRIMMED = r"^[^\s\x00-\x1f\x7f-\x9f](?:[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$"  # nor white space around
-Key = Annotated[str, Meta(min_length=1, max_length=512, extra_json_schema={"pattern": _TRIMMED})]  # what facts join on
+_TRIMMED = r"^[^\s\x00-\x1f\x7f-\x9f](?:[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$"  # and no white space around
+Key = Annotated[
+    str, Meta(min_length=1, max_length=512, extra_json_schema={"pattern": _TRIMMED})
+]  # what facts are joined on
 Name = Annotated[str, Meta(min_length=1, max_length=512, extra_json_schema={"pattern": _PLAIN})]
-Text = Annotated[str, Meta(max_length=4096)]  # free text: tabs and line ends are welcome, other controls are not
+Text = Annotated[
+    str, Meta(max_length=4096)
+]  # free text: tabs and line ends are allowed, other control characters are not
 Code = Annotated[str, Meta(min_length=1, max_length=128, extra_json_schema={"pattern": _PLAIN})]
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", max_length=3)]  # the length, as `$` lets a line end pass
 MAX_MINOR = 10**15  # ten trillion in a currency of two decimals: more is a mistake, not a sale
@@ -64,7 +68,7 @@ ExitReason = Annotated[str, Meta(pattern="^(" + "|".join(EXIT_REASONS) + "|other
 
 
 class Event(Struct, frozen=True, kw_only=True, tag_field="type", gc=False, omit_defaults=True):
-    """What every event carries."""
+    """The fields of every event."""
 
     id: Key
     source: Key
@@ -108,7 +112,7 @@ class Refund(Event, frozen=True, kw_only=True, gc=False, tag="purchase.refunded"
 
 
 class Contact(Event, frozen=True, kw_only=True, gc=False):
-    """What contacts in either direction carry."""
+    """The fields of contacts in either direction."""
 
     channel: Name
     purpose: Purpose | None = None
@@ -123,18 +127,18 @@ class Contact(Event, frozen=True, kw_only=True, gc=False):
 
 
 class ContactReceived(Contact, frozen=True, kw_only=True, gc=False, tag="contact.received"):
-    """The customer came to us."""
+    """The customer contacted the business."""
 
 
 class ContactMade(Contact, frozen=True, kw_only=True, gc=False, tag="contact.made"):
-    """We went to the customer: outreach, or an answer to a request."""
+    """The business contacted the customer: outreach, or an answer to a request."""
 
 
 class Complaint(Event, frozen=True, kw_only=True, gc=False):
-    """What every step of a complaint carries."""
+    """The fields of every step of a complaint."""
 
     complaint_id: Name
-    customer_id: Key | None = None  # type: ignore[assignment]  # an anonymous one counts for themes
+    customer_id: Key | None = None  # type: ignore[assignment]  # an anonymous complaint counts for themes
     severity: ComplaintSeverity = "minor"
     subject: ComplaintSubject | None = None
     sku: Name | None = None
@@ -146,37 +150,37 @@ class Complaint(Event, frozen=True, kw_only=True, gc=False):
 
 
 class ComplaintOpened(Complaint, frozen=True, kw_only=True, gc=False, tag="complaint.opened"):
-    """A complaint was voiced; both clocks start."""
+    """A complaint was made; both of its deadlines start to run."""
 
 
 class ComplaintAcknowledged(Complaint, frozen=True, kw_only=True, gc=False, tag="complaint.acknowledged"):
-    """Somebody told the customer that the complaint is known."""
+    """The customer was told that the complaint was received."""
 
 
 class ComplaintResolved(Complaint, frozen=True, kw_only=True, gc=False, tag="complaint.resolved"):
-    """The complaint was put right; both clocks stop."""
+    """The complaint was rectified; both deadlines stop."""
 
 
 class ComplaintReopened(Complaint, frozen=True, kw_only=True, gc=False, tag="complaint.reopened"):
-    """It was not right after all; the clock counts on from where it stopped."""
+    """The complaint was not rectified after all; its deadline goes on with the time that was left."""
 
 
 class SurveyAnswered(Event, frozen=True, kw_only=True, gc=False, tag="survey.answered"):
-    """The customer was asked and answered."""
+    """The customer answered a survey."""
 
     satisfaction: Stars
     would_recommend: Recommendation | None = None
 
 
 class ReferralMade(Event, frozen=True, kw_only=True, gc=False, tag="referral.made"):
-    """The customer spoke of us to others, well or badly."""
+    """The customer recommended the business to others, or warned them of it."""
 
     positive: bool
     referred_customer_id: Key | None = None
 
 
 class OwnerJudged(Event, frozen=True, kw_only=True, gc=False, tag="owner.judged"):
-    """A person marked the customer as good, or not."""
+    """A member of staff judged the customer good, or not."""
 
     good: bool
     by: Name | None = None
@@ -192,13 +196,13 @@ class ExitExplained(Event, frozen=True, kw_only=True, gc=False, tag="exit.explai
 
 
 class CompetitorMentioned(Event, frozen=True, kw_only=True, gc=False, tag="competitor.mentioned"):
-    """The customer spoke of another shop."""
+    """The customer mentioned a competitor."""
 
     competitor: Name
 
 
 class Promise(Event, frozen=True, kw_only=True, gc=False):
-    """What every step of a promise carries."""
+    """The fields of every step of a promise."""
 
     promise_id: Name
     due: Instant | None = None
@@ -206,32 +210,32 @@ class Promise(Event, frozen=True, kw_only=True, gc=False):
 
 
 class PromiseMade(Promise, frozen=True, kw_only=True, gc=False, tag="promise.made"):
-    """We said that we would."""
+    """The business made a promise to the customer."""
 
 
 class PromiseKept(Promise, frozen=True, kw_only=True, gc=False, tag="promise.kept"):
-    """We did."""
+    """The promise was kept."""
 
 
 class PromiseBroken(Promise, frozen=True, kw_only=True, gc=False, tag="promise.broken"):
-    """We did not, and it is known."""
+    """The promise was broken."""
 
 
 class RewardGranted(Event, frozen=True, kw_only=True, gc=False, tag="reward.granted"):
-    """A coupon, a gift, an honour."""
+    """The customer received a reward, like a coupon, a gift or an honour."""
 
     reward: RewardKind
     value_minor: Amount | None = None
 
 
 class BondStarted(Event, frozen=True, kw_only=True, gc=False, tag="bond.started"):
-    """Something now ties the customer to us."""
+    """A bond with the customer began, like a bundle or a membership."""
 
     bond: Bond
 
 
 class BondEnded(Event, frozen=True, kw_only=True, gc=False, tag="bond.ended"):
-    """A tie was cut."""
+    """A bond ended."""
 
     bond: Bond
 
@@ -256,7 +260,7 @@ class StaffPulse(Event, frozen=True, kw_only=True, gc=False, tag="staff.pulse"):
 
 
 class CustomerDescribed(Event, frozen=True, kw_only=True, gc=False, tag="customer.described"):
-    """Names and attributes for rosters and messages."""
+    """The customer's name and attributes, for rosters and messages."""
 
     name: Name | None = None
     party_type: PartyType | None = None
@@ -268,13 +272,13 @@ class CustomerDescribed(Event, frozen=True, kw_only=True, gc=False, tag="custome
 
 
 class CustomerMerged(Event, frozen=True, kw_only=True, gc=False, tag="customer.merged"):
-    """Two ids were one person: this one goes on as `into`."""
+    """Two ids belong to one customer: this one is continued as `into`."""
 
     into: Key
 
 
 class CustomerErased(Event, frozen=True, kw_only=True, gc=False, tag="customer.erased"):
-    """The customer asked to be forgotten."""
+    """The customer asked to be erased."""
 
 
 AnyEvent = (

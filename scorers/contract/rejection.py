@@ -1,8 +1,8 @@
-"""Why a record cannot be read: one code of a closed list and one inert line.
+"""Finds why a record cannot be read: one code of a closed list, and a detail of one printable line.
 
-Speed does not matter here, only records that failed come by. Checks go from the outside in, and the first that fails
-speaks: bytes, text, depth, JSON, object, version, type, fields. So a record of a later schema version says
-`schema_unknown` whatever its fields are. A detail names fields and rules, never values: values may be personal.
+Checks run from the outside in and the first failure counts: bytes, text, depth, JSON, object, version, type, fields. So
+a record of a later schema version is `schema_unknown` whatever its fields are. A detail names fields and rules, never
+values, which may be personal. Only records that failed to decode come here, so clarity goes before speed.
 """
 
 import json
@@ -40,7 +40,7 @@ MAX_DETAIL = 240
 
 
 class Rejection(Struct, frozen=True):
-    """A record that is no event: why, and whose it was as far as that could be read."""
+    """Why a record was rejected, with its `id` and `source` if they could be read."""
 
     code: RejectCode
     detail: str
@@ -48,31 +48,31 @@ class Rejection(Struct, frozen=True):
     source: str | None = None
 
     def __post_init__(self) -> None:
-        """A detail is one bounded line of printable characters, whoever wrote it."""
+        """Reduce the detail to one bounded, printable line."""
         force_setattr(self, "detail", printable(self.detail, MAX_DETAIL))
 
 
 def rejection_of(raw: bytes, error: Exception, types: Set[str]) -> Rejection:
-    """Why `raw`, which the strict decoder refused with `error`, is none of `types`."""
+    """Why `raw`, on which the strict decoder raised `error`, is not a record of one of `types`."""
     try:
         record = _record(raw, types)
-        code, detail = _field_fault(error, record)
-    except _Fault as fault:
-        return fault.rejected
-    return _rejected(code, detail, record)
+        code, detail = _field_error(error, record)
+    except _Invalid as invalid:
+        return invalid.rejection
+    return _rejection(code, detail, record)
 
 
 def document_rejection(raw: bytes, types: Set[str]) -> Rejection | None:
-    """What is wrong with `raw` as a document, apart from the fields of its type; None if nothing."""
+    """Why `raw` is not a sound document, whatever the fields of its type are; None if it is sound."""
     try:
         _record(raw, types)
-    except _Fault as fault:
-        return fault.rejected
+    except _Invalid as invalid:
+        return invalid.rejection
     return None
 
 
 def too_deep(raw: bytes) -> bool:
-    """Whether brackets nest deeper than MAX_DEPTH; counted without recursion, in broken JSON too."""
+    """Whether brackets nest deeper than MAX_DEPTH. Works without recursion, and in broken JSON too."""
     if raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
         return False
     depth = 0
@@ -87,16 +87,16 @@ def too_deep(raw: bytes) -> bool:
     return False
 
 
-# A string is one token, so that brackets in it do not count; possessive, so that no text makes it slow.
+# A string is one token, so that brackets inside it do not count; possessive, so that matching stays linear.
 _BRACKETS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
 
 
-class _Fault(Exception):
+class _Invalid(Exception):
     def __init__(self, code: RejectCode, detail: str, record: object = None) -> None:
-        self.rejected = _rejected(code, detail, record)
+        self.rejection = _rejection(code, detail, record)
 
 
-def _rejected(code: RejectCode, detail: str, record: object) -> Rejection:
+def _rejection(code: RejectCode, detail: str, record: object) -> Rejection:
     known = record if isinstance(record, dict) else {}
     return Rejection(code, detail, _readable(known.get("id")), _readable(known.get("source")))
 
@@ -106,47 +106,47 @@ def _readable(value: object) -> str | None:
 
 
 def _record(raw: bytes, types: Set[str]) -> dict[str, Any]:
-    """The record as plain JSON, sound but for the fields of its type."""
+    """The record as plain JSON, with everything checked except the fields of its type."""
     record = _json(raw)
     if not isinstance(record, dict):
-        raise _Fault("not_object", "a record is a JSON object")
+        raise _Invalid("not_object", "a record is a JSON object")
     version = record.get("schema_version", 1)
     if type(version) is not int and version not in (math.inf, -math.inf):
-        raise _Fault("wrong_type", "schema_version is an integer", record)
+        raise _Invalid("wrong_type", "schema_version is an integer", record)
     if abs(version) > MAX_MINOR:
-        raise _Fault("bad_number", "schema_version is out of all range", record)
+        raise _Invalid("bad_number", "schema_version is out of range", record)
     if version != 1:
-        raise _Fault("schema_unknown", f"schema_version is {version}, known is 1", record)
+        raise _Invalid("schema_unknown", f"schema_version is {version}, known is 1", record)
     if "type" not in record:
-        raise _Fault("missing_field", "type is missing", record)
+        raise _Invalid("missing_field", "type is missing", record)
     if not isinstance(record["type"], str):
-        raise _Fault("wrong_type", "type is a string", record)
+        raise _Invalid("wrong_type", "type is a string", record)
     if record["type"] not in types:
-        raise _Fault("unknown_type", f"type {printable(record['type'], 64)} is not in the contract", record)
+        raise _Invalid("unknown_type", f"type {printable(record['type'], 64)} is not in the contract", record)
     return record
 
 
 def _json(raw: bytes) -> object:
     if len(raw) > MAX_BYTES:
-        raise _Fault("too_large", f"{len(raw)} bytes, allowed are {MAX_BYTES}")
+        raise _Invalid("too_large", f"{len(raw)} bytes, allowed are {MAX_BYTES}")
     try:
         text = raw.decode()
     except UnicodeDecodeError as error:
-        raise _Fault("bad_text", f"byte {error.start} is not UTF-8") from None
+        raise _Invalid("bad_text", f"byte {error.start} is not UTF-8") from None
     if "\0" in text:
-        raise _Fault("bad_text", f"character {text.index(chr(0))} is NUL: is this UTF-16?")
+        raise _Invalid("bad_text", f"character {text.index(chr(0))} is NUL: is this UTF-16?")
     if too_deep(raw):
-        raise _Fault("too_deep", f"brackets nest deeper than {MAX_DEPTH}")
+        raise _Invalid("too_deep", f"brackets nest deeper than {MAX_DEPTH}")
     try:
         record = json.loads(text, parse_int=_integer, parse_constant=_constant, object_pairs_hook=_object)
         json.dumps(record, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         code: RejectCode = "bad_text" if "control character" in error.msg else "not_json"
-        raise _Fault(code, f"{error.msg} (character {error.pos})") from None
+        raise _Invalid(code, f"{error.msg} (character {error.pos})") from None
     except UnicodeEncodeError:
-        raise _Fault("bad_text", "a surrogate stands alone") from None
+        raise _Invalid("bad_text", "a surrogate is not paired") from None
     except RecursionError:
-        raise _Fault("too_deep", "brackets nest deeper than the stack allows") from None
+        raise _Invalid("too_deep", "brackets nest deeper than the stack allows") from None
     return record
 
 
@@ -155,7 +155,7 @@ def _integer(digits: str) -> int | float:
 
 
 def _constant(name: str) -> NoReturn:
-    raise _Fault("bad_number", f"{name} is no JSON number")
+    raise _Invalid("bad_number", f"{name} is not a JSON number")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -163,24 +163,24 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(record) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise _Fault("bad_value", f"key {printable(twice, 64)} stands twice in one object")
+        raise _Invalid("bad_value", f"key {printable(twice, 64)} occurs twice in one object")
     return record
 
 
 _AT = re.compile(r" - at (?P<key>`key` in )?`\$\.?(?P<path>[^`]*)`$")
 _STEP = re.compile(r"\w+")
-_SAID: tuple[tuple[re.Pattern[str], RejectCode, str], ...] = (
-    # what the decoder says, what we say; order matters
+_DETAILS: tuple[tuple[re.Pattern[str], RejectCode, str], ...] = (
+    # the decoder's message, our code and detail; the first match counts
     (re.compile(r"^Object missing required field `(\w+)`"), "missing_field", r"{path}{dot}\1 is missing"),
-    (re.compile(r"^(?:Number|Integer value) out of range"), "bad_number", "{path} is out of all range"),
-    (re.compile(r"^Invalid (?:enum )?value"), "bad_value", "{path} is not in its closed list"),
+    (re.compile(r"^(?:Number|Integer value) out of range"), "bad_number", "{path} is out of range"),
+    (re.compile(r"^Invalid (?:enum )?value"), "bad_value", "{path} is not one of the values that the contract lists"),
     (re.compile(r"^Expected `(.*)`, got `(.*)`"), "wrong_type", r"{path} is `\1`, not `\2`"),
     (re.compile(r"^Expected (.*)"), "bad_value", r"{path} is \1"),
 )
 
 
-def _field_fault(error: Exception, record: dict[str, Any]) -> tuple[RejectCode, str]:
-    """What the strict decoder found in a field of a sound record."""
+def _field_error(error: Exception, record: dict[str, Any]) -> tuple[RejectCode, str]:
+    """Code and detail for the field at which the strict decoder failed."""
     if not isinstance(error, ValidationError):
         return "not_json", "the decoder cannot read it"
     at = _AT.search(str(error))
@@ -192,19 +192,19 @@ def _field_fault(error: Exception, record: dict[str, Any]) -> tuple[RejectCode, 
             return "wrong_type", f"{where} {said}"
         case ValueError():
             return "bad_time", f"{where} {said}"
-    if said.startswith("Expected") and "got" not in said and _immense(record, path):
-        return "bad_number", f"{where} is out of all range"
-    for pattern, code, form in _SAID:
+    if said.startswith("Expected") and "got" not in said and _is_immense(record, path):
+        return "bad_number", f"{where} is out of range"
+    for pattern, code, form in _DETAILS:
         if found := pattern.match(said):
-            told = found.expand(form) if found.lastindex else form
-            return code, told.replace("{path}", path if code == "missing_field" else where).replace(
+            detail = found.expand(form) if found.lastindex else form
+            return code, detail.replace("{path}", path if code == "missing_field" else where).replace(
                 "{dot}", "." if path else ""
             )
-    return "bad_value", f"{where} is not as the contract says"
+    return "bad_value", f"{where} does not match the contract"
 
 
-def _immense(record: Any, path: str) -> bool:
-    """Whether the value at the path is a number that no field could hold."""
+def _is_immense(record: Any, path: str) -> bool:
+    """Whether the value at the path is a number beyond what any field may hold."""
     try:
         for step in _STEP.findall(path):
             record = record[int(step)] if isinstance(record, list) else record[step]

@@ -1,7 +1,7 @@
-"""RFC 3339 outside, integer microseconds inside: this file is the door between the two.
+"""Converts instants between RFC 3339 and integer microseconds since 1970.
 
-Most instants of a stream share their hour with the ones before, so an hour is worked out once and the rest is looked
-up. The caches are bounded and change no answer. Nothing here knows events.
+Most instants of a stream share their hour with earlier ones, so each hour is computed once and then looked up. The
+caches are bounded and do not change any result.
 """
 
 import re
@@ -11,7 +11,7 @@ from scorers.contract.events import DAY, HOUR, MINUTE, SECOND, Instant, Micros
 
 EARLIEST: Micros = 631_152_000 * SECOND  # 1990-01-01T00:00:00Z
 TOO_LATE: Micros = 4_102_444_800 * SECOND  # 2100-01-01T00:00:00Z
-KEPT_HOURS = 16_384  # near two years of hours, about 3 MB
+CACHED_HOURS = 16_384  # nearly two years, about 3 MB
 
 _RFC3339 = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt]([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)(?:\.(\d+))?(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))",
@@ -24,11 +24,11 @@ _TAILS = tuple(f":{minute:02}:{second:02}" for minute in range(60) for second in
 _IN_HOUR = {tail: place * SECOND for place, tail in enumerate(_TAILS)}
 
 _hours_read: dict[str, Micros] = {}
-_hours_told: dict[int, str] = {}
+_hours_written: dict[int, str] = {}
 
 
 def parse_instant(text: str) -> Instant:
-    """An event's instant; ValueError unless it is RFC 3339 with a zone, from 1990 up to, not including, 2100.
+    """An event's instant; ValueError unless it is RFC 3339 with a zone, from 1990 to before 2100.
 
     Digits after the microsecond are cut off. A leap second, 23:59:60 UTC, is read as the last microsecond of its day,
     so that it keeps its date and stays before midnight.
@@ -52,14 +52,14 @@ def parse_instant(text: str) -> Instant:
     if micros >= TOO_LATE:
         raise ValueError("lies in 2100 or later")
     if text[10] == "T" and text[-1] == "Z" and text[17:19] != "60":
-        if len(_hours_read) >= KEPT_HOURS:
+        if len(_hours_read) >= CACHED_HOURS:
             _hours_read.clear()
         _hours_read[text[:13]] = micros - micros % HOUR
     return micros
 
 
 def parse_any_instant(text: str) -> Instant:
-    """An instant of any year from 1 to 9999: deadlines may lie beyond what is believable of an event."""
+    """An instant of any year from 1 to 9999, as deadlines may lie outside the years that events may have."""
     parts = _RFC3339.fullmatch(text)
     if parts is None:
         raise ValueError("is not RFC 3339 with a zone, as in 2024-05-06T07:08:09Z")
@@ -67,7 +67,7 @@ def parse_any_instant(text: str) -> Instant:
     try:
         micros = (date.fromisoformat(day).toordinal() - _EPOCH) * DAY
     except ValueError:
-        raise ValueError("names a day that no calendar has") from None
+        raise ValueError("names a day that does not exist") from None
     micros += int(hours) * HOUR + int(minutes) * MINUTE + int(seconds) * SECOND
     if sign:
         offset = int(zone_hours) * HOUR + int(zone_minutes) * MINUTE
@@ -76,7 +76,7 @@ def parse_any_instant(text: str) -> Instant:
         raise ValueError("lies outside the years 1 to 9999")
     if seconds == "60":
         if micros % DAY:
-            raise ValueError("has a second 60 that is no leap second: those come at 23:59:60 UTC")
+            raise ValueError("has a second 60 that is not a leap second: those come at 23:59:60 UTC")
         return Instant(micros - 1)
     if fraction:
         micros += int(fraction[:6].ljust(6, "0"))
@@ -84,22 +84,22 @@ def parse_any_instant(text: str) -> Instant:
 
 
 def rfc3339(micros: Micros) -> str:
-    """The instant in UTC, to the second unless it has microseconds.
+    """The instant in UTC, with microseconds only if there are any.
 
     >>> rfc3339(0), rfc3339(1_500_000)
     ('1970-01-01T00:00:00Z', '1970-01-01T00:00:01.500000Z')
     """
     hour, rest = divmod(micros, HOUR)
     second, fraction = divmod(rest, SECOND)
-    prefix = _hours_told.get(hour)
+    prefix = _hours_written.get(hour)
     if prefix is None:
         if not _YEAR_ONE <= micros < _YEAR_TEN_THOUSAND:
             raise ValueError("no RFC 3339 form: the instant lies outside the years 1 to 9999")
         day = date.fromordinal(micros // DAY + _EPOCH).isoformat()
         prefix = f"{day}T{hour % 24:02}"
-        if len(_hours_told) >= KEPT_HOURS:
-            _hours_told.clear()
-        _hours_told[hour] = prefix
+        if len(_hours_written) >= CACHED_HOURS:
+            _hours_written.clear()
+        _hours_written[hour] = prefix
     if fraction:
         return f"{prefix}{_TAILS[second]}.{fraction:06}Z"
     return f"{prefix}{_TAILS[second]}Z"

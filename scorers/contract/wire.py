@@ -1,10 +1,14 @@
-"""Bytes in, events out, and never an exception between: whatever arrives is an event or a `Rejection` that says why.
+"""Decodes and encodes events and alarms; `decode` never raises, it returns an event or a `Rejection`.
 
-A good record costs one strict decode and a few looks at its bytes; only a bad one goes through `refusal`, which finds
-the reason. Three rules go beyond the types. A record is I-JSON: UTF-8, no key twice in one object, no lone surrogate,
-in unknown fields too (numbers there may be as large as they like: nobody reads them). Ids that facts join on (`Key`)
-have no white space around, as " 42" and "42" would be two half customers. Text has no control characters; only free
-text may hold tabs and line ends. This file knows neither topics nor the keys of their records.
+A valid record costs one strict decode and a few scans of its bytes; only an invalid one goes through `rejection`. Three
+rules go beyond the types:
+
+- A record is I-JSON: UTF-8, no key twice in one object, no lone surrogate, in unknown fields too. (Numbers in unknown
+  fields may have any size, as they are never used.)
+- Ids that facts are joined on (`Key`) have no white space around them: " 42" and "42" would be two halves of a customer.
+- Text has no control characters, except tabs and line ends in free text.
+
+Topics and the keys of their records are not known here.
 """
 
 import re
@@ -47,7 +51,7 @@ ALARM_TYPES = frozenset(get_args(Change))
 
 
 def decode(raw: bytes) -> AnyEvent | Rejection:
-    """The event that the bytes tell, or why they tell none.
+    """The event in `raw`, or why there is none.
 
     >>> decode(b'{"type": "customer.erased", "id": "e1", "source": "crm", "time": "2024-05-06", "customer_id": "c1"}')
     ... # doctest: +NORMALIZE_WHITESPACE
@@ -61,21 +65,21 @@ def decode(raw: bytes) -> AnyEvent | Rejection:
     except Exception as error:
         return rejection_of(raw, error, EVENT_TYPES)
     if event.schema_version != 1 or not _all_read(raw, event):
-        fault = document_rejection(raw, EVENT_TYPES)
-        if fault:
-            return fault
+        rejection = document_rejection(raw, EVENT_TYPES)
+        if rejection:
+            return rejection
     if _has_odd_bytes(raw) or not _is_trimmed(event):
-        return _text_fault(event) or event
+        return _text_rejection(event) or event
     return event
 
 
 def encode_event(event: AnyEvent) -> bytes:
-    """The event as it stands on its topic; what has its default is left out."""
+    """The event as JSON for its topic; fields that have their default are left out."""
     return _encoder.encode(_with_instants(event, "time", "due"))
 
 
 def decode_alarm(raw: bytes) -> Alarm | Rejection:
-    """The alarm that the bytes tell, or why they tell none."""
+    """The alarm in `raw`, or why there is none."""
     if len(raw) > MAX_BYTES:
         return Rejection("too_large", f"{len(raw)} bytes, allowed are {MAX_BYTES}")
     try:
@@ -86,7 +90,7 @@ def decode_alarm(raw: bytes) -> Alarm | Rejection:
 
 
 def encode_alarm(alarm: Alarm) -> bytes:
-    """The alarm as it stands on its topic, every attribute told."""
+    """The alarm as JSON for its topic, with every field."""
     return _encoder.encode(_with_instants(alarm, "time", "at", "deadline"))
 
 
@@ -102,34 +106,34 @@ def _text(value: object) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, int | float) and not isinstance(value, bool):
-        raise ValueError("is a number, not RFC 3339: seconds or milliseconds would be a guess")
+        raise ValueError("is a number, not RFC 3339: seconds and milliseconds cannot be told apart")
     raise TypeError("is RFC 3339 text")
 
 
-def _tell_instant(value: object) -> str:
+def _encode_instant(value: object) -> str:
     if isinstance(value, Instant):
         return rfc3339(value)
-    raise TypeError(f"{type(value).__name__} is not of the contract")
+    raise TypeError(f"{type(value).__name__} cannot be encoded: the contract has no such type")
 
 
 _decode_event = msgspec.json.Decoder(AnyEvent, dec_hook=_read_instant).decode
 _decode_alarm = msgspec.json.Decoder(Alarm, dec_hook=_read_any_instant).decode
 _decode_anything = msgspec.json.Decoder().decode
-_encoder = msgspec.json.Encoder(enc_hook=_tell_instant)
+_encoder = msgspec.json.Encoder(enc_hook=_encode_instant)
 _skeleton = msgspec.json.Encoder(enc_hook=lambda _: "").encode
 
 
 def _with_instants(record: Record, *names: str) -> Record:
-    """The record with its instants as `Instant`: arithmetic makes plain integers, which would be told as numbers."""
+    """The record with `Instant` in these fields: arithmetic yields plain integers, which would be encoded as numbers."""
     plain = {name: Instant(at) for name in names if type(at := getattr(record, name, None)) is int}
     return msgspec.structs.replace(record, **plain) if plain else record
 
 
 def _all_read(raw: bytes, event: AnyEvent) -> bool:
-    """Whether the decoder has seen every byte and no key came twice: then all quotes of `raw` come out again.
+    """Whether the decoder used every key of `raw` once; False means that a closer look is needed.
 
-    A key that was skipped or overwritten leaves fewer. Where fields are unknown, all of `raw` is read untyped. A quote
-    written as \\u0022 would spoil the count. False only means: look closer.
+    The event, encoded again, then has as many quotes as `raw`; a key that was skipped or overwritten leaves fewer. If
+    fields are unknown, all of `raw` is decoded untyped for the count, which a quote written as \\u0022 would distort.
     """
     if len(raw) > 2 * MAX_DEPTH and too_deep(raw):
         return False
@@ -150,7 +154,7 @@ _DELETE, _BACKSLASH, _LEADS_C1 = 0x7F, 0x5C, 0xC2
 
 
 def _has_odd_bytes(raw: bytes) -> bool:
-    """Whether a control character may stand in a text; a cheap guess that errs to yes only."""
+    """Whether a text may contain a control character. Cheap; may be wrong only in saying yes."""
     if _DELETE in raw or (_BACKSLASH in raw and _ESCAPED_CONTROL.search(raw)):
         return True
     return _LEADS_C1 in raw and _C1_CONTROL.search(raw) is not None
@@ -162,7 +166,7 @@ _CONTROL_BUT_BREAKS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 def _fields_of(kind: object) -> dict[type, frozenset[str]]:
-    """The names of the fields, by event type, whose declared type holds `kind`."""
+    """By event type, the names of the fields whose declared type contains `kind`."""
 
     def holds(declared: object) -> bool:
         return declared == kind or any(holds(part) for part in get_args(declared) if part is not Ellipsis)
@@ -179,7 +183,7 @@ _MORE_KEYS = {event: more for event, keys in _KEYS.items() if (more := keys - {"
 
 
 def _is_trimmed(event: AnyEvent) -> bool:
-    """Whether the ids that every event has are trimmed; False, look closer, for types that have more such ids."""
+    """Whether the ids are trimmed. Types that have more ids than every event has get False: a closer look is needed."""
     customer = event.customer_id
     return (
         (customer is None or customer.strip(_SPACE) == customer)
@@ -189,20 +193,20 @@ def _is_trimmed(event: AnyEvent) -> bool:
     )
 
 
-def _text_fault(event: AnyEvent) -> Rejection | None:
-    """What is wrong with a text of a decoded event, found by looking at each."""
+def _text_rejection(event: AnyEvent) -> Rejection | None:
+    """Why a text of a decoded event breaks the rules; None if none does."""
     kind = type(event)
     for name, text in _texts(msgspec.structs.asdict(event)):
         if name in _KEYS[kind] and text.strip(_SPACE) != text:
-            return _refused("bad_value", f"{name} has white space around it", event)
+            return _rejection("bad_value", f"{name} has white space around it", event)
         free = name in _FREE_TEXTS[kind] or name in ("traits", "attributes")
         if (_CONTROL_BUT_BREAKS if free else _CONTROL).search(text):
-            return _refused("bad_text", f"{name} holds a control character", event)
+            return _rejection("bad_text", f"{name} holds a control character", event)
     return None
 
 
 def _texts(fields: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Every text of an event with the name of its field; of an item's field, the item's."""
+    """Every text of an event, with the name of the innermost field that holds it."""
     for name, value in fields.items():
         if isinstance(value, str):
             yield name, value
@@ -213,6 +217,6 @@ def _texts(fields: dict[str, Any]) -> Iterator[tuple[str, str]]:
                 yield from [(name, part)] if isinstance(part, str) else _texts(msgspec.structs.asdict(part))
 
 
-def _refused(code: RejectCode, detail: str, event: AnyEvent) -> Rejection:
+def _rejection(code: RejectCode, detail: str, event: AnyEvent) -> Rejection:
     readable = [text if text.isprintable() else None for text in (event.id, event.source)]
     return Rejection(code, detail, *readable)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from scorers.contract import rfc3339 as door
 from scorers.contract.events import SECOND
-from scorers.contract.rfc3339 import EARLIEST, KEPT_HOURS, TOO_LATE, parse_any_instant
+from scorers.contract.rfc3339 import CACHED_HOURS, EARLIEST, TOO_LATE, parse_any_instant
 from scorers.contract.wire import parse_instant, rfc3339
 
 
@@ -67,11 +67,11 @@ def test_instants_agree_with_the_calendar(moment: Any) -> None:
 
 def test_caches_of_instants_are_bounded() -> None:
     """A history of a century leaves no more than the allowed number of hours behind."""
-    for hour in range(3 * KEPT_HOURS):
+    for hour in range(3 * CACHED_HOURS):
         text = rfc3339(EARLIEST + hour * 3600 * SECOND)
         parse_instant(text)
-    assert 0 < len(door._hours_read) <= KEPT_HOURS
-    assert 0 < len(door._hours_told) <= KEPT_HOURS
+    assert 0 < len(door._hours_read) <= CACHED_HOURS
+    assert 0 < len(door._hours_written) <= CACHED_HOURS
 
 
 @pytest.mark.parametrize("micros", [-(10**18), 10**18])
