@@ -1,4 +1,4 @@
-"""The demo's stage: a broker inside this process, and on it all of Vigía as it runs elsewhere.
+"""The demo's stack: a broker inside this process, and on it all of Vigía as it runs elsewhere.
 
 The worker has a process of its own, as folding is most of the work and Python computes on one core for each process;
 clock, trainer, notifier and gateway share this one with whoever feeds and watches. The worker is held by a pipe: it
@@ -31,13 +31,13 @@ from scorers.policy.tables import Policy
 from streams.clock.clock import Clock
 from streams.gateway.gateway import Tokens, accepting
 from streams.trainer.trainer import Trainer
-from vigia.lab.demo.feed import AHEAD, Far
-from vigia.lab.demo_tail import Watch
+from vigia.lab.demo.feed import AHEAD, Reached
+from vigia.lab.demo_tail import DemoTail
 from vigia.lab.embedded_kafka import PARTITIONS
 from vigia.runtime import health
 from vigia.runtime.broker import Broker
 from vigia.runtime.settings import Settings
-from vigia.runtime.supervisor import Part, together
+from vigia.runtime.supervisor import Part, run_together
 from vigia.runtime.topics import READ, WORKER, apply
 
 log = logging.getLogger(__name__)
@@ -52,9 +52,9 @@ names = true
 name = "everything"
 to = ["log"]
 """
-ENDS = 20.0  # seconds that the worker has to drain
-PATIENCE = 180.0  # seconds in which what is under way must arrive
-FOLLOWS = 5_000  # alarms that the notifier may be behind
+DRAIN = 20.0  # seconds that the worker has to drain
+TIMEOUT = 180.0  # seconds in which what is under way must arrive
+MAX_NOTIFIER_LAG = 5_000  # alarms that the notifier may be behind
 _ADDRESS = re.compile(r"metrics on (http://\S+)")
 
 
@@ -66,8 +66,8 @@ class Overdue(RuntimeError):
     """Something has not arrived in time."""
 
 
-class Stage:
-    """All of Vigía on one broker; `clock`, `trainer` and `notifier` can be asked how far they are."""
+class DemoStack:
+    """All of Vigía on one broker; `clock`, `trainer` and `notifier` can be asked how reached they are."""
 
     def __init__(self, kafka: str, folder: Path, state: Path, policy: Policy, port: int, metrics_port: int) -> None:
         self.broker = Broker(kafka)
@@ -107,7 +107,7 @@ class Stage:
             self._admin() as (self._group, self._topics),
             health.serving_health(self.registry, self.metrics_port, HOST, self.notifier.ready) as self.metrics_port,
         ):
-            running = asyncio.create_task(together(parts, stop), name="crew")
+            running = asyncio.create_task(run_together(parts, stop), name="crew")
             try:
                 yield running
             finally:
@@ -151,7 +151,7 @@ class Stage:
             if not over.is_set():
                 raise WorkerEnded(f"exit status {process.returncode}; its last words:\n{self._last_words()}")
             process.terminate()
-            await asyncio.wait([ended], timeout=ENDS)
+            await asyncio.wait([ended], timeout=DRAIN)
         finally:
             stopped.cancel()
             if process.returncode is None:
@@ -182,26 +182,26 @@ class Stage:
         found = _ADDRESS.search((self.folder / "worker.log").read_text(errors="replace"))
         return found[1] if found else ""
 
-    # --- how far everything is --------------------------------------------------------------------------------
+    # --- how reached everything is --------------------------------------------------------------------------------
 
     def ticked(self) -> Micros:
         """The instant that every partition has been told."""
         return min(self.clock.sent.values())
 
-    async def far(self, watch: Watch) -> Far:
-        """How far all is; returns while the notifier follows, which is looked at once a second."""
-        if self._noted is None and watch.day > self._day and self.trainer.has_answered(watch.day_told + 1):
-            self._noted = watch.day, await self._topics.end_offsets(self._places("clock"))
+    async def reached(self, tail: DemoTail) -> Reached:
+        """How reached all is; returns while the notifier follows, which is looked at once a second."""
+        if self._noted is None and tail.day > self._day and self.trainer.has_answered(tail.day_told + 1):
+            self._noted = tail.day, await self._topics.end_offsets(self._places("clock"))
         if self._noted is not None:
             day, ends = self._noted
             done = await self._committed(WORKER, list(ends))
             if all(done[place] >= end for place, end in ends.items()):
                 self._day, self._noted = day, None
         if time.monotonic() > self._looked + 1.0:
-            while await self.behind(GROUP, "alarms") > FOLLOWS:
+            while await self.behind(GROUP, "alarms") > MAX_NOTIFIER_LAG:
                 await asyncio.sleep(0.2)
             self._looked = time.monotonic()
-        return Far(self._day, self.ticked())
+        return Reached(self._day, self.ticked())
 
     def notified(self) -> tuple[int, int]:
         """How many notifications were delivered, and how many changes stopped on the way."""
@@ -232,11 +232,11 @@ class Stage:
 
     async def all_done(self, until: Micros) -> None:
         """Return when every partition was told an instant, and all that followed from it has been dealt with."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while True:
             folded = self.ticked() >= until and not await self.behind(WORKER, *READ)
             if folded and not await self.behind(GROUP, "alarms"):
                 return
             if time.monotonic() > deadline:
-                raise Overdue(f"after {PATIENCE:.0f} seconds the last events are not dealt with; {self.folder}/*.log")
+                raise Overdue(f"after {TIMEOUT:.0f} seconds the last events are not dealt with; {self.folder}/*.log")
             await asyncio.sleep(0.1)

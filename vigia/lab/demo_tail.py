@@ -1,6 +1,6 @@
 """Reads what Vigía says on Kafka as it says it: the alarms, in the order of their time, and what was put in force.
 
-The partitions are not equally far; an alarm is passed on once all of them have told the day after it. Both are written
+The partitions are not equally reached; an alarm is passed on once all of them have told the day after it. Both are written
 into files as they come, as the embedded broker forgets what is old. It refuses to know what an alarm means.
 """
 
@@ -35,7 +35,7 @@ class _Waiting(NamedTuple):
     alarm: Alarm
 
 
-class Watch:
+class DemoTail:
     """Follows `alarms` and `clock` from their beginning while the block runs; `take` gets each alarm.
 
     `day` is the newest one whose figures all partitions were told, and `day_told` where the first partition was.
@@ -60,7 +60,7 @@ class Watch:
         await self._consumer.start()
         self._consumer.assign(list(self._next))
         await self._consumer.seek_to_beginning()
-        self._reading = asyncio.create_task(self._read(), name="watch")
+        self._reading = asyncio.create_task(self._read(), name="tail")
         return self
 
     async def __aexit__(self, *_: object) -> None:

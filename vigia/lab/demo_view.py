@@ -16,7 +16,7 @@ from scorers.alarms.kinds import STATE_CHANGES
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, Micros
 from scorers.contract.inert import inert
-from vigia.readmodel.alarm_summary import ENDS, Book, CustomerRow, fate, gravity
+from vigia.readmodel.alarm_summary import OUTCOMES, AlarmSummary, CustomerRow, severity_order, status_of
 from vigia.readmodel.amounts import without_cents
 
 EVERY = 3 * DAY
@@ -28,11 +28,11 @@ ENDED_WELL = ("saved", "resolved")
 LEFT = ("defector", "core_defector")
 
 
-class Lookout:
-    """Prints some alarms of each kind in turn, the gravest of its days first, and keeps the book of all."""
+class DemoView:
+    """Prints some alarms of each kind in turn, the gravest of its days first, and keeps the summary of all."""
 
     def __init__(self, console: Console) -> None:
-        self.book = Book()
+        self.summary = AlarmSummary()
         self.clock: Micros = 0
         self._console = console
         self._next: Micros = 0
@@ -42,7 +42,7 @@ class Lookout:
 
     def take(self, alarm: Alarm) -> None:
         """Look at one record of `alarms`; they come in the order of their time."""
-        self.book.note(alarm)
+        self.summary.add(alarm)
         self.clock = max(self.clock, int(alarm.time))
         if alarm.kind in STATE_CHANGES:
             return
@@ -51,13 +51,15 @@ class Lookout:
             self._next = self.clock // DAY * DAY + EVERY
         if alarm.type == "alarm.raised" and alarm.severity != "info":
             self._candidates.append(alarm)
-        elif fate(alarm) in ENDED_WELL and (self._good is None or gravity(alarm) < gravity(self._good)):
+        elif status_of(alarm) in ENDED_WELL and (
+            self._good is None or severity_order(alarm) < severity_order(self._good)
+        ):
             self._good = alarm
 
     def _show(self) -> None:
         if not self._candidates:
             return
-        rarest = min(self._candidates, key=lambda alarm: (self._shown[alarm.kind], *gravity(alarm)))
+        rarest = min(self._candidates, key=lambda alarm: (self._shown[alarm.kind], *severity_order(alarm)))
         self._shown[rarest.kind] += 1
         chosen = [rarest]
         if self._good is not None and self._shown.total() % GOOD_NEWS_EVERY == 0:
@@ -70,7 +72,7 @@ class Lookout:
 
 def line(alarm: Alarm) -> RenderableType:
     """One alarm in two lines: when, how grave, what, who, how much; and why."""
-    end = fate(alarm)
+    end = status_of(alarm)
     well = end in ENDED_WELL
     mark, style = (end, "bold green") if well else (alarm.severity, COLOURS[alarm.severity])
     why = _good_news(alarm) if well else alarm.reasons[0].text if alarm.reasons else ""
@@ -93,28 +95,30 @@ def line(alarm: Alarm) -> RenderableType:
 
 def _good_news(alarm: Alarm) -> str:
     ends = {"saved": "Bought again after the alarm of {}.", "resolved": "Put right after the alarm of {}."}
-    return ends[fate(alarm)].format(day(int(alarm.at)))
+    return ends[status_of(alarm)].format(day(int(alarm.at)))
 
 
-def kinds(book: Book) -> Table:
+def kinds(summary: AlarmSummary) -> Table:
     """What was raised, by kind, and what became of it."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("kind", no_wrap=True)
-    ends = [end for end in ENDS if any(fates[end] for _, _, fates in book.kinds())]
+    ends = [end for end in OUTCOMES if any(fates[end] for _, _, fates in summary.kinds())]
     for head in ("raised", "open", *ends):
         table.add_column(head, justify="right", no_wrap=True)
-    for kind, raised, fates in book.kinds():
+    for kind, raised, fates in summary.kinds():
         table.add_row(kind, f"{raised:,}", *(f"{fates[end]:,}" if fates[end] else "" for end in ("open", *ends)))
     return table
 
 
-def worth_saving(book: Book, customers: Iterable[CustomerRow], most: int = 20) -> list[tuple[CustomerRow, Alarm]]:
+def worth_saving(
+    summary: AlarmSummary, customers: Iterable[CustomerRow], most: int = 20
+) -> list[tuple[CustomerRow, Alarm]]:
     """Customers with an open alarm who have not left, by risk times value, with the gravest of their alarms.
 
     On whom nothing is to be spent, nothing is.
     """
     gravest: dict[str, Alarm] = {}
-    for alarm in sorted(book.open(), key=gravity, reverse=True):
+    for alarm in sorted(summary.open(), key=severity_order, reverse=True):
         if alarm.customer_id is not None:
             gravest[alarm.customer_id] = alarm
     here = [c for c in customers if c.customer_id in gravest and c.stage not in LEFT]

@@ -23,7 +23,7 @@ from vigia.runtime.topic_reader import read
 from vigia.runtime.topics import READ
 
 BATCH = 500
-BACK_TO = (*READ, "alarms")
+REPLAYABLE = (*READ, "alarms")
 
 
 class Filter(Struct, frozen=True, kw_only=True):
@@ -35,7 +35,7 @@ class Filter(Struct, frozen=True, kw_only=True):
     key: bytes | None = None
     again: bool = False  # also those that were sent back already
 
-    def takes(self, letter: Letter) -> bool:
+    def matches(self, letter: Letter) -> bool:
         """Whether the letter is meant, sent back or not."""
         return (
             (self.codes is None or letter.code in self.codes)
@@ -56,7 +56,7 @@ async def find(broker: Broker, wanted: Filter, show: Callable[[Letter, bool], ob
 
     def look(record: Any) -> None:
         told = dead_letter.read(record)
-        if not isinstance(told, Letter) or told.origin in seen or not wanted.takes(told):
+        if not isinstance(told, Letter) or told.origin in seen or not wanted.matches(told):
             return
         seen.add(told.origin)
         if wanted.again or told.origin not in marked:
@@ -77,7 +77,7 @@ async def send_back(
     broker: Broker, found: Iterable[Letter], progress: Callable[[int, int], None] | None = None
 ) -> tuple[int, list[NotSent]]:
     """Send letters back in the order given, each acknowledged and then marked; how many went, and what did not."""
-    ours = {broker.name(topic) for topic in BACK_TO}
+    ours = {broker.name(topic) for topic in REPLAYABLE}
     producer = AIOKafkaProducer(acks="all", enable_idempotence=True, **broker.client())
     sent, left = 0, []
     try:

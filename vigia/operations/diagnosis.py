@@ -1,4 +1,4 @@
-"""What a picture of a running Vigía means: each silent failure by name, with its mend.
+"""What a inspection of a running Vigía means: each silent failure by name, with its mend.
 
 One function for each question; it says nothing where all is well. Nothing is asked and no clock is read here, so that
 every failure can be drawn and shown to be found.
@@ -14,7 +14,7 @@ from alerts.pipeline.notifier import GROUP as NOTIFIER
 from scorers.contract.inert import printable
 from scorers.in_force.control import Tick, decode_control
 from streams.records.signing import verify
-from vigia.operations.inspection import GROUPS, TRAINER, Picture
+from vigia.operations.inspection import GROUPS, TRAINER, Inspection
 from vigia.runtime.broker import INPUTS
 from vigia.runtime.topics import TOPICS, WORKER
 
@@ -40,10 +40,10 @@ class Finding(NamedTuple):
     mend: str = ""
 
 
-Said = Iterator[tuple[State, str, str]]
+Findings = Iterator[tuple[State, str, str]]
 
 
-def old_broker(p: Picture) -> Said:
+def old_broker(p: Inspection) -> Findings:
     """Whether Kafka is too old for what is asked of it."""
     for number, version, name, since, why in NEEDS:
         if (has := p.versions.get(number, -1)) < version:
@@ -54,7 +54,7 @@ def old_broker(p: Picture) -> Said:
             )
 
 
-def missing_topics(p: Picture) -> Said:
+def missing_topics(p: Inspection) -> Findings:
     """Whether every topic is there; without one, its readers would wait in silence."""
     for topic in TOPICS:
         if topic.name not in p.counts:
@@ -65,7 +65,7 @@ def missing_topics(p: Picture) -> Said:
             )
 
 
-def partition_counts(p: Picture) -> Said:
+def partition_counts(p: Inspection) -> Findings:
     """Whether all inputs have one partition count: otherwise a customer is read in two halves."""
     for topic in TOPICS:
         wanted, count = topic.partitions or p.partitions, p.counts.get(topic.name)
@@ -76,7 +76,7 @@ def partition_counts(p: Picture) -> Said:
             yield "fault", f"topic {p.prefix}{topic.name} has {count} partitions, {wanted} are needed", mend
 
 
-def kept_wrong(p: Picture) -> Said:
+def kept_wrong(p: Inspection) -> Findings:
     """Whether topics keep their records as they must."""
     if p.settings is None:
         yield "unknown", "the broker cannot be asked for the settings of topics", ""
@@ -93,7 +93,7 @@ def kept_wrong(p: Picture) -> Said:
             yield "fault", f"topic {name} drops records beyond {most} bytes", _alter(name, "retention.bytes", "-1")
 
 
-def auto_create(p: Picture) -> Said:
+def auto_create(p: Inspection) -> Findings:
     """Whether the broker makes topics by itself, with a partition count of its own."""
     if p.broker is None:
         yield "unknown", "the broker cannot be asked for its settings", ""
@@ -102,7 +102,7 @@ def auto_create(p: Picture) -> Said:
         yield "fault", says, "set auto.create.topics.enable=false on every broker"
 
 
-def one_copy(p: Picture) -> Said:
+def one_copy(p: Inspection) -> Findings:
     """Whether a topic lies on one broker of several."""
     alone = sorted(name for name, count in p.replicas.items() if count < min(2, p.brokers))
     if alone:
@@ -110,7 +110,7 @@ def one_copy(p: Picture) -> Said:
         yield "note", says, "set VIGIA_REPLICAS=3 before topics apply, or reassign the partitions"
 
 
-def other_partitioner(p: Picture) -> Said:
+def other_partitioner(p: Inspection) -> Findings:
     """Whether somebody spreads customers by another rule: theirs would be two half customers."""
     for topic in (*INPUTS, "alarm-actions"):
         count = p.counts.get(topic, 0)
@@ -125,7 +125,7 @@ def other_partitioner(p: Picture) -> Said:
             yield "fault", says, mend
 
 
-def no_key(p: Picture) -> Said:
+def no_key(p: Inspection) -> Findings:
     """Whether facts of customers come without a key."""
     for topic in INPUTS:
         bare = [s for s in p.newest.get(topic, ()) if s.key is None and b'"customer_id"' in (s.value or b"")]
@@ -134,7 +134,7 @@ def no_key(p: Picture) -> Said:
             yield "fault", says, "let that producer set the record's key to the customer_id, or use the gateway"
 
 
-def clock_skew(p: Picture) -> Said:
+def clock_skew(p: Inspection) -> Findings:
     """Whether records come from the future of this machine."""
     for topic, records in sorted(p.newest.items()):
         ahead = max(seen.written for seen in records) - p.now
@@ -149,7 +149,7 @@ def clock_skew(p: Picture) -> Said:
             )
 
 
-def group_moves(p: Picture) -> Said:
+def group_moves(p: Inspection) -> Findings:
     """Whether what waits is being read."""
     for name, group in p.groups.items():
         who = WHO[name]
@@ -170,7 +170,7 @@ def group_moves(p: Picture) -> Said:
             yield "fault", says, mend
 
 
-def out_of_range(p: Picture) -> Said:
+def out_of_range(p: Inspection) -> Findings:
     """Whether what was to be read next is no longer there, or not there yet."""
     for name, group in p.groups.items():
         who = WHO[name]
@@ -189,7 +189,7 @@ def out_of_range(p: Picture) -> Said:
                 )
 
 
-def sealing(p: Picture) -> Said:
+def sealing(p: Inspection) -> Findings:
     """Whether models are believed."""
     models = [s for s in p.newest.get("models", ()) if s.value and not (s.key or b"").startswith(b"trainer/")]
     if not p.seal:
@@ -202,7 +202,7 @@ def sealing(p: Picture) -> Said:
             yield "fault", says, "give trainer and workers one VIGIA_SEAL, and restart the trainer"
 
 
-def clock_heard(p: Picture) -> Said:
+def clock_heard(p: Inspection) -> Findings:
     """Whether time passes: without ticks nobody falls silent."""
     records = p.newest.get("clock", [])
     if not records:
@@ -220,7 +220,7 @@ def clock_heard(p: Picture) -> Said:
             yield "fault", says, "start vigia clock; one that runs waits for workers that lag (see the group)"
 
 
-def trainer_heard(p: Picture) -> Said:
+def trainer_heard(p: Inspection) -> Findings:
     """Whether lessons are learned."""
     lessons, models = p.newest.get("lessons", []), p.newest.get("models", [])
     if not lessons:
@@ -237,7 +237,7 @@ def trainer_heard(p: Picture) -> Said:
         )
 
 
-def dead_letters(p: Picture) -> Said:
+def dead_letters(p: Inspection) -> Findings:
     """Whether records are being refused."""
     fresh = [seen for seen in p.newest.get("dead-letters", ()) if p.now - seen.written < DAY]
     codes = Counter(seen.headers["code"].decode("utf-8", "replace") for seen in fresh if "code" in seen.headers)
@@ -253,7 +253,7 @@ def dead_letters(p: Picture) -> Said:
 class Check(NamedTuple):
     """A question, and what is said where the answer is no trouble."""
 
-    look: Callable[[Picture], Said]
+    look: Callable[[Inspection], Findings]
     fine: str
 
 
@@ -276,17 +276,17 @@ CHECKS = (
 )
 
 
-def diagnose(picture: Picture) -> Iterator[Finding]:
+def diagnose(inspection: Inspection) -> Iterator[Finding]:
     """The answer to every question, in their order."""
     for check in CHECKS:
         name = check.look.__name__.replace("_", "-")
-        said = list(check.look(picture))
+        said = list(check.look(inspection))
         yield from (Finding(name, *one) for one in said)
         if not said:
             yield Finding(name, "fine", check.fine)
 
 
-def _waiting(p: Picture, name: str) -> int:
+def _waiting(p: Inspection, name: str) -> int:
     """How many records a group has yet to commit."""
     done, topics = p.groups[name].committed, GROUPS[name]
     return sum(max(0, end - done.get(at, p.begins.get(at, 0))) for at, end in p.ends.items() if at[0] in topics)

@@ -1,7 +1,7 @@
-"""What can be seen of a running Vigía from outside, as one picture: topics, settings, groups, the newest records.
+"""What can be seen of a running Vigía from outside, as one inspection: topics, settings, groups, the newest records.
 
 Everything is only looked at: no group is joined, nothing is committed or written. Two looks at the groups, some seconds
-apart, show what moves. What a broker cannot be asked, as the embedded one, is None and no fault. What the picture means
+apart, show what moves. What a broker cannot be asked, as the embedded one, is None and no fault. What the inspection means
 is `diagnosis`' business.
 """
 
@@ -32,7 +32,7 @@ GROUPS: dict[str, tuple[str, ...]] = {WORKER: READ, NOTIFIER: NOTIFIED, TRAINER:
 Settings = Mapping[str, str]
 
 
-class Seen(NamedTuple):
+class SeenRecord(NamedTuple):
     """A record, as far as it is looked at."""
 
     partition: int
@@ -52,7 +52,7 @@ class Group(Struct, kw_only=True):
     committed: dict[tuple[str, int], int] = field(default_factory=dict)
 
 
-class Picture(Struct, kw_only=True):
+class Inspection(Struct, kw_only=True):
     """What was seen; topics by their plain names."""
 
     now: int  # milliseconds since 1970, by this machine's clock
@@ -68,34 +68,34 @@ class Picture(Struct, kw_only=True):
     begins: dict[tuple[str, int], int] = field(default_factory=dict)
     ends: dict[tuple[str, int], int] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
-    newest: dict[str, list[Seen]] = field(default_factory=dict)
+    newest: dict[str, list[SeenRecord]] = field(default_factory=dict)
 
 
-async def look(broker: Broker, partitions: int, seal: str, apart: float) -> Picture:
-    """The picture as it is now; `apart` is the time between the two looks at the groups."""
-    picture = Picture(now=time.time_ns() // 1_000_000, prefix=broker.prefix, partitions=partitions, seal=seal)
-    picture.versions = await _versions(broker)
+async def inspect(broker: Broker, partitions: int, seal: str, apart: float) -> Inspection:
+    """The inspection as it is now; `apart` is the time between the two looks at the groups."""
+    inspection = Inspection(now=time.time_ns() // 1_000_000, prefix=broker.prefix, partitions=partitions, seal=seal)
+    inspection.versions = await _versions(broker)
     admin = AIOKafkaAdminClient(**broker.client())
     consumer = AIOKafkaConsumer(enable_auto_commit=False, **broker.client())
     try:
         await admin.start()
         await consumer.start()
-        await _topics(picture, broker, admin)
+        await _topics(inspection, broker, admin)
         for name, topics in GROUPS.items():
-            before = await _committed(picture, broker, admin, name, topics)
-            picture.groups[name] = Group(before=before)
+            before = await _committed(inspection, broker, admin, name, topics)
+            inspection.groups[name] = Group(before=before)
         began = time.monotonic()
-        await _sample(picture, broker, consumer)
+        await _sample(inspection, broker, consumer)
         await asyncio.sleep(max(0.0, apart - (time.monotonic() - began)))
         for name, topics in GROUPS.items():
-            group = picture.groups[name]
-            group.committed = await _committed(picture, broker, admin, name, topics)
+            group = inspection.groups[name]
+            group.committed = await _committed(inspection, broker, admin, name, topics)
             group.state, group.members = await _state(admin, broker.name(name))
-        await _ends(picture, broker, consumer)
+        await _ends(inspection, broker, consumer)
     finally:
         await consumer.stop()
         await admin.close()
-    return picture
+    return inspection
 
 
 async def _versions(broker: Broker) -> dict[int, int]:
@@ -109,19 +109,19 @@ async def _versions(broker: Broker) -> dict[int, int]:
         await client.close()
 
 
-async def _topics(picture: Picture, broker: Broker, admin: AIOKafkaAdminClient) -> None:
+async def _topics(inspection: Inspection, broker: Broker, admin: AIOKafkaAdminClient) -> None:
     plain = {broker.name(topic.name): topic.name for topic in TOPICS}
     for topic in await admin.describe_topics(list(plain)):
         if not topic["error_code"]:
             name = plain[topic["topic"]]
-            picture.counts[name] = len(topic["partitions"])
-            picture.replicas[name] = min(len(one["replicas"]) for one in topic["partitions"])
+            inspection.counts[name] = len(topic["partitions"])
+            inspection.replicas[name] = min(len(one["replicas"]) for one in topic["partitions"])
     nodes = (await admin.describe_cluster())["brokers"]
-    picture.brokers = len(nodes)
+    inspection.brokers = len(nodes)
     node = await _described(admin, ConfigResourceType.BROKER, [str(nodes[0]["node_id"])])
-    picture.broker = None if node is None else next(iter(node.values()), {})
-    told = await _described(admin, ConfigResourceType.TOPIC, [broker.name(name) for name in picture.counts])
-    picture.settings = None if told is None else {plain[name]: settings for name, settings in told.items()}
+    inspection.broker = None if node is None else next(iter(node.values()), {})
+    told = await _described(admin, ConfigResourceType.TOPIC, [broker.name(name) for name in inspection.counts])
+    inspection.settings = None if told is None else {plain[name]: settings for name, settings in told.items()}
 
 
 async def _described(
@@ -148,18 +148,18 @@ async def _state(admin: AIOKafkaAdminClient, group: str) -> tuple[str | None, in
     return state, len(members)
 
 
-def _places(picture: Picture, broker: Broker, topics: Iterable[str]) -> dict[TopicPartition, tuple[str, int]]:
+def _places(inspection: Inspection, broker: Broker, topics: Iterable[str]) -> dict[TopicPartition, tuple[str, int]]:
     return {
         TopicPartition(broker.name(topic), number): (topic, number)
         for topic in topics
-        for number in range(picture.counts.get(topic, 0))
+        for number in range(inspection.counts.get(topic, 0))
     }
 
 
 async def _committed(
-    picture: Picture, broker: Broker, admin: AIOKafkaAdminClient, group: str, topics: Iterable[str]
+    inspection: Inspection, broker: Broker, admin: AIOKafkaAdminClient, group: str, topics: Iterable[str]
 ) -> dict[tuple[str, int], int]:
-    places = _places(picture, broker, topics)
+    places = _places(inspection, broker, topics)
     if not places:
         return {}
     try:
@@ -169,34 +169,34 @@ async def _committed(
     return {places[tp]: one.offset for tp, one in told.items() if one.offset >= 0}
 
 
-async def _ends(picture: Picture, broker: Broker, consumer: AIOKafkaConsumer) -> None:
-    places = _places(picture, broker, picture.counts)
+async def _ends(inspection: Inspection, broker: Broker, consumer: AIOKafkaConsumer) -> None:
+    places = _places(inspection, broker, inspection.counts)
     if not places:
         return
     consumer.assign(list(places))  # so that its client asks for all topics at once
-    picture.begins = {places[tp]: at for tp, at in (await consumer.beginning_offsets(list(places))).items()}
-    picture.ends = {places[tp]: at for tp, at in (await consumer.end_offsets(list(places))).items()}
+    inspection.begins = {places[tp]: at for tp, at in (await consumer.beginning_offsets(list(places))).items()}
+    inspection.ends = {places[tp]: at for tp, at in (await consumer.end_offsets(list(places))).items()}
 
 
-async def _sample(picture: Picture, broker: Broker, consumer: AIOKafkaConsumer) -> None:
+async def _sample(inspection: Inspection, broker: Broker, consumer: AIOKafkaConsumer) -> None:
     """The newest records of the topics that are looked into."""
-    places = _places(picture, broker, {*READ, "alarms", "lessons", "models", "dead-letters"})
-    await _ends(picture, broker, consumer)
-    wanted = {tp for tp, at in places.items() if picture.ends[at] > picture.begins[at]}
+    places = _places(inspection, broker, {*READ, "alarms", "lessons", "models", "dead-letters"})
+    await _ends(inspection, broker, consumer)
+    wanted = {tp for tp, at in places.items() if inspection.ends[at] > inspection.begins[at]}
     if not wanted:
         return
     consumer.assign(list(wanted))
     for tp in wanted:
-        consumer.seek(tp, max(picture.begins[places[tp]], picture.ends[places[tp]] - SAMPLE))
+        consumer.seek(tp, max(inspection.begins[places[tp]], inspection.ends[places[tp]] - SAMPLE))
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and any(
-        [await consumer.position(tp) < picture.ends[places[tp]] for tp in wanted]
+        [await consumer.position(tp) < inspection.ends[places[tp]] for tp in wanted]
     ):
         for tp, records in (await consumer.getmany(timeout_ms=200)).items():
             topic, _ = places[tp]
-            picture.newest.setdefault(topic, []).extend(map(_seen, records))
+            inspection.newest.setdefault(topic, []).extend(map(_seen, records))
 
 
-def _seen(record: Any) -> Seen:
+def _seen(record: Any) -> SeenRecord:
     headers = {name: value for name, value in record.headers if value is not None}
-    return Seen(record.partition, record.offset, record.key, record.value, record.timestamp, headers)
+    return SeenRecord(record.partition, record.offset, record.key, record.value, record.timestamp, headers)

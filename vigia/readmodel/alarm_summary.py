@@ -1,4 +1,4 @@
-"""Keeps the book of a run's alarms: each one's latest word, what is open, and what became of each kind.
+"""Keeps the summary of a run's alarms: each one's latest word, what is open, and what became of each kind.
 
 Reads alarms as they come or from a finished run's folder. Judges nothing anew.
 """
@@ -14,7 +14,7 @@ from scorers.alarms.kinds import KINDS, STATE_CHANGES
 from scorers.contract.alarms import SEVERITIES, Alarm
 from scorers.contract.wire import Rejection, decode_alarm
 
-ENDS = ("saved", "resolved", "lost", "false", "expired", "withdrawn")
+OUTCOMES = ("saved", "resolved", "lost", "false", "expired", "withdrawn")
 """What may become of an alarm."""
 
 
@@ -44,7 +44,7 @@ class CustomerRow(Struct):
     risk_by_horizon: dict[str, float] = {}
 
 
-class Book:
+class AlarmSummary:
     """The latest word on every alarm."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class Book:
         self._latest: dict[str, Alarm] = {}
         self._raised: dict[str, Alarm] = {}
 
-    def note(self, alarm: Alarm) -> None:
+    def add(self, alarm: Alarm) -> None:
         """Take down one record of `alarms`."""
         if alarm.kind in STATE_CHANGES:
             self.changes[alarm.kind] += alarm.type == "alarm.raised"
@@ -68,25 +68,25 @@ class Book:
 
     def open(self) -> Iterator[Alarm]:
         """The alarms that stand, as they were last told."""
-        return (alarm for alarm in self._latest.values() if fate(alarm) == "open")
+        return (alarm for alarm in self._latest.values() if status_of(alarm) == "open")
 
     def kinds(self) -> list[tuple[str, int, Counter[str]]]:
         """By kind, in the catalogue's order: how many were raised, and what became of them."""
         fates: dict[str, Counter[str]] = {}
         for alarm in self._latest.values():
-            fates.setdefault(alarm.kind, Counter())[fate(alarm)] += 1
+            fates.setdefault(alarm.kind, Counter())[status_of(alarm)] += 1
         order = list(KINDS)
         return [(kind, fates[kind].total(), fates[kind]) for kind in sorted(fates, key=order.index)]
 
 
-def fate(alarm: Alarm) -> str:
+def status_of(alarm: Alarm) -> str:
     """What has become of an alarm by its latest word: open, withdrawn, or its outcome."""
     if alarm.type == "alarm.withdrawn":
         return "withdrawn"
     return alarm.outcome or "expired" if alarm.type == "alarm.settled" else "open"
 
 
-def gravity(alarm: Alarm) -> tuple[int, float]:
+def severity_order(alarm: Alarm) -> tuple[int, float]:
     """Sorts the gravest first: by severity, then by the money at stake."""
     return SEVERITIES.index(alarm.severity), -(alarm.value_at_risk_minor or 0) * (alarm.risk or 1.0)
 

@@ -33,7 +33,7 @@ class PartEnded(RuntimeError):
         return f"the {self.name} has ended{told}"
 
 
-async def together(parts: Sequence[Part], stop: asyncio.Event, drain: float = DRAIN) -> None:
+async def run_together(parts: Sequence[Part], stop: asyncio.Event, drain: float = DRAIN) -> None:
     """Let all parts work until told to stop, then end them one after the other, in the order given.
 
     Raises `PartEnded` if one of them ended by itself.
@@ -52,14 +52,14 @@ async def together(parts: Sequence[Part], stop: asyncio.Event, drain: float = DR
         told.cancel()
         for part, task, end in zip(parts, tasks, stops, strict=True):
             end.set()
-            fault = await _over(part.name, task, drain)
+            fault = await _wait_for_end(part.name, task, drain)
             if fault is not None and (ended is None or fault is not ended.__cause__):
                 log.error("the %s failed", part.name, exc_info=fault)
     if ended is not None:
         raise ended
 
 
-async def _over(name: str, task: "asyncio.Future[object]", drain: float) -> BaseException | None:
+async def _wait_for_end(name: str, task: "asyncio.Future[object]", drain: float) -> BaseException | None:
     """Wait until a part has ended, and return its fault; one that takes too long is cut off."""
     if not (await asyncio.wait([task], timeout=drain))[0]:
         log.error("the %s has not ended within %g s and is cut off", name, drain)

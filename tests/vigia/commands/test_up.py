@@ -20,7 +20,7 @@ import pytest
 
 from vigia.lab.embedded_kafka import EmbeddedKafka
 from vigia.lab.simulate import simulate
-from vigia.runtime.supervisor import Part, PartEnded, together
+from vigia.runtime.supervisor import Part, PartEnded, run_together
 from vigia.runtime.topics import TOPICS
 
 WITHIN = 300.0
@@ -45,7 +45,7 @@ async def test_parts_end_one_after_the_other() -> None:
     seen: list[str] = []
     stop = asyncio.Event()
     stop.set()
-    await together([faithful(name, seen) for name in ("gateway", "worker", "notifier")], stop)
+    await run_together([faithful(name, seen) for name in ("gateway", "worker", "notifier")], stop)
     assert seen == ["gateway", "worker", "notifier"]
 
 
@@ -58,7 +58,7 @@ async def test_one_that_fails_ends_all_and_is_named() -> None:
 
     parts = [faithful("gateway", seen), Part("worker", fail), faithful("notifier", seen)]
     with pytest.raises(PartEnded, match="the worker has ended: the disk is full") as ended:
-        await together(parts, asyncio.Event())
+        await run_together(parts, asyncio.Event())
     assert ended.value.name == "worker"
     assert isinstance(ended.value.__cause__, OSError)
     assert seen == ["gateway", "notifier"]
@@ -71,7 +71,7 @@ async def test_one_that_ends_unasked_ends_all() -> None:
         return
 
     with pytest.raises(PartEnded, match=r"^the clock has ended$"):
-        await together([Part("clock", leave)], asyncio.Event())
+        await run_together([Part("clock", leave)], asyncio.Event())
 
 
 async def test_one_that_does_not_end_is_cut_off() -> None:
@@ -83,14 +83,14 @@ async def test_one_that_does_not_end_is_cut_off() -> None:
 
     stop = asyncio.Event()
     stop.set()
-    await together([Part("trainer", deaf), faithful("notifier", seen)], stop, drain=0.05)
+    await run_together([Part("trainer", deaf), faithful("notifier", seen)], stop, drain=0.05)
     assert seen == ["notifier"]
 
 
 async def test_who_gives_up_waiting_still_ends_them_all() -> None:
     """Cancelled, as by Ctrl-C, every part has ended in its turn before it comes back."""
     seen: list[str] = []
-    crew = asyncio.create_task(together([faithful("gateway", seen), faithful("notifier", seen)], asyncio.Event()))
+    crew = asyncio.create_task(run_together([faithful("gateway", seen), faithful("notifier", seen)], asyncio.Event()))
     await asyncio.sleep(0)
     crew.cancel()
     with pytest.raises(asyncio.CancelledError):

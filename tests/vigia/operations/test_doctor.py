@@ -23,7 +23,7 @@ from streams.records.signing import sign
 from vigia.cli import app
 from vigia.lab.embedded_kafka import PARTITIONS, EmbeddedKafka
 from vigia.operations.diagnosis import CHECKS, DAY, MINUTE, diagnose
-from vigia.operations.inspection import GROUPS, TRAINER, Group, Picture, Seen
+from vigia.operations.inspection import GROUPS, TRAINER, Group, Inspection, SeenRecord
 from vigia.runtime import topics
 from vigia.runtime.broker import Broker
 from vigia.runtime.topics import TOPICS, WORKER
@@ -37,27 +37,27 @@ def place(key: bytes, partitions: int = 8) -> int:
     return (murmur2(key) & 0x7FFFFFFF) % partitions
 
 
-def seen(key: bytes | None = b"C1", **changed: Any) -> Seen:
+def seen(key: bytes | None = b"C1", **changed: Any) -> SeenRecord:
     """A record of a minute ago, in its customer's partition."""
     told = {"offset": 5, "value": b'{"customer_id": "C1"}', "written": NOW - MINUTE, "headers": {}}
-    return Seen(**{"partition": place(key or b""), "key": key, **told, **changed})
+    return SeenRecord(**{"partition": place(key or b""), "key": key, **told, **changed})
 
 
-def model(secret: str = SECRET, written: int = NOW - DAY) -> Seen:
+def model(secret: str = SECRET, written: int = NOW - DAY) -> SeenRecord:
     """A model that was sealed with that secret."""
     return seen(b"m1", value=b"model", written=written, headers={"seal": sign(secret, b"model").encode()})
 
 
-def tick(written: int, *, follows: bool = False) -> Seen:
+def tick(written: int, *, follows: bool = False) -> SeenRecord:
     """A tick of the clock."""
     return seen(None, value=encode_control(Tick(until=Instant(NOW * 1000), follows=follows)), written=written)
 
 
-def healthy() -> Picture:
+def healthy() -> Inspection:
     """All as it must be, with something everywhere."""
     counts = {topic.name: topic.partitions or 8 for topic in TOPICS}
     ends = {(topic, number): 10 for topic, count in counts.items() for number in range(count)}
-    return Picture(
+    return Inspection(
         now=NOW,
         prefix="north-",
         seal=SECRET,
@@ -83,9 +83,9 @@ def healthy() -> Picture:
     )
 
 
-def faults(picture: Picture) -> list[tuple[str, str]]:
+def faults(inspection: Inspection) -> list[tuple[str, str]]:
     """What is not fine, by check and state."""
-    return [(one.check, one.state) for one in diagnose(picture) if one.state != "fine"]
+    return [(one.check, one.state) for one in diagnose(inspection) if one.state != "fine"]
 
 
 def test_health_is_found_healthy() -> None:
@@ -95,13 +95,13 @@ def test_health_is_found_healthy() -> None:
     assert {one.state for one in found} == {"fine"}
 
 
-Draw = Callable[[Picture], object]
+Draw = Callable[[Inspection], object]
 
 
 def setting(topic: str, **told: str) -> Draw:
     """A topic has another setting."""
 
-    def draw(p: Picture) -> None:
+    def draw(p: Inspection) -> None:
         assert p.settings is not None
         changed = {name.replace("_", "."): value for name, value in told.items()}
         p.settings[topic] = {**p.settings[topic], **changed}
@@ -114,7 +114,7 @@ def group(name: str = WORKER, **changed: Any) -> Draw:
     return lambda p: p.groups.__setitem__(name, msgspec.structs.replace(p.groups[name], **changed))
 
 
-def newest(topic: str, *records: Seen) -> Draw:
+def newest(topic: str, *records: SeenRecord) -> Draw:
     """These are the newest records of a topic."""
     return lambda p: p.newest.__setitem__(topic, list(records))
 
@@ -122,7 +122,7 @@ def newest(topic: str, *records: Seen) -> Draw:
 def behind(name: str = WORKER, *, moving: bool = False) -> Draw:
     """A group has not committed the last three records of a partition."""
 
-    def draw(p: Picture) -> None:
+    def draw(p: Inspection) -> None:
         one = p.groups[name]
         at = (GROUPS[name][0], 3)
         now = {**one.committed, at: 7}
@@ -184,9 +184,9 @@ DRAWN: tuple[tuple[str, Draw, str, str, str], ...] = (
 @pytest.mark.parametrize(("draw", "check", "state", "says"), [row[1:] for row in DRAWN], ids=[row[0] for row in DRAWN])
 def test_a_silent_failure_is_named_with_its_mend(draw: Draw, check: str, state: str, says: str) -> None:
     """What is drawn is found, and nothing else is; a fault says how it is mended, and no word of it moves a cursor."""
-    picture = healthy()
-    draw(picture)
-    found = [one for one in diagnose(picture) if one.state != "fine"]
+    inspection = healthy()
+    draw(inspection)
+    found = [one for one in diagnose(inspection) if one.state != "fine"]
     assert [(one.check, one.state) for one in found] == [(check, state)]
     assert says in f"{found[0].says} {found[0].mend}"
     assert found[0].mend or state != "fault"
@@ -198,9 +198,9 @@ def test_a_silent_failure_is_named_with_its_mend(draw: Draw, check: str, state: 
 )
 def test_what_only_looks_like_a_failure_is_none(draw: Draw) -> None:
     """A group that lags and moves, a refusal of the day before yesterday."""
-    picture = healthy()
-    draw(picture)
-    assert faults(picture) == []
+    inspection = healthy()
+    draw(inspection)
+    assert faults(inspection) == []
 
 
 def run(*typed: str, **environment: str) -> Result:

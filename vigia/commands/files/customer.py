@@ -13,7 +13,7 @@ from scorers.contract.inert import inert
 from scorers.contract.rfc3339 import rfc3339
 from vigia.commands.shared import arguments
 from vigia.commands.shared.options import Horizon, PolicyFile, Run, Until
-from vigia.readmodel.alarm_summary import CustomerRow, fate, read_alarms, read_customers
+from vigia.readmodel.alarm_summary import CustomerRow, read_alarms, read_customers, status_of
 from vigia.readmodel.amounts import without_cents
 from vigia.readmodel.run_folder import run_folder
 from vigia.runtime.usage_error import UsageError
@@ -72,7 +72,7 @@ def story(alarms: list[Alarm]) -> Iterator[str]:
         if born_settled and alarm.type != "alarm.raised":
             continue
         fresh = alarm.type in ("alarm.raised", "alarm.updated")
-        what = "changed" if born_settled else alarm.type.partition(".")[2] if fresh else fate(alarm)
+        what = "changed" if born_settled else alarm.type.partition(".")[2] if fresh else status_of(alarm)
         why = inert(alarm.reasons[0].text) if alarm.reasons and fresh else ""
         yield f"{rfc3339(alarm.time)[:10]}  {what:9} {alarm.kind:24} {why}".rstrip()
         if what == "raised" and alarm.treatment:

@@ -25,10 +25,10 @@ from scorers.contract.wire import encode_event
 from streams.worker.table_reader import customers as standing
 from vigia.commands.shared import arguments
 from vigia.lab.demo import NotInstalled, write_year
-from vigia.lab.demo.feed import Feed, Stuck
-from vigia.lab.demo_stack import HOST, Overdue, Stage
-from vigia.lab.demo_tail import Watch
-from vigia.lab.demo_view import Lookout, day, kinds, ranking, worth_saving
+from vigia.lab.demo.feed import Feed, Stalled
+from vigia.lab.demo_stack import HOST, DemoStack, Overdue
+from vigia.lab.demo_tail import DemoTail
+from vigia.lab.demo_view import DemoView, day, kinds, ranking, worth_saving
 from vigia.lab.embedded_kafka import PARTITIONS, EmbeddedKafka, EmbeddedUnavailable
 from vigia.readmodel.alarm_summary import read_customers
 from vigia.readmodel.roster import write_roster
@@ -79,7 +79,7 @@ def demo(
         int, Option(metavar="PORT", min=0, max=65535, help="The port of metrics and health; 0 takes a free one.")
     ] = 0,
 ) -> None:
-    """Watch a year of real household baskets: alarms as they come, and at the end whom to save.
+    """DemoTail a year of real household baskets: alarms as they come, and at the end whom to save.
 
     Starts a Kafka inside this process and on it worker, trainer, clock, notifier and gateway, then streams the year
     through them. The baskets, campaigns and coupons are real (Complete Journey, 2017); names, requests, complaints and
@@ -94,8 +94,10 @@ def demo(
         with EmbeddedKafka() as kafka, TemporaryDirectory(prefix="vigia-demo-", ignore_cleanup_errors=True) as state:
             with console.status("Reading a year of baskets ..."):
                 show.count = write_year(out / "events.jsonl", customers or None, seed, days)
-            stage = Stage(kafka.address, out, Path(state), arguments.policy(out / "policy.toml"), port, metrics_port)
-            asyncio.run(show.run(stage, customers))
+            stack = DemoStack(
+                kafka.address, out, Path(state), arguments.policy(out / "policy.toml"), port, metrics_port
+            )
+            asyncio.run(show.run(stack, customers))
     except NotInstalled as error:
         raise UsageError(f"the demo's data is not installed ({error}): pip install 'vigia[demo]'") from None
     except EmbeddedUnavailable as error:
@@ -104,7 +106,7 @@ def demo(
         if isinstance(ended.__cause__, UsageError):
             raise UsageError(str(ended.__cause__)) from None
         _fail(f"{ended}; see {out}/demo.log")
-    except (Overdue, Stuck) as fault:
+    except (Overdue, Stalled) as fault:
         _fail(f"{fault}; see {out}/demo.log and {out}/worker.log")
     except asyncio.CancelledError:  # SIGTERM
         raise typer.Exit(128 + signal.SIGTERM) from None
@@ -117,47 +119,47 @@ class _Show:
         self.console, self.out, self.speed, self.stay = console, out, speed, stay
         self.count, self.best, self.last = 0, "", 0
 
-    async def run(self, stage: Stage, customers: int) -> None:
+    async def run(self, stack: DemoStack, customers: int) -> None:
         """Start everything, play the year, report, and stay up if that was asked for."""
         loop, main = asyncio.get_running_loop(), asyncio.current_task()
         assert main is not None
         loop.add_signal_handler(signal.SIGTERM, main.cancel)
         _greet(self.console, self.count, customers)
-        async with stage.running() as running:
-            playing = asyncio.create_task(self._play(stage))
+        async with stack.running() as running:
+            playing = asyncio.create_task(self._play(stack))
             try:
                 await asyncio.wait([running, playing], return_when=asyncio.FIRST_COMPLETED)
                 if running.done():
                     running.result()
                 playing.result()
                 if self.stay:
-                    await self._stay(stage, running)
+                    await self._stay(stack, running)
             finally:
                 playing.cancel()
                 await asyncio.gather(playing, return_exceptions=True)
 
-    async def _play(self, stage: Stage) -> None:
-        lookout, began, events = Lookout(self.console), time.monotonic(), self.out / "events.jsonl"
-        policy = stage.policy
-        async with Watch(stage.broker, stage.settings.partitions, policy, self.out, lookout.take) as watch:
-            feed = Feed(stage.broker, policy, lambda: stage.far(watch), self.speed)
-            with _bar(self.console, events.stat().st_size, lookout) as told, events.open("rb") as lines:
+    async def _play(self, stack: DemoStack) -> None:
+        view, began, events = DemoView(self.console), time.monotonic(), self.out / "events.jsonl"
+        policy = stack.policy
+        async with DemoTail(stack.broker, stack.settings.partitions, policy, self.out, view.take) as tail:
+            feed = Feed(stack.broker, policy, lambda: stack.reached(tail), self.speed)
+            with _bar(self.console, events.stat().st_size, view) as told, events.open("rb") as lines:
                 await feed.run(lines, told)
-                await stage.all_done(feed.newest)
-                await watch.up_to_now()
-        rows = await asyncio.to_thread(lambda: list(standing(stage.state, policy, feed.newest)))
+                await stack.all_done(feed.newest)
+                await tail.up_to_now()
+        rows = await asyncio.to_thread(lambda: list(standing(stack.state, policy, feed.newest)))
         self.last = feed.newest
         with (self.out / "customers.jsonl").open("wb") as file:
             file.writelines(msgspec.json.encode(row) + b"\n" for row in rows)
         seconds = time.monotonic() - began
-        self.best = _report(self.console, lookout, f"{feed.sent:,} events of {len(rows):,}", self.out, seconds, stage)
+        self.best = _report(self.console, view, f"{feed.sent:,} events of {len(rows):,}", self.out, seconds, stack)
 
-    async def _stay(self, stage: Stage, running: "asyncio.Task[None]") -> None:
+    async def _stay(self, stack: DemoStack, running: "asyncio.Task[None]") -> None:
         """Say what can be tried, and go on until Ctrl-C."""
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
         for sign in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(sign, stop.set)
-        _invite(self.console, stage, self.out, self.best, self.last)
+        _invite(self.console, stack, self.out, self.best, self.last)
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait([running, stopped], return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
@@ -196,7 +198,7 @@ def _greet(console: Console, count: int, customers: int) -> None:
 
 
 @contextmanager
-def _bar(console: Console, size: int, lookout: Lookout) -> Iterator[Callable[[int], None]]:
+def _bar(console: Console, size: int, view: DemoView) -> Iterator[Callable[[int], None]]:
     if not console.is_terminal:
         yield lambda _: None
         return
@@ -205,22 +207,22 @@ def _bar(console: Console, size: int, lookout: Lookout) -> Iterator[Callable[[in
         task = bar.add_task("starting", total=size)
 
         def told(more: int) -> None:
-            text = f"{day(lookout.clock)}  {lookout.book.raised:,} alarms" if lookout.clock else "looking"
+            text = f"{day(view.clock)}  {view.summary.raised:,} alarms" if view.clock else "looking"
             bar.update(task, advance=more, description=text)
 
         yield told
 
 
-def _report(console: Console, lookout: Lookout, done: str, out: Path, seconds: float, stage: Stage) -> str:
+def _report(console: Console, view: DemoView, done: str, out: Path, seconds: float, stack: DemoStack) -> str:
     """Say what came of the year; the customer most worth saving."""
     rows = list(read_customers(out))
     write_roster(rows, out / "roster.xlsx")
-    found = worth_saving(lookout.book, rows)
-    changes = sum(lookout.book.changes.values())
+    found = worth_saving(view.summary, rows)
+    changes = sum(view.summary.changes.values())
     console.print(Text("\nThe alarms of the year, and what became of them", "bold"))
-    console.print(kinds(lookout.book))
+    console.print(kinds(view.summary))
     console.print(f"Beside them {changes:,} changes of stage, tier or type that alarm nobody.")
-    delivered, stopped = stage.notified()
+    delivered, stopped = stack.notified()
     console.print(f"The notifier told {delivered:,} notifications and held back {stopped:,}, each with its reason.")
     console.print(Text(f"\nThe {len(found)} customers most worth saving on the last day", "bold"))
     console.print("By the risk that nothing is bought for 28 days, times what the loss would cost.\n")
@@ -233,21 +235,21 @@ def _report(console: Console, lookout: Lookout, done: str, out: Path, seconds: f
     return first
 
 
-def _invite(console: Console, stage: Stage, out: Path, first: str, last: Micros) -> None:
+def _invite(console: Console, stack: DemoStack, out: Path, first: str, last: Micros) -> None:
     """Say what can be tried while everything stays up."""
     more = ComplaintOpened(
         id="demo-1", source="you", time=Instant(last), customer_id=first, complaint_id="D1", severity="critical"
     )
     (out / "next.jsonl").write_bytes(encode_event(more) + b"\n")
-    gateway = f"http://{HOST}:{stage.gateway_port}/v1/events"
+    gateway = f"http://{HOST}:{stack.gateway_port}/v1/events"
     console.print(Text("\nEverything stays up until Ctrl-C. In another terminal:", "bold"))
     tries = (
-        (f"export VIGIA_KAFKA={stage.broker.address} VIGIA_PARTITIONS={PARTITIONS}", "where all this is"),
+        (f"export VIGIA_KAFKA={stack.broker.address} VIGIA_PARTITIONS={PARTITIONS}", "where all this is"),
         ("vigia alarms tail", "alarms as they come"),
         (f"vigia publish {out}/next.jsonl", "a critical complaint of the first in the list"),
         (f"curl -H Content-Type:application/json -d @{out}/next.jsonl {gateway}", "the same by HTTP; it counts once"),
-        (f"curl {stage.worker_metrics()}", "what the worker counts, for Prometheus"),
-        (f"curl http://{HOST}:{stage.metrics_port}/metrics", "what notifier and gateway count"),
+        (f"curl {stack.worker_metrics()}", "what the worker counts, for Prometheus"),
+        (f"curl http://{HOST}:{stack.metrics_port}/metrics", "what notifier and gateway count"),
     )
     _commands(console, tries)
 

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from typer import Option
 
 from streams.records.parquet import LessonTable, NoParquet
-from vigia.commands.shared.serving import KAFKA, Kafka, Prefix, broker, finish
+from vigia.commands.shared.kafka import KAFKA, Kafka, Prefix, broker, run_once
 from vigia.runtime import progress
 from vigia.runtime.broker import Broker
 from vigia.runtime.usage_error import UsageError
@@ -40,7 +40,7 @@ def export(
             if from_file is not None:
                 _read_file(from_file, table)
             else:
-                finish(_read_topic(broker(kafka, prefix), table), kafka)
+                run_once(_read_topic(broker(kafka, prefix), table), kafka)
     except NoParquet as error:
         raise UsageError(str(error)) from None
     typer.echo(f"{table.rows:,} lessons -> {out}")

@@ -9,7 +9,7 @@ from scorers.contract.wire import Rejection
 from streams.files.publish import Line, Published, lines
 from streams.files.publish import publish as send
 from streams.gateway.intake import Intake, KafkaAway
-from vigia.commands.shared.serving import KAFKA, Kafka, Prefix, away, broker, finish
+from vigia.commands.shared.kafka import KAFKA, Kafka, Prefix, broker, exit_unavailable, run_once
 from vigia.runtime import progress
 from vigia.runtime.event_files import checked, damage_named
 
@@ -44,9 +44,9 @@ def publish(
                 await intake.close()
 
     try:
-        finish(work(), kafka)
+        run_once(work(), kafka)
     except KafkaAway as fault:
-        away(kafka, str(fault))
+        exit_unavailable(kafka, str(fault))
     for topic, count in sorted(done.topics.items()):
         typer.echo(f"{count:,} events -> {where.name(topic)}")
     if done.rejected:

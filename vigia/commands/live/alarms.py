@@ -22,7 +22,7 @@ from scorers.contract.inert import inert
 from scorers.contract.wire import Rejection, decode_alarm
 from vigia.commands.shared import arguments
 from vigia.commands.shared.arguments import known
-from vigia.commands.shared.serving import KAFKA, Kafka, Prefix, broker, finish
+from vigia.commands.shared.kafka import KAFKA, Kafka, Prefix, broker, run_once
 from vigia.runtime.broker import Broker
 from vigia.runtime.topic_reader import read
 from vigia.runtime.usage_error import UsageError
@@ -73,7 +73,7 @@ def tail(
             typer.echo(raw.decode() if as_json else line(alarm))
 
     everything = from_beginning or until_now
-    finish(read(where, "alarms", show, new_only=not everything, go_on=not until_now), kafka)
+    run_once(read(where, "alarms", show, new_only=not everything, go_on=not until_now), kafka)
 
 
 @app.command()
@@ -152,7 +152,7 @@ def _act(
         end = f" until {day_and_time(until)}" if until is not None else ""
         typer.echo(f"{verb} of {inert(alarm_id)} by {inert(who)}{end} -> {where.name('alarm-actions')}")
 
-    finish(work(), kafka)
+    run_once(work(), kafka)
 
 
 async def newest(where: Broker, alarm_id: str) -> Alarm:

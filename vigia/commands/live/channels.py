@@ -21,8 +21,8 @@ from scorers.contract.events import Instant
 from scorers.contract.inert import inert
 from vigia.commands.shared import routing
 from vigia.commands.shared.arguments import known
+from vigia.commands.shared.kafka import log_lines
 from vigia.commands.shared.routing import RoutesFile
-from vigia.commands.shared.serving import log_lines
 
 app = typer.Typer(help="Look at the channels of the routes, and test them.", no_args_is_help=True)
 AsJson = Annotated[bool, Option("--json", help="A JSON object a line, for other programs.")]

@@ -8,7 +8,7 @@ import typer
 from typer import Option
 
 from streams.records import control_log
-from vigia.commands.shared.serving import KAFKA, Kafka, Prefix, broker, finish
+from vigia.commands.shared.kafka import KAFKA, Kafka, Prefix, broker, run_once
 from vigia.runtime import settings
 
 app = typer.Typer(help="Look at the records of the clock.", no_args_is_help=True)
@@ -32,4 +32,4 @@ def dump(
         count = await control_log.dump(where, told.partitions, out)
         typer.echo(f"{count:,} records -> {out}")
 
-    finish(work(), kafka)
+    run_once(work(), kafka)

@@ -15,9 +15,9 @@ from scorers.contract.rejection import RejectCode
 from scorers.contract.rfc3339 import rfc3339
 from vigia.commands.shared import arguments
 from vigia.commands.shared.arguments import known
-from vigia.commands.shared.serving import KAFKA, Kafka, Prefix, broker, finish
+from vigia.commands.shared.kafka import KAFKA, Kafka, Prefix, broker, run_once
 from vigia.operations import dead_letters
-from vigia.operations.dead_letters import BACK_TO, Filter
+from vigia.operations.dead_letters import REPLAYABLE, Filter
 from vigia.runtime import progress
 from vigia.runtime.broker import Broker
 from vigia.runtime.dead_letter import Letter
@@ -65,7 +65,7 @@ def show(
         count += 1
         typer.echo(_json(letter, sent_back) if as_json else line(letter, sent_back))
 
-    finish(dead_letters.find(where, wanted, one), kafka)
+    run_once(dead_letters.find(where, wanted, one), kafka)
     typer.echo(f"{count:,} dead letters", err=True)
 
 
@@ -98,7 +98,7 @@ def replay(
             _, some = await dead_letters.send_back(where, found, told)
             left.extend(some)
 
-    finish(work(), kafka)
+    run_once(work(), kafka)
     gone = {one.letter.origin for one in left}
     for name in sorted({letter.topic for letter in found}):
         count = sum(letter.topic == name and letter.origin not in gone for letter in found)
@@ -160,7 +160,7 @@ def _filter(
     for name in topics or ():
         if where.prefix and name.startswith(where.prefix):
             raise UsageError(f"--topic {name!r}: write it without the prefix, {name.removeprefix(where.prefix)!r}")
-    known("--topic", topics, BACK_TO)
+    known("--topic", topics, REPLAYABLE)
     return Filter(
         codes=frozenset(codes) if codes else None,
         topics=frozenset(map(where.name, topics)) if topics else None,

@@ -8,9 +8,9 @@ import typer
 from typer import Option
 
 from scorers.contract.inert import inert
-from vigia.commands.shared.serving import KAFKA, Kafka, Prefix, broker, finish
+from vigia.commands.shared.kafka import KAFKA, Kafka, Prefix, broker, run_once
 from vigia.operations.diagnosis import Finding, diagnose
-from vigia.operations.inspection import look
+from vigia.operations.inspection import inspect
 from vigia.runtime import settings
 
 MARKS = {"fine": "ok", "note": "note", "fault": "WRONG", "unknown": "?"}
@@ -33,9 +33,9 @@ def doctor(
     found: list[Finding] = []
 
     async def work() -> None:
-        found.extend(diagnose(await look(where, told.partitions, told.seal, apart)))
+        found.extend(diagnose(await inspect(where, told.partitions, told.seal, apart)))
 
-    finish(work(), kafka)
+    run_once(work(), kafka)
     for one in found:
         typer.echo(msgspec.json.encode(one._asdict()).decode() if as_json else line(one))
     if any(one.state == "fault" for one in found):

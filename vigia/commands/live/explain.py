@@ -15,8 +15,8 @@ from scorers.contract.alarms import Alarm
 from scorers.contract.inert import inert
 from scorers.contract.rfc3339 import rfc3339
 from scorers.contract.wire import decode_alarm, encode_alarm
-from vigia.commands.shared.serving import KAFKA, Kafka, Prefix, broker, finish
-from vigia.readmodel.alarm_summary import fate, read_alarms
+from vigia.commands.shared.kafka import KAFKA, Kafka, Prefix, broker, run_once
+from vigia.readmodel.alarm_summary import read_alarms, status_of
 from vigia.runtime.topic_reader import read
 from vigia.runtime.usage_error import UsageError
 
@@ -48,7 +48,7 @@ def explain(
             await read(where, "alarms", lambda record: story.extend(_of(record.value, alarm_id)))
             await read(where, "notifications", lambda record: _keep(incidents, record, alarm_id))
 
-        finish(work(), kafka)
+        run_once(work(), kafka)
     if not story:
         raise UsageError(f"{inert(alarm_id)!r}: no such alarm in {place}; ids are in alarms tail and in alarms.jsonl")
     incident = incidents[-1] if incidents else None
@@ -77,7 +77,7 @@ def told(story: list[Alarm]) -> Iterator[str]:
     ends = [one for one in story if one.type in ("alarm.settled", "alarm.withdrawn")]
     now = ends[-1] if ends and ends[-1] is story[-1] else alarm
     yield title(alarm, "")
-    yield f"  {alarm.kind}, {alarm.severity}, {fate(now)}; alarm {inert(alarm.alarm_id)}"
+    yield f"  {alarm.kind}, {alarm.severity}, {status_of(now)}; alarm {inert(alarm.alarm_id)}"
     yield f"  true since {day_and_time(alarm.at)}, seen {day_and_time(story[0].time)}"
     if alarm.deadline is not None:
         yield f"  to be dealt with until {day_and_time(alarm.deadline)}"

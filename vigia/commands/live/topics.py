@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from typer import Option
 
-from vigia.commands.shared.serving import KAFKA, Kafka, Prefix, broker, finish
+from vigia.commands.shared.kafka import KAFKA, Kafka, Prefix, broker, run_once
 from vigia.runtime import settings, topics
 
 app = typer.Typer(help="Make and check the topics.", no_args_is_help=True)
@@ -25,7 +25,7 @@ def apply(kafka: Kafka = KAFKA, prefix: Prefix = "", replicas: Replicas = None) 
         made = await topics.apply(where, told.partitions, replicas or told.replicas)
         typer.echo(f"made: {', '.join(made)}" if made else "all topics were there")
 
-    finish(work(), kafka)
+    run_once(work(), kafka)
 
 
 @app.command()
@@ -37,4 +37,4 @@ def check(kafka: Kafka = KAFKA, prefix: Prefix = "", replicas: Replicas = None) 
         await topics.check(where, told.partitions, replicas or told.replicas, strict=True)
         typer.echo("all topics are as they must be")
 
-    finish(work(), kafka)
+    run_once(work(), kafka)

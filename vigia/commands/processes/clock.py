@@ -10,8 +10,8 @@ from typer import Option
 from streams.clock.clock import Clock
 from streams.metrics import ClockMetrics
 from vigia.commands.shared import arguments
+from vigia.commands.shared.kafka import KAFKA, Host, Kafka, MetricsPort, Prefix, broker, run_until_stopped
 from vigia.commands.shared.options import PolicyFile
-from vigia.commands.shared.serving import KAFKA, Host, Kafka, MetricsPort, Prefix, broker, until_stopped
 from vigia.runtime import health, settings
 from vigia.runtime.topics import check
 
@@ -45,4 +45,4 @@ def clock(
             typer.echo(f"clock: Kafka {kafka}, {time}, metrics on http://{host}:{port}/metrics", err=True)
             await telling.run(stop, text)
 
-    until_stopped(serve, kafka)
+    run_until_stopped(serve, kafka)

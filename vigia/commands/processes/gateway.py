@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from typer import Option
 
 from streams.gateway.gateway import Tokens, accepting, new_token
-from vigia.commands.shared.serving import KAFKA, Host, Kafka, Prefix, broker, until_stopped
+from vigia.commands.shared.kafka import KAFKA, Host, Kafka, Prefix, broker, run_until_stopped
 from vigia.readmodel.redis_board import Board
 from vigia.runtime.broker import Broker
 from vigia.runtime.usage_error import UsageError
@@ -49,7 +49,7 @@ def gateway(
             typer.echo(f"gateway: http://{host}:{bound}/v1/events -> Kafka {kafka}", err=True)
             await stop.wait()
 
-    until_stopped(serve, kafka)
+    run_until_stopped(serve, kafka)
 
 
 def senders(host: str, open_to_all: bool) -> Tokens:

@@ -12,9 +12,9 @@ from alerts.pipeline.notifier import Notifier
 from alerts.pipeline.routes import Routes
 from alerts.settings.toml import BadSetting
 from vigia.commands.shared import arguments, routing
+from vigia.commands.shared.kafka import KAFKA, Host, Kafka, MetricsPort, Prefix, broker, run_until_stopped
 from vigia.commands.shared.options import PolicyFile
 from vigia.commands.shared.routing import RoutesFile
-from vigia.commands.shared.serving import KAFKA, Host, Kafka, MetricsPort, Prefix, broker, until_stopped
 from vigia.runtime import health
 from vigia.runtime.usage_error import UsageError
 
@@ -41,7 +41,7 @@ def notifier(
             typer.echo(f"notifier: Kafka {kafka}, metrics on http://{host}:{port}/metrics", err=True)
             await serving.run(stop)
 
-    until_stopped(serve, kafka)
+    run_until_stopped(serve, kafka)
 
 
 def routed(routes: Path | None) -> Routes:

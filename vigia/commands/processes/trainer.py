@@ -8,7 +8,7 @@ import typer
 from streams.engine.standby import Standby
 from streams.metrics import TrainerMetrics
 from streams.trainer.trainer import Trainer
-from vigia.commands.shared.serving import KAFKA, Host, Kafka, MetricsPort, Prefix, broker, until_stopped
+from vigia.commands.shared.kafka import KAFKA, Host, Kafka, MetricsPort, Prefix, broker, run_until_stopped
 from vigia.runtime import health, settings
 from vigia.runtime.topics import check
 from vigia.runtime.usage_error import UsageError
@@ -38,4 +38,4 @@ def trainer(
             typer.echo(f"trainer: Kafka {kafka}, metrics on http://{host}:{port}/metrics", err=True)
             await standby.run(stop, learn)
 
-    until_stopped(serve, kafka)
+    run_until_stopped(serve, kafka)

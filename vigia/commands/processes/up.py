@@ -23,12 +23,12 @@ from streams.worker.worker import Worker
 from vigia.commands.processes.gateway import gate, senders
 from vigia.commands.processes.notifier import routed
 from vigia.commands.shared import arguments
+from vigia.commands.shared.kafka import KAFKA, Host, Kafka, Prefix, broker, exit_unavailable, run_until_stopped
 from vigia.commands.shared.options import PolicyFile
 from vigia.commands.shared.routing import RoutesFile
-from vigia.commands.shared.serving import KAFKA, Host, Kafka, Prefix, away, broker, until_stopped
 from vigia.runtime import health, settings
 from vigia.runtime.settings import Settings
-from vigia.runtime.supervisor import Part, PartEnded, together
+from vigia.runtime.supervisor import Part, PartEnded, run_together
 from vigia.runtime.topics import TopicsWrong, apply
 from vigia.runtime.usage_error import UsageError
 
@@ -101,10 +101,10 @@ def up(
 
         async with health.serving_health(figures, metrics_port, host, ready) as bound:
             typer.echo(f"up: metrics of all on http://{host}:{bound}/metrics", err=True)
-            await together(parts, stop, told.drain + 10)
+            await run_together(parts, stop, told.drain + 10)
 
     try:
-        until_stopped(serve, kafka)
+        run_until_stopped(serve, kafka)
     except PartEnded as ended:
         _explain(ended, kafka)
 
@@ -116,7 +116,7 @@ def _explain(ended: PartEnded, kafka: str) -> NoReturn:
         raise UsageError(str(ended)) from None
     if isinstance(why, KafkaError):
         LOGGER.error("the %s has ended, and so has all", ended.name)
-        away(kafka, str(why))
+        exit_unavailable(kafka, str(why))
     LOGGER.error("the %s has ended, and so has all", ended.name, exc_info=why)
     raise typer.Exit(1) from None
 

@@ -8,8 +8,8 @@ import typer
 from streams.metrics import WorkerMetrics
 from streams.worker.worker import Worker
 from vigia.commands.shared import arguments
+from vigia.commands.shared.kafka import KAFKA, Host, Kafka, MetricsPort, Prefix, broker, run_until_stopped
 from vigia.commands.shared.options import PolicyFile
-from vigia.commands.shared.serving import KAFKA, Host, Kafka, MetricsPort, Prefix, broker, until_stopped
 from vigia.runtime import health, settings
 from vigia.runtime.topics import apply
 
@@ -36,4 +36,4 @@ def worker(
             typer.echo(f"worker: Kafka {kafka}, metrics on http://{host}:{port}/metrics", err=True)
             await working.serve(stop)
 
-    until_stopped(serve, kafka)
+    run_until_stopped(serve, kafka)

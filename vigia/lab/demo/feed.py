@@ -24,7 +24,7 @@ from vigia.runtime.broker import Broker
 AHEAD = 14 * DAY
 """Figures come in force so long after the newest event that they count: the more, the fewer round trips a year takes."""
 LOOK = 0.05  # seconds between two looks
-PATIENCE = 180.0  # seconds in which something must move
+TIMEOUT = 180.0  # seconds in which something must move
 SLICE = 12 * HOUR
 """So long a time is sent at once. The topics of a partition take what they are sent in any order, so what lies further apart
 than the allowed lateness must not be under way together."""
@@ -40,8 +40,8 @@ class _Told(msgspec.Struct):
 _told = msgspec.json.Decoder(_Told).decode
 
 
-class Far(NamedTuple):
-    """How far Vigía is.
+class Reached(NamedTuple):
+    """How reached Vigía is.
 
     `day` is the newest day whose figures, and the models that go with them, every partition has taken in, -1 before
     the first; `ticked` the instant that every partition was told.
@@ -51,21 +51,23 @@ class Far(NamedTuple):
     ticked: Micros
 
 
-class Stuck(RuntimeError):
+class Stalled(RuntimeError):
     """Nothing has moved for too long."""
 
 
 class Feed:
     """Sends the lines of a file, in their order, which is that of time.
 
-    `far` tells how far Vigía is, and does not return while it is too far behind. With a speed, so many days pass in a
+    `reached` tells how reached Vigía is, and does not return while it is too reached behind. With a speed, so many days pass in a
     second at most.
     """
 
-    def __init__(self, broker: Broker, policy: Policy, far: Callable[[], Awaitable[Far]], speed: float = 0.0) -> None:
+    def __init__(
+        self, broker: Broker, policy: Policy, reached: Callable[[], Awaitable[Reached]], speed: float = 0.0
+    ) -> None:
         self.newest: Micros = 0
         self.sent = 0
-        self._broker, self._policy, self._far = broker, policy, far
+        self._broker, self._policy, self._reached = broker, policy, reached
         self._speed = speed * DAY
         self._before = -1  # the day before the first
         self._handed: list[asyncio.Future[Any]] = []
@@ -112,16 +114,16 @@ class Feed:
 
     async def _room(self, at: Micros) -> Micros:
         """Wait until an event of this instant may be sent; the instant up to which others may follow it."""
-        moved, seen = time.monotonic(), Far(0, 0)
+        moved, seen = time.monotonic(), Reached(0, 0)
         while True:
-            far = await self._far()
-            until = in_force(max(far.day, self._before) + 1, self._policy) + AHEAD
+            reached = await self._reached()
+            until = in_force(max(reached.day, self._before) + 1, self._policy) + AHEAD
             if at < until:
                 return until
-            if self.sent and far.ticked >= self.newest and far.day >= last_day(far.ticked, self._policy):
+            if self.sent and reached.ticked >= self.newest and reached.day >= last_day(reached.ticked, self._policy):
                 return at + 1  # nobody has bought for days: nothing is under way that could be late
-            if far != seen:
-                moved, seen = time.monotonic(), far
-            if time.monotonic() - moved > PATIENCE:
-                raise Stuck(f"nothing has moved for {PATIENCE:.0f} seconds, {self.sent:,} events into the year")
+            if reached != seen:
+                moved, seen = time.monotonic(), reached
+            if time.monotonic() - moved > TIMEOUT:
+                raise Stalled(f"nothing has moved for {TIMEOUT:.0f} seconds, {self.sent:,} events into the year")
             await asyncio.sleep(LOOK)

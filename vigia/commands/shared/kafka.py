@@ -18,9 +18,9 @@ from vigia.runtime.topics import TopicsWrong
 from vigia.runtime.usage_error import UsageError
 
 KAFKA = "127.0.0.1:9092"
-AWAY = 3  # exit status: Kafka did not do its part; the same again later may work
-SELDOM = 60.0  # seconds in which the same warning of a library is not repeated
-LACKING = {TopicAuthorizationFailedError: "the topic", GroupAuthorizationFailedError: "the group"}
+EXIT_UNAVAILABLE = 3  # exit status: Kafka did not do its part; the same again later may work
+REPEAT_AFTER = 60.0  # seconds in which the same warning of a library is not repeated
+MISSING_RIGHTS = {TopicAuthorizationFailedError: "the topic", GroupAuthorizationFailedError: "the group"}
 
 Kafka = Annotated[
     str, Option(metavar="HOST:PORT", envvar="VIGIA_KAFKA", help="Where Kafka is; several with commas between.")
@@ -43,7 +43,7 @@ def broker(kafka: str, prefix: str) -> Broker:
     return read(os.environ, kafka, prefix)
 
 
-def until_stopped(serve: Callable[[asyncio.Event], Awaitable[None]], kafka: str) -> None:
+def run_until_stopped(serve: Callable[[asyncio.Event], Awaitable[None]], kafka: str) -> None:
     """Serve until SIGTERM or Ctrl-C, then end in good order."""
 
     async def run() -> None:
@@ -53,10 +53,10 @@ def until_stopped(serve: Callable[[asyncio.Event], Awaitable[None]], kafka: str)
         await serve(stop)
 
     log_lines()
-    finish(run(), kafka)
+    run_once(run(), kafka)
 
 
-def finish(work: Coroutine[Any, Any, None], kafka: str) -> None:
+def run_once(work: Coroutine[Any, Any, None], kafka: str) -> None:
     """Do the work; a Kafka that fails it is said in one line, with the mend, and by the exit status."""
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # where nothing is logged, that line is all
     try:
@@ -65,7 +65,7 @@ def finish(work: Coroutine[Any, Any, None], kafka: str) -> None:
         fault = faults.exceptions[0]
         while isinstance(fault, BaseExceptionGroup):
             fault = fault.exceptions[0]
-        away(kafka, _said(fault))
+        exit_unavailable(kafka, _said(fault))
     except* TopicsWrong as wrong:
         print(f"vigia: {wrong.exceptions[0]}", file=sys.stderr)  # noqa: T201
         raise typer.Exit(2) from None
@@ -73,29 +73,29 @@ def finish(work: Coroutine[Any, Any, None], kafka: str) -> None:
 
 def _said(fault: BaseException) -> str:
     """What a fault of Kafka is about; a right that is lacking is named by what it is a right to."""
-    for kind, what in LACKING.items():
+    for kind, what in MISSING_RIGHTS.items():
         if isinstance(fault, kind):
             return f"no right to {what} {fault.args[0] if fault.args else ''}: docs/operations.md says who needs which"
     return str(fault)
 
 
-def away(kafka: str, fault: str) -> NoReturn:
+def exit_unavailable(kafka: str, fault: str) -> NoReturn:
     """End as Kafka did not do its part: what it says to a greeting, or else the fault."""
     why = asyncio.run(broker(kafka, "").refused()) or fault
     print(f"vigia: Kafka at {kafka}: {why}", file=sys.stderr)  # noqa: T201
-    raise typer.Exit(AWAY) from None
+    raise typer.Exit(EXIT_UNAVAILABLE) from None
 
 
 def log_lines() -> None:
     """Log to the error stream, a line each; what a library repeats is said once a minute."""
     out = logging.StreamHandler()
     out.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    out.addFilter(_Seldom())
+    out.addFilter(_RateLimit())
     logging.basicConfig(level=logging.INFO, handlers=[out])
     logging.getLogger("aiokafka").setLevel(logging.WARNING)
 
 
-class _Seldom(logging.Filter):
+class _RateLimit(logging.Filter):
     """Lets a library's line through once in a while; ours always."""
 
     def __init__(self) -> None:
@@ -107,7 +107,7 @@ class _Seldom(logging.Filter):
         if not record.name.startswith(("aiokafka", "aiohttp", "redis")):
             return True
         now, said = time.monotonic(), self._said.get(record.name)
-        if said is not None and now - said < SELDOM:
+        if said is not None and now - said < REPEAT_AFTER:
             return False
         self._said[record.name] = now
         return True
