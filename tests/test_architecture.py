@@ -186,7 +186,7 @@ def test_pure_code_passes(source: str) -> None:
     ("importer", "imported", "line"),
     [
         ("scorers/risk/model.py", "vigia/runtime/topics.py", "from vigia.runtime import topics"),
-        ("scorers/risk/model.py", "streams/engine/chunks.py", "from ...streams.engine import chunks"),
+        ("scorers/risk/model.py", "streams/engine/chunk.py", "from ...streams.engine import chunk"),
         ("scorers/contract/wire.py", "scorers/policy/tables.py", "def f():\n    import scorers.policy.tables"),
         ("streams/worker/worker.py", "alerts/pipeline/dispatch.py", "from alerts.pipeline.dispatch import deliver"),
         ("alerts/channels/mail.py", "streams/worker/worker.py", "from streams.worker import worker"),

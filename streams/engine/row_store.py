@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from faust import Table
 from rocksdict import AccessType, Options, Rdict, WriteBatch
 
-from streams.engine.chunks import ChunkSchema
+from streams.engine.chunk import ChunkSchema
 
 log = logging.getLogger(__name__)
 

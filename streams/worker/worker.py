@@ -25,7 +25,8 @@ from scorers.in_force.control import ModelInForce
 from scorers.policy.tables import Policy
 from streams.engine.alignment import Alignment
 from streams.engine.batching_producer import Output, partition_of
-from streams.engine.chunks import ChunkSchema, ChunkTransport, Done, Take, deliver
+from streams.engine.chunk import ChunkSchema, Done, Take, deliver
+from streams.engine.consumer import ChunkTransport
 from streams.engine.liveness import GuardedProducer, Liveness, Recovery, Watchdog, exit_process
 from streams.engine.offsets import InputOffsets
 from streams.engine.output_log import OutputLog, TopicTail
@@ -137,7 +138,7 @@ class Worker:
             cached=settings.rows,
             output_log=partial(self._output_log, tail),
         )
-        aligned = Alignment(self._timed(engine.take), self.inputs, self._behind, self._halted, asked=self._asked)
+        aligned = Alignment(self._timed(engine.take), self.inputs, self._lag, self._halted, polled_at=self._polled_at)
         self.engine, self.aligned = engine, aligned
         try:
             async with tail, engine.running(), aligned.running():
@@ -172,7 +173,7 @@ class Worker:
             for tp in consumer.delivering:
                 if engine is not None and tp.partition not in engine.opened:
                     await engine.open(tp.partition)
-                if (behind := consumer.behind(tp)) is not None:
+                if (behind := consumer.lag(tp)) is not None:
                     self.metrics.lag(tp.topic.removeprefix(self.broker.prefix), tp.partition, behind)
 
     async def _watch(self) -> None:
@@ -237,13 +238,13 @@ class Worker:
         self.metrics.revoked(range(self.settings.partitions))
         self._given = True
 
-    def _behind(self, tp: TP, position: int | None) -> int | None:
-        behind: int | None = self.app.consumer.behind(tp, position)
-        return behind
+    def _lag(self, tp: TP, position: int | None) -> int | None:
+        lag: int | None = self.app.consumer.lag(tp, position)
+        return lag
 
-    def _asked(self, tp: TP) -> int:
-        asked: int = self.app.consumer.asked(tp)
-        return asked
+    def _polled_at(self, tp: TP) -> int:
+        polled: int = self.app.consumer.polled_at(tp)
+        return polled
 
     def _halted(self) -> bool:
         return bool(self.app.should_stop or not self.app.consumer.flow_active)

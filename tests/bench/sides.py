@@ -46,7 +46,7 @@ from scorers.in_force.figures import FigureBook, Figures
 from scorers.partition.partition import Partition
 from scorers.policy.tables import Policy
 from scorers.risk.model import UNTRAINED
-from streams.engine.chunks import Done, Take
+from streams.engine.chunk import Done, Take
 from streams.metrics import WorkerMetrics
 from streams.records.lessons import encode_lesson
 from streams.worker.worker import GARBAGE_AFTER, Worker

@@ -13,7 +13,8 @@ import faust
 from aiokafka import AIOKafkaProducer
 
 from streams.engine.batching_producer import Output
-from streams.engine.chunks import ChunkSchema, ChunkTransport, deliver
+from streams.engine.chunk import ChunkSchema, deliver
+from streams.engine.consumer import ChunkTransport
 from streams.engine.row_store import ChunkTable, TableRowStore
 from streams.engine.rows import Codec, Rows
 from streams.engine.write_behind import PartitionProcessor, WriteBehind

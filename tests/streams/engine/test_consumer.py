@@ -1,4 +1,4 @@
-"""What the chunks lean on in Faust still holds: a consumer driven with records of our own commits what it should.
+"""What the consumer relies on in Faust still holds: driven with records of our own, it commits what it should.
 
 No broker: the network is a dictionary. When Faust's internals change, this fails first and by name.
 """
@@ -21,16 +21,19 @@ from faust.transport.consumer import Consumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+import streams.engine
 from scorers.policy.tables import Policy
-from streams.engine import chunks
-from streams.engine.chunks import Chunk, ChunkConsumer, ChunkScheduler, ChunkSchema, ChunkTransport, TopicShrank
+from streams.engine import consumer
+from streams.engine.chunk import Chunk, ChunkScheduler, ChunkSchema
+from streams.engine.consumer import ChunkConsumer, ChunkTransport
+from streams.engine.contiguity import TopicShrank
 from streams.metrics import WorkerMetrics
 from streams.worker.worker import Worker
 from vigia.runtime.broker import Broker
 from vigia.runtime.settings import Settings
 
 EVENTS, OTHER = TP("events", 0), TP("other", 0)
-LEANT_ON = {
+OVERRIDDEN = {
     "resume_partitions", "pause_partitions", "resume_flow", "perform_seek", "seek_wait", "earliest_offsets", "getmany",
     "ack", "on_partitions_assigned", "_to_message", "_new_offset", "_getmany", "on_buffer_full", "_new_consumer_thread",
 }  # fmt: skip
@@ -138,7 +141,7 @@ def _source(of: Any) -> str:
 
 
 PRIVATE: dict[str, Callable[[], bool]] = {
-    **{name: partial(hasattr, driver.Consumer, name) for name in sorted(LEANT_ON)},
+    **{name: partial(hasattr, driver.Consumer, name) for name in sorted(OVERRIDDEN)},
     **{
         name: partial(lambda name: f"self.{name}" in _source(Consumer), name)
         for name in (
@@ -173,10 +176,10 @@ PRIVATE: dict[str, Callable[[], bool]] = {
 
 
 @pytest.mark.parametrize("name", PRIVATE)
-def test_faust_has_what_is_leant_on(name: str) -> None:
+def test_faust_has_what_the_engine_relies_on(name: str) -> None:
     """Each part of Faust that is overridden, replaced or looked into is where it was, and stands in the list."""
     assert PRIVATE[name](), f"faust-streaming has changed: {name} is not what it was"
-    assert f"`{name}" in str(chunks.__doc__), f"{name} is not in the list at the head of streams/engine/chunks.py"
+    assert f"`{name}" in str(streams.engine.__doc__), f"{name} is not in the list in streams/engine/__init__.py"
 
 
 def test_inputs_come_in_chunks_and_the_rest_one_by_one() -> None:
@@ -336,11 +339,11 @@ async def test_a_fetch_that_brought_little_is_followed_by_a_pause(app: App) -> N
         await begin(wire)
         loop = asyncio.get_running_loop()
         assert len(await wire.fetch({EVENTS: log(EVENTS, 0, 1, 2), OTHER: log(OTHER, 0)})) == 2
-        assert not wire._little
+        assert not wire._pause_before_fetch
         assert len(await wire.fetch({EVENTS: log(EVENTS, 3, 4)})) == 1
         began = loop.time()
         assert len(await wire.fetch({EVENTS: log(EVENTS, 5)})) == 1
-        assert loop.time() - began > 0.9 * chunks.PAUSE
+        assert loop.time() - began > 0.9 * consumer.PAUSE
 
     await drive(app, scenario)
 
@@ -424,7 +427,7 @@ async def test_a_partition_without_a_commit_is_sought_to_its_beginning(app: App)
 def test_an_empty_set_of_partitions_never_means_all() -> None:
     """aiokafka fetches everything for a false value; the view that it gets is true, even of nothing."""
     live: set[TP] = set()
-    view = chunks._Only(live)
+    view = consumer._Only(live)
     assert view
     assert EVENTS not in view
     live.add(EVENTS)
