@@ -1,8 +1,8 @@
 """Where a webhook may connect to: public addresses, and hosts that the routes allow by name.
 
-A URL in the routes may point at the machine's own neighbours: the cloud's metadata service, a database, the router.
-So each connection looks its host up once, checks every address found, and connects to one of exactly these; a name
-that answers differently a moment later gains nothing. A look-up that fails connects nowhere.
+A URL in the routes may point at hosts of our own network: the cloud's metadata service, a database, the router. So each
+connection resolves its host once, checks every address found, and connects to one of exactly these, which makes DNS
+rebinding useless. No library in use does this check: aiohttp only offers the resolver as a hook.
 """
 
 import asyncio
@@ -19,14 +19,16 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Lookup = Callable[[str, int], Awaitable[list[str]]]
 
 PUBLIC_V6 = ipaddress.ip_network("2000::/3")
-TUNNELS = tuple(map(ipaddress.ip_network, ("2001::/32", "2002::/16")))  # hold an IPv4 address that nobody checked
+TUNNELS = tuple(
+    map(ipaddress.ip_network, ("2001::/32", "2002::/16"))
+)  # embed an IPv4 address, which would be unchecked
 METADATA = frozenset(
     map(ipaddress.ip_address, ("169.254.169.254", "169.254.170.2", "100.100.100.200", "192.0.0.192", "fd00:ec2::254"))
 )
 
 
 def is_public(address: Address) -> bool:
-    """Whether anybody on the Internet could be meant by this address.
+    """Whether the address is public on the Internet.
 
     >>> [is_public(ipaddress.ip_address(one)) for one in ("93.184.216.34", "10.0.0.1", "::ffff:8.8.8.8", "::1")]
     [True, False, False, False]
@@ -38,54 +40,54 @@ def is_public(address: Address) -> bool:
     return address.is_global and not (address.is_multicast or address.is_reserved or address in METADATA)
 
 
-def is_neighbour(address: Address) -> bool:
-    """Whether a host that is allowed by name may stand here: anywhere but link-local and metadata addresses."""
+def is_local(address: Address) -> bool:
+    """Whether a host that is allowed by name may have this address: any but link-local and metadata addresses."""
     mapped = getattr(address, "ipv4_mapped", None)
     if mapped is not None:
-        return is_neighbour(mapped)
+        return is_local(mapped)
     return not (address.is_link_local or address.is_multicast or address.is_unspecified or address in METADATA)
 
 
 def checked(host: str, found: list[str], allowed: frozenset[str]) -> list[str]:
-    """The addresses, all of them fit to connect to; one unfit among them refuses the host."""
-    passes = is_neighbour if host in allowed else is_public
+    """The addresses, if all of them are permitted; one that is not refuses the host."""
+    passes = is_local if host in allowed else is_public
     for one in found:
         try:
-            fit = passes(ipaddress.ip_address(one))
+            permitted = passes(ipaddress.ip_address(one))
         except ValueError:
-            fit = False
-        if not fit:
-            raise Refused(f"{host} is at an address that webhooks do not go to; use a public host or allow_hosts")
+            permitted = False
+        if not permitted:
+            raise Refused(f"{host} has an address that webhooks may not use; use a public host or allow_hosts")
     if not found:
         raise Retry(f"{host} has no address")
     return found
 
 
 def check_literal(host: str, allowed: frozenset[str]) -> None:
-    """Refuse an address written into the URL itself that is unfit, or written so as to look like none.
+    """Refuse an address in the URL itself that is not permitted, or written so that it does not look like one.
 
     >>> check_literal("2130706433", frozenset())
     Traceback (most recent call last):
-    alerts.channels.contract.Refused: 2130706433 is an address in disguise; write it as four decimal numbers
+    alerts.channels.contract.Refused: 2130706433 is an address in an unusual form; write it as four decimal numbers
     """
     try:
         ipaddress.ip_address(host)
     except ValueError:
         last = host.rstrip(".").rpartition(".")[2]
         if re.fullmatch(r"\d+|0[xX][0-9a-fA-F]*", last):
-            raise Refused(f"{host} is an address in disguise; write it as four decimal numbers") from None
+            raise Refused(f"{host} is an address in an unusual form; write it as four decimal numbers") from None
         return
     checked(host, [host], allowed)
 
 
 async def system_lookup(host: str, port: int) -> list[str]:
-    """The addresses that the system knows for the host."""
+    """The addresses to which the system resolves the host."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 class CheckedResolver(AbstractResolver):
-    """Looks a host up once a connection and yields checked addresses only."""
+    """Resolves a host once for each connection, to permitted addresses only."""
 
     def __init__(self, allowed: frozenset[str], lookup: Lookup = system_lookup) -> None:
         self.allowed = allowed
@@ -94,7 +96,7 @@ class CheckedResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """The checked addresses of the host."""
+        """The permitted addresses of the host."""
         try:
             found = await self.lookup(host, port)
         except (OSError, UnicodeError) as fault:
@@ -102,7 +104,7 @@ class CheckedResolver(AbstractResolver):
         return [_result(host, port, one) for one in checked(host, found, self.allowed)]
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: a resolver has no connections."""
 
 
 def _result(host: str, port: int, address: str) -> ResolveResult:

@@ -11,10 +11,10 @@ from typing import ClassVar, Protocol
 import msgspec
 from msgspec import Struct
 
-from alerts.settings.hours import Span
 from alerts.wording.message import Message
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, SECOND, Duration, Instant
+from scorers.policy.spans import Span
 
 Environment = Mapping[str, str]
 
@@ -68,24 +68,24 @@ class Channel(Protocol):
         """Release connections."""
 
 
-class ChannelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ChannelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
     """What every `[channel.NAME]` table of the routes may set for the queue in front of the channel.
 
-    Each channel's file extends it with `tag_field="type", tag=...`, its own settings, `example`, `connect` and
-    `target`. The first line of its docstring describes the channel in lists.
+    A channel's file extends it as `Settings`, with its type as `tag`. The first line of that docstring describes the
+    channel in documents.
     """
 
     timeout: Span = Span(15 * SECOND)
     queue: int = 10_000
     give_up_after: Span = Span(3 * DAY)
-    per_hour: int = 0  # notifications an hour; the rest of the hour's go together at its end; 0 is no limit
+    per_hour: int = 0  # further notifications of an hour go together at its end; 0 is no limit
     tell_end: bool = False
 
     example: ClassVar[str] = ""
-    """The lines of a table that works, but for `type`; secrets by `..._env` alone."""
+    """A table that works, without its `type`; secrets only as `..._env`."""
 
     def connect(self, environment: Environment) -> Channel:
-        """The channel of these settings; `ValueError` or `NoSecret` says what is wrong with them, without a secret."""
+        """Open the channel; `ValueError` or `NoSecret` says what is wrong with the settings, without a secret."""
         raise NotImplementedError
 
     def target(self) -> str:

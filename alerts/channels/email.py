@@ -1,20 +1,20 @@
 """Mail, as plain text and simple HTML.
 
-All mails about one alarm lie in one thread; a repeated delivery has the same Message-ID. Names come from outside:
-headers hold one line of visible text, HTML is made by a sandboxed template that escapes everything. Passwords never
-cross an unencrypted line.
+All mails about one alarm form one thread; a repeated delivery has the same Message-ID. Names come from outside, so
+headers hold one line of visible text and a sandboxed template escapes everything in the HTML. Passwords are never sent
+over an unencrypted connection.
 """
 
 import ipaddress
 from email.message import EmailMessage
-from typing import Literal
+from typing import ClassVar, Literal
 
 import aiosmtplib
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from alerts.channels.contract import ChannelSettings, Notification, Refused, Retry
+from alerts.channels.contract import ChannelSettings, Environment, Notification, Refused, Retry
 from alerts.settings.datetimes import as_datetime
-from alerts.settings.secret import Secret
+from alerts.settings.secret import Secret, from_environment, from_file
 from alerts.wording.message import Message
 from scorers.contract.events import SECOND
 from scorers.contract.inert import inert
@@ -34,8 +34,8 @@ PAGE = ImmutableSandboxedEnvironment(autoescape=True, trim_blocks=True, lstrip_b
 )
 
 
-class Settings(ChannelSettings, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="email"):
-    """A `type = "email"` table of the routes."""
+class Settings(ChannelSettings, frozen=True, kw_only=True, tag="email"):
+    """By mail to a fixed list of addresses, as plain text and HTML."""
 
     host: str
     sender: str
@@ -46,6 +46,25 @@ class Settings(ChannelSettings, frozen=True, kw_only=True, forbid_unknown_fields
     password_env: str = ""
     password_file: str = ""
 
+    example: ClassVar[str] = """\
+host = "smtp.example.com"
+sender = "vigia@example.com"
+to = ["manager@example.com"]
+username = "vigia"
+password_env = "VIGIA_MAIL_PASSWORD"
+"""
+
+    def connect(self, environment: Environment) -> "Email":
+        """The channel, with its password."""
+        if self.password_env and self.password_file:
+            raise ValueError("a password has one place; give either password_env or password_file")
+        password = from_environment(self.password_env, environment) if self.password_env else None
+        return Email(self, from_file(self.password_file) if self.password_file else password)
+
+    def target(self) -> str:
+        """The addresses and the mail server."""
+        return f"{', '.join(self.to)} by {self.host}"
+
 
 class Email:
     """Sends each notification as one mail to a fixed list of addresses."""
@@ -54,17 +73,17 @@ class Email:
         self.settings = settings
         self.password = password
         if not settings.to:
-            raise ValueError("mail needs somebody to go to; name an address in to")
+            raise ValueError("mail needs a recipient; name an address in to")
         for address in (settings.sender, *settings.to):
             if not is_address(address):
-                raise ValueError(f"{inert(address)!r} is no mail address; write it like shop@example.com")
+                raise ValueError(f"{inert(address)!r} is not a mail address; write it like shop@example.com")
         if settings.tls == "none" and not is_loopback(settings.host):
-            raise ValueError('mail to another machine is encrypted; use tls = "starttls" or "tls"')
+            raise ValueError('mail to another machine must be encrypted; use tls = "starttls" or "tls"')
         if bool(settings.username) != (password is not None):
             raise ValueError("a mail account needs both username and password_env or password_file; give both or none")
 
     async def send(self, notification: Notification) -> None:
-        """Return once the mail server has taken the mail for at least one recipient."""
+        """Return once the mail server has accepted the mail for at least one recipient."""
         try:
             await aiosmtplib.send(
                 mail(notification, self.settings.sender, self.settings.to),
@@ -77,24 +96,24 @@ class Email:
                 timeout=self.settings.timeout / SECOND,
             )
         except aiosmtplib.SMTPRecipientsRefused as fault:
-            raise _judged(min(one.code for one in fault.recipients)) from fault
+            raise _from_code(min(one.code for one in fault.recipients)) from fault
         except aiosmtplib.SMTPAuthenticationError as fault:
-            raise Retry("the mail server does not accept our account") from fault  # mended by people, so it is kept
+            raise Retry("the mail server does not accept our account") from fault  # people correct this, so keep it
         except aiosmtplib.SMTPResponseException as fault:
-            raise _judged(fault.code) from fault
+            raise _from_code(fault.code) from fault
         except (TimeoutError, aiosmtplib.SMTPException, OSError) as fault:
             raise Retry(f"no answer from the mail server ({type(fault).__name__})") from fault
 
     async def close(self) -> None:
-        """Nothing is held: each mail is a connection of its own."""
+        """Do nothing: each mail has a connection of its own."""
 
 
-def _judged(code: int) -> Exception:
-    return Refused(f"the mail server refused it: {code}") if code >= 500 else Retry(f"the mail server said {code}")
+def _from_code(code: int) -> Exception:
+    return Refused(f"the mail server refused it: {code}") if code >= 500 else Retry(f"the mail server answered {code}")
 
 
 def is_address(text: str) -> bool:
-    """Whether the text is one plain mail address and nothing more.
+    """Whether the text is exactly one plain mail address.
 
     >>> is_address("shop@example.com"), is_address("a@b.c\\nBcc: d@e.f"), is_address("a@b.c, d@e.f")
     (True, False, False)
@@ -132,10 +151,10 @@ def mail(notification: Notification, sender: str, to: tuple[str, ...]) -> EmailM
 
 
 def page(message: Message) -> str:
-    """The message as a page of HTML in which nothing from outside is markup."""
+    """The message as HTML, with every text escaped."""
     return PAGE.render(message=message)
 
 
 def token(text: str) -> str:
-    """The text with only such letters as an identifier in a mail header may hold."""
-    return "".join(mark if mark.isascii() and (mark.isalnum() or mark in "-_") else "." for mark in text)[:100]
+    """The text with every character that an identifier in a mail header may not hold replaced by a dot."""
+    return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "." for c in text)[:100]

@@ -1,20 +1,31 @@
 """The log as a channel: one line a notification, for a first look and for a shop without mail.
 
-Logs travel further than mail does, so the line carries codes and the alarm's id; names and reasons only where
-`names = true` allows them.
+Logs are read by more people than mail is, so a line holds codes and the alarm's id; it holds names and reasons only
+with `names = true`.
 """
 
 import logging
+from typing import ClassVar
 
-from alerts.channels.contract import ChannelSettings, Notification
+from alerts.channels.contract import ChannelSettings, Environment, Notification
 
 LOGGER = logging.getLogger("alerts.notification")
 
 
-class Settings(ChannelSettings, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="log"):
-    """A `type = "log"` table of the routes."""
+class Settings(ChannelSettings, frozen=True, kw_only=True, tag="log"):
+    """To the log of this machine, one line each."""
 
     names: bool = False
+
+    example: ClassVar[str] = "names = false"
+
+    def connect(self, environment: Environment) -> "Log":
+        """Open the log."""
+        return Log(self)
+
+    def target(self) -> str:
+        """The log, and whether names go into it."""
+        return "this machine's log" + (", with names" if self.names else "")
 
 
 class Log:
@@ -28,13 +39,13 @@ class Log:
         LOGGER.info(line(notification, names=self.settings.names))
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: the log needs no closing."""
 
 
 def line(notification: Notification, *, names: bool) -> str:
     """The notification as one line."""
     if names:
-        told = " | ".join([notification.message.title, *notification.message.plain().splitlines()])
+        content = " | ".join([notification.message.title, *notification.message.plain().splitlines()])
     else:
-        told = " ".join(f"{alarm.kind}/{alarm.severity}/{alarm.alarm_id}" for alarm in notification.alarms)
-    return f"{notification.change} {notification.id} {told}"
+        content = " ".join(f"{alarm.kind}/{alarm.severity}/{alarm.alarm_id}" for alarm in notification.alarms)
+    return f"{notification.change} {notification.id} {content}"

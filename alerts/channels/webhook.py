@@ -1,13 +1,13 @@
 """Webhooks after the Standard Webhooks specification, version 1.
 
-The receiver gets JSON of at most 20 kB, signed with each of our secrets so that they can be changed without a gap.
-Only https and only public addresses (see `addresses`), no redirects, no word of the answer is read but its status:
-nothing that a receiver says can reach a log or keep us busy past the deadline.
+The receiver gets JSON of at most 20 kB, signed with each of our secrets so that a secret can be replaced without a gap.
+A webhook uses https and public addresses only (see `addresses`) and follows no redirect. It reads the status and
+headers of an answer and not its body, so a receiver can neither write into our log nor delay us past the timeout.
 """
 
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -15,9 +15,9 @@ import msgspec
 from standardwebhooks import Webhook as Signer
 
 from alerts.channels.addresses import CheckedResolver, Lookup, check_literal, system_lookup
-from alerts.channels.contract import ChannelSettings, Notification, Refused, Retry
+from alerts.channels.contract import ChannelSettings, Environment, Notification, Refused, Retry
 from alerts.settings.datetimes import as_datetime
-from alerts.settings.secret import Secret
+from alerts.settings.secret import Secret, from_environment, from_file, if_name
 from alerts.wording.message import LISTED
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, SECOND, Duration
@@ -25,17 +25,20 @@ from scorers.contract.inert import inert
 from scorers.contract.rfc3339 import rfc3339
 
 MAX_BODY = 20_000
-HIDDEN = frozenset({"cause", "evidence", "schema_version"})  # where the facts lie in our own log concerns no receiver
+HIDDEN = frozenset({"cause", "evidence", "schema_version"})  # places in our own topics, of no use to a receiver
 TIMES = frozenset({"time", "at", "deadline"})
 
-FOR_EVER = frozenset({400, 405, 406, 413, 415, 422})
-"""This body will never be taken; every other refusal may be mended at the other end while we wait."""
+FINAL = frozenset({400, 405, 406, 413, 415, 422})
+"""Statuses after which this body is not sent again; a receiver may correct the cause of any other."""
 GONE = 410
-ASKS_TO_WAIT = frozenset({429, 503})
+WITH_RETRY_AFTER = frozenset({429, 503})
 
 
-class Settings(ChannelSettings, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="webhook"):
-    """A `type = "webhook"` table of the routes; `url_env` for receivers whose URL is itself a secret."""
+class Settings(ChannelSettings, frozen=True, kw_only=True, tag="webhook"):
+    """As signed JSON to one URL, by the Standard Webhooks specification.
+
+    `url_env` is for receivers whose URL is itself a secret.
+    """
 
     url: str = ""
     url_env: str = ""
@@ -43,6 +46,23 @@ class Settings(ChannelSettings, frozen=True, kw_only=True, forbid_unknown_fields
     secrets_file: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
     tell_end: bool = True
+
+    example: ClassVar[str] = """\
+url = "https://desk.example.com/hooks/vigia"
+secrets_env = ["VIGIA_HOOK_SECRET"]
+"""
+
+    def connect(self, environment: Environment) -> "Webhook":
+        """The channel, with its URL and the secrets that sign."""
+        if bool(self.url) == bool(self.url_env):
+            raise ValueError("a webhook has one URL; give either url or url_env")
+        url = Secret(self.url) if self.url else from_environment(self.url_env, environment)
+        secrets = [from_environment(name, environment) for name in self.secrets_env]
+        return Webhook(self, url, secrets + [from_file(path) for path in self.secrets_file])
+
+    def target(self) -> str:
+        """The host of the URL, as the rest may be a secret."""
+        return urlsplit(self.url).hostname or f"the URL in {if_name(self.url_env)}"
 
 
 class Webhook:
@@ -63,13 +83,13 @@ class Webhook:
         parts = urlsplit(self.url.reveal())
         host = (parts.hostname or "").lower()
         if not host or parts.username or parts.password:
-            raise ValueError("the URL of a webhook needs a host and holds no user name; write https://host/path")
+            raise ValueError("the URL of a webhook needs a host and no user name; write https://host/path")
         if parts.scheme != "https" and not (parts.scheme == "http" and host in self.allowed):
-            raise ValueError("a webhook goes by https only; use https, or name the host in allow_hosts")
+            raise ValueError("a webhook uses https only; use https, or name the host in allow_hosts")
         return host
 
     async def send(self, notification: Notification) -> None:
-        """Return once the receiver has answered with a status of the 200s."""
+        """Return once the receiver has answered with a 2xx status."""
         check_literal(self._host(), self.allowed)
         content = body(notification)
         headers = self.headers(notification, content)
@@ -77,24 +97,24 @@ class Webhook:
             async with self._connected().post(
                 self.url.reveal(), data=content, headers=headers, allow_redirects=False
             ) as response:
-                status, told = response.status, response.headers
+                status, received = response.status, response.headers
                 response.close()
         except (Retry, Refused):
             raise
         except (TimeoutError, aiohttp.ClientError, OSError) as fault:
             raise Retry(f"no answer ({type(fault).__name__})") from fault
-        judge(status, told)
+        check_status(status, received)
 
     def headers(self, notification: Notification, content: bytes) -> dict[str, str]:
-        """The headers that let the receiver know the sender, the instant and a repetition."""
+        """The headers by which the receiver verifies the sender, the time and a repeated delivery."""
         at = as_datetime(notification.sent_at).replace(microsecond=0)
-        signed = [signer.sign(notification.id, at, content.decode()) for signer in self.signers]
+        signatures = [signer.sign(notification.id, at, content.decode()) for signer in self.signers]
         return {
             "content-type": "application/json",
             "user-agent": "vigia",
             "webhook-id": notification.id,
             "webhook-timestamp": str(int(at.timestamp())),
-            "webhook-signature": " ".join(signed),
+            "webhook-signature": " ".join(signatures),
         }
 
     def _connected(self) -> aiohttp.ClientSession:
@@ -111,16 +131,16 @@ class Webhook:
         return self._session
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Release the connection."""
         if self._session is not None:
             await self._session.close()
             self._session = None
 
 
 def _signer(secret: Secret) -> Signer:
-    word = secret.reveal()
+    value = secret.reveal()
     try:
-        signer = Signer(word)
+        signer = Signer(value)
     except Exception:
         raise ValueError("a webhook secret is not base64; make one of 24 to 64 random bytes, prefixed whsec_") from None
     if not 24 <= len(signer._whsecret) <= 64:
@@ -128,21 +148,21 @@ def _signer(secret: Secret) -> Signer:
     return signer
 
 
-def judge(status: int, headers: Mapping[str, str]) -> None:
-    """Raise what the status means; a status of the 200s means that the notification was taken."""
+def check_status(status: int, headers: Mapping[str, str]) -> None:
+    """Raise `Retry` or `Refused` as the status asks; a 2xx status means that the notification was accepted."""
     if 200 <= status < 300:
         return
     if status == GONE:
         raise Refused("410: the receiver is gone", disable=True)
-    if status in FOR_EVER:
+    if status in FINAL:
         raise Refused(f"{status}: the receiver does not take this")
-    raise Retry(f"{status}", wait(headers) if status in ASKS_TO_WAIT else None)
+    raise Retry(f"{status}", retry_after(headers) if status in WITH_RETRY_AFTER else None)
 
 
-def wait(headers: Mapping[str, str]) -> Duration | None:
-    """The wait asked for by Retry-After, at most a day; a date counts from the receiver's own clock.
+def retry_after(headers: Mapping[str, str]) -> Duration | None:
+    """The wait that `Retry-After` asks for, at most a day; a date is compared with the receiver's own `Date`.
 
-    >>> wait({"Retry-After": "120"}) == 120 * SECOND
+    >>> retry_after({"Retry-After": "120"}) == 120 * SECOND
     True
     """
     asked = headers.get("Retry-After", "").strip()
@@ -156,11 +176,11 @@ def wait(headers: Mapping[str, str]) -> Duration | None:
 
 
 def body(notification: Notification) -> bytes:
-    """The JSON that the receiver gets, within the size that it expects.
+    """The JSON that the receiver gets, at most `MAX_BODY` bytes.
 
-    A digest leaves out its last alarms before it breaks the limit and says how many there are.
+    A digest over the limit leaves out its last alarms; `count` says how many there are.
     """
-    shown = [shape(alarm) for alarm in notification.alarms[:LISTED]]
+    shown = [as_json(alarm) for alarm in notification.alarms[:LISTED]]
     lines = [[line.label, line.text] for line in notification.message.lines]
     title, count = notification.message.title, len(notification.alarms)
     kind = "alarm.digest" if count > 1 else notification.change
@@ -172,10 +192,10 @@ def body(notification: Notification) -> bytes:
         shown, lines = shown[: len(shown) // 2], lines if shown else lines[: len(lines) // 2]
 
 
-def shape(alarm: Alarm) -> dict[str, Any]:
-    """The alarm in the wire's names, its text made harmless and short."""
+def as_json(alarm: Alarm) -> dict[str, Any]:
+    """The alarm under its public field names, its texts inert and short."""
     raw: dict[str, Any] = msgspec.to_builtins(alarm, enc_hook=int)
-    told: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for key, value in raw.items():
         if key in HIDDEN or value is None:
             continue
@@ -189,5 +209,5 @@ def shape(alarm: Alarm) -> dict[str, Any]:
             value = {"type": value["type"], "id": value["id"]}
         elif key in ("name", "counterfactual"):
             value = inert(value)
-        told[key] = value
-    return told
+        fields[key] = value
+    return fields

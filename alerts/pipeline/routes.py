@@ -1,33 +1,36 @@
-"""Who is told of what: the routes file, read and checked.
+"""Reads and checks the routes file: channels, routes, quiet hours, which alarm inhibits which, and the ladder of each tier.
 
-It holds channels, routes, quiet hours, which alarm mutes which, and the ladder by tier. It never holds a secret, only
-where one lies. A file with any mistake is refused whole, with the line and the mend, so that a routes file that loads
-means what it says.
+It holds no secret, only the name of the place where one is. A file with any mistake is rejected as a whole, with the
+line and the correction.
 """
 
 import hashlib
 import tomllib
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any, get_args
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from pathlib import Path as FilePath
+from typing import Any, TypeVar, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from alerts.channels import email, log, webhook
-from alerts.settings.hours import Interval, Minutes, Span
-from alerts.settings.toml import BadSetting, Source, mend_name
+from alerts.channels.catalogue import CHANNELS
+from alerts.channels.contract import ChannelSettings
+from alerts.settings.hours import Interval, Minutes
+from alerts.settings.toml import BadSetting, SettingsText
 from alerts.wording.playbooks import KINDS
 from scorers.contract.alarms import Alarm, Severity, Skill, SubjectType, Tier, Treatment
+from scorers.policy.by_tier import ByTier
+from scorers.policy.spans import Span
+from scorers.policy.toml_errors import Path, did_you_mean
 
+T = TypeVar("T")
 UTC = ZoneInfo("UTC")
-ChannelSettings = log.Settings | webhook.Settings | email.Settings
-SECRETIVE = ("secret", "password", "passwd", "token", "apikey", "api_key", "key", "credential")
+SECRET_WORDS = ("secret", "password", "passwd", "token", "apikey", "api_key", "key", "credential")
 
 
 class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The first route whose conditions all hold takes the alarm; a condition that is not given holds."""
+    """Where alarms go that meet all its conditions; the first route that matches an alarm is used."""
 
     name: str
     severity: tuple[Severity, ...] = ()
@@ -42,8 +45,8 @@ class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     digest: tuple[Minutes, ...] = ()
     suppress: str = ""
 
-    def takes(self, alarm: Alarm) -> bool:
-        """Whether all conditions hold; what is about no customer has the tier `none`."""
+    def matches(self, alarm: Alarm) -> bool:
+        """Whether all conditions hold; an alarm about no customer has the tier `none`."""
         return all(
             not wanted or has in wanted
             for wanted, has in (
@@ -58,27 +61,27 @@ class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         )
 
     @property
-    def conditions(self) -> bool:
-        """Whether it has any condition at all."""
+    def has_conditions(self) -> bool:
+        """Whether it has any condition."""
         return any((self.severity, self.tier, self.kind, self.subject, self.treatment, self.skill, self.store))
 
 
 class Rung(Struct, frozen=True, forbid_unknown_fields=True):
-    """Whom to tell when nobody has acknowledged after this long."""
+    """Whom to notify next if nobody has acknowledged so long after the first notification."""
 
     after: Span
     to: tuple[str, ...]
 
 
 class Ladder(Struct, frozen=True, forbid_unknown_fields=True):
-    """What follows when nobody acknowledges: rungs upwards, and reminders that slow down with age."""
+    """What follows if nobody acknowledges: escalations, and reminders at growing intervals."""
 
     rungs: tuple[Rung, ...] = ()
     remind: Span | None = None
 
 
-class Head(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The lines above the tables."""
+class General(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The settings above the tables."""
 
     zone: ZoneInfo = UTC
     hold_out: float = 0.0
@@ -94,21 +97,22 @@ class Routes(Struct, frozen=True, kw_only=True):
     intervals: Mapping[str, Interval]
     routes: tuple[Route, ...]
     inhibit: Mapping[str, frozenset[str]]
-    ladders: Mapping[str, Ladder]
+    ladders: ByTier[Ladder]
 
     def match(self, alarm: Alarm) -> Route | None:
-        """The first route that takes the alarm."""
-        return next((route for route in self.routes if route.takes(alarm)), None)
+        """The first route that matches the alarm."""
+        return next((route for route in self.routes if route.matches(alarm)), None)
 
     def ladder(self, alarm: Alarm) -> Ladder:
-        """The ladder of the alarm's tier; without one nobody is pressed."""
-        return self.ladders.get(alarm.tier or "none", Ladder())
+        """The ladder of the alarm's tier; an empty one does nothing."""
+        return self.ladders.of(alarm.tier or "none")
 
 
-TABLES = {"channel", "interval", "route", "inhibit", "ladder"}
+TABLES = ("channel", "interval", "route", "inhibit", "ladder")
+TIERS: tuple[Tier, ...] = get_args(Tier)
 
 
-def load(path: Path) -> Routes:
+def load(path: FilePath) -> Routes:
     """The routes in this file."""
     try:
         return read(path.read_text(encoding="utf-8"), str(path))
@@ -118,45 +122,57 @@ def load(path: Path) -> Routes:
 
 def read(text: str, name: str = "routes.toml") -> Routes:
     """The routes in this text."""
-    source = Source(text, name)
+    toml = SettingsText(text, name)
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:
-        raise BadSetting(f"{name}: is not TOML: {fault}; mend that place") from None
-    for key in raw.keys() - TABLES - set(Head.__struct_fields__):
-        raise source.wrong((key,), "unknown key", mend_name(key, TABLES | set(Head.__struct_fields__)))
-    head = source.convert({k: v for k, v in raw.items() if k not in TABLES}, Head, ())
-    if not 0 <= head.hold_out <= 1:
-        raise source.wrong(("hold_out",), f"{head.hold_out} is no share", "write a number from 0 to 1")
-    _refuse_secrets(source, raw.get("channel", {}), ("channel",))
+        raise BadSetting(f"{toml.syntax_error(fault)}; correct that line") from None
+    known = (*TABLES, *General.__struct_fields__)
+    for key in raw.keys() - set(known):
+        raise toml.wrong((key,), f"is not a known key; {did_you_mean(key, known)}")
+    general = toml.convert({k: v for k, v in raw.items() if k not in TABLES}, General, ())
+    if not 0 <= general.hold_out <= 1:
+        raise toml.wrong(("hold_out",), f"{general.hold_out} is not a share; write a number from 0 to 1")
+    _refuse_secrets(toml, raw.get("channel", {}), ("channel",))
+    ladders = toml.convert(raw.get("ladder", {}), dict[str, Any], ("ladder",))
     routes = Routes(
         version=hashlib.sha256(text.encode()).hexdigest()[:12],
-        zone=head.zone,
-        hold_out=head.hold_out,
-        channels=_each(source, raw, "channel", ChannelSettings),
-        intervals=_each(source, raw, "interval", Interval),
-        routes=tuple(source.convert(one, Route, ("route", n)) for n, one in enumerate(_list(source, raw, "route"))),
-        inhibit={k: frozenset(v) for k, v in _each(source, raw, "inhibit", tuple[str, ...]).items()},
-        ladders=_each(source, raw, "ladder", Ladder),
+        zone=general.zone,
+        hold_out=general.hold_out,
+        channels=_each(toml, raw, "channel", _channel_type),
+        intervals=_each(toml, raw, "interval", lambda *_: Interval),
+        routes=tuple(
+            toml.convert(table, Route, ("route", number))
+            for number, table in enumerate(toml.convert(raw.get("route", []), list[Any], ("route",)))
+        ),
+        inhibit=_each(toml, raw, "inhibit", lambda *_: frozenset[str]),
+        ladders=toml.convert({tier: ladders.pop(tier, {}) for tier in TIERS} | ladders, ByTier[Ladder], ("ladder",)),
     )
-    for path, wrong, mend in _mistakes(routes):
-        raise source.wrong(path, wrong, mend)
+    for path, why in _mistakes(routes):
+        raise toml.wrong(path, why)
     return routes
 
 
-def _each(source: Source, raw: Mapping[str, Any], table: str, kind: Any) -> dict[str, Any]:
-    entries = source.convert(raw.get(table, {}), dict[str, Any], (table,))
-    return {name: source.convert(value, kind, (table, name)) for name, value in entries.items()}
+def _each(
+    toml: SettingsText, raw: Mapping[str, Any], table: str, type_of: Callable[[SettingsText, str, Any], type[T]]
+) -> dict[str, T]:
+    """The entries of a table by name, each as the type that `type_of` names for it."""
+    entries = toml.convert(raw.get(table, {}), dict[str, Any], (table,))
+    return {name: toml.convert(value, type_of(toml, name, value), (table, name)) for name, value in entries.items()}
 
 
-def _list(source: Source, raw: Mapping[str, Any], table: str) -> list[Any]:
-    return source.convert(raw.get(table, []), list[Any], (table,))
+def _channel_type(toml: SettingsText, name: str, value: object) -> type[ChannelSettings]:
+    kind = toml.convert(value, dict[str, Any], ("channel", name)).get("type")
+    if kind not in CHANNELS:
+        wrong = f"{kind!r} is not a type of channel" if kind is not None else "is missing"
+        raise toml.wrong(("channel", name, "type"), f"{wrong}; {did_you_mean(str(kind), CHANNELS)}")
+    return CHANNELS[str(kind)]
 
 
-def _mistakes(routes: Routes) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
-    """What each part allows but the whole does not: key, fault, mend."""
+def _mistakes(routes: Routes) -> Iterator[tuple[Path, str]]:
+    """What is wrong between parts that are each right: the key, and the fault with its correction."""
     if not routes.channels:
-        yield ("channel",), "no channel", 'add one, such as [channel.log] with type = "log"'
+        yield ("channel",), "no channel; add one, such as [channel.log] with type = 'log'"
     for number, route in enumerate(routes.routes):
         here = ("route", number)
         yield from _unknown((*here, "to"), route.to, routes.channels)
@@ -164,54 +180,53 @@ def _mistakes(routes: Routes) -> Iterator[tuple[tuple[str | int, ...], str, str]
         if route.quiet:
             yield from _unknown((*here, "quiet"), (route.quiet,), routes.intervals)
         if bool(route.to) == bool(route.suppress):
-            yield (*here, "to"), "goes nowhere or both ways", "give either channels in to, or a reason in suppress"
-        if not route.conditions and number < len(routes.routes) - 1:
-            yield here, "has no condition, so later routes are never reached", "move it to the end"
+            yield (*here, "to"), "needs channels here or a reason in suppress, not both; give one of the two"
+        if not route.has_conditions and number < len(routes.routes) - 1:
+            yield here, "has no condition, so later routes are never reached; move it to the end"
         if route.name in {other.name for other in routes.routes[:number]}:
-            yield (*here, "name"), "is used twice", "give each route its own name"
+            yield (*here, "name"), "is used twice; give each route its own name"
     for larger, smaller in routes.inhibit.items():
         yield from _unknown(("inhibit", larger), (larger, *smaller), KINDS)
-        if larger in _below(routes.inhibit, larger):
-            yield ("inhibit", larger), "mutes itself in a circle", "take one of the two directions out"
-    for tier, ladder in routes.ladders.items():
-        yield from _unknown(("ladder", tier), (tier,), get_args(Tier))
+        if larger in _all_inhibited(routes.inhibit, larger):
+            yield ("inhibit", larger), "inhibits itself in a circle; take one of the two directions out"
+    for tier in TIERS:
+        ladder = routes.ladders.of(tier)
         if ladder.remind is not None and ladder.remind <= 0:
-            yield ("ladder", tier, "remind"), "is no time at all", "give a length of time, or leave remind out"
+            yield ("ladder", tier, "remind"), "is no time at all; give a length of time, or leave remind out"
         for number, rung in enumerate(ladder.rungs):
             yield from _unknown(("ladder", tier, "rungs", number, "to"), rung.to, routes.channels)
             if number and rung.after <= ladder.rungs[number - 1].after:
-                yield ("ladder", tier, "rungs", number), "comes before the rung above it", "order rungs by after"
+                yield ("ladder", tier, "rungs", number), "comes before the rung above it; order rungs by after"
 
 
-def _unknown(
-    path: tuple[str | int, ...], names: tuple[str, ...], known: Any
-) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+def _unknown(path: Path, names: Iterable[str], known: Collection[str]) -> Iterator[tuple[Path, str]]:
     for name in names:
         if name not in known:
-            yield path, f"{name!r} is not known", mend_name(name, known)
+            yield path, f"{name!r} is not known; {did_you_mean(name, sorted(known))}"
 
 
-def _below(inhibit: Mapping[str, frozenset[str]], kind: str) -> set[str]:
-    below: set[str] = set()
-    reach = set(inhibit.get(kind, ()))
-    while reach:
-        below |= reach
-        reach = {under for one in reach for under in inhibit.get(one, ())} - below
-    return below
+def _all_inhibited(inhibit: Mapping[str, frozenset[str]], kind: str) -> set[str]:
+    """The kinds that this one inhibits, directly or through others."""
+    found: set[str] = set()
+    direct = set(inhibit.get(kind, ()))
+    while direct:
+        found |= direct
+        direct = {smaller for one in direct for smaller in inhibit.get(one, ())} - found
+    return found
 
 
-def _refuse_secrets(source: Source, raw: object, path: tuple[str | int, ...]) -> None:
-    """A secret in the file is refused before anything could repeat it."""
+def _refuse_secrets(toml: SettingsText, raw: object, path: Path) -> None:
+    """Refuse a secret in the file before any other message could repeat it."""
     if isinstance(raw, Mapping):
         for key, value in raw.items():
             plain = key.lower().replace("-", "_")
-            if len(path) > 1 and not plain.endswith(("_env", "_file")) and plain.rstrip("s").endswith(SECRETIVE):
-                mend = f"put it in the environment and write {plain}_env, or in a file and write {plain}_file"
-                raise source.wrong((*path, key), "a secret has no place in this file", mend)
-            _refuse_secrets(source, value, (*path, key))
+            if len(path) > 1 and not plain.endswith(("_env", "_file")) and plain.rstrip("s").endswith(SECRET_WORDS):
+                instead = f"put it in the environment and write {plain}_env, or in a file and write {plain}_file"
+                raise toml.wrong((*path, key), f"a secret does not belong in this file; {instead}")
+            _refuse_secrets(toml, value, (*path, key))
     elif isinstance(raw, list):
         for number, value in enumerate(raw):
-            _refuse_secrets(source, value, (*path, number))
+            _refuse_secrets(toml, value, (*path, number))
     elif isinstance(raw, str) and (raw.startswith("whsec_") or ("://" in raw and "@" in urlsplit(raw).netloc)):
-        mend = "name an environment variable that holds it (secrets_env, url_env) instead"
-        raise source.wrong(path, "a secret has no place in this file", mend)
+        instead = "name an environment variable that holds it (secrets_env, url_env) instead"
+        raise toml.wrong(path, f"a secret does not belong in this file; {instead}")

@@ -1,6 +1,6 @@
-"""When people want to be left alone, and when a digest is due: hours of the local day.
+"""Quiet hours and the times of digests: hours of the local day, in a time zone of the system's database (`zoneinfo`).
 
-All questions take the instant as an argument and answer with another one. Nothing here knows what is being sent.
+Scheduling libraries (cron syntax) do not know intervals over midnight, so these 60 lines are our own.
 """
 
 import re
@@ -11,36 +11,19 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from alerts.settings.datetimes import as_datetime, as_instant
-from scorers.contract.events import DAY, HOUR, MINUTE, SECOND, Instant
+from scorers.contract.events import Instant
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-UNITS = {"d": DAY, "h": HOUR, "m": MINUTE, "s": SECOND}
 FULL_DAY = 24 * 60
 
 
-class Span(int):
-    """A length of time in microseconds, written as `2d`, `1h30m`, `15s`."""
-
-    @classmethod
-    def read(cls, text: str) -> "Span":
-        """The span that the text means.
-
-        >>> Span.read("1h30m") == 90 * MINUTE
-        True
-        """
-        parts = re.findall(r"(\d{1,6})([dhms])", text)
-        if not parts or "".join(number + unit for number, unit in parts) != text:
-            raise ValueError(f'{text!r} is no length of time; write it like "15m", "1h30m" or "2d"')
-        return cls(sum(int(number) * UNITS[unit] for number, unit in parts))
-
-
 class Minutes(int):
-    """A time of day in minutes after midnight, written as `21:30`; `24:00` ends a day."""
+    """A time of day in minutes after midnight, written as `21:30`; `24:00` is the end of a day."""
 
     @classmethod
     def read(cls, text: str) -> "Minutes":
-        """The time of day that the text means.
+        """The time of day that the text states.
 
         >>> Minutes.read("08:30")
         510
@@ -48,26 +31,27 @@ class Minutes(int):
         found = re.fullmatch(r"(\d\d):(\d\d)", text)
         minutes = int(found[1]) * 60 + int(found[2]) if found and int(found[2]) < 60 else FULL_DAY + 1
         if minutes > FULL_DAY:
-            raise ValueError(f'{text!r} is no time of day; write it like "08:30"')
+            raise ValueError(f"{text!r} is not a time of day; write it like '08:30'")
         return cls(minutes)
 
 
 class Interval(Struct, frozen=True, forbid_unknown_fields=True):
-    """Quiet hours: from a time of day until another, perhaps on the next day, on days of the week where they begin."""
+    """Quiet hours: from a time of day until another, which may be on the next day; `days` are those on which they begin."""
 
     start: Minutes
     end: Minutes
     days: tuple[Day, ...] = DAYS
 
     def ends(self, now: Instant, zone: ZoneInfo) -> Instant | None:
-        """When the quiet in force at `now` ends; None while there is none.
+        """When the quiet hours at `now` end; None outside quiet hours.
 
+        >>> from scorers.contract.events import HOUR
         >>> night = Interval(Minutes.read("21:00"), Minutes.read("08:00"))
         >>> (night.ends(Instant(23 * HOUR), ZoneInfo("UTC")) or 0) // HOUR
         32
         """
         until = now
-        for _ in range(8):  # quiet days in a row are one quiet; a week of them would be for ever
+        for _ in range(8):  # adjoining quiet days are one; a whole week of them would never end
             end = self._end(until, zone)
             if end is None:
                 break
@@ -88,15 +72,16 @@ class Interval(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def _at(day: datetime, minutes: int, zone: ZoneInfo) -> Instant:
-    """The wall-clock time of that local day, as an instant; a clock change moves it with the wall clock."""
+    """The instant of that wall-clock time on that local day, in summer time and winter time alike."""
     date = day.date() + timedelta(days=minutes // FULL_DAY)
     clock = divmod(minutes % FULL_DAY, 60)
     return as_instant(datetime(date.year, date.month, date.day, *clock, tzinfo=zone))
 
 
 def next_of(times: tuple[Minutes, ...], now: Instant, zone: ZoneInfo) -> Instant:
-    """The first of these times of day after `now`.
+    """The first of these times of day that comes after `now`.
 
+    >>> from scorers.contract.events import HOUR
     >>> next_of((Minutes.read("09:00"),), Instant(9 * HOUR), ZoneInfo("UTC")) // HOUR
     33
     """

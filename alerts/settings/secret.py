@@ -1,6 +1,6 @@
-"""Secrets: read from the environment or from a file, shown to nobody.
+"""Secrets: read from the environment or from a file, and never shown.
 
-Routes may name where a secret lies, never hold one; so a routes file can be shared, logged and put under version
+Routes name the place of a secret and never hold one, so a routes file can be shared, logged and put under version
 control.
 """
 
@@ -12,7 +12,7 @@ _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 
 
 class Secret:
-    """A word that prints as stars.
+    """A value that prints as stars.
 
     >>> Secret("open sesame")
     Secret('***')
@@ -20,14 +20,14 @@ class Secret:
     '***'
     """
 
-    __slots__ = ("_word",)
+    __slots__ = ("_value",)
 
-    def __init__(self, word: str) -> None:
-        self._word = word
+    def __init__(self, value: str) -> None:
+        self._value = value
 
     def reveal(self) -> str:
-        """The word itself, for the one line that needs it."""
-        return self._word
+        """The value itself, for the one line that needs it."""
+        return self._value
 
     def __repr__(self) -> str:
         return "Secret('***')"
@@ -36,38 +36,38 @@ class Secret:
         return "***"
 
     def __reduce__(self) -> str:
-        raise TypeError("a secret is not pickled")
+        raise TypeError("a secret cannot be pickled")
 
 
 class NoSecret(LookupError):
-    """A secret is not where the routes say; the sentence says how to mend it."""
+    """A secret is not where the routes say; the message says how to correct that."""
 
 
 def from_environment(name: str, environment: Mapping[str, str]) -> Secret:
     """The secret in this environment variable."""
-    word = environment.get(name, "").strip()
-    if not word:
-        raise NoSecret(f"the environment variable {spoken(name)} is not set; set it to the secret before starting")
-    return Secret(word)
+    value = environment.get(name, "").strip()
+    if not value:
+        raise NoSecret(f"the environment variable {if_name(name)} is not set; set it to the secret before starting")
+    return Secret(value)
 
 
-def spoken(name: str) -> str:
-    """A variable's name, unless it may be the secret itself, written where its name belongs.
+def if_name(name: str) -> str:
+    """The name of a variable, unless the text may be the secret itself, written in the place of its name.
 
-    >>> spoken("MAIL_PASSWORD"), spoken("hunter2")
-    ('MAIL_PASSWORD', '(not shown, as it is no name in capitals)')
+    >>> if_name("MAIL_PASSWORD"), if_name("hunter2")
+    ('MAIL_PASSWORD', '(not shown, as it is not a name in capitals)')
     """
-    return name if _VARIABLE.fullmatch(name) else "(not shown, as it is no name in capitals)"
+    return name if _VARIABLE.fullmatch(name) else "(not shown, as it is not a name in capitals)"
 
 
 def from_file(path: str) -> Secret:
     """The secret in this file, without the line end."""
     try:
-        word = Path(path).read_text(encoding="utf-8").strip()
+        value = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as fault:
         raise NoSecret(
-            f"the secret file {path} cannot be read ({type(fault).__name__}); mount it or mend its rights"
+            f"the secret file {path} cannot be read ({type(fault).__name__}); mount it or correct its permissions"
         ) from None
-    if not word:
+    if not value:
         raise NoSecret(f"the secret file {path} is empty; write the secret into it")
-    return Secret(word)
+    return Secret(value)

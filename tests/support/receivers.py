@@ -11,11 +11,11 @@ from aiohttp import web
 from alerts.channels import webhook
 from alerts.channels.contract import Channel, Notification
 from alerts.settings.datetimes import as_instant
-from alerts.settings.hours import Span
 from alerts.settings.secret import Secret
 from alerts.wording.message import compose, digest
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import SECOND, Duration, Instant
+from scorers.policy.spans import Span
 from tests.support.alarms import an_alarm
 
 NEW, OLD = (f"whsec_{base64.b64encode(bytes([n]) * 32).decode()}" for n in (1, 2))

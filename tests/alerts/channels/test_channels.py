@@ -63,9 +63,9 @@ def test_a_secret_prints_as_stars(tmp_path: Path) -> None:
         (webhook.Settings(secrets_env=("S",)), "either url or url_env"),
         (webhook.Settings(url="https://desk.example.com/"), "needs a secret"),
         (mail.Settings(host="smtp.example.com", sender="a@b.c", to=("d@e.f",), tls="none"), "encrypted"),
-        (mail.Settings(host="smtp.example.com", sender="a@b.c\r\nBcc: x@y.z", to=("d@e.f",)), "no mail address"),
-        (mail.Settings(host="smtp.example.com", sender="a@b.c", to=("d@e.f, g@h.i",)), "no mail address"),
-        (mail.Settings(host="smtp.example.com", sender="a@b.c", to=()), "needs somebody"),
+        (mail.Settings(host="smtp.example.com", sender="a@b.c\r\nBcc: x@y.z", to=("d@e.f",)), "not a mail address"),
+        (mail.Settings(host="smtp.example.com", sender="a@b.c", to=("d@e.f, g@h.i",)), "not a mail address"),
+        (mail.Settings(host="smtp.example.com", sender="a@b.c", to=()), "needs a recipient"),
         (mail.Settings(host="smtp.example.com", sender="a@b.c", to=("d@e.f",), username="eva"), "both or none"),
     ],
 )

@@ -14,10 +14,10 @@ from aiosmtpd.smtp import SMTP
 
 from alerts.channels import email as mail
 from alerts.channels.contract import Refused, Retry
-from alerts.settings.hours import Span
 from alerts.wording.message import Message
 from scorers.contract.alarms import Reason
 from scorers.contract.events import SECOND
+from scorers.policy.spans import Span
 from tests.support.receivers import HOSTILE, alarm, notification
 
 

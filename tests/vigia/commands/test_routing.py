@@ -131,7 +131,7 @@ def test_wrong_routes_are_named_with_line_and_mend(shop: Callable[[str], str]) -
     path.write_text(path.read_text().replace('to = ["log"]', 'to = ["logg"]'))
     for typed in (("routes", "test"), ("channels", "list"), ("channels", "test"), ("notifier",)):
         said = str(run(*typed, "--routes", str(path)).exception)
-        assert said.startswith(f"{path}:30: route[2].to: 'logg' is not known; did you mean"), said
+        assert said.startswith(f"{path}, line 30: route[2].to: 'logg' is not known; did you mean"), said
 
 
 def test_the_routes_that_ship_are_those_in_force_without_a_file() -> None:
