@@ -44,7 +44,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     # alarms in, notifications out
     "alerts.settings": ("scorers.contract", "scorers.policy"),
     "alerts.wording": ("scorers.contract", "scorers.alarms", "alerts.settings"),
-    "alerts.channels": ("scorers.contract", "alerts.settings", "alerts.wording", "vigia.runtime"),
+    "alerts.channels": ("scorers.contract", "scorers.policy", "alerts.settings", "alerts.wording"),
     "alerts.pipeline": (
         *("scorers.contract", "scorers.alarms", "scorers.policy"),
         *("alerts.settings", "alerts.wording", "alerts.channels", "vigia.runtime"),
