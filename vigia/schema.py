@@ -1,7 +1,7 @@
-"""The contract for those who do not read Python: a JSON Schema per type and one AsyncAPI document.
+"""Generate the wire contract: a JSON Schema for each type and one AsyncAPI document.
 
-Everything is drawn from the types, so it cannot part from what `wire` decodes. What a schema refuses, `wire` refuses
-too; the reverse does not hold, as a schema cannot see a key that stands twice or a date in 2100.
+Schemas are generated from the types that `wire` decodes. What a schema rejects, `wire` rejects too; not the reverse,
+because a schema cannot express a duplicate key or a date in 2100.
 """
 
 import json
@@ -26,7 +26,7 @@ INFO = {
     "license": {"name": "Apache-2.0"},
 }
 
-# topic, what it is for, whether Vigía receives from it, whether it sends to it, what keys its records
+# topic, purpose, whether Vigía receives from it, whether it sends to it, the key of its records
 TOPICS: tuple[tuple[str, str, bool, bool, str], ...] = (
     ("purchases", "Sales and refunds.", True, False, "customer_id"),
     ("contacts", "Contacts in either direction.", True, False, "customer_id"),
@@ -49,7 +49,7 @@ TOPICS: tuple[tuple[str, str, bool, bool, str], ...] = (
 
 
 def write_schemas(out: Path) -> list[Path]:
-    """Writes `<type>.json` for every event, the alarm, the action and the lesson, and `asyncapi.json`; says which files."""
+    """Write `<type>.json` for every event, the alarm, the action and the lesson, and `asyncapi.json`; return the files."""
     out.mkdir(parents=True, exist_ok=True)
     documents = {f"{name}.json": schema for name, schema in json_schemas().items()}
     documents["asyncapi.json"] = asyncapi()
@@ -62,7 +62,7 @@ def write_schemas(out: Path) -> list[Path]:
 
 
 def json_schemas() -> dict[str, Schema]:
-    """A JSON Schema (2020-12) that needs no other file, by the name of the type.
+    """Return a self-contained JSON Schema (2020-12) for each type, by its name.
 
     >>> json_schemas()["customer.erased"]["required"]
     ['type', 'id', 'source', 'time', 'customer_id']
@@ -71,7 +71,7 @@ def json_schemas() -> dict[str, Schema]:
 
 
 def asyncapi() -> Schema:
-    """The AsyncAPI 3.0 document: topics as channels, types as messages."""
+    """Return the AsyncAPI 3.0 document: topics as channels, types as messages."""
     messages = {name: _topic_of(name) for name, _ in _records()}
     types = [record for _, record in _records()]
     _, schemas = msgspec.json.schema_components(types, schema_hook=_instant, ref_template="#/components/schemas/{name}")
@@ -107,7 +107,7 @@ def asyncapi() -> Schema:
 
 
 def _records() -> Iterable[tuple[str, type]]:
-    """Every type that stands on a topic, with its name."""
+    """Yield every type that is written to a topic, with its name."""
     for event in get_args(AnyEvent):
         yield str(event.__struct_config__.tag), event
     yield "alarm", Alarm
@@ -143,7 +143,7 @@ def _alone(name: str, record: type) -> Schema:
 def _instant(kind: type) -> Schema:
     if kind is Instant:
         return {"type": "string", "format": "date-time"}
-    raise NotImplementedError(f"{kind.__name__} has no place in the contract")
+    raise NotImplementedError(f"{kind.__name__} is not a type of the contract")
 
 
 def _first_sentence(record: type) -> str:

@@ -1,1 +1,1 @@
-"""The commands, a file each: they read what was typed, call what does the work, and say what came of it."""
+"""The commands, one file each: parse arguments, call what does the work, print the result."""

@@ -1,1 +1,1 @@
-"""Invented and replayed businesses, brokers for a laptop, and the demo."""
+"""Simulated businesses, brokers for a laptop, and the demo."""

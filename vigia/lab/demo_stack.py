@@ -1,8 +1,8 @@
-"""The demo's stack: a broker inside this process, and on it all of Vigía as it runs elsewhere.
+"""Run all of Vigía against an embedded broker, for the demo.
 
-The worker has a process of its own, as folding is most of the work and Python computes on one core for each process;
-clock, trainer, notifier and gateway share this one with whoever feeds and watches. The worker is held by a pipe: it
-ends when this process does, however that ends.
+The worker runs in its own process, because folding is most of the work and a Python process computes on one core; clock,
+trainer, notifier and gateway run in this one. The worker's standard input is a pipe to this process, so it ends when this
+process ends, even if it is killed.
 """
 
 import asyncio
@@ -52,22 +52,22 @@ names = true
 name = "everything"
 to = ["log"]
 """
-DRAIN = 20.0  # seconds that the worker has to drain
-TIMEOUT = 180.0  # seconds in which what is under way must arrive
-MAX_NOTIFIER_LAG = 5_000  # alarms that the notifier may be behind
+DRAIN = 20.0  # seconds for the worker to drain
+TIMEOUT = 180.0  # seconds for the last records to be processed
+MAX_NOTIFIER_LAG = 5_000  # alarms that the notifier may lag behind before the feed pauses
 _ADDRESS = re.compile(r"metrics on (http://\S+)")
 
 
 class WorkerEnded(RuntimeError):
-    """The worker's process has ended; the message holds its last words."""
+    """The worker's process has ended; the message holds the last lines of its log."""
 
 
 class Overdue(RuntimeError):
-    """Something has not arrived in time."""
+    """Records were not processed in time."""
 
 
 class DemoStack:
-    """All of Vigía on one broker; `clock`, `trainer` and `notifier` can be asked how reached they are."""
+    """Clock, trainer, notifier and gateway in this process, a worker in another, on one broker."""
 
     def __init__(self, kafka: str, folder: Path, state: Path, policy: Policy, port: int, metrics_port: int) -> None:
         self.broker = Broker(kafka)
@@ -87,17 +87,18 @@ class DemoStack:
             lambda: Instant(self.ticked()),
         )
         self.gateway_port, self.metrics_port = port, metrics_port
-        self._day, self._looked = -1, 0.0
-        self._noted: tuple[int, dict[TopicPartition, int]] | None = None  # a day, and what must be taken in for it
+        self._day, self._lag_checked = -1, 0.0
+        # a day, and the offsets of `clock` that the workers must commit before it is complete
+        self._pending: tuple[int, dict[TopicPartition, int]] | None = None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["asyncio.Task[None]"]:
-        """Everything runs while the block does; the task ends when a part has failed."""
+        """Run all parts while the block runs; the task ends when one of them fails."""
         await apply(self.broker, PARTITIONS)
         text = (self.folder / "policy.toml").read_text()
         parts = (
             Part("gateway", self._take_events),
-            Part("clock", lambda over: self.clock.run(over, text)),
+            Part("clock", lambda stop: self.clock.run(stop, text)),
             Part("worker", self._work),
             Part("trainer", self.trainer.run),
             Part("notifier", self.notifier.run),
@@ -107,7 +108,7 @@ class DemoStack:
             self._admin() as (self._group, self._topics),
             health.serving_health(self.registry, self.metrics_port, HOST, self.notifier.ready) as self.metrics_port,
         ):
-            running = asyncio.create_task(run_together(parts, stop), name="crew")
+            running = asyncio.create_task(run_together(parts, stop), name="demo-stack")
             try:
                 yield running
             finally:
@@ -126,30 +127,30 @@ class DemoStack:
             await consumer.stop()
             await admin.close()
 
-    async def _take_events(self, over: asyncio.Event) -> None:
+    async def _take_events(self, stop: asyncio.Event) -> None:
         async with accepting(self.broker, Tokens(()), HOST, self.gateway_port, self.registry) as self.gateway_port:
-            await over.wait()
+            await stop.wait()
 
     # --- the worker's process ---------------------------------------------------------------------------------
 
-    async def _work(self, over: asyncio.Event) -> None:
-        with (self.folder / "worker.log").open("wb") as told:
+    async def _work(self, stop: asyncio.Event) -> None:
+        with (self.folder / "worker.log").open("wb") as log_file:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "vigia.runtime.parent_watch", "worker"),
                 *("--metrics-port", "0", "--policy", str(self.folder / "policy.toml")),
                 env=self._environment(),
                 stdin=asyncio.subprocess.PIPE,
-                stdout=told,
-                stderr=told,
-                start_new_session=True,  # Ctrl-C is for this process, which ends the other in its turn
+                stdout=log_file,
+                stderr=log_file,
+                start_new_session=True,  # Ctrl-C reaches this process only, which then stops the worker
             )
         (self.folder / "worker.pid").write_text(f"{process.pid}\n")
         ended = asyncio.create_task(process.wait())
-        stopped = asyncio.create_task(over.wait())
+        stopped = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait([ended, stopped], return_when=asyncio.FIRST_COMPLETED)
-            if not over.is_set():
-                raise WorkerEnded(f"exit status {process.returncode}; its last words:\n{self._last_words()}")
+            if not stop.is_set():
+                raise WorkerEnded(f"exit status {process.returncode}; the end of its log:\n{self._log_tail()}")
             process.terminate()
             await asyncio.wait([ended], timeout=DRAIN)
         finally:
@@ -159,7 +160,6 @@ class DemoStack:
                 await ended
 
     def _environment(self) -> dict[str, str]:
-        told = self.settings
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith("VIGIA_")},
             "VIGIA_KAFKA": self.broker.address,
@@ -167,44 +167,44 @@ class DemoStack:
             "VIGIA_HOST": HOST,
             "VIGIA_PARTITIONS": str(PARTITIONS),
             "VIGIA_STATE": str(self.state),
-            "VIGIA_SEAL": told.seal,
+            "VIGIA_SEAL": self.settings.seal,
             "VIGIA_MARGIN": f"{AHEAD // DAY}d",
             "VIGIA_FLUSH": "0.1",
             "VIGIA_COMMIT": "0.1",
         }
 
-    def _last_words(self) -> str:
+    def _log_tail(self) -> str:
         lines = (self.folder / "worker.log").read_text(errors="replace").splitlines()
         return "\n".join(lines[-5:])
 
     def worker_metrics(self) -> str:
-        """Where the worker tells its metrics."""
+        """Return the URL of the worker's metrics, once its log names it."""
         found = _ADDRESS.search((self.folder / "worker.log").read_text(errors="replace"))
         return found[1] if found else ""
 
-    # --- how reached everything is --------------------------------------------------------------------------------
+    # --- progress -----------------------------------------------------------------------------------------------
 
     def ticked(self) -> Micros:
-        """The instant that every partition has been told."""
+        """Return the newest tick that has been sent to every partition."""
         return min(self.clock.sent.values())
 
     async def reached(self, tail: DemoTail) -> Reached:
-        """How reached all is; returns while the notifier follows, which is looked at once a second."""
-        if self._noted is None and tail.day > self._day and self.trainer.has_answered(tail.day_told + 1):
-            self._noted = tail.day, await self._topics.end_offsets(self._places("clock"))
-        if self._noted is not None:
-            day, ends = self._noted
+        """Return how far the workers are; waits while the notifier lags, which is checked once a second."""
+        if self._pending is None and tail.day > self._day and self.trainer.has_answered(tail.day_offset + 1):
+            self._pending = tail.day, await self._topics.end_offsets(self._places("clock"))
+        if self._pending is not None:
+            day, ends = self._pending
             done = await self._committed(WORKER, list(ends))
             if all(done[place] >= end for place, end in ends.items()):
-                self._day, self._noted = day, None
-        if time.monotonic() > self._looked + 1.0:
+                self._day, self._pending = day, None
+        if time.monotonic() > self._lag_checked + 1.0:
             while await self.behind(GROUP, "alarms") > MAX_NOTIFIER_LAG:
                 await asyncio.sleep(0.2)
-            self._looked = time.monotonic()
+            self._lag_checked = time.monotonic()
         return Reached(self._day, self.ticked())
 
     def notified(self) -> tuple[int, int]:
-        """How many notifications were delivered, and how many changes stopped on the way."""
+        """Count delivered notifications and changes that were not delivered."""
         count: Counter[str] = Counter()
         for sample in (sample for family in self.registry.collect() for sample in family.samples):
             labels = sample.labels
@@ -215,7 +215,7 @@ class DemoStack:
         return count["delivered"], count["stopped"]
 
     async def behind(self, group: str, *topics: str) -> int:
-        """How many records of topics a group has not acknowledged."""
+        """Count the records of topics that a group has not committed."""
         ends = await self._topics.end_offsets(self._places(*topics))
         done = await self._committed(group, list(ends))
         return sum(max(0, end - done[place]) for place, end in ends.items())
@@ -225,18 +225,20 @@ class DemoStack:
 
     async def _committed(self, group: str, places: list[TopicPartition]) -> dict[TopicPartition, int]:
         try:
-            told = await self._group.list_consumer_group_offsets(self.broker.name(group), partitions=places)
+            offsets = await self._group.list_consumer_group_offsets(self.broker.name(group), partitions=places)
         except GroupCoordinatorNotAvailableError:
-            told = {}
-        return {place: max(0, told[place].offset) if place in told else 0 for place in places}
+            offsets = {}
+        return {place: max(0, offsets[place].offset) if place in offsets else 0 for place in places}
 
     async def all_done(self, until: Micros) -> None:
-        """Return when every partition was told an instant, and all that followed from it has been dealt with."""
+        """Wait until a tick of this instant has reached every partition and its results are processed."""
         deadline = time.monotonic() + TIMEOUT
         while True:
             folded = self.ticked() >= until and not await self.behind(WORKER, *READ)
             if folded and not await self.behind(GROUP, "alarms"):
                 return
             if time.monotonic() > deadline:
-                raise Overdue(f"after {TIMEOUT:.0f} seconds the last events are not dealt with; {self.folder}/*.log")
+                raise Overdue(
+                    f"the last events were not processed within {TIMEOUT:.0f} seconds; see {self.folder}/*.log"
+                )
             await asyncio.sleep(0.1)

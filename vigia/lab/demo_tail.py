@@ -1,7 +1,7 @@
-"""Reads what Vigía says on Kafka as it says it: the alarms, in the order of their time, and what was put in force.
+"""Follow alarms and control records on Kafka and write both to files.
 
-The partitions are not equally reached; an alarm is passed on once all of them have told the day after it. Both are written
-into files as they come, as the embedded broker forgets what is old. It refuses to know what an alarm means.
+Partitions progress at different speeds, so an alarm is passed on, in the order of event time, once every partition has
+received the figures of the day after it. Records are written as they arrive because the embedded broker deletes old ones.
 """
 
 import asyncio
@@ -22,11 +22,11 @@ from scorers.policy.tables import Policy
 from vigia.runtime.broker import Broker
 
 FOREVER: Micros = 1 << 62
-CORE = ("alarm.raised", "alarm.updated", "alarm.settled", "alarm.withdrawn")  # what people did about them is not told
+CORE = ("alarm.raised", "alarm.updated", "alarm.settled", "alarm.withdrawn")  # without what people did about alarms
 
 
 class _Waiting(NamedTuple):
-    """An alarm that others may still have to go before."""
+    """An alarm that earlier ones of other partitions may still precede."""
 
     time: Micros
     partition: int
@@ -36,20 +36,20 @@ class _Waiting(NamedTuple):
 
 
 class DemoTail:
-    """Follows `alarms` and `clock` from their beginning while the block runs; `take` gets each alarm.
+    """Follows `alarms` and `clock` from their beginning while the block runs; calls `take` with each alarm.
 
-    `day` is the newest one whose figures all partitions were told, and `day_told` where the first partition was.
+    `day` is the newest day whose figures every partition has received; `day_offset` is their offset in partition 0.
     """
 
     def __init__(
         self, broker: Broker, partitions: int, policy: Policy, folder: Path, take: Callable[[Alarm], None]
     ) -> None:
-        self.day = self.day_told = -1
+        self.day = self.day_offset = -1
         self._broker, self._policy, self._folder, self._take = broker, policy, folder, take
         alarms, clock = broker.name("alarms"), broker.name("clock")
         self._alarms = alarms
         self._next = {TopicPartition(topic, number): 0 for topic in (alarms, clock) for number in range(partitions)}
-        self._days: dict[int, dict[int, int]] = {}  # by day: where each partition was told its figures
+        self._days: dict[int, dict[int, int]] = {}  # by day: the offset of its figures in each partition
         self._partitions = partitions
         self._waiting: list[_Waiting] = []
 
@@ -60,7 +60,7 @@ class DemoTail:
         await self._consumer.start()
         self._consumer.assign(list(self._next))
         await self._consumer.seek_to_beginning()
-        self._reading = asyncio.create_task(self._read(), name="tail")
+        self._reading = asyncio.create_task(self._read(), name="demo-tail")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -71,7 +71,7 @@ class DemoTail:
         self._control_file.close()
 
     async def up_to_now(self) -> None:
-        """Return when everything that is on the topics now has been passed on and written."""
+        """Wait until everything that is on the topics now has been passed on and written."""
         ends = await self._consumer.end_offsets(list(self._next))
         while any(self._next[place] < end for place, end in ends.items()):
             if self._reading.done():
@@ -104,10 +104,10 @@ class DemoTail:
             return
         control = decode_control(record.value)
         if isinstance(control, FiguresInForce) and control.day > self.day:
-            told = self._days.setdefault(control.day, {})
-            told[record.partition] = record.offset
-            if len(told) == self._partitions:
-                self.day, self.day_told = control.day, told[0]
+            offsets = self._days.setdefault(control.day, {})
+            offsets[record.partition] = record.offset
+            if len(offsets) == self._partitions:
+                self.day, self.day_offset = control.day, offsets[0]
                 self._days = {day: others for day, others in self._days.items() if day > self.day}
 
     def _pass_on(self, until: Micros) -> None:

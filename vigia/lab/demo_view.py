@@ -1,6 +1,6 @@
-"""What the demo shows: alarms as they come, then what became of them and who is most worth saving.
+"""Print the demo: some alarms as they arrive, then their outcomes and the customers most worth saving.
 
-Shows at the pace of the events, not of the machine: a slow one shows as many lines. Knows nothing of how they came.
+The selection depends on event time only, so a slow machine prints the same lines.
 """
 
 from collections import Counter
@@ -20,16 +20,16 @@ from vigia.readmodel.alarm_summary import OUTCOMES, AlarmSummary, CustomerRow, s
 from vigia.readmodel.amounts import without_cents
 
 EVERY = 3 * DAY
-"""One alarm in so many days is shown: a year has thousands."""
+"""One alarm is shown for each such span of event time, because a year has thousands."""
 GOOD_NEWS_EVERY = 4
-"""After so many alarms, one that ended well."""
+"""After this many shown alarms, one that ended well is shown as well."""
 COLOURS = {"critical": "bold white on red", "error": "bold red", "warning": "yellow", "info": "cyan"}
 ENDED_WELL = ("saved", "resolved")
 LEFT = ("defector", "core_defector")
 
 
 class DemoView:
-    """Prints some alarms of each kind in turn, the gravest of its days first, and keeps the summary of all."""
+    """Prints the most severe alarm of the kind shown least so far, and summarises all alarms."""
 
     def __init__(self, console: Console) -> None:
         self.summary = AlarmSummary()
@@ -41,7 +41,7 @@ class DemoView:
         self._shown: Counter[str] = Counter()
 
     def take(self, alarm: Alarm) -> None:
-        """Look at one record of `alarms`; they come in the order of their time."""
+        """Add one record of `alarms`; records come in the order of their time."""
         self.summary.add(alarm)
         self.clock = max(self.clock, int(alarm.time))
         if alarm.kind in STATE_CHANGES:
@@ -71,7 +71,7 @@ class DemoView:
 
 
 def line(alarm: Alarm) -> RenderableType:
-    """One alarm in two lines: when, how grave, what, who, how much; and why."""
+    """Format an alarm in two lines: day, severity, kind, customer and money; then the reason."""
     end = status_of(alarm)
     well = end in ENDED_WELL
     mark, style = (end, "bold green") if well else (alarm.severity, COLOURS[alarm.severity])
@@ -99,36 +99,36 @@ def _good_news(alarm: Alarm) -> str:
 
 
 def kinds(summary: AlarmSummary) -> Table:
-    """What was raised, by kind, and what became of it."""
+    """Tabulate how many alarms of each kind were raised, and their outcomes."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("kind", no_wrap=True)
-    ends = [end for end in OUTCOMES if any(fates[end] for _, _, fates in summary.kinds())]
+    ends = [end for end in OUTCOMES if any(outcomes[end] for _, _, outcomes in summary.kinds())]
     for head in ("raised", "open", *ends):
         table.add_column(head, justify="right", no_wrap=True)
-    for kind, raised, fates in summary.kinds():
-        table.add_row(kind, f"{raised:,}", *(f"{fates[end]:,}" if fates[end] else "" for end in ("open", *ends)))
+    for kind, raised, outcomes in summary.kinds():
+        table.add_row(kind, f"{raised:,}", *(f"{outcomes[end]:,}" if outcomes[end] else "" for end in ("open", *ends)))
     return table
 
 
 def worth_saving(
     summary: AlarmSummary, customers: Iterable[CustomerRow], most: int = 20
 ) -> list[tuple[CustomerRow, Alarm]]:
-    """Customers with an open alarm who have not left, by risk times value, with the gravest of their alarms.
+    """Rank customers with an open alarm who have not left, by risk times value; each with the most severe alarm.
 
-    On whom nothing is to be spent, nothing is.
+    Customers whose treatment is `do_not_spend` are left out.
     """
-    gravest: dict[str, Alarm] = {}
+    severest: dict[str, Alarm] = {}
     for alarm in sorted(summary.open(), key=severity_order, reverse=True):
         if alarm.customer_id is not None:
-            gravest[alarm.customer_id] = alarm
-    here = [c for c in customers if c.customer_id in gravest and c.stage not in LEFT]
-    found = [(c, gravest[c.customer_id]) for c in here if gravest[c.customer_id].treatment != "do_not_spend"]
+            severest[alarm.customer_id] = alarm
+    here = [c for c in customers if c.customer_id in severest and c.stage not in LEFT]
+    found = [(c, severest[c.customer_id]) for c in here if severest[c.customer_id].treatment != "do_not_spend"]
     found.sort(key=lambda pair: (-pair[0].risk * pair[0].value_at_risk_minor, pair[0].customer_id))
     return found[:most]
 
 
 def ranking(found: Iterable[tuple[CustomerRow, Alarm]]) -> Table:
-    """Who is most worth saving: how likely to leave, what it would cost, why, and what to do."""
+    """Tabulate customers: risk, value at risk, alarm, reason and treatment."""
     table = Table.grid(padding=(0, 1), expand=True)
     table.add_column(justify="right", width=2)
     table.add_column(ratio=1)
@@ -148,12 +148,12 @@ def ranking(found: Iterable[tuple[CustomerRow, Alarm]]) -> Table:
 
 
 def who(name: str | None, customer_id: str | None) -> Text:
-    """A customer's name, with the id behind it."""
+    """Format a customer's name, followed by the id."""
     known = inert(customer_id or "", 40)
     return Text.assemble(inert(name, 40), (f" ({known})", "dim")) if name else Text(known)
 
 
 def day(at: Micros) -> str:
-    """The day of an instant as `19 Mar`."""
+    """Format the day of an instant as `19 Mar`."""
     there = datetime.fromtimestamp(at // 1_000_000, UTC)
     return f"{there.day:2} {there:%b}"

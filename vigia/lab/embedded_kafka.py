@@ -1,22 +1,22 @@
 """A broker inside the process, for the demo and for tests without Java: the mock cluster of confluent-kafka.
 
-It speaks the Kafka protocol to any client on this machine, keeps everything in memory and is gone with its process.
-Topics appear with four partitions when they are first asked for; it cannot create them by request, compact or check.
-It keeps the newest five megabytes of each partition: whoever needs what is older has to read it in time.
+It speaks the Kafka protocol to any client on this machine, holds everything in memory and ends with the process. Topics
+are created with four partitions on first use; creating topics by request, compaction and describing settings are not
+supported. It keeps the newest 5 MB of each partition, so older records must be read in time.
 """
 
 from types import TracebackType
 from typing import Self
 
-PARTITIONS = 4  # fixed in the library: every topic of the mock cluster has as many
+PARTITIONS = 4  # of every topic; fixed in the library
 
 
 class EmbeddedUnavailable(RuntimeError):
-    """The embedded broker cannot run here; the message says how to mend it."""
+    """The embedded broker cannot run here; the message says how to fix it."""
 
 
 class EmbeddedKafka:
-    """One mock broker: `address` is where clients connect while it lives."""
+    """One mock broker; clients connect to `address` until `stop`."""
 
     def __init__(self) -> None:
         try:
@@ -30,12 +30,12 @@ class EmbeddedKafka:
         self.address = f"{broker.host}:{broker.port}"
 
     def create(self, *topics: str) -> None:
-        """Make topics exist, each with PARTITIONS partitions."""
+        """Create topics, each with PARTITIONS partitions."""
         for topic in topics:
             self._owner.list_topics(topic, timeout=10)
 
     def stop(self) -> None:
-        """Forget the broker and all that was written to it."""
+        """Stop the broker and discard its data."""
         del self._owner
 
     def __enter__(self) -> Self:

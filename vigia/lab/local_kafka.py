@@ -1,7 +1,7 @@
-"""A real Apache Kafka for a laptop without Docker: one node from Maven's jars, gone when it is told to stop.
+"""Run a real Apache Kafka without Docker: one node from Maven's jars.
 
-`python -m vigia.lab.local_kafka` runs one in the foreground (`make kafka`); tests start and kill their own. It knows
-Java, Maven and two files of deploy/kafka, and refuses to know topics, clients and anything of Vigía.
+`python -m vigia.lab.local_kafka` runs one in the foreground (`make kafka`); tests start and kill their own. Needs Java,
+Maven and two files of deploy/kafka.
 """
 
 import os
@@ -26,19 +26,19 @@ HEAP = "-Xmx512m"
 
 
 class KafkaUnavailable(RuntimeError):
-    """Apache Kafka cannot run here; the message says what is missing and how to mend it."""
+    """Apache Kafka cannot run here; the message says what is missing and how to fix it."""
 
 
-def require(program: str, mend: str) -> str:
-    """The path of a program, or an error that names it and the mend."""
+def require(program: str, fix: str) -> str:
+    """Return the path of a program, or raise an error with the fix."""
     path = shutil.which(program)
     if path is None:
-        raise KafkaUnavailable(f"{program} is not on the PATH: {mend}")
+        raise KafkaUnavailable(f"{program} is not on the PATH: {fix}")
     return path
 
 
 def jars() -> Path:
-    """The directory that holds Kafka's jars, fetched by Maven the first time."""
+    """Return the directory of Kafka's jars, downloading them with Maven the first time."""
     if (JARS / "complete").exists():
         return JARS
     pom = SETTINGS / "pom.xml"
@@ -55,7 +55,7 @@ def jars() -> Path:
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on now."""
+    """Return a free port of this machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -63,11 +63,11 @@ def free_port() -> int:
 
 
 class LocalKafka:
-    """One Kafka node: `start()` returns when it answers, `stop()` is clean, `kill()` is not and keeps the data.
+    """One Kafka node: `start()` returns once it accepts connections, `stop()` is clean, `kill()` is not; data is kept.
 
-    `listeners` are more doors beside the plain one: a protocol for each name, whose address is in `addresses` then.
-    `properties` are Kafka's own, `users` have a SCRAM password each.
-    As a context manager it runs for the block and leaves nothing behind.
+    `listeners` adds listeners to the plain one: a protocol for each name; `addresses` holds their addresses.
+    `properties` are Kafka's own, `users` maps each user to a SCRAM password.
+    As a context manager it runs for the block, and deletes a directory that it created.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class LocalKafka:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, within: float = 60.0) -> Self:
-        """Start the node and return when it accepts connections; the data of an earlier start is kept."""
+        """Start the node, with the data of an earlier start, and return once it accepts connections."""
         properties = self.directory / "server.properties"
         if not properties.exists():
             self._format(properties)
@@ -101,7 +101,7 @@ class LocalKafka:
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
-                raise KafkaUnavailable(f"Kafka did not come up on {self.address}; the end of its log:\n{self._tail()}")
+                raise KafkaUnavailable(f"Kafka did not start on {self.address}; the end of its log:\n{self._tail()}")
             time.sleep(0.1)
         return self
 
@@ -110,7 +110,7 @@ class LocalKafka:
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        """Kill the node as a power cut would: `start()` brings it back with its data."""
+        """Kill the node, like a power cut; `start()` starts it again with its data."""
         self._end(signal.SIGKILL)
 
     def wait(self) -> int:
@@ -133,17 +133,21 @@ class LocalKafka:
     def _format(self, properties: Path) -> None:
         controller = free_port()
         self.directory.mkdir(parents=True, exist_ok=True)
-        doors = [f"PLAINTEXT://127.0.0.1:{self.port}", *(f"{n}://{at}" for n, at in self.addresses.items())]
-        spoken = {"CONTROLLER": "PLAINTEXT", "PLAINTEXT": "PLAINTEXT", **self._listeners}
-        told = {
-            "listeners": ",".join([*doors, f"CONTROLLER://127.0.0.1:{controller}"]),
-            "advertised.listeners": ",".join(doors),
-            "listener.security.protocol.map": ",".join(f"{name}:{spoken[name]}" for name in spoken),
+        listeners = [f"PLAINTEXT://127.0.0.1:{self.port}", *(f"{n}://{at}" for n, at in self.addresses.items())]
+        protocols = {"CONTROLLER": "PLAINTEXT", "PLAINTEXT": "PLAINTEXT", **self._listeners}
+        settings = {
+            "listeners": ",".join([*listeners, f"CONTROLLER://127.0.0.1:{controller}"]),
+            "advertised.listeners": ",".join(listeners),
+            "listener.security.protocol.map": ",".join(f"{name}:{protocols[name]}" for name in protocols),
             "controller.quorum.voters": f"1@127.0.0.1:{controller}",
             "log.dirs": str(self.directory / "data"),
             **self._properties,
         }
-        lines = [(SETTINGS / "server.properties").read_text(), *(f"{key}={value}" for key, value in told.items()), ""]
+        lines = [
+            (SETTINGS / "server.properties").read_text(),
+            *(f"{key}={value}" for key, value in settings.items()),
+            "",
+        ]
         properties.write_text("\n".join(lines))
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         scram = [
@@ -187,7 +191,7 @@ def main() -> int:
     node = LocalKafka(Path("var/kafka"), int(sys.argv[1]) if len(sys.argv) > 1 else 9092)
     try:
         node.start()
-        sys.stdout.write(f"Apache Kafka {VERSION} answers on {node.address}; its data is in {node.directory}\n")
+        sys.stdout.write(f"Apache Kafka {VERSION} listens on {node.address}; its data is in {node.directory}\n")
         sys.stdout.flush()
         return node.wait()
     except KeyboardInterrupt:

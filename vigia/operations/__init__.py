@@ -1,1 +1,1 @@
-"""A running system looked at from outside, and mended."""
+"""Inspect and repair a running system from outside."""

@@ -1,11 +1,8 @@
-"""Dead letters, found and sent back: the original key and bytes to the original topic.
+"""Find dead letters and send their original key and bytes back to the original topic.
 
-Sending back is harmless however often it is done, as identity makes the second one a duplicate. What was sent back is
-marked on `dead-letters` itself, so that it is offered once; the mark is written after the record is acknowledged, so
-that a kill between the two offers it again rather than never. Letters without a key (sales of nobody, control records)
-go back to the partition that they came from, the others where their key belongs.
-
-It refuses to know why a record was refused, and to mend it.
+Sending one back twice is harmless, because the second record is a duplicate. A letter that was sent back is marked on
+`dead-letters` after the acknowledgement, so a kill between the two offers it again. A letter without a key goes to the
+partition it came from, any other to the partition of its key.
 """
 
 import asyncio
@@ -27,16 +24,16 @@ REPLAYABLE = (*READ, "alarms")
 
 
 class Filter(Struct, frozen=True, kw_only=True):
-    """Which letters are meant; what is not given is not asked."""
+    """Which letters are selected; None selects all."""
 
     codes: Container[str] | None = None
-    topics: Container[str] | None = None  # as they are called on the broker
+    topics: Container[str] | None = None  # their names on the broker
     since: int | None = None  # milliseconds since 1970
     key: bytes | None = None
-    again: bool = False  # also those that were sent back already
+    again: bool = False  # include those already sent back
 
     def matches(self, letter: Letter) -> bool:
-        """Whether the letter is meant, sent back or not."""
+        """Return whether the letter is selected, whether sent back or not."""
         return (
             (self.codes is None or letter.code in self.codes)
             and (self.topics is None or letter.topic in self.topics)
@@ -46,24 +43,24 @@ class Filter(Struct, frozen=True, kw_only=True):
 
 
 async def find(broker: Broker, wanted: Filter, show: Callable[[Letter, bool], object]) -> None:
-    """Show each letter that is meant once, and whether it was sent back; a refusal told twice is one letter."""
+    """Call `show` once for each selected letter, with whether it was sent back; duplicate letters count once."""
     marked: set[Origin] = set()
     seen: set[Origin] = set()
 
     def note(record: Any) -> None:
-        if isinstance(told := dead_letter.read(record), tuple):
-            marked.add(told)
+        if isinstance(entry := dead_letter.read(record), tuple):
+            marked.add(entry)
 
-    def look(record: Any) -> None:
-        told = dead_letter.read(record)
-        if not isinstance(told, Letter) or told.origin in seen or not wanted.matches(told):
+    def select(record: Any) -> None:
+        entry = dead_letter.read(record)
+        if not isinstance(entry, Letter) or entry.origin in seen or not wanted.matches(entry):
             return
-        seen.add(told.origin)
-        if wanted.again or told.origin not in marked:
-            show(told, told.origin in marked)
+        seen.add(entry.origin)
+        if wanted.again or entry.origin not in marked:
+            show(entry, entry.origin in marked)
 
     await read(broker, dead_letter.TOPIC, note)
-    await read(broker, dead_letter.TOPIC, look)
+    await read(broker, dead_letter.TOPIC, select)
 
 
 class NotSent(Struct, frozen=True):
@@ -76,7 +73,7 @@ class NotSent(Struct, frozen=True):
 async def send_back(
     broker: Broker, found: Iterable[Letter], progress: Callable[[int, int], None] | None = None
 ) -> tuple[int, list[NotSent]]:
-    """Send letters back in the order given, each acknowledged and then marked; how many went, and what did not."""
+    """Send letters back in the order given and mark each once acknowledged; return how many were sent, and the failures."""
     ours = {broker.name(topic) for topic in REPLAYABLE}
     producer = AIOKafkaProducer(acks="all", enable_idempotence=True, **broker.client())
     sent, left = 0, []
@@ -86,13 +83,13 @@ async def send_back(
             going = []
             for letter in some:
                 if letter.topic not in ours:
-                    left.append(NotSent(letter, f"{letter.topic} is no topic that this Vigía reads; mend --prefix"))
+                    left.append(NotSent(letter, f"{letter.topic} is not a topic of this Vigía; correct --prefix"))
                     continue
                 try:
                     place = letter.partition if letter.key is None else None
                     handed = await producer.send(letter.topic, letter.value, key=letter.key, partition=place)
-                except (KafkaError, AssertionError) as fault:  # as aiokafka says that there is no such partition
-                    left.append(NotSent(letter, f"{letter.topic} does not take it ({type(fault).__name__})"))
+                except (KafkaError, AssertionError) as fault:  # aiokafka's error for a partition that does not exist
+                    left.append(NotSent(letter, f"{letter.topic} rejected it ({type(fault).__name__})"))
                 else:
                     going.append((letter, handed))
             await asyncio.gather(*(handed for _, handed in going))

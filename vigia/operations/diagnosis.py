@@ -1,7 +1,7 @@
-"""What a inspection of a running Vigía means: each silent failure by name, with its mend.
+"""Interpret an inspection: each silent failure by name, with its fix.
 
-One function for each question; it says nothing where all is well. Nothing is asked and no clock is read here, so that
-every failure can be drawn and shown to be found.
+One function for each check; it yields nothing if all is well. The functions are pure, so tests can construct each
+failure.
 """
 
 from collections import Counter
@@ -20,19 +20,19 @@ from vigia.runtime.topics import TOPICS, WORKER
 
 State = Literal["fine", "note", "fault", "unknown"]
 SECOND, MINUTE, DAY = 1_000, 60_000, 86_400_000  # milliseconds, as Kafka writes times
-AHEAD = MINUTE  # a record this far ahead was written by a clock that is wrong, or ours is
+AHEAD = MINUTE  # a record further ahead of this clock shows that one of the clocks is wrong
 CLOCK_SILENT = 5 * MINUTE
 TRAINER_SILENT = 2 * DAY
 NEEDS = (
-    # number of the request, version, name of the request, the Kafka that first has it, what goes wrong without
+    # number of the request, version, name, first Kafka with it, effect if it is missing
     (11, 5, "JoinGroup", "2.3", "a restarted worker would cost a rebalance"),
-    (3, 12, "Metadata", "3.1", "a topic that was made anew would not be noticed"),
+    (3, 12, "Metadata", "3.1", "a recreated topic would not be noticed"),
 )
 WHO = {WORKER: "worker", NOTIFIER: "notifier", TRAINER: "trainer"}
 
 
 class Finding(NamedTuple):
-    """An answer to one question: what is so, and how it is mended."""
+    """The result of one check: its state, and how to fix a fault."""
 
     check: str
     state: State
@@ -44,42 +44,40 @@ Findings = Iterator[tuple[State, str, str]]
 
 
 def old_broker(p: Inspection) -> Findings:
-    """Whether Kafka is too old for what is asked of it."""
+    """Check that the broker supports the requests used."""
     for number, version, name, since, why in NEEDS:
         if (has := p.versions.get(number, -1)) < version:
             yield (
                 "fault",
-                f"the broker knows {name} up to version {has}, {version} is needed: {why}",
+                f"the broker supports {name} up to version {has}, {version} is needed: {why}",
                 f"run Kafka {since} or newer",
             )
 
 
 def missing_topics(p: Inspection) -> Findings:
-    """Whether every topic is there; without one, its readers would wait in silence."""
+    """Check that every topic exists; readers of a missing topic wait without an error."""
     for topic in TOPICS:
         if topic.name not in p.counts:
             yield (
                 "fault",
                 f"topic {p.prefix}{topic.name} is missing",
-                "run vigia topics apply, then restart what reads it",
+                "run vigia topics apply, then restart its readers",
             )
 
 
 def partition_counts(p: Inspection) -> Findings:
-    """Whether all inputs have one partition count: otherwise a customer is read in two halves."""
+    """Check the partition counts; with unequal counts one customer's events reach different workers."""
     for topic in TOPICS:
         wanted, count = topic.partitions or p.partitions, p.counts.get(topic.name)
         if count is not None and (count < wanted if topic.partitions else count != wanted):
-            mend = (
-                f"set VIGIA_PARTITIONS={count} everywhere if all inputs have as many, else delete the topic and apply"
-            )
+            mend = f"set VIGIA_PARTITIONS={count} everywhere if all inputs have that count, else delete the topic and apply"
             yield "fault", f"topic {p.prefix}{topic.name} has {count} partitions, {wanted} are needed", mend
 
 
 def kept_wrong(p: Inspection) -> Findings:
-    """Whether topics keep their records as they must."""
+    """Check retention and compaction of topics."""
     if p.settings is None:
-        yield "unknown", "the broker cannot be asked for the settings of topics", ""
+        yield "unknown", "the broker does not report the settings of topics", ""
         return
     for topic in TOPICS:
         told, wanted = p.settings.get(topic.name, {}), topic.settings()
@@ -94,48 +92,50 @@ def kept_wrong(p: Inspection) -> Findings:
 
 
 def auto_create(p: Inspection) -> Findings:
-    """Whether the broker makes topics by itself, with a partition count of its own."""
+    """Check that the broker does not create topics automatically, with its own partition count."""
     if p.broker is None:
-        yield "unknown", "the broker cannot be asked for its settings", ""
+        yield "unknown", "the broker does not report its settings", ""
     elif p.broker.get("auto.create.topics.enable") == "true":
-        says = "the broker makes topics that are asked for, with its own partition count: half a customer each"
+        says = (
+            "the broker creates topics on request, with its own partition count: events of one customer would be split"
+        )
         yield "fault", says, "set auto.create.topics.enable=false on every broker"
 
 
 def one_copy(p: Inspection) -> Findings:
-    """Whether a topic lies on one broker of several."""
+    """Check that topics are replicated where there are several brokers."""
     alone = sorted(name for name, count in p.replicas.items() if count < min(2, p.brokers))
     if alone:
-        says = f"{', '.join(alone)}: one copy on {p.brokers} brokers, so the loss of one stops everything"
+        says = f"{', '.join(alone)}: one replica on {p.brokers} brokers, so the loss of one broker stops everything"
         yield "note", says, "set VIGIA_REPLICAS=3 before topics apply, or reassign the partitions"
 
 
 def other_partitioner(p: Inspection) -> Findings:
-    """Whether somebody spreads customers by another rule: theirs would be two half customers."""
+    """Check that every producer uses murmur2; another partitioner splits the events of a customer."""
     for topic in (*INPUTS, "alarm-actions"):
         count = p.counts.get(topic, 0)
         keyed = [seen for seen in p.newest.get(topic, ()) if seen.key]
         wrong = [seen for seen in keyed if (murmur2(seen.key) & 0x7FFFFFFF) % count != seen.partition]
         if wrong:
             says = (
-                f"{len(wrong)} of the newest {len(keyed)} keyed records of {p.prefix}{topic} lie in another partition "
-                f"than murmur2 gives, as that at {wrong[0].partition}@{wrong[0].offset}"
+                f"{len(wrong)} of the newest {len(keyed)} keyed records of {p.prefix}{topic} are in another partition "
+                f"than murmur2 gives, for example {wrong[0].partition}@{wrong[0].offset}"
             )
             mend = "set that producer's partitioner to murmur2 (librdkafka: partitioner=murmur2_random), or use the gateway"
             yield "fault", says, mend
 
 
 def no_key(p: Inspection) -> Findings:
-    """Whether facts of customers come without a key."""
+    """Check that records of customers have keys."""
     for topic in INPUTS:
         bare = [s for s in p.newest.get(topic, ()) if s.key is None and b'"customer_id"' in (s.value or b"")]
         if bare:
-            says = f"{len(bare)} of the newest records of {p.prefix}{topic} name a customer and have no key: they are refused"
-            yield "fault", says, "let that producer set the record's key to the customer_id, or use the gateway"
+            says = f"{len(bare)} of the newest records of {p.prefix}{topic} name a customer and have no key: they are rejected"
+            yield "fault", says, "set the record's key to the customer_id in that producer, or use the gateway"
 
 
 def clock_skew(p: Inspection) -> Findings:
-    """Whether records come from the future of this machine."""
+    """Check that no record is ahead of this machine's clock."""
     for topic, records in sorted(p.newest.items()):
         ahead = max(seen.written for seen in records) - p.now
         if ahead > AHEAD:
@@ -145,12 +145,12 @@ def clock_skew(p: Inspection) -> Findings:
             yield (
                 "fault",
                 says,
-                "synchronise the clocks (NTP) of this machine, of the brokers and of whoever writes there",
+                "synchronise the clocks (NTP) of this machine, the brokers and the producers",
             )
 
 
 def group_moves(p: Inspection) -> Findings:
-    """Whether what waits is being read."""
+    """Check that groups have members and make progress."""
     for name, group in p.groups.items():
         who = WHO[name]
         waits = _waiting(p, name)
@@ -159,25 +159,27 @@ def group_moves(p: Inspection) -> Findings:
             lot = f", and {waits:,} records wait" if waits else ""
             yield "fault", f"no {who} is in the group {p.prefix}{name}{lot}", f"start vigia {who}"
         elif group.state is not None and group.state.endswith("Rebalance"):
-            says = f"the group {p.prefix}{name} is being shared out anew ({group.state})"
-            yield "note", says, f"look again; if it stays so, some {who} comes and goes: read its last lines of log"
+            says = f"the group {p.prefix}{name} is rebalancing ({group.state})"
+            yield "note", says, f"check again; if it persists, a {who} keeps restarting: read the end of its log"
         elif waits and not moved:
-            says = f"{waits:,} records wait for the {who} and none was committed between two looks"
+            says = f"{waits:,} records wait for the {who} and none was committed between the two reads"
             mend = (
-                f"/readyz of the {who} says whether it is still reading its rows and how far; one that does not "
-                "get on may be killed, it loses nothing"
+                f"/readyz of the {who} reports the progress of its recovery; one without "
+                "progress may be killed, it loses nothing"
             )
             yield "fault", says, mend
 
 
 def out_of_range(p: Inspection) -> Findings:
-    """Whether what was to be read next is no longer there, or not there yet."""
+    """Check that committed offsets lie within their partitions."""
     for name, group in p.groups.items():
         who = WHO[name]
         for (topic, number), offset in sorted(group.committed.items()):
             place = f"{p.prefix}{topic}/{number}"
             if offset > p.ends.get((topic, number), offset):
-                says = f"{place} ends before what the {who} has committed ({offset}): the topic was made anew"
+                says = (
+                    f"{place} ends before the offset that the {who} has committed ({offset}): the topic was recreated"
+                )
                 yield "fault", says, _from_the_start(p.prefix + name, p.prefix + topic, who)
             elif offset < p.begins.get((topic, number), 0):
                 lost = p.begins[topic, number] - offset
@@ -185,109 +187,109 @@ def out_of_range(p: Inspection) -> Findings:
                 yield (
                     "fault",
                     says,
-                    "lengthen retention.ms of the topic; publish the missing events again: known ones count once",
+                    "raise retention.ms of the topic; publish the missing events again: duplicates count once",
                 )
 
 
 def sealing(p: Inspection) -> Findings:
-    """Whether models are believed."""
+    """Check that models are signed with the secret set here."""
     models = [s for s in p.newest.get("models", ()) if s.value and not (s.key or b"").startswith(b"trainer/")]
     if not p.seal:
-        says = "VIGIA_SEAL is not set here: a trainer does not start without it, and a worker believes no model"
+        says = "VIGIA_SEAL is not set here: a trainer does not start without it, and a worker rejects every model"
         yield "fault", says, "set VIGIA_SEAL to the same secret for trainer, workers and this command"
     elif models:
         newest = max(models, key=lambda seen: seen.offset)
         if not verify(p.seal, newest.value or b"", newest.headers.get("seal", b"").decode("ascii", "replace")):
-            says = "the newest model was sealed with another secret: workers that have ours refuse it"
-            yield "fault", says, "give trainer and workers one VIGIA_SEAL, and restart the trainer"
+            says = "the newest model was signed with another secret: workers with this one reject it"
+            yield "fault", says, "give trainer and workers the same VIGIA_SEAL, and restart the trainer"
 
 
 def clock_heard(p: Inspection) -> Findings:
-    """Whether time passes: without ticks nobody falls silent."""
+    """Check that ticks arrive; without them silence is not noticed."""
     records = p.newest.get("clock", [])
     if not records:
         if "clock" in p.counts:
-            yield "fault", "nothing was ever heard of a clock: no silence is noticed", "start vigia clock"
+            yield "fault", "the topic clock has no record: silence is not noticed", "start vigia clock"
         return
     newest = max(records, key=lambda seen: seen.written)
     quiet = p.now - newest.written
     told = decode_control(newest.value or b"")
     if quiet > CLOCK_SILENT:
         if isinstance(told, Tick) and told.follows:
-            yield "note", f"the clock follows the events, and they were last heard {quiet // MINUTE} minutes ago", ""
+            yield "note", f"the clock follows the events, and the last one was {quiet // MINUTE} minutes ago", ""
         else:
-            says = f"the clock was last heard {quiet // MINUTE} minutes ago: no silence is noticed since"
-            yield "fault", says, "start vigia clock; one that runs waits for workers that lag (see the group)"
+            says = f"the last tick was {quiet // MINUTE} minutes ago: silence is not noticed since"
+            yield "fault", says, "start vigia clock; a running clock waits for lagging workers (see group-moves)"
 
 
 def trainer_heard(p: Inspection) -> Findings:
-    """Whether lessons are learned."""
+    """Check that a trainer reads the lessons."""
     lessons, models = p.newest.get("lessons", []), p.newest.get("models", [])
     if not lessons:
         return
     learned, taught = max((seen.written for seen in models), default=0), max(seen.written for seen in lessons)
     if taught - (learned or min(seen.written for seen in lessons)) > TRAINER_SILENT:
-        since = f"in the {(taught - learned) // DAY} days before the newest" if learned else "ever"
-        yield "fault", f"there are lessons, and nothing was heard of a trainer {since}", "start vigia trainer"
+        since = f"in the {(taught - learned) // DAY} days before the newest" if learned else "yet"
+        yield "fault", f"there are lessons, and no trainer has published a model {since}", "start vigia trainer"
     elif not learned:
         yield (
             "note",
             "there are lessons, and no model yet",
-            "vigia trainer makes one at the end of a day; is it running?",
+            "vigia trainer publishes one at the end of a day; check that it is running",
         )
 
 
 def dead_letters(p: Inspection) -> Findings:
-    """Whether records are being refused."""
+    """Check for records rejected within the last day."""
     fresh = [seen for seen in p.newest.get("dead-letters", ()) if p.now - seen.written < DAY]
     codes = Counter(seen.headers["code"].decode("utf-8", "replace") for seen in fresh if "code" in seen.headers)
     if codes:
         told = ", ".join(f"{printable(code, 20)} {count}" for code, count in codes.most_common(5))
         yield (
             "note",
-            f"records were refused within the last day, the newest: {told}",
+            f"records were rejected within the last day, the newest: {told}",
             "vigia dead-letters list --since 1d",
         )
 
 
 class Check(NamedTuple):
-    """A question, and what is said where the answer is no trouble."""
+    """A check, and the text if it finds nothing."""
 
-    look: Callable[[Inspection], Findings]
+    run: Callable[[Inspection], Findings]
     fine: str
 
 
 CHECKS = (
     Check(old_broker, "Kafka is new enough"),
-    Check(missing_topics, "all topics are there"),
-    Check(partition_counts, "all topics have the partitions that they need"),
-    Check(kept_wrong, "topics keep their records as they must"),
-    Check(auto_create, "the broker makes no topics by itself"),
-    Check(one_copy, "no topic lies on one broker of several"),
-    Check(other_partitioner, "the newest records lie in their customers' partitions"),
-    Check(no_key, "the newest records have their customers' keys"),
-    Check(clock_skew, "no record comes from the future"),
-    Check(group_moves, "what waits is being read"),
-    Check(out_of_range, "nothing was deleted before it was read"),
-    Check(sealing, "models are sealed with the secret that is set here"),
-    Check(clock_heard, "the clock was heard lately"),
+    Check(missing_topics, "all topics exist"),
+    Check(partition_counts, "all topics have the required partitions"),
+    Check(kept_wrong, "retention and compaction are as required"),
+    Check(auto_create, "the broker creates no topics automatically"),
+    Check(one_copy, "topics are replicated"),
+    Check(other_partitioner, "the newest records are in the partitions of their keys"),
+    Check(no_key, "the newest records have keys"),
+    Check(clock_skew, "no record is ahead of this clock"),
+    Check(group_moves, "waiting records are being read"),
+    Check(out_of_range, "no record was deleted before it was read"),
+    Check(sealing, "models are signed with the secret set here"),
+    Check(clock_heard, "the last tick is recent"),
     Check(trainer_heard, "no lesson waits for a trainer"),
-    Check(dead_letters, "no record was refused lately"),
+    Check(dead_letters, "no record was rejected within the last day"),
 )
 
 
 def diagnose(inspection: Inspection) -> Iterator[Finding]:
-    """The answer to every question, in their order."""
+    """Run every check in order."""
     for check in CHECKS:
-        name = check.look.__name__.replace("_", "-")
-        said = list(check.look(inspection))
-        yield from (Finding(name, *one) for one in said)
-        if not said:
+        name = check.run.__name__.replace("_", "-")
+        results = list(check.run(inspection))
+        yield from (Finding(name, *one) for one in results)
+        if not results:
             yield Finding(name, "fine", check.fine)
 
 
 def _waiting(p: Inspection, name: str) -> int:
-    """How many records a group has yet to commit."""
+    """Count the records that a group has not committed."""
     done, topics = p.groups[name].committed, GROUPS[name]
     return sum(max(0, end - done.get(at, p.begins.get(at, 0))) for at, end in p.ends.items() if at[0] in topics)
 

@@ -1,8 +1,7 @@
-"""What can be seen of a running Vigía from outside, as one inspection: topics, settings, groups, the newest records.
+"""Collect the state of a running Vigía from outside: topics, settings, groups, the newest records.
 
-Everything is only looked at: no group is joined, nothing is committed or written. Two looks at the groups, some seconds
-apart, show what moves. What a broker cannot be asked, as the embedded one, is None and no fault. What the inspection means
-is `diagnosis`' business.
+Reads only: it joins no group, commits nothing and writes nothing. The groups are read twice, some seconds apart, to see
+whether offsets move. What a broker cannot answer, as the embedded one, is None. `diagnosis` interprets the result.
 """
 
 import asyncio
@@ -23,17 +22,17 @@ from alerts.pipeline.notifier import TOPICS as NOTIFIED
 from vigia.runtime.broker import Broker
 from vigia.runtime.topics import READ, TOPICS, WORKER
 
-SAMPLE = 50  # newest records of a partition that are looked at
+SAMPLE = 50  # newest records read of each partition
 PATIENCE = 10.0  # seconds for the sample
 TRAINER = "vigia-trainer"
 GROUPS: dict[str, tuple[str, ...]] = {WORKER: READ, NOTIFIER: NOTIFIED, TRAINER: ()}
-"""Who commits what: the plain name of the group, and the topics that it reads; the trainer's says only who serves."""
+"""Each consumer group and the topics it commits; the trainer's group only elects the active trainer."""
 
 Settings = Mapping[str, str]
 
 
 class SeenRecord(NamedTuple):
-    """A record, as far as it is looked at."""
+    """A record of the sample."""
 
     partition: int
     offset: int
@@ -44,7 +43,7 @@ class SeenRecord(NamedTuple):
 
 
 class Group(Struct, kw_only=True):
-    """A consumer group at two looks; `state` and `members` are None where the broker cannot be asked."""
+    """A consumer group, read twice; `state` and `members` are None if the broker cannot answer."""
 
     state: str | None = None
     members: int | None = None
@@ -53,14 +52,14 @@ class Group(Struct, kw_only=True):
 
 
 class Inspection(Struct, kw_only=True):
-    """What was seen; topics by their plain names."""
+    """The state of a running Vigía; topics by their names without prefix."""
 
     now: int  # milliseconds since 1970, by this machine's clock
     prefix: str = ""
-    partitions: int = 8  # as this machine's settings have it
+    partitions: int = 8  # the setting of this machine
     seal: str = ""
     brokers: int = 1
-    versions: dict[int, int] = field(default_factory=dict)  # the newest version of each request, by its number
+    versions: dict[int, int] = field(default_factory=dict)  # the newest version of each API request, by its number
     broker: Settings | None = None
     counts: dict[str, int] = field(default_factory=dict)
     replicas: dict[str, int] = field(default_factory=dict)
@@ -72,7 +71,7 @@ class Inspection(Struct, kw_only=True):
 
 
 async def inspect(broker: Broker, partitions: int, seal: str, apart: float) -> Inspection:
-    """The inspection as it is now; `apart` is the time between the two looks at the groups."""
+    """Inspect the system; `apart` is the number of seconds between the two reads of the groups."""
     inspection = Inspection(now=time.time_ns() // 1_000_000, prefix=broker.prefix, partitions=partitions, seal=seal)
     inspection.versions = await _versions(broker)
     admin = AIOKafkaAdminClient(**broker.client())
@@ -173,13 +172,13 @@ async def _ends(inspection: Inspection, broker: Broker, consumer: AIOKafkaConsum
     places = _places(inspection, broker, inspection.counts)
     if not places:
         return
-    consumer.assign(list(places))  # so that its client asks for all topics at once
+    consumer.assign(list(places))  # the client then requests all topics at once
     inspection.begins = {places[tp]: at for tp, at in (await consumer.beginning_offsets(list(places))).items()}
     inspection.ends = {places[tp]: at for tp, at in (await consumer.end_offsets(list(places))).items()}
 
 
 async def _sample(inspection: Inspection, broker: Broker, consumer: AIOKafkaConsumer) -> None:
-    """The newest records of the topics that are looked into."""
+    """Read the newest records of the sampled topics."""
     places = _places(inspection, broker, {*READ, "alarms", "lessons", "models", "dead-letters"})
     await _ends(inspection, broker, consumer)
     wanted = {tp for tp, at in places.items() if inspection.ends[at] > inspection.begins[at]}

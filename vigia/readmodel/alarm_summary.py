@@ -1,6 +1,6 @@
-"""Keeps the summary of a run's alarms: each one's latest word, what is open, and what became of each kind.
+"""Summarise alarms: the latest record of each, which are open, and the outcomes of each kind.
 
-Reads alarms as they come or from a finished run's folder. Judges nothing anew.
+Reads alarms one by one, or from the folder of a run.
 """
 
 from collections import Counter
@@ -15,11 +15,11 @@ from scorers.contract.alarms import SEVERITIES, Alarm
 from scorers.contract.wire import Rejection, decode_alarm
 
 OUTCOMES = ("saved", "resolved", "lost", "false", "expired", "withdrawn")
-"""What may become of an alarm."""
+"""How an alarm may end."""
 
 
 class CustomerRow(Struct):
-    """A line of `customers.jsonl`, as far as people are shown it."""
+    """The fields of a line of `customers.jsonl` that people are shown."""
 
     customer_id: str
     stage: str
@@ -45,7 +45,7 @@ class CustomerRow(Struct):
 
 
 class AlarmSummary:
-    """The latest word on every alarm."""
+    """The latest record of every alarm."""
 
     def __init__(self) -> None:
         self.changes: Counter[str] = Counter()
@@ -53,7 +53,7 @@ class AlarmSummary:
         self._raised: dict[str, Alarm] = {}
 
     def add(self, alarm: Alarm) -> None:
-        """Take down one record of `alarms`."""
+        """Add one record of `alarms`."""
         if alarm.kind in STATE_CHANGES:
             self.changes[alarm.kind] += alarm.type == "alarm.raised"
             return
@@ -63,36 +63,36 @@ class AlarmSummary:
 
     @property
     def raised(self) -> int:
-        """How many alarms there were, state changes apart."""
+        """The number of alarms, without state changes."""
         return len(self._raised)
 
     def open(self) -> Iterator[Alarm]:
-        """The alarms that stand, as they were last told."""
+        """Iterate over the open alarms, each by its latest record."""
         return (alarm for alarm in self._latest.values() if status_of(alarm) == "open")
 
     def kinds(self) -> list[tuple[str, int, Counter[str]]]:
-        """By kind, in the catalogue's order: how many were raised, and what became of them."""
-        fates: dict[str, Counter[str]] = {}
+        """Return for each kind, in the order of the catalogue, the number raised and the count of each status."""
+        statuses: dict[str, Counter[str]] = {}
         for alarm in self._latest.values():
-            fates.setdefault(alarm.kind, Counter())[status_of(alarm)] += 1
+            statuses.setdefault(alarm.kind, Counter())[status_of(alarm)] += 1
         order = list(KINDS)
-        return [(kind, fates[kind].total(), fates[kind]) for kind in sorted(fates, key=order.index)]
+        return [(kind, statuses[kind].total(), statuses[kind]) for kind in sorted(statuses, key=order.index)]
 
 
 def status_of(alarm: Alarm) -> str:
-    """What has become of an alarm by its latest word: open, withdrawn, or its outcome."""
+    """Return the status of an alarm by its latest record: open, withdrawn, or its outcome."""
     if alarm.type == "alarm.withdrawn":
         return "withdrawn"
     return alarm.outcome or "expired" if alarm.type == "alarm.settled" else "open"
 
 
 def severity_order(alarm: Alarm) -> tuple[int, float]:
-    """Sorts the gravest first: by severity, then by the money at stake."""
+    """Sort key: the most severe first, then the largest expected loss."""
     return SEVERITIES.index(alarm.severity), -(alarm.value_at_risk_minor or 0) * (alarm.risk or 1.0)
 
 
 def read_alarms(folder: Path) -> Iterator[Alarm]:
-    """The alarms of a finished run."""
+    """Read the alarms of a run."""
     with (folder / "alarms.jsonl").open("rb") as file:
         for line in file:
             alarm = decode_alarm(line.rstrip(b"\n"))
@@ -101,7 +101,7 @@ def read_alarms(folder: Path) -> Iterator[Alarm]:
 
 
 def read_customers(folder: Path) -> Iterator[CustomerRow]:
-    """The customers of a finished run, as they stood at its end."""
+    """Read the customers of a run, as of its end."""
     decoder = msgspec.json.Decoder(CustomerRow)
     with (folder / "customers.jsonl").open("rb") as file:
         for line in file:

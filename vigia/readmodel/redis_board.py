@@ -1,13 +1,13 @@
-"""Customer cards and the at-risk board in Redis: a read model of the topic `alarms`, for pages that need an answer fast.
+"""Customer cards and the at-risk board in Redis: a read model of the topic `alarms` for pages that need fast answers.
 
     <prefix>vigia:card:<customer>   hash: stage, tier, type, risk, value at risk, and each open alarm as `alarm:<id>`
     <prefix>vigia:at-risk           sorted set: customers with open alarms by their value at risk
     <prefix>vigia:read              hash: the next offset of each partition
-    <prefix>vigia:gone              hash: when somebody was erased, by the digest of the id: older alarms make no card
+    <prefix>vigia:gone              hash: the instant of each erasure, by the digest of the id; older alarms make no card
 
-Nothing is lost with it. The offsets lie in Redis beside what was made of them and change in the same script, so a
+Redis holds no state that cannot be rebuilt. Offsets are stored in Redis and change in the same script as the cards, so a
 record counts once however often it is read, several writers do no harm, and an emptied Redis is filled again from the
-topic's beginning (as far as Kafka keeps it). While Redis is away nobody else notices.
+start of the topic (as far as Kafka retains it). While Redis is down, all other processes continue.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ LOGGER = logging.getLogger("vigia.readmodel.redis_board")
 RETRY = 2.0  # seconds
 FACTS = ("stage", "tier", "loyalty_type", "risk", "value_at_risk_minor", "currency", "name", "store_id", "owner_id")
 
-# Plain Lua of Redis 7, 8 and Valkey. An end for a card that is not there makes none: the customer may have been erased.
+# Plain Lua of Redis 7, 8 and Valkey. An end does not create a missing card: the customer may have been erased.
 SCRIPT = """
 local reads, card, board, gone = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local place, offset, known = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1'
@@ -69,7 +69,7 @@ return 1
 
 
 class _Emptied(RuntimeError):
-    """Redis has forgotten how far it was."""
+    """Redis has lost its offsets."""
 
 
 class AtRisk(NamedTuple):
@@ -80,7 +80,7 @@ class AtRisk(NamedTuple):
 
 
 class Board:
-    """The read model behind one URL; `run` keeps it up to date for as long as it runs."""
+    """The read model in one Redis; `run` keeps it up to date."""
 
     def __init__(self, url: str, broker: Broker, registry: CollectorRegistry | None = None) -> None:
         self.broker = broker
@@ -89,31 +89,31 @@ class Board:
         self._up = Gauge("vigia_board_up", "1 while the cards in Redis are kept up to date.", registry=registry)
         self._read = Counter("vigia_board_records", "Records put into the cards.", registry=registry)
         self._emptied = Counter("vigia_board_refills", "Times that Redis was found emptied.", registry=registry)
-        self._said = False
+        self._logged = False
 
     async def card(self, customer_id: str) -> dict[str, str]:
-        """What is known of a customer; empty where nothing is."""
+        """Return the card of a customer; empty if there is none."""
         return await self._hash(f"card:{customer_id}")
 
     async def at_risk(self, count: int = 20) -> list[AtRisk]:
-        """The customers with open alarms whose loss would cost most."""
+        """Return the customers with open alarms that have the highest value at risk."""
         found = await self.redis.zrevrange(self._key("at-risk"), 0, count - 1, withscores=True)
         return [AtRisk(str(customer), int(score)) for customer, score in cast("list[tuple[str, float]]", found)]
 
     async def run(self) -> None:
-        """Follow the topic until cancelled; where Redis or Kafka is away, say it once and try on."""
+        """Follow the topic until cancelled; if Redis or Kafka is down, log it once and retry."""
         try:
             while True:
                 try:
                     await self._follow()
                 except _Emptied:
                     self._emptied.inc()
-                    LOGGER.warning("Redis was emptied: the cards are made again from the topic's beginning")
+                    LOGGER.warning("Redis was emptied: the cards are rebuilt from the start of the topic")
                 except (RedisError, KafkaError, OSError, TimeoutError) as fault:
                     self._up.set(0)
-                    if not self._said:
-                        LOGGER.warning("no customer cards until it is back: %s", type(fault).__name__)
-                    self._said = True
+                    if not self._logged:
+                        LOGGER.warning("no customer cards are written until it is back: %s", type(fault).__name__)
+                    self._logged = True
                     await asyncio.sleep(RETRY)
         finally:
             await self.redis.aclose()
@@ -133,28 +133,28 @@ class Board:
                     consumer.seek(place, int(offset))
             LOGGER.info("customer cards are kept up to date in Redis")
             self._up.set(1)
-            self._said, known = False, set(due)
+            self._logged, known = False, set(due)
             while True:
-                await self._all(await consumer.getmany(timeout_ms=500), known)
+                await self._write(await consumer.getmany(timeout_ms=500), known)
         finally:
             await consumer.stop()
 
-    async def _all(self, batch: Mapping[TopicPartition, Sequence[Any]], known: set[str]) -> None:
+    async def _write(self, batch: Mapping[TopicPartition, Sequence[Any]], known: set[str]) -> None:
         pipe = self.redis.pipeline(transaction=False)
         for place, records in batch.items():
             name = _name(place)
             for record in records:
-                customer, *told = self._told(record)
+                customer, *arguments = self._arguments(record)
                 keys = [self._key(one) for one in ("read", f"card:{customer}", "at-risk", "gone")]
-                pipe.eval(SCRIPT, len(keys), *keys, name, record.offset, int(name in known), *told)
+                pipe.eval(SCRIPT, len(keys), *keys, name, record.offset, int(name in known), *arguments)
                 known.add(name)
         results = await pipe.execute()
         self._read.inc(results.count(1))
         if -1 in results:
             raise _Emptied
 
-    def _told(self, record: Any) -> Iterator[str]:
-        """The customer, and the script's arguments from the change on."""
+    def _arguments(self, record: Any) -> Iterator[str]:
+        """Yield the customer, then the script's arguments from `change` on."""
         if record.topic == self.broker.name("feedback"):
             found = read_erasure(record)
             return _change(found.customer_id, "erase", found.at) if found else _change("", "none", Instant(0))

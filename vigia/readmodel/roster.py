@@ -1,7 +1,7 @@
-"""The roster: every customer in alphabetical order with stage, tier, type and risk, for Excel or as CSV (A11).
+"""Write the roster: every customer in alphabetical order with stage, tier, type and risk, for Excel or as CSV (A11).
 
-Names and ids come from tills and forms, so no cell may become a formula: in Excel each text is written as a text, in
-CSV what a spreadsheet would run gets a quote before it.
+Names and ids come from tills and forms, so no cell may become a formula: Excel cells are written as text, and a CSV cell
+that a spreadsheet would evaluate gets a leading quote.
 """
 
 import csv
@@ -25,7 +25,7 @@ _RUNS_AS_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Column(Struct, frozen=True):
-    """A column: its head, what stands in it, how wide it is, and Excel's format for its numbers."""
+    """A column: its heading, its value, its width, and Excel's number format."""
 
     head: str
     cell: Callable[[CustomerRow], Cell]
@@ -49,7 +49,7 @@ COLUMNS = (
 
 
 def write_roster(customers: Iterable[CustomerRow], out: Path) -> int:
-    """Write the roster as .xlsx or .csv; how many customers stand in it."""
+    """Write the roster as .xlsx or .csv; return the number of customers."""
     check_ending(out)
     ordered = sorted(customers, key=alphabetical)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -58,13 +58,13 @@ def write_roster(customers: Iterable[CustomerRow], out: Path) -> int:
 
 
 def check_ending(out: Path) -> None:
-    """A roster goes into a file of a known kind."""
+    """Raise `UsageError` unless the file ends in .xlsx or .csv."""
     if out.suffix.lower() not in _WRITERS:
-        raise UsageError(f"--out {out}: a roster is written as .xlsx or .csv; give it one of these endings")
+        raise UsageError(f"--out {out}: the roster is written as .xlsx or .csv; use one of these endings")
 
 
 def alphabetical(c: CustomerRow) -> tuple[str, str, str]:
-    """Sorts as people do: accents and capitals do not count, then the id.
+    """Sort key: the name without accents and case, then the id.
 
     >>> row = lambda name: CustomerRow("c", "", "", "", 0.0, 0, name)
     >>> [c.name for c in sorted(map(row, ("Zoe", "Álvaro", "bruno")), key=alphabetical)]
@@ -82,12 +82,12 @@ def _clean(text: str) -> str:
 def _xlsx(customers: list[CustomerRow], out: Path) -> None:
     if len(customers) >= MOST_ROWS:
         raise UsageError(
-            f"--out {out}: Excel holds {MOST_ROWS - 1:,} customers, here are {len(customers):,}; write a .csv"
+            f"--out {out}: Excel holds {MOST_ROWS - 1:,} customers and there are {len(customers):,}; write a .csv"
         )
-    with xlsxwriter.Workbook(str(out), {"constant_memory": True, "in_memory": False}) as book:
-        sheet = book.add_worksheet("Customers")
-        head = book.add_format({"bold": True, "bottom": 1})
-        forms = [book.add_format({"num_format": column.form}) if column.form else None for column in COLUMNS]
+    with xlsxwriter.Workbook(str(out), {"constant_memory": True, "in_memory": False}) as workbook:
+        sheet = workbook.add_worksheet("Customers")
+        head = workbook.add_format({"bold": True, "bottom": 1})
+        forms = [workbook.add_format({"num_format": column.form}) if column.form else None for column in COLUMNS]
         for n, column in enumerate(COLUMNS):
             sheet.set_column(n, n, column.width, forms[n])
             sheet.write_string(0, n, column.head, head)
@@ -103,7 +103,7 @@ def _xlsx(customers: list[CustomerRow], out: Path) -> None:
 
 
 def _csv(customers: list[CustomerRow], out: Path) -> None:
-    with out.open("w", newline="", encoding="utf-8-sig") as file:  # the mark makes Excel read it as UTF-8
+    with out.open("w", newline="", encoding="utf-8-sig") as file:  # the byte order mark makes Excel read UTF-8
         writer = csv.writer(file)
         writer.writerow(column.head for column in COLUMNS)
         for customer in customers:

@@ -1,1 +1,1 @@
-"""The floor that every process stands on: broker, settings, topics, health, redaction."""
+"""What every process needs: broker, settings, topics, health, redaction."""

@@ -1,6 +1,6 @@
-"""Runs one command for as long as somebody holds the other end of its standard input: `python -m vigia.runtime.parent_watch worker`.
+"""Run one command until its standard input closes: `python -m vigia.runtime.parent_watch worker`.
 
-Whoever starts a process and dies cannot end it; here the end of the pipe does. Nothing has to be cleaned up afterwards.
+A parent that is killed cannot stop its child. Here the child holds a pipe to the parent and stops when the pipe closes.
 """
 
 import os
@@ -9,10 +9,10 @@ import signal
 import threading
 import time
 
-GRACE = 15.0  # seconds between asking and killing
+GRACE = 15.0  # seconds between SIGTERM and the exit
 
 
-def _hold() -> None:
+def _stop_with_parent() -> None:
     while os.read(0, 1024):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
@@ -21,5 +21,5 @@ def _hold() -> None:
 
 
 if __name__ == "__main__":
-    threading.Thread(target=_hold, name="leash", daemon=True).start()
+    threading.Thread(target=_stop_with_parent, name="parent-watch", daemon=True).start()
     runpy.run_module("vigia", run_name="__main__")

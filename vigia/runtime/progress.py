@@ -1,4 +1,4 @@
-"""Shows how far a job is, on the terminal's error stream; where nobody watches, nothing is shown."""
+"""Progress bars on standard error, if it is a terminal."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -10,14 +10,14 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeE
 
 
 def size(sources: Sequence[str]) -> int | None:
-    """How many bytes are to be read, if that can be known."""
+    """Return the total size of the files in bytes, or None if one is not a regular file."""
     paths = [Path(name) for name in sources]
     return sum(path.stat().st_size for path in paths) if all(path.is_file() for path in paths) else None
 
 
 @contextmanager
 def of_bytes(what: str, total: int | None) -> Iterator[Callable[[int], None] | None]:
-    """A bar of bytes; it is told how many more have been read."""
+    """Show a bar of bytes; yields a function that adds the bytes read, or None without a terminal."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -29,7 +29,7 @@ def of_bytes(what: str, total: int | None) -> Iterator[Callable[[int], None] | N
 
 @contextmanager
 def of_steps(what: str, total: int) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar of steps; it is told how many are done, and of how many."""
+    """Show a bar of steps; yields a function that sets the steps done (the total is ignored), or None without a terminal."""
     if not sys.stderr.isatty():
         yield None
         return

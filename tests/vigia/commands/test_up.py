@@ -185,7 +185,7 @@ def test_events_go_in_and_alarms_come_out(kafka: str, tmp_path: Path) -> None:
         assert process.wait(120) == 0, words(tmp_path)
     seal = tmp_path / "state" / "seal"
     assert stat.S_IMODE(seal.stat().st_mode) == 0o600
-    assert f"VIGIA_SEAL is not set; models are sealed with a secret of our own, kept in {seal}" in words(tmp_path)
+    assert f"VIGIA_SEAL is not set; models are signed with a generated secret, kept in {seal}" in words(tmp_path)
     assert seal.read_text() not in words(tmp_path)
 
 

@@ -98,7 +98,7 @@ def test_dead_letters_go_back_once_as_they_came(kafka: str) -> None:
 
     dry = run("dead-letters", "replay", "--dry-run", *options)
     assert (dry.exit_code, back()) == (0, [])
-    assert "2 would go -> north-purchases" in dry.output
+    assert "2 would be sent -> north-purchases" in dry.output
     some = run("dead-letters", "replay", "--code", "bad_text", *options)
     assert some.exit_code == 0, some.output
     assert back() == [("north-alarm-actions", b"C3", b"\xff")]
@@ -128,7 +128,7 @@ def test_letters_that_cannot_go_back_are_named(kafka: str) -> None:
     bury(kafka, ("purchases", 0, 8), b"good")
     done = run("dead-letters", "replay", "--kafka", kafka)
     assert done.exit_code == 1
-    assert "south-purchases/0@7: not sent: south-purchases is no topic that this Vigía reads" in done.output
+    assert "south-purchases/0@7: not sent: south-purchases is not a topic of this Vigía" in done.output
     assert "purchases/77@7: not sent" in done.output
     assert [record.value for record in on(kafka, "purchases")] == [b"good"]
     left = run("dead-letters", "list", "--kafka", kafka).stdout

@@ -91,7 +91,7 @@ def faults(inspection: Inspection) -> list[tuple[str, str]]:
 def test_health_is_found_healthy() -> None:
     """Every question has an answer, and none of them is trouble."""
     found = list(diagnose(healthy()))
-    assert [one.check for one in found] == [check.look.__name__.replace("_", "-") for check in CHECKS]
+    assert [one.check for one in found] == [check.run.__name__.replace("_", "-") for check in CHECKS]
     assert {one.state for one in found} == {"fine"}
 
 
@@ -149,11 +149,11 @@ DRAWN: tuple[tuple[str, Draw, str, str, str], ...] = (
      "cleanup.policy=compact"),
     ("a changelog cut by time", setting(topics.CHANGELOG, cleanup_policy="delete"), "kept-wrong", "fault", "is needed"),
     ("records cut by size", setting("purchases", retention_bytes="1000"), "kept-wrong", "fault", "retention.bytes=-1"),
-    ("no settings", attribute("settings", None), "kept-wrong", "unknown", "cannot be asked"),
+    ("no settings", attribute("settings", None), "kept-wrong", "unknown", "does not report"),
     ("topics made by themselves", attribute("broker", {"auto.create.topics.enable": "true"}), "auto-create", "fault",
      "auto.create.topics.enable=false"),
-    ("no broker settings", attribute("broker", None), "auto-create", "unknown", "cannot be asked"),
-    ("one copy", lambda p: p.replicas.update(models=1), "one-copy", "note", "models: one copy on 3 brokers"),
+    ("no broker settings", attribute("broker", None), "auto-create", "unknown", "does not report"),
+    ("one copy", lambda p: p.replicas.update(models=1), "one-copy", "note", "models: one replica on 3 brokers"),
     ("another partitioner", newest("purchases", seen(b"C1"), seen(b"C2\x1b[31m", partition=(place(b"C2\x1b[31m") + 1) % 8)),
      "other-partitioner", "fault", "1 of the newest 2 keyed records of north-purchases"),
     ("no key", newest("feedback", seen(None)), "no-key", "fault", "set the record's key to the customer_id"),
@@ -164,7 +164,7 @@ DRAWN: tuple[tuple[str, Draw, str, str, str], ...] = (
     ("a stuck recovery", behind(), "group-moves", "fault", "3 records wait for the worker"),
     ("a notifier that hangs", behind(GROUP), "group-moves", "fault", "3 records wait for the notifier"),
     ("no end of sharing", group(state="PreparingRebalance"), "group-moves", "note", "PreparingRebalance"),
-    ("made anew", lambda p: p.ends.update({("contacts", 2): 3}), "out-of-range", "fault", "was made anew"),
+    ("recreated", lambda p: p.ends.update({("contacts", 2): 3}), "out-of-range", "fault", "was recreated"),
     ("deleted unread", lambda p: p.begins.update({("contacts", 2): 14}) or p.ends.update({("contacts", 2): 20})
      or p.groups[WORKER].before.clear(), "out-of-range", "fault", "4 records of north-contacts/2 were deleted"),
     ("no seal", attribute("seal", ""), "sealing", "fault", "set VIGIA_SEAL"),
@@ -174,7 +174,7 @@ DRAWN: tuple[tuple[str, Draw, str, str, str], ...] = (
     ("quiet events", newest("clock", tick(NOW - 9 * MINUTE, follows=True)), "clock-heard", "note", "follows the events"),
     ("a trainer that stopped", newest("models", model(written=NOW - 5 * DAY)), "trainer-heard", "fault", "vigia trainer"),
     ("no trainer ever", lambda p: (p.newest.pop("models"), newest("lessons", seen(), seen(written=NOW - 4 * DAY))(p)),
-     "trainer-heard", "fault", "ever"),
+     "trainer-heard", "fault", "no trainer has published a model yet"),
     ("no model yet", lambda p: p.newest.pop("models"), "trainer-heard", "note", "no model yet"),
     ("refusals", newest("dead-letters", seen(headers=REFUSED), seen(headers={"replayed": b"1"})), "dead-letters", "note",
      "bad_time 1"),
@@ -256,14 +256,14 @@ async def test_the_doctor_sees_a_broker(monkeypatch: pytest.MonkeyPatch) -> None
         await committed(kafka, WORKER, {first: ends[first] + 1})
         code, wrong = await found()
         assert (code, set(wrong)) == (1, {"other-partitioner"})
-        assert "as that at 0@" in wrong["other-partitioner"]["says"]  # never whose it is
+        assert "for example 0@" in wrong["other-partitioner"]["says"]  # never whose it is
         assert set((await found(VIGIA_PARTITIONS="3", VIGIA_SEAL=""))[1]) == {
             "partition-counts", "other-partitioner", "sealing",
         }  # fmt: skip
         people = await asyncio.to_thread(run, "--kafka", kafka, **told)
         assert people.exit_code == 1
         assert "WRONG  other-partitioner" in people.stdout
-        assert "mend: set that producer's partitioner to murmur2" in people.stdout
+        assert "fix: set that producer's partitioner to murmur2" in people.stdout
 
 
 def test_a_kafka_that_does_not_answer_is_status_three() -> None:
@@ -319,4 +319,4 @@ async def test_the_doctor_sees_a_real_kafka(kafka: str) -> None:
     finally:
         await admin.close()
     await committed(kafka, f"{prefix}{WORKER}", {TopicPartition(f"{prefix}purchases", 0): 7})
-    assert "made anew" in (await found())["out-of-range"][0]
+    assert "was recreated" in (await found())["out-of-range"][0]

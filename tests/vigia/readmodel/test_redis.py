@@ -135,8 +135,8 @@ async def test_read_twice_it_counts_once(server: Server) -> None:
     told = [first, over(first, 2), alarm("a2", "C2", 3)]
     records = [SimpleNamespace(topic="alarms", offset=n, value=encode_alarm(one)) for n, one in enumerate(told)]
     board = Board(server.url, Broker(), registry)
-    await board._all({place: records}, set())
-    await board._all({place: records[:1]}, set())
+    await board._write({place: records}, set())
+    await board._write({place: records[:1]}, set())
     assert await board.at_risk() == [AtRisk("C2", 5000)]
     assert registry.get_sample_value("vigia_board_records_total") == 3
     await board.redis.aclose()

@@ -118,6 +118,6 @@ def test_nobody_is_a_roster_too(tmp_path: Path) -> None:
 
 def test_more_than_a_sheet_holds_is_refused_with_the_mend(tmp_path: Path) -> None:
     """Excel ends at a million rows; the message names CSV."""
-    with pytest.raises(UsageError, match=r"Excel holds 1,048,575 customers, here are 1,048,576; write a \.csv"):
+    with pytest.raises(UsageError, match=r"Excel holds 1,048,575 customers and there are 1,048,576; write a \.csv"):
         write_roster([customer("c1")] * MOST_ROWS, tmp_path / "all.xlsx")
     assert not (tmp_path / "all.xlsx").exists()

@@ -1,1 +1,1 @@
-"""The commands that work on files and need no broker, and the demo."""
+"""Commands that work on files, and the demo."""

@@ -23,21 +23,21 @@ def compare(
     policy: Annotated[
         list[Path],
         Option(
-            metavar="FILE", help="Give it twice: from this policy to that one; once: from the defaults to this one."
+            metavar="FILE", help="Given twice: compare the first with the second; once: compare the defaults with it."
         ),
     ],
     horizon: Horizon = None,
 ) -> None:
-    """Say which alarms a policy gains and loses against another, by kind, on your own events.
+    """Compare two policies on your own events: alarms gained and lost, by kind.
 
-    An alarm is the same if subject, kind and instant are; what was withdrawn does not count.
+    Two alarms are the same if subject, kind and instant are equal. Withdrawn alarms do not count.
     """
     if len(policy) > 2:
-        raise UsageError("--policy: give it once or twice; more cannot be compared at once")
+        raise UsageError("--policy: give it once or twice; only two policies can be compared")
     if "-" in events:
-        raise UsageError("'-': the events are read twice, which standard input cannot be; give files")
+        raise UsageError("'-': the events are read twice, and standard input can be read only once; give files")
     before, after = ([None, *policy] if len(policy) == 1 else policy)[:2]
-    old, new = (_standing(events, file, horizon) for file in (before, after))
+    old, new = (_alarms(events, file, horizon) for file in (before, after))
     gained, lost = _by_kind(new - old), _by_kind(old - new)
     typer.echo(f"{'kind':26}{'before':>9}{'after':>9}{'gained':>9}{'lost':>9}")
     olds, news = _by_kind(old), _by_kind(new)
@@ -46,8 +46,8 @@ def compare(
     typer.echo(f"{'all':26}{len(old):9,}{len(new):9,}{gained.total():9,}{lost.total():9,}")
 
 
-def _standing(events: list[str], file: Path | None, horizon: str | None) -> set[Key]:
-    """The alarms that were raised and not withdrawn; the instant is the last one told."""
+def _alarms(events: list[str], file: Path | None, horizon: str | None) -> set[Key]:
+    """Return the alarms that were raised and not withdrawn, each with its latest instant."""
     found: dict[str, Key] = {}
     with run_folder(checked(events), arguments.policy(file, horizon)) as folder:
         for alarm in read_alarms(folder):

@@ -1,4 +1,4 @@
-"""`vigia customer show`: what is known of one customer, and every alarm there was."""
+"""`vigia customer show`: one customer's state and alarms."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -18,41 +18,41 @@ from vigia.readmodel.amounts import without_cents
 from vigia.readmodel.run_folder import run_folder
 from vigia.runtime.usage_error import UsageError
 
-app = typer.Typer(help="Look at one customer.", no_args_is_help=True)
+app = typer.Typer(help="Show one customer.", no_args_is_help=True)
 
 
 @app.callback()
 def _customer() -> None:
-    """Look at one customer."""
+    """Show one customer."""
 
 
 @app.command()
 def show(
-    customer_id: Annotated[str, Argument(metavar="ID", help="The customer's id as in the events.")],
+    customer_id: Annotated[str, Argument(metavar="ID", help="The customer's id, as in the events.")],
     events: Run,
     policy: PolicyFile = None,
     horizon: Horizon = None,
     until: Until = None,
 ) -> None:
-    """Show one customer: stage, tier, type, risk, money, and the story told by alarms."""
+    """Show one customer: stage, tier, type, risk, money and all alarms."""
     with run_folder(events, arguments.policy(policy, horizon), arguments.optional_instant(until, "--until")) as folder:
         row = next((c for c in read_customers(folder) if c.customer_id == customer_id), None)
         if row is None:
             raise UsageError(f"{customer_id!r}: no such customer in these events; ids are case-sensitive")
         alarms = [alarm for alarm in read_alarms(folder) if alarm.customer_id == customer_id]
-    for line in (*card(row), "", *story(alarms)):
+    for line in (*card(row), "", *history(alarms)):
         typer.echo(line)
 
 
 def card(c: CustomerRow) -> Iterator[str]:
-    """What is thought of a customer now."""
+    """Yield the lines of the customer's current state."""
     yield inert(c.name or c.customer_id) + (f" ({c.customer_id})" if c.name else "")
     facts = (
         ("stage", c.stage.replace("_", " ")),
         ("tier", c.tier),
         ("type", c.loyalty_type),
-        ("risk", f"{c.risk:.0%} that nothing is bought within the horizon"),
-        ("within others", ", ".join(f"{risk:.0%} in {span}" for span, risk in c.risk_by_horizon.items()) or "-"),
+        ("risk", f"{c.risk:.0%} that no purchase follows within the horizon"),
+        ("other horizons", ", ".join(f"{risk:.0%} in {span}" for span, risk in c.risk_by_horizon.items()) or "-"),
         ("value at risk", without_cents(c.value_at_risk_minor, c.currency)),
         (
             "bought",
@@ -65,14 +65,14 @@ def card(c: CustomerRow) -> Iterator[str]:
     yield from (f"  {name:14} {value}" for name, value in facts)
 
 
-def story(alarms: list[Alarm]) -> Iterator[str]:
-    """Every alarm and change, in the order of time, each alarm with what was proposed."""
+def history(alarms: list[Alarm]) -> Iterator[str]:
+    """Yield every alarm and change in the order of time, each alarm with its treatment."""
     for alarm in alarms:
-        born_settled = alarm.kind in STATE_CHANGES
-        if born_settled and alarm.type != "alarm.raised":
+        is_change = alarm.kind in STATE_CHANGES
+        if is_change and alarm.type != "alarm.raised":
             continue
         fresh = alarm.type in ("alarm.raised", "alarm.updated")
-        what = "changed" if born_settled else alarm.type.partition(".")[2] if fresh else status_of(alarm)
+        what = "changed" if is_change else alarm.type.partition(".")[2] if fresh else status_of(alarm)
         why = inert(alarm.reasons[0].text) if alarm.reasons and fresh else ""
         yield f"{rfc3339(alarm.time)[:10]}  {what:9} {alarm.kind:24} {why}".rstrip()
         if what == "raised" and alarm.treatment:

@@ -1,4 +1,4 @@
-"""`vigia demo`: a year of real households in fast motion, through all of Vigía."""
+"""`vigia demo`: stream a year of real household baskets through all of Vigía."""
 
 import asyncio
 import logging
@@ -40,22 +40,22 @@ POLICY = """\
 horizon = "28d"
 
 [time]
-notify_within = "60d"  # in fast motion weeks pass before an alarm is read: it is news all the same
+notify_within = "60d"  # a year passes in a minute, so alarms are read weeks of event time later
 """
-SAMPLE = 600  # households: their year takes a minute or two on two cores
+SAMPLE = 600  # households; their year takes a minute or two on two cores
 ALL, YEAR = 2469, 366
-WIDTH = 80  # where no terminal says how wide it is
-FAILED = 1  # exit status: something of Vigía's ended that should have gone on
+WIDTH = 80  # columns if the output is no terminal
+FAILED = 1  # exit status: a part of Vigía ended or stalled
 FILES = (
     ("roster.xlsx", "every customer in alphabetical order: stage, tier, risk"),
-    ("alarms.jsonl", "every alarm, as other programs get it"),
-    ("events.jsonl", "the year itself, real and invented"),
-    ("control.jsonl", "figures and models that were put in force, by day"),
-    ("notifications.log", "what the notifier told"),
+    ("alarms.jsonl", "every alarm, as on the topic"),
+    ("events.jsonl", "all events, real and invented"),
+    ("control.jsonl", "the figures and models in force, by day"),
+    ("notifications.log", "what the notifier sent"),
 )
 NEXT = (
-    ("vigia customer show {first} {out}", "the story of one customer"),
-    ("vigia roster {out} --out all.csv", "the roster for other programs"),
+    ("vigia customer show {first} {out}", "one customer and the alarms"),
+    ("vigia roster {out} --out all.csv", "the roster as CSV"),
     ("vigia replay {out}/events.jsonl --control {out}/control.jsonl --out again", "the same alarms, without Kafka"),
     ("vigia policy show", "every threshold, to copy and change"),
 )
@@ -63,41 +63,41 @@ NEXT = (
 
 def demo(
     customers: Annotated[
-        int, Option(metavar="N", min=0, max=ALL, help=f"The first N households; 0 takes all {ALL:,}.")
+        int, Option(metavar="N", min=0, max=ALL, help=f"Use the first N households; 0 uses all {ALL:,}.")
     ] = SAMPLE,
-    days: Annotated[int, Option(metavar="D", min=1, max=YEAR, help="Only the first D days of the year.")] = YEAR,
+    days: Annotated[int, Option(metavar="D", min=1, max=YEAR, help="Use only the first D days of the year.")] = YEAR,
     speed: Annotated[
-        float, Option(metavar="DAYS", min=0, help="Days that pass in a second at most; 0 is as fast as it goes.")
+        float, Option(metavar="DAYS", min=0, help="Most days of event time in a second; 0 is no limit.")
     ] = 0.0,
     stay: Annotated[
-        bool, Option("--stay", help="After the year, stay up to publish, tail and scrape, until Ctrl-C.")
+        bool, Option("--stay", help="Keep running after the year, to publish, tail and scrape, until Ctrl-C.")
     ] = False,
-    seed: Annotated[int, Option(metavar="S", help="Another seed invents another service desk.")] = 1,
-    out: Annotated[Path, Option(metavar="DIR", help="The folder to write into.")] = Path("out/demo"),
-    port: Annotated[int, Option(min=0, max=65535, help="The gateway's port; 0 takes a free one.")] = 0,
+    seed: Annotated[int, Option(metavar="S", help="The seed of the invented requests and complaints.")] = 1,
+    out: Annotated[Path, Option(metavar="DIR", help="The folder to write to.")] = Path("out/demo"),
+    port: Annotated[int, Option(min=0, max=65535, help="The port of the gateway; 0 picks a free one.")] = 0,
     metrics_port: Annotated[
-        int, Option(metavar="PORT", min=0, max=65535, help="The port of metrics and health; 0 takes a free one.")
+        int, Option(metavar="PORT", min=0, max=65535, help="The port of metrics and health; 0 picks a free one.")
     ] = 0,
 ) -> None:
-    """DemoTail a year of real household baskets: alarms as they come, and at the end whom to save.
+    """Stream a year of real household baskets, print alarms as they arrive, and rank the customers worth saving.
 
-    Starts a Kafka inside this process and on it worker, trainer, clock, notifier and gateway, then streams the year
-    through them. The baskets, campaigns and coupons are real (Complete Journey, 2017); names, requests, complaints and
-    surveys are invented and labelled so. Needs no other broker and no network.
+    Starts an embedded Kafka with worker, trainer, clock, notifier and gateway, and sends the year to it. The baskets,
+    campaigns and coupons are real (Complete Journey, 2017); names, requests, complaints and surveys are invented and
+    have the source `simulated`. Needs no other broker and no network.
     """
     console = _console()
     out.mkdir(parents=True, exist_ok=True)
     _log_into(out)
     (out / "policy.toml").write_text(POLICY, encoding="utf-8")
-    show = _Show(console, out, speed, stay)
+    run = _Demo(console, out, speed, stay)
     try:
         with EmbeddedKafka() as kafka, TemporaryDirectory(prefix="vigia-demo-", ignore_cleanup_errors=True) as state:
             with console.status("Reading a year of baskets ..."):
-                show.count = write_year(out / "events.jsonl", customers or None, seed, days)
+                run.count = write_year(out / "events.jsonl", customers or None, seed, days)
             stack = DemoStack(
                 kafka.address, out, Path(state), arguments.policy(out / "policy.toml"), port, metrics_port
             )
-            asyncio.run(show.run(stack, customers))
+            asyncio.run(run.run(stack, customers))
     except NotInstalled as error:
         raise UsageError(f"the demo's data is not installed ({error}): pip install 'vigia[demo]'") from None
     except EmbeddedUnavailable as error:
@@ -112,39 +112,39 @@ def demo(
         raise typer.Exit(128 + signal.SIGTERM) from None
 
 
-class _Show:
-    """What is seen of the year."""
+class _Demo:
+    """One run of the demo: streams the year, prints it, and keeps running if asked to."""
 
     def __init__(self, console: Console, out: Path, speed: float, stay: bool) -> None:
         self.console, self.out, self.speed, self.stay = console, out, speed, stay
         self.count, self.best, self.last = 0, "", 0
 
     async def run(self, stack: DemoStack, customers: int) -> None:
-        """Start everything, play the year, report, and stay up if that was asked for."""
+        """Start all parts, stream the year, report, and keep running with `--stay`."""
         loop, main = asyncio.get_running_loop(), asyncio.current_task()
         assert main is not None
         loop.add_signal_handler(signal.SIGTERM, main.cancel)
         _greet(self.console, self.count, customers)
         async with stack.running() as running:
-            playing = asyncio.create_task(self._play(stack))
+            streaming = asyncio.create_task(self._stream(stack))
             try:
-                await asyncio.wait([running, playing], return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait([running, streaming], return_when=asyncio.FIRST_COMPLETED)
                 if running.done():
                     running.result()
-                playing.result()
+                streaming.result()
                 if self.stay:
                     await self._stay(stack, running)
             finally:
-                playing.cancel()
-                await asyncio.gather(playing, return_exceptions=True)
+                streaming.cancel()
+                await asyncio.gather(streaming, return_exceptions=True)
 
-    async def _play(self, stack: DemoStack) -> None:
+    async def _stream(self, stack: DemoStack) -> None:
         view, began, events = DemoView(self.console), time.monotonic(), self.out / "events.jsonl"
         policy = stack.policy
         async with DemoTail(stack.broker, stack.settings.partitions, policy, self.out, view.take) as tail:
             feed = Feed(stack.broker, policy, lambda: stack.reached(tail), self.speed)
-            with _bar(self.console, events.stat().st_size, view) as told, events.open("rb") as lines:
-                await feed.run(lines, told)
+            with _bar(self.console, events.stat().st_size, view) as advance, events.open("rb") as lines:
+                await feed.run(lines, advance)
                 await stack.all_done(feed.newest)
                 await tail.up_to_now()
         rows = await asyncio.to_thread(lambda: list(standing(stack.state, policy, feed.newest)))
@@ -155,7 +155,7 @@ class _Show:
         self.best = _report(self.console, view, f"{feed.sent:,} events of {len(rows):,}", self.out, seconds, stack)
 
     async def _stay(self, stack: DemoStack, running: "asyncio.Task[None]") -> None:
-        """Say what can be tried, and go on until Ctrl-C."""
+        """Print what can be tried, and run until Ctrl-C."""
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
         for sign in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(sign, stop.set)
@@ -165,7 +165,7 @@ class _Show:
         stopped.cancel()
         if running.done():
             running.result()
-        self.console.print("Everything ends in its turn ...")
+        self.console.print("Stopping ...")
 
 
 def _console() -> Console:
@@ -175,7 +175,7 @@ def _console() -> Console:
 
 
 def _log_into(out: Path) -> None:
-    """What the parts log goes into a file, and what the notifier tells into one of its own."""
+    """Write the log of all parts to one file and the notifications to another."""
     for name, file, form in (
         ("", "demo.log", "%(asctime)s %(levelname)s %(name)s %(message)s"),
         ("alerts.notification", "notifications.log", "%(message)s"),
@@ -190,11 +190,11 @@ def _log_into(out: Path) -> None:
 
 def _greet(console: Console, count: int, customers: int) -> None:
     chosen = f"{customers:,} of {ALL:,} households" if customers else f"all {ALL:,} households"
-    console.print(Text(f"Vigía: a year of a grocer's customers in fast motion, {count:,} events", "bold"))
-    console.print(f"The year of {chosen}" + (" (--customers 0 takes all)." if customers else "."))
+    console.print(Text(f"Vigía: a year of a grocer's customers in a minute or two, {count:,} events", "bold"))
+    console.print(f"The year of {chosen}" + (" (--customers 0 uses all)." if customers else "."))
     console.print("Baskets, mailings, coupons are real; names, requests, complaints are invented.")
-    console.print("They go through Kafka, embedded here, to Vigía's worker, trainer and notifier.")
-    console.print("Shown is one alarm in three days, each kind in its turn; all are written down.\n")
+    console.print("They pass through an embedded Kafka, the worker, the trainer and the notifier.")
+    console.print("One alarm in three days is shown, kinds in turn; all are written to files.\n")
 
 
 @contextmanager
@@ -206,29 +206,29 @@ def _bar(console: Console, size: int, view: DemoView) -> Iterator[Callable[[int]
     with Progress(*columns, console=console, transient=True, refresh_per_second=5) as bar:
         task = bar.add_task("starting", total=size)
 
-        def told(more: int) -> None:
-            text = f"{day(view.clock)}  {view.summary.raised:,} alarms" if view.clock else "looking"
+        def advance(more: int) -> None:
+            text = f"{day(view.clock)}  {view.summary.raised:,} alarms" if view.clock else "no alarm yet"
             bar.update(task, advance=more, description=text)
 
-        yield told
+        yield advance
 
 
 def _report(console: Console, view: DemoView, done: str, out: Path, seconds: float, stack: DemoStack) -> str:
-    """Say what came of the year; the customer most worth saving."""
+    """Print the outcome of the year; return the customer most worth saving."""
     rows = list(read_customers(out))
     write_roster(rows, out / "roster.xlsx")
     found = worth_saving(view.summary, rows)
     changes = sum(view.summary.changes.values())
-    console.print(Text("\nThe alarms of the year, and what became of them", "bold"))
+    console.print(Text("\nThe alarms of the year and their outcomes", "bold"))
     console.print(kinds(view.summary))
-    console.print(f"Beside them {changes:,} changes of stage, tier or type that alarm nobody.")
+    console.print(f"{changes:,} changes of stage, tier or type raised no alarm.")
     delivered, stopped = stack.notified()
-    console.print(f"The notifier told {delivered:,} notifications and held back {stopped:,}, each with its reason.")
+    console.print(f"The notifier sent {delivered:,} notifications and held back {stopped:,}, each with a reason.")
     console.print(Text(f"\nThe {len(found)} customers most worth saving on the last day", "bold"))
-    console.print("By the risk that nothing is bought for 28 days, times what the loss would cost.\n")
+    console.print("Ranked by the risk of no purchase in 28 days times the value at risk.\n")
     console.print(ranking(found))
     first = (found[0][0] if found else rows[0]).customer_id
-    console.print(f"\n{done} customers in {seconds:.0f} s. Now in {out}:")
+    console.print(f"\n{done} customers in {seconds:.0f} s. Files in {out}:")
     console.print(_table(FILES))
     console.print("Try next:")
     _commands(console, ((command.format(out=out, first=first), what) for command, what in NEXT))
@@ -236,26 +236,29 @@ def _report(console: Console, view: DemoView, done: str, out: Path, seconds: flo
 
 
 def _invite(console: Console, stack: DemoStack, out: Path, first: str, last: Micros) -> None:
-    """Say what can be tried while everything stays up."""
+    """Print commands to try while all parts run."""
     more = ComplaintOpened(
         id="demo-1", source="you", time=Instant(last), customer_id=first, complaint_id="D1", severity="critical"
     )
     (out / "next.jsonl").write_bytes(encode_event(more) + b"\n")
     gateway = f"http://{HOST}:{stack.gateway_port}/v1/events"
-    console.print(Text("\nEverything stays up until Ctrl-C. In another terminal:", "bold"))
+    console.print(Text("\nRunning until Ctrl-C. In another terminal:", "bold"))
     tries = (
-        (f"export VIGIA_KAFKA={stack.broker.address} VIGIA_PARTITIONS={PARTITIONS}", "where all this is"),
-        ("vigia alarms tail", "alarms as they come"),
-        (f"vigia publish {out}/next.jsonl", "a critical complaint of the first in the list"),
-        (f"curl -H Content-Type:application/json -d @{out}/next.jsonl {gateway}", "the same by HTTP; it counts once"),
-        (f"curl {stack.worker_metrics()}", "what the worker counts, for Prometheus"),
-        (f"curl http://{HOST}:{stack.metrics_port}/metrics", "what notifier and gateway count"),
+        (f"export VIGIA_KAFKA={stack.broker.address} VIGIA_PARTITIONS={PARTITIONS}", "the address of this Kafka"),
+        ("vigia alarms tail", "alarms as they arrive"),
+        (f"vigia publish {out}/next.jsonl", "a critical complaint of the first customer in the list"),
+        (
+            f"curl -H Content-Type:application/json -d @{out}/next.jsonl {gateway}",
+            "the same by HTTP; a duplicate counts once",
+        ),
+        (f"curl {stack.worker_metrics()}", "metrics of the worker, for Prometheus"),
+        (f"curl http://{HOST}:{stack.metrics_port}/metrics", "metrics of notifier and gateway"),
     )
     _commands(console, tries)
 
 
 def _commands(console: Console, commands: Iterable[tuple[str, str]]) -> None:
-    """Each command on a line of its own, whole, so that it can be copied."""
+    """Print each command on one line, so that it can be copied."""
     for command, what in commands:
         console.print(Text(f"  # {what}", "dim"))
         console.print(f"  {command}", soft_wrap=True)

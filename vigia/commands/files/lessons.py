@@ -1,4 +1,4 @@
-"""`vigia lessons`: what the model learns from, for whoever wants to learn from it as well."""
+"""`vigia lessons`: export what the model learns from."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,12 +13,12 @@ from vigia.runtime import progress
 from vigia.runtime.broker import Broker
 from vigia.runtime.usage_error import UsageError
 
-app = typer.Typer(help="Take out what the model learns from.", no_args_is_help=True)
+app = typer.Typer(help="Export what the model learns from.", no_args_is_help=True)
 
 
 @app.callback()
 def _lessons() -> None:
-    """Take out what the model learns from."""
+    """Export what the model learns from."""
 
 
 @app.command()
@@ -26,14 +26,14 @@ def export(
     out: Annotated[Path, Option(metavar="FILE", help="The parquet file to write.")],
     from_file: Annotated[
         Path | None,
-        Option("--from", metavar="FILE", help="Lessons of a replay ('vigia replay --lessons FILE') and not of Kafka."),
+        Option("--from", metavar="FILE", help="Read the lessons of 'vigia replay --lessons FILE' instead of Kafka."),
     ] = None,
     kafka: Kafka = KAFKA,
     prefix: Prefix = "",
 ) -> None:
-    """Write all lessons there are as parquet: a row for each question, with its columns, its answer and its weight.
+    """Write all lessons as parquet: a row for each lesson with its features, label and weight.
 
-    On Kafka, those that stand there when the command starts. Rows come partition by partition: sort by answered_at.
+    From Kafka, the lessons on the topic when the command starts, partition by partition: sort by answered_at.
     """
     try:
         with LessonTable(out) as table:
@@ -45,21 +45,21 @@ def export(
         raise UsageError(str(error)) from None
     typer.echo(f"{table.rows:,} lessons -> {out}")
     for count, what in (
-        (table.repeated, "were told twice and stand once"),
-        (table.foreign, "have the columns of another version and were left out"),
-        (table.broken, "were no lessons and were left out"),
+        (table.repeated, "were duplicates and are written once"),
+        (table.foreign, "have the features of another version and were left out"),
+        (table.broken, "are not lessons and were left out"),
     ):
         if count:
             typer.echo(f"{count:,} records {what}")
 
 
 def _read_file(path: Path, table: LessonTable) -> None:
-    with path.open("rb") as lines, progress.of_bytes("Exporting", path.stat().st_size) as seen:
+    with path.open("rb") as lines, progress.of_bytes("Exporting", path.stat().st_size) as advance:
         for line in lines:
             if line.strip():
                 table.add(line)
-            if seen is not None:
-                seen(len(line))
+            if advance is not None:
+                advance(len(line))
 
 
 async def _read_topic(where: Broker, table: LessonTable) -> None:
@@ -74,14 +74,14 @@ async def _read_topic(where: Broker, table: LessonTable) -> None:
         for place in places:
             consumer.seek(place, at[place])
         total = sum(end.values()) - sum(at.values())
-        with progress.of_steps("Exporting", total) as told:
+        with progress.of_steps("Exporting", total) as advance:
             while any(at[place] < end[place] for place in places):
                 for place, records in (await consumer.getmany(timeout_ms=500)).items():
                     for record in records:
                         if record.offset < end[place]:
                             table.add(record.value or b"")
                 at = {place: await consumer.position(place) for place in places}
-                if told is not None:
-                    told(total - sum(max(end[place] - at[place], 0) for place in places), total)
+                if advance is not None:
+                    advance(total - sum(max(end[place] - at[place], 0) for place in places), total)
     finally:
         await consumer.stop()

@@ -1,4 +1,4 @@
-"""`vigia policy`: the user's control parameters, checked, shown and compared (A12)."""
+"""`vigia policy`: check, show and compare policies (A12)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,23 +13,25 @@ from scorers.policy.tables import Policy
 from vigia.commands.shared import arguments
 
 app = typer.Typer(help="Check, show and compare the thresholds (policies).", no_args_is_help=True)
-File = Annotated[Path, Argument(metavar="FILE", help="A policy as TOML.")]
-Other = Annotated[Path | None, Argument(metavar="[OTHER]", help="Compared with this; without it, with the defaults.")]
+File = Annotated[Path, Argument(metavar="FILE", help="The policy, as TOML.")]
+Other = Annotated[
+    Path | None, Argument(metavar="[OTHER]", help="The policy to compare with; the defaults if left out.")
+]
 
 
 @app.command()
 def check(file: File) -> None:
-    """Say whether a policy can be used; if not, where it is wrong and how to mend it."""
+    """Check a policy; an error names the line and the fix."""
     policy = arguments.policy(file)
     changed = sum(1 for _ in differences(Policy(), policy))
-    typer.echo(f"{file}: fine, version {policy.version}; {changed} values differ from the defaults")
+    typer.echo(f"{file}: valid, version {policy.version}; {changed} values differ from the defaults")
 
 
 @app.command()
 def show(
-    file: Annotated[Path | None, Argument(metavar="[FILE]", help="Without it, the defaults are shown.")] = None,
+    file: Annotated[Path | None, Argument(metavar="[FILE]", help="The policy; the defaults if left out.")] = None,
 ) -> None:
-    """Print every threshold with its meaning, or those that a policy of your own leaves in force."""
+    """Print the default policy with its comments, or every value in force under a policy of your own."""
     if file is None:
         typer.echo(arguments.policy_text(None), nl=False)
         return
@@ -41,7 +43,7 @@ def show(
 
 @app.command()
 def diff(file: File, other: Other = None) -> None:
-    """Print the values in which a policy differs from the defaults, or from another policy."""
+    """Print the values that differ from the defaults or from another policy."""
     before, after = (
         (Policy(), arguments.policy(file)) if other is None else (arguments.policy(file), arguments.policy(other))
     )
@@ -50,7 +52,7 @@ def diff(file: File, other: Other = None) -> None:
 
 
 def leaves(table: Struct, before: str = "") -> Iterator[tuple[str, Any]]:
-    """Every key of a policy with its value.
+    """Yield every key of a policy with its value.
 
     >>> dict(leaves(Policy()))["tiers.platinum_share"]
     0.05
@@ -64,14 +66,14 @@ def leaves(table: Struct, before: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def differences(before: Policy, after: Policy) -> Iterator[tuple[str, Any, Any]]:
-    """Each key in which two policies differ, with both values."""
+    """Yield each key whose values differ, with both values."""
     for (key, old), (_, new) in zip(leaves(before), leaves(after), strict=True):
         if old != new:
             yield key, old, new
 
 
 def written(value: Any) -> str:
-    """A value as the file writes it.
+    """Format a value as in the file.
 
     >>> written(Span(36 * 3600 * 1_000_000)), written(("09:00-13:00",))
     ('"1d 12h"', '["09:00-13:00"]')

@@ -1,4 +1,4 @@
-"""`vigia publish`: files of events into Kafka."""
+"""`vigia publish`: send files of events to Kafka."""
 
 from typing import Annotated
 
@@ -26,8 +26,8 @@ def publish(
 ) -> None:
     """Send events to Kafka, each to the topic of its type, and wait until all are acknowledged.
 
-    A line that is no event is named on the error stream and left out. Exit status: 0 all are in, 1 some lines were no
-    events, 2 files that cannot be used, 3 Kafka did not acknowledge: send the same again, repeated events count once.
+    A line that is not an event is reported on standard error and left out. Exit status: 0 all acknowledged, 1 some lines
+    are not events, 2 a file cannot be used, 3 Kafka did not acknowledge: send the files again, duplicates count once.
     """
     files, where, done = checked(events), broker(kafka, prefix), Published()
 
@@ -37,9 +37,9 @@ def publish(
     async def work() -> None:
         nonlocal done
         intake = Intake(where)
-        with progress.of_bytes("Sending", progress.size(files)) as told, damage_named(files):
+        with progress.of_bytes("Sending", progress.size(files)) as advance, damage_named(files):
             try:
-                done = await send(intake, lines(files, told), reject)
+                done = await send(intake, lines(files, advance), reject)
             finally:
                 await intake.close()
 
@@ -50,5 +50,5 @@ def publish(
     for topic, count in sorted(done.topics.items()):
         typer.echo(f"{count:,} events -> {where.name(topic)}")
     if done.rejected:
-        typer.echo(f"{done.rejected:,} lines are no events and were left out", err=True)
+        typer.echo(f"{done.rejected:,} lines are not events and were left out", err=True)
         raise typer.Exit(1)

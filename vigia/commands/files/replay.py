@@ -1,4 +1,4 @@
-"""`vigia replay`: files of events in, alarms, scores and customers out."""
+"""`vigia replay`: fold files of events into alarms, scores and customers."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,63 +26,59 @@ from vigia.runtime.usage_error import UsageError
 
 def replay(
     events: Events,
-    out: Annotated[Path, Option(metavar="DIR", help="The folder to write into; it is made if need be.")],
+    out: Annotated[Path, Option(metavar="DIR", help="The folder to write to; it is created if missing.")],
     policy: PolicyFile = None,
     horizon: Horizon = None,
     score_at: Annotated[
         list[str] | None,
-        Option(metavar="TIME", help="Score every customer at this instant; may stand several times."),
+        Option(metavar="TIME", help="Score every customer at this instant; may be repeated."),
     ] = None,
     score_every: Annotated[
-        str | None, Option(metavar="SPAN", help="Score every customer again and again after so long, like 28d.")
+        str | None, Option(metavar="SPAN", help="Score every customer at this interval, like 28d.")
     ] = None,
     until: Until = None,
     lessons: Annotated[
         Path | None,
-        Option(
-            metavar="FILE", help="Also write what the model learned from, a lesson a line, for 'vigia lessons export'."
-        ),
+        Option(metavar="FILE", help="Also write the lessons of the model, one a line, for 'vigia lessons export'."),
     ] = None,
     control: Annotated[
         Path | None,
-        Option(
-            metavar="FILE", help="Judge by the figures, models and policy of a worker: what 'vigia control dump' wrote."
-        ),
+        Option(metavar="FILE", help="Use the figures, models and policy of a worker, from 'vigia control dump'."),
     ] = None,
 ) -> None:
-    """Fold files of events in this process and write what follows: no broker needed.
+    """Fold files of events in this process and write alarms, scores and customers; needs no broker.
 
-    Writes alarms.jsonl, scores.csv, customers.jsonl, rejected.jsonl and summary.json into DIR. The same files give the
-    same bytes. A line that cannot be read is written to rejected.jsonl with its reason and does not stop the run.
+    Writes alarms.jsonl, scores.csv, customers.jsonl, rejected.jsonl and summary.json to DIR. The same files give the
+    same bytes. A line that cannot be read goes to rejected.jsonl with its reason and does not stop the run.
     """
     asked = Asked(
         at=tuple(arguments.instant(text, "--score-at") for text in score_at or ()),
         every=arguments.span(score_every, "--score-every", 1_000_000) if score_every else 0,
         until=arguments.optional_instant(until, "--until"),
     )
-    rules, told, files = arguments.policy(policy, horizon), None, checked(events)
+    rules, controls, files = arguments.policy(policy, horizon), None, checked(events)
     if control is not None:
-        rules, told = _as_the_worker(control, rules, policy is None and horizon is None)
-    with progress.of_bytes("Folding", progress.size(files)) as seen, damage_named(files), _writing(lessons) as watch:
-        summary = fold(files, out, rules, asked, progress=seen, controls=told, watch=watch)
+        rules, controls = _as_the_worker(control, rules, policy is None and horizon is None)
+    with progress.of_bytes("Folding", progress.size(files)) as advance, damage_named(files), _writing(lessons) as watch:
+        summary = fold(files, out, rules, asked, progress=advance, controls=controls, watch=watch)
     for line in lines(summary, out):
         typer.echo(line)
 
 
 def _as_the_worker(control: Path, rules: Policy, own: bool) -> tuple[Policy, list[Control]]:
-    """The worker's policy, where no other was asked for, and what it was told."""
+    """Return the worker's policy, unless another is given, and its control records."""
     try:
-        told = list(control_log.read(control))
+        controls = list(control_log.read(control))
         if own and (text := control_log.policy_text(control)) is not None:
             rules = parse_policy(text, str(control))
     except (ControlsWrong, PolicyError) as error:
         raise UsageError(str(error)) from None
-    return rules, told
+    return rules, controls
 
 
 @contextmanager
 def _writing(lessons: Path | None) -> Iterator[Callable[[Step], None] | None]:
-    """Writes the lessons of each step, if they are wanted."""
+    """Yield a function that writes the lessons of a step, or None if they are not wanted."""
     if lessons is None:
         yield None
         return
@@ -91,9 +87,9 @@ def _writing(lessons: Path | None) -> Iterator[Callable[[Step], None] | None]:
 
 
 def lines(summary: Summary, out: Path) -> list[str]:
-    """What came of a run, for people."""
+    """Summarise a run for people."""
     raised = sum(summary.alarms.values())
-    told = [f"{summary.events:,} events of {summary.customers:,} customers, {raised:,} alarms and changes -> {out}"]
+    found = [f"{summary.events:,} events of {summary.customers:,} customers, {raised:,} alarms and changes -> {out}"]
     if summary.rejected:
-        told.append(f"{summary.rejected:,} lines could not be used; {out / 'rejected.jsonl'} says why")
-    return told
+        found.append(f"{summary.rejected:,} lines could not be used; {out / 'rejected.jsonl'} has the reasons")
+    return found

@@ -1,4 +1,4 @@
-"""`vigia schema`: the wire contract for those who do not read Python."""
+"""`vigia schema`: the wire contract as JSON Schema and AsyncAPI."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,10 +8,10 @@ from typer import Option
 
 
 def schema(
-    out: Annotated[Path, Option(metavar="DIR", help="The folder to write into; it is made if need be.")],
+    out: Annotated[Path, Option(metavar="DIR", help="The folder to write to; it is created if missing.")],
 ) -> None:
     """Write a JSON Schema for every type of event and alarm, and one AsyncAPI document."""
-    from vigia.schema import write_schemas  # half a second of imports that no other command needs
+    from vigia.schema import write_schemas  # these imports take half a second
 
     written = write_schemas(out)
     typer.echo(f"{len(written)} files -> {out}")

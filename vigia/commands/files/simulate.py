@@ -1,4 +1,4 @@
-"""`vigia simulate`: a business invented from a seed, with the truth beside its events."""
+"""`vigia simulate`: invent a business from a seed, with the truth about its customers."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,18 +11,18 @@ from vigia.runtime import progress
 
 
 def simulate(
-    customers: Annotated[int, Option(metavar="N", min=1, help="How many customers.")],
-    days: Annotated[int, Option(metavar="D", min=1, help="Over how many days from 2024-01-01 on.")],
-    out: Annotated[Path, Option(metavar="DIR", help="The folder to write into; it is made if need be.")],
+    customers: Annotated[int, Option(metavar="N", min=1, help="The number of customers.")],
+    days: Annotated[int, Option(metavar="D", min=1, help="The number of days from 2024-01-01.")],
+    out: Annotated[Path, Option(metavar="DIR", help="The folder to write to; it is created if missing.")],
     seed: Annotated[int, Option(metavar="S", help="The same seed gives the same bytes.")] = 1,
     dirt: Annotated[
         float, Option(metavar="SHARE", min=0, max=1, help="Share of lines sent twice, late or damaged.")
     ] = 0,
 ) -> None:
-    """Invent a business: events to feed to replay, and the truth about who left, when and why.
+    """Invent a business: events for replay, and the truth about who left, when and why.
 
-    Writes events.jsonl and truth.jsonl into DIR. Vigía never reads the truth; it is there to judge Vigía by.
+    Writes events.jsonl and truth.jsonl to DIR. Vigía never reads the truth; it serves to measure Vigía.
     """
-    with progress.of_steps("Inventing customers", customers) as told:
-        summary = invent(customers, days, seed, out, dirt=dirt, progress=told)
+    with progress.of_steps("Inventing customers", customers) as advance:
+        summary = invent(customers, days, seed, out, dirt=dirt, progress=advance)
     typer.echo(f"{summary.events:,} events of {summary.customers:,} customers, of whom {summary.left:,} left -> {out}")

@@ -1,1 +1,1 @@
-"""The commands that look at a running system on Kafka."""
+"""Commands that inspect or act on a running system."""

@@ -1,4 +1,4 @@
-"""`vigia dead-letters`: look at the records that could not be used, and send them back."""
+"""`vigia dead-letters`: list rejected records and send them back."""
 
 import base64
 import time
@@ -23,25 +23,24 @@ from vigia.runtime.broker import Broker
 from vigia.runtime.dead_letter import Letter
 from vigia.runtime.usage_error import UsageError
 
-app = typer.Typer(help="Look at records that could not be used, and send them back.", no_args_is_help=True)
+app = typer.Typer(help="List rejected records and send them back.", no_args_is_help=True)
 MILLISECOND = 1_000
 SHOWN = 160  # characters of a record in a line
 
-Code = Annotated[
-    list[str] | None, Option(metavar="CODE", help="Only refused for this reason; may stand several times.")
-]
+Code = Annotated[list[str] | None, Option(metavar="CODE", help="Only letters with this code; may be repeated.")]
 Topic = Annotated[
-    list[str] | None, Option(metavar="TOPIC", help="Only from this topic, like purchases; may stand several times.")
+    list[str] | None, Option(metavar="TOPIC", help="Only letters from this topic, like purchases; may be repeated.")
 ]
 Since = Annotated[
-    str | None, Option(metavar="WHEN", help="Only refused since, like 2024-05-06T00:00:00Z, or so long ago, like 2d.")
+    str | None,
+    Option(metavar="WHEN", help="Only letters written since, like 2024-05-06T00:00:00Z, or within a span, like 2d."),
 ]
-Key = Annotated[str | None, Option(metavar="ID", help="Only of this customer.")]
+Key = Annotated[str | None, Option(metavar="ID", help="Only letters with this key (customer).")]
 
 
 @app.callback()
 def _dead_letters() -> None:
-    """Look at records that could not be used, and send them back."""
+    """List rejected records and send them back."""
 
 
 @app.command("list")
@@ -50,12 +49,12 @@ def show(
     topic: Topic = None,
     since: Since = None,
     key: Key = None,
-    again: Annotated[bool, Option("--again", help="Also those that were sent back already.")] = False,
-    as_json: Annotated[bool, Option("--json", help="Each as a JSON object, for other programs.")] = False,
+    again: Annotated[bool, Option("--again", help="Include letters already sent back.")] = False,
+    as_json: Annotated[bool, Option("--json", help="One JSON object a line, for programs.")] = False,
     kafka: Kafka = KAFKA,
     prefix: Prefix = "",
 ) -> None:
-    """Show each dead letter in a line: when and why it was refused, where it stood, and what it says."""
+    """List dead letters, one a line: time, code, place, key, reason and the record."""
     where = broker(kafka, prefix)
     wanted = _filter(where, code, topic, since, key, again)
     count = 0
@@ -75,15 +74,15 @@ def replay(
     topic: Topic = None,
     since: Since = None,
     key: Key = None,
-    again: Annotated[bool, Option("--again", help="Also those that were sent back already.")] = False,
-    dry_run: Annotated[bool, Option("--dry-run", help="Only say how many would go where.")] = False,
+    again: Annotated[bool, Option("--again", help="Include letters already sent back.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Print how many would be sent to which topic.")] = False,
     kafka: Kafka = KAFKA,
     prefix: Prefix = "",
 ) -> None:
-    """Send dead letters back to their topics, as they came. Twice is as good as once: known identities count once.
+    """Send dead letters back to their topics, unchanged. Duplicates count once, so a repetition is harmless.
 
-    Useful after an upgrade or a mended policy; what is still refused becomes a dead letter anew. Exit status: 0 all
-    went, 1 some could not go, 3 Kafka did not acknowledge.
+    Useful after an upgrade or a corrected policy; a record that is rejected again becomes a new dead letter. Exit
+    status: 0 all sent, 1 some could not be sent, 3 Kafka did not acknowledge.
     """
     where = broker(kafka, prefix)
     wanted = _filter(where, code, topic, since, key, again)
@@ -94,15 +93,15 @@ def replay(
         await dead_letters.find(where, wanted, lambda letter, _: found.append(letter))
         if dry_run:
             return
-        with progress.of_steps("Sending back", len(found)) as told:
-            _, some = await dead_letters.send_back(where, found, told)
+        with progress.of_steps("Sending back", len(found)) as advance:
+            _, some = await dead_letters.send_back(where, found, advance)
             left.extend(some)
 
     run_once(work(), kafka)
     gone = {one.letter.origin for one in left}
     for name in sorted({letter.topic for letter in found}):
         count = sum(letter.topic == name and letter.origin not in gone for letter in found)
-        typer.echo(f"{count:,} {'would go' if dry_run else 'records'} -> {inert(name, 120)}")
+        typer.echo(f"{count:,} {'would be sent' if dry_run else 'records'} -> {inert(name, 120)}")
     if not found:
         typer.echo("no dead letters to send back", err=True)
     for one in left:
@@ -112,7 +111,7 @@ def replay(
 
 
 def line(letter: Letter, sent_back: bool = False) -> str:
-    """The letter in one line that moves no cursor."""
+    """Format the letter in one line without control characters."""
     when = rfc3339(letter.written // 1000 * SECOND)  # to the second
     whose = "no key" if letter.key is None else f"key {inert(_text(letter.key), 60)}"
     mark = "  sent back" if sent_back else ""
@@ -121,12 +120,12 @@ def line(letter: Letter, sent_back: bool = False) -> str:
 
 
 def place(letter: Letter) -> str:
-    """Where the record stood when it was refused."""
+    """Format the topic, partition and offset of the rejected record."""
     return f"{inert(letter.topic, 120)}/{letter.partition}@{letter.offset}"
 
 
 def _json(letter: Letter, sent_back: bool) -> str:
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "written": rfc3339(letter.written * MILLISECOND),
         "code": letter.code,
         "detail": letter.detail,
@@ -137,11 +136,11 @@ def _json(letter: Letter, sent_back: bool) -> str:
         **dict(_bytes("key", letter.key)),
         **dict(_bytes("value", letter.value)),
     }
-    return msgspec.json.encode(told).decode()
+    return msgspec.json.encode(fields).decode()
 
 
 def _bytes(name: str, raw: bytes | None) -> Iterator[tuple[str, str | None]]:
-    """As text where it is text; always as base64, so that nothing is lost."""
+    """Yield the bytes as base64, and as text if they are UTF-8."""
     yield f"{name}_base64", None if raw is None else base64.b64encode(raw).decode()
     try:
         yield name, None if raw is None else raw.decode()

@@ -1,4 +1,4 @@
-"""`vigia doctor`: what is wrong although nothing has failed, and how to mend it."""
+"""`vigia doctor`: find faults that cause no error, with their fixes."""
 
 import os
 from typing import Annotated
@@ -20,20 +20,20 @@ def doctor(
     kafka: Kafka = KAFKA,
     prefix: Prefix = "",
     apart: Annotated[
-        float, Option(metavar="SECONDS", min=0, help="How long the groups are watched, to see whether they move.")
+        float, Option(metavar="SECONDS", min=0, help="Seconds between the two looks at the consumer groups.")
     ] = 5.0,
-    as_json: Annotated[bool, Option("--json", help="A JSON object a line, for other programs.")] = False,
+    as_json: Annotated[bool, Option("--json", help="One JSON object a line, for programs.")] = False,
 ) -> None:
-    """Look for what fails in silence: topics, partitions, partitioners, brokers, clocks, groups, seals, who is missing.
+    """Find faults that cause no error: topics, partitions, partitioners, brokers, clocks, groups, signatures, missing processes.
 
-    Looks only, changes nothing. VIGIA_PARTITIONS and VIGIA_SEAL are compared with what is there. Exit status: 0
-    nothing is wrong, 1 something is, 3 Kafka does not answer.
+    Changes nothing. Compares VIGIA_PARTITIONS and VIGIA_SEAL with the running system. Exit status: 0 no fault, 1 a
+    fault, 3 Kafka does not answer.
     """
-    where, told = broker(kafka, prefix), settings.read(os.environ)
+    where, config = broker(kafka, prefix), settings.read(os.environ)
     found: list[Finding] = []
 
     async def work() -> None:
-        found.extend(diagnose(await inspect(where, told.partitions, told.seal, apart)))
+        found.extend(diagnose(await inspect(where, config.partitions, config.seal, apart)))
 
     run_once(work(), kafka)
     for one in found:
@@ -43,6 +43,6 @@ def doctor(
 
 
 def line(one: Finding) -> str:
-    """A finding, and its mend under it."""
-    mend = f"\n{'':7}{'':19}mend: {inert(one.mend, 400)}" if one.mend else ""
+    """Format a finding, with its fix on the next line."""
+    mend = f"\n{'':7}{'':19}fix: {inert(one.mend, 400)}" if one.mend else ""
     return f"{MARKS[one.state]:7}{one.check:19}{inert(one.says, 400)}{mend}"

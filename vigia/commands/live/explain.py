@@ -1,4 +1,4 @@
-"""`vigia explain`: why there is an alarm, what would end it, and who was told of it, or why not."""
+"""`vigia explain`: an alarm's reasons, what would settle it, and what the notifier decided."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -22,40 +22,44 @@ from vigia.runtime.usage_error import UsageError
 
 
 def explain(
-    alarm_id: Annotated[str, Argument(metavar="ALARM_ID", help="The alarm's id, as in a message or in alarms tail.")],
+    alarm_id: Annotated[
+        str, Argument(metavar="ALARM_ID", help="The alarm's id, from a message or from 'vigia alarms tail'.")
+    ],
     run: Annotated[
         Path | None,
-        Option("--dir", metavar="DIR", help="The folder that 'vigia replay' wrote; without it, Kafka is asked."),
+        Option("--dir", metavar="DIR", help="The folder of a 'vigia replay'; Kafka is read if left out."),
     ] = None,
-    as_json: Annotated[bool, Option("--json", help="One JSON object, for other programs.")] = False,
+    as_json: Annotated[bool, Option("--json", help="One JSON object, for programs.")] = False,
     kafka: Kafka = KAFKA,
     prefix: Prefix = "",
 ) -> None:
-    """Explain an alarm: reasons, evidence, what would end it, what it rests on, and what the notifier decided.
+    """Explain an alarm: reasons, evidence, what would settle it, and what the notifier decided.
 
-    A replay tells nobody, so with --dir there is nothing of who was told.
+    A replay notifies nobody, so with --dir the decisions of the notifier are left out.
     """
-    story: list[Alarm] = []
+    changes: list[Alarm] = []
     incidents: list[Incident] = []
     if run is not None:
-        story += [alarm for alarm in read_alarms(run) if alarm.alarm_id == alarm_id]
+        changes += [alarm for alarm in read_alarms(run) if alarm.alarm_id == alarm_id]
         place = str(run / "alarms.jsonl")
     else:
         where = broker(kafka, prefix)
         place = where.name("alarms")
 
         async def work() -> None:
-            await read(where, "alarms", lambda record: story.extend(_of(record.value, alarm_id)))
+            await read(where, "alarms", lambda record: changes.extend(_of(record.value, alarm_id)))
             await read(where, "notifications", lambda record: _keep(incidents, record, alarm_id))
 
         run_once(work(), kafka)
-    if not story:
-        raise UsageError(f"{inert(alarm_id)!r}: no such alarm in {place}; ids are in alarms tail and in alarms.jsonl")
+    if not changes:
+        raise UsageError(
+            f"{inert(alarm_id)!r}: no such alarm in {place}; 'vigia alarms tail' and alarms.jsonl show the ids"
+        )
     incident = incidents[-1] if incidents else None
     if as_json:
-        typer.echo(_json(story, incident).decode())
+        typer.echo(_json(changes, incident).decode())
         return
-    lines = [*told(story), *(decided(incident) if run is None else ())]
+    lines = [*explained(changes), *(decided(incident) if run is None else ())]
     typer.echo("\n".join(lines))
 
 
@@ -71,21 +75,21 @@ def _keep(incidents: list[Incident], record: Any, alarm_id: str) -> None:
         incidents[:] = [decode_incident(record.value)] if record.value is not None else []
 
 
-def told(story: list[Alarm]) -> Iterator[str]:
-    """The alarm as it was last judged, and its changes; every word of outside is inert."""
-    alarm = next((one for one in reversed(story) if one.type in ("alarm.raised", "alarm.updated")), story[-1])
-    ends = [one for one in story if one.type in ("alarm.settled", "alarm.withdrawn")]
-    now = ends[-1] if ends and ends[-1] is story[-1] else alarm
+def explained(changes: list[Alarm]) -> Iterator[str]:
+    """Yield the alarm as last assessed, and its changes; all text from outside is made printable."""
+    alarm = next((one for one in reversed(changes) if one.type in ("alarm.raised", "alarm.updated")), changes[-1])
+    ends = [one for one in changes if one.type in ("alarm.settled", "alarm.withdrawn")]
+    now = ends[-1] if ends and ends[-1] is changes[-1] else alarm
     yield title(alarm, "")
     yield f"  {alarm.kind}, {alarm.severity}, {status_of(now)}; alarm {inert(alarm.alarm_id)}"
-    yield f"  true since {day_and_time(alarm.at)}, seen {day_and_time(story[0].time)}"
+    yield f"  true since {day_and_time(alarm.at)}, seen {day_and_time(changes[0].time)}"
     if alarm.deadline is not None:
-        yield f"  to be dealt with until {day_and_time(alarm.deadline)}"
+        yield f"  deadline {day_and_time(alarm.deadline)}"
     yield "Why"
     yield from _list(f"{reason.weight:+.2f}  {inert(reason.text or reason.code)}" for reason in alarm.reasons)
-    yield "What would end it"
+    yield "What would settle it"
     yield from _list([inert(alarm.counterfactual)] if alarm.counterfactual else [])
-    yield "Judged as"
+    yield "State"
     judged = {
         "customer": alarm.customer_id,
         "stage": alarm.stage,
@@ -99,32 +103,32 @@ def told(story: list[Alarm]) -> Iterator[str]:
         "skill": alarm.skill,
     }
     yield from _list(f"{name}: {inert(value)}" for name, value in judged.items() if value is not None)
-    yield "Rests on"
+    yield "Evidence"
     yield from _list(
         f"{inert(one.event_id)} ({inert(one.topic)}/{one.partition}@{one.offset})" for one in alarm.evidence
     )
     yield f"  policy {inert(alarm.policy_version)}, figures {inert(alarm.figures_version)}, model {inert(alarm.model_version)}"
     yield "What happened"
-    for one in story:
+    for one in changes:
         by = f", because of {', '.join(inert(cause) for cause in one.cause)}" if one.cause else ""
         end = f" ({one.outcome})" if one.outcome else ""
         yield f"  {day_and_time(one.time)}  {one.type.removeprefix('alarm.')}{end}, {one.severity}{by}"
 
 
 def decided(incident: Incident | None) -> Iterator[str]:
-    """What the notifier did with it, and what it did not do, each with the rule."""
-    yield "Who was told"
+    """Yield the decisions of the notifier, each with its rule."""
+    yield "Notifications"
     if incident is None:
-        yield "  nobody: the notifier has not read it, or has forgotten it after its end"
+        yield "  none: the notifier has not read the alarm, or has deleted it after its end"
         return
     for delivery in incident.deliveries:
-        where = inert(delivery.channel, 40) or "nobody"
+        where = inert(delivery.channel, 40) or "no channel"
         when = day_and_time(delivery.done or delivery.due or delivery.time)
         detail = f" ({inert(delivery.detail)})" if delivery.detail else ""
         tried = f", tried {delivery.attempts} times" if delivery.attempts else ""
         yield f"  {when}  {delivery.change.removeprefix('alarm.')} -> {where}: {delivery.state}: {delivery.rule}{detail}{tried}"
     if not incident.deliveries:
-        yield "  nobody yet"
+        yield "  none yet"
     for line in incident.audit:
         why = f": {inert(line.action.reason)}" if line.action.reason else ""
         yield f"  {day_and_time(line.time)}  {line.action.action} by {inert(line.action.by)}{why}"
@@ -138,10 +142,10 @@ def _list(lines: Iterable[str]) -> Iterator[str]:
         some = True
         yield f"  {line}"
     if not some:
-        yield "  not said"
+        yield "  unknown"
 
 
-def _json(story: list[Alarm], incident: Incident | None) -> bytes:
+def _json(changes: list[Alarm], incident: Incident | None) -> bytes:
     decisions = [
         {
             "change": delivery.change,
@@ -158,5 +162,5 @@ def _json(story: list[Alarm], incident: Incident | None) -> bytes:
         {"action": line.action.action, "by": line.action.by, "reason": line.action.reason, "time": rfc3339(line.time)}
         for line in (incident.audit if incident else ())
     ]
-    changes = [msgspec.Raw(encode_alarm(one)) for one in story]
-    return msgspec.json.encode({"changes": changes, "notifier": {"decisions": decisions, "actions": acts}})
+    raw = [msgspec.Raw(encode_alarm(one)) for one in changes]
+    return msgspec.json.encode({"changes": raw, "notifier": {"decisions": decisions, "actions": acts}})

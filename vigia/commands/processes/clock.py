@@ -1,4 +1,4 @@
-"""`vigia clock`: tells the partitions that time has passed."""
+"""`vigia clock`: send ticks, figures and the policy to every partition."""
 
 import asyncio
 import os
@@ -18,31 +18,35 @@ from vigia.runtime.topics import check
 
 def clock(
     follow_events: Annotated[
-        bool, Option("--follow-events", help="Tell the time of the newest event: for demonstrations and backfills.")
+        bool,
+        Option(
+            "--follow-events",
+            help="Use the time of the newest event instead of the wall clock, for demos and backfills.",
+        ),
     ] = False,
-    every: Annotated[float, Option(metavar="SECONDS", min=0.05, help="How long to wait between two looks.")] = 5.0,
+    every: Annotated[float, Option(metavar="SECONDS", min=0.05, help="Seconds between two rounds.")] = 5.0,
     policy: PolicyFile = None,
     kafka: Kafka = KAFKA,
     prefix: Prefix = "",
     host: Host = "127.0.0.1",
     metrics_port: MetricsPort = 9104,
 ) -> None:
-    """Let time pass: without it nobody ever falls silent.
+    """Send ticks, so that workers notice silence and passed deadlines.
 
-    A partition is ticked once its worker has committed everything that was written before. One clock serves all
-    workers; a second one does no harm.
+    A partition gets a tick once its worker has committed everything written before. One clock serves all workers; a
+    second one does no harm.
     """
-    where, told, rules = broker(kafka, prefix), settings.read(os.environ), arguments.policy(policy)
+    where, config, rules = broker(kafka, prefix), settings.read(os.environ), arguments.policy(policy)
     text = arguments.policy_text(policy)
-    telling = Clock(where, told, rules, follows=follow_events, every=every)
+    clock_loop = Clock(where, config, rules, follows=follow_events, every=every)
 
-    metrics = ClockMetrics(telling)
-    time = "the time of events" if follow_events else "the time of the world"
+    metrics = ClockMetrics(clock_loop)
+    time = "event time" if follow_events else "wall-clock time"
 
     async def serve(stop: asyncio.Event) -> None:
-        await check(where, told.partitions)
-        async with health.serving_health(metrics.registry, metrics_port, host, telling.ready) as port:
+        await check(where, config.partitions)
+        async with health.serving_health(metrics.registry, metrics_port, host, clock_loop.ready) as port:
             typer.echo(f"clock: Kafka {kafka}, {time}, metrics on http://{host}:{port}/metrics", err=True)
-            await telling.run(stop, text)
+            await clock_loop.run(stop, text)
 
     run_until_stopped(serve, kafka)

@@ -1,4 +1,4 @@
-"""`vigia gateway`: events by HTTP."""
+"""`vigia gateway`: accept events over HTTP."""
 
 import asyncio
 import logging
@@ -26,17 +26,19 @@ def gateway(
     kafka: Kafka = KAFKA,
     prefix: Prefix = "",
     host: Host = "127.0.0.1",
-    port: Annotated[int, Option(min=0, max=65535, help="Where to listen; 0 takes a free port.")] = 8080,
+    port: Annotated[int, Option(min=0, max=65535, help="The port; 0 picks a free one.")] = 8080,
     redis: Annotated[
-        str, Option(metavar="URL", envvar="VIGIA_REDIS", help="Keep customer cards and the at-risk board there.")
+        str, Option(metavar="URL", envvar="VIGIA_REDIS", help="The Redis for customer cards and the at-risk board.")
     ] = "",
-    open_to_all: Annotated[bool, Option("--no-token", help="Ask for no token; on this machine only.")] = False,
-    make_token: Annotated[bool, Option("--new-token", help="Make a token, print it with its digest, and end.")] = False,
+    open_to_all: Annotated[bool, Option("--no-token", help="Require no token; on this machine only.")] = False,
+    make_token: Annotated[
+        bool, Option("--new-token", help="Create a token, print it with its digest, and exit.")
+    ] = False,
 ) -> None:
-    """Take events by HTTP: POST /v1/events, one JSON event or NDJSON lines; 202 means that Kafka has them.
+    """Accept events over HTTP: POST /v1/events with one JSON event or NDJSON lines; 202 means that Kafka has them.
 
-    Senders bring a token; the gateway knows only digests, from the environment variable VIGIA_GATEWAY_TOKENS (several
-    with blanks between). Beside it, customer cards in Redis are kept up to date where one is named.
+    Senders need a token. The gateway stores only digests, in the environment variable VIGIA_GATEWAY_TOKENS, separated by
+    blanks. With a Redis it also keeps the customer cards up to date.
     """
     if make_token:
         token, digest = new_token()
@@ -53,14 +55,14 @@ def gateway(
 
 
 def senders(host: str, open_to_all: bool) -> Tokens:
-    """Who may send: the digests of the environment, or everybody on this machine where that was asked for."""
+    """Return the tokens of the environment, or none if everybody on this machine may send."""
     try:
         tokens = Tokens(os.environ.get(TOKENS, "").split())
     except ValueError as fault:
         raise UsageError(f"{TOKENS}: {fault}") from None
     if not tokens and not (open_to_all and host in LOCAL):
         raise UsageError(
-            f"{TOKENS} is not set; make one with vigia gateway --new-token, or give --no-token on this machine only"
+            f"{TOKENS} is not set; create one with vigia gateway --new-token, or give --no-token on this machine only"
         )
     return tokens
 
@@ -69,11 +71,11 @@ def senders(host: str, open_to_all: bool) -> Tokens:
 async def gate(
     where: Broker, tokens: Tokens, redis: str, host: str, port: int, registry: CollectorRegistry | None = None
 ) -> AsyncIterator[int]:
-    """Events are taken, and cards kept where a Redis is named, while the block runs; the port."""
+    """Accept events, and keep the cards in Redis if one is given, while the block runs; yields the port."""
     registry = registry if registry is not None else CollectorRegistry()
     board = asyncio.create_task(_board(redis, where, registry).run()) if redis else None
     if board is None:
-        LOGGER.info("no Redis is named (--redis): no customer cards and no board, all else works")
+        LOGGER.info("no Redis is given (--redis): there are no customer cards and no board")
     try:
         async with accepting(where, tokens, host, port, registry) as bound:
             yield bound
@@ -86,8 +88,8 @@ async def gate(
 def _board(url: str, where: Broker, registry: CollectorRegistry) -> Board:
     try:
         return Board(url, where, registry)
-    except ValueError:  # what it says may quote the password
+    except ValueError:  # the message may contain the password
         raise UsageError(
-            "VIGIA_REDIS (or --redis) is no URL of a Redis: write redis://:password@host:6379/0, and in the password "
+            "VIGIA_REDIS (or --redis) is not a URL of a Redis: write redis://:password@host:6379/0, and in the password "
             "%2F for /, %40 for @, %3A for :, %23 for #"
         ) from None

@@ -1,4 +1,4 @@
-"""`vigia trainer`: learns who leaves."""
+"""`vigia trainer`: learn from lessons and publish models."""
 
 import asyncio
 import os
@@ -17,23 +17,23 @@ from vigia.runtime.usage_error import UsageError
 def trainer(
     kafka: Kafka = KAFKA, prefix: Prefix = "", host: Host = "127.0.0.1", metrics_port: MetricsPort = 9103
 ) -> None:
-    """Learn from the lessons that the workers tell, and put a new model in force each day.
+    """Learn from the lessons of the workers, and put a new model in force each day.
 
-    One serves all workers, a second one stands by until the first is gone. VIGIA_SEAL is the secret that its models are
-    sealed with; workers need the same.
+    One trainer serves all workers; a second one is a standby. Models are signed with the secret VIGIA_SEAL, which the
+    workers need as well.
     """
-    where, told = broker(kafka, prefix), settings.read(os.environ)
-    if not told.seal:
-        raise UsageError("models are sealed: set VIGIA_SEAL to the same secret for the trainer and the workers")
+    where, config = broker(kafka, prefix), settings.read(os.environ)
+    if not config.seal:
+        raise UsageError("models are signed: set VIGIA_SEAL to the same secret for the trainer and the workers")
     standby, metrics = Standby(where, "trainer", "models"), TrainerMetrics()
 
     async def learn(stop: asyncio.Event) -> None:
-        learning = Trainer(where, told)
+        learning = Trainer(where, config)
         metrics.watch(learning)
         await learning.run(stop)
 
     async def serve(stop: asyncio.Event) -> None:
-        await check(where, told.partitions)
+        await check(where, config.partitions)
         async with health.serving_health(metrics.registry, metrics_port, host, standby.ready) as port:
             typer.echo(f"trainer: Kafka {kafka}, metrics on http://{host}:{port}/metrics", err=True)
             await standby.run(stop, learn)

@@ -1,4 +1,4 @@
-"""`vigia up`: all of Vigía in one process."""
+"""`vigia up`: run all of Vigía in one process."""
 
 import asyncio
 import logging
@@ -33,7 +33,7 @@ from vigia.runtime.topics import TopicsWrong, apply
 from vigia.runtime.usage_error import UsageError
 
 LOGGER = logging.getLogger("vigia.up")
-SEAL = "seal"  # the file in the state folder
+KEY_FILE = "seal"  # in the state folder: the signing secret
 
 
 def up(
@@ -42,30 +42,36 @@ def up(
     policy: PolicyFile = None,
     routes: RoutesFile = None,
     host: Host = "127.0.0.1",
-    port: Annotated[int, Option(min=0, max=65535, help="Where events are taken; 0 takes a free port.")] = 8080,
+    port: Annotated[int, Option(min=0, max=65535, help="The port of the gateway; 0 picks a free one.")] = 8080,
     metrics_port: Annotated[
-        int, Option(metavar="PORT", min=0, max=65535, help="Where metrics and health of all are told.")
+        int, Option(metavar="PORT", min=0, max=65535, help="Where metrics and health of all are config.")
     ] = 9100,
     redis: Annotated[
-        str, Option(metavar="URL", envvar="VIGIA_REDIS", help="Keep customer cards and the at-risk board there.")
+        str, Option(metavar="URL", envvar="VIGIA_REDIS", help="The Redis for customer cards and the at-risk board.")
     ] = "",
-    open_to_all: Annotated[bool, Option("--no-token", help="Ask senders for no token; on this machine only.")] = False,
-    follow_events: Annotated[
-        bool, Option("--follow-events", help="Tell the time of the newest event: for demonstrations and backfills.")
+    open_to_all: Annotated[
+        bool, Option("--no-token", help="Require no token from senders; on this machine only.")
     ] = False,
-    every: Annotated[float, Option(metavar="SECONDS", min=0.05, help="How often the clock looks.")] = 5.0,
+    follow_events: Annotated[
+        bool,
+        Option(
+            "--follow-events",
+            help="Use the time of the newest event instead of the wall clock, for demos and backfills.",
+        ),
+    ] = False,
+    every: Annotated[float, Option(metavar="SECONDS", min=0.05, help="Seconds between two rounds of the clock.")] = 5.0,
 ) -> None:
-    """Run worker, trainer, clock, notifier and gateway in one process, for a business that one machine serves.
+    """Run worker, trainer, clock, notifier and gateway in one process, for a business that fits on one machine.
 
-    Makes missing topics first. If one part ends, all end, and it is named. SIGTERM ends them in good order: no more
-    events are taken, what was read is folded, its alarms are told. To serve more, start the parts as processes of their
-    own: they share nothing but Kafka.
+    Creates missing topics first. If one part ends, all end, and its name is printed. On SIGTERM the gateway stops first,
+    then everything read is folded and its alarms are sent. For a larger business start the parts as separate processes:
+    they share nothing but Kafka.
     """
     where, rules, tokens = broker(kafka, prefix), arguments.policy(policy), senders(host, open_to_all)
     text = arguments.policy_text(policy)
-    told = with_seal(settings.read(os.environ))
+    config = with_signing_secret(settings.read(os.environ))
     known = routed(routes)
-    clock = Clock(where, told, rules, follows=follow_events, every=every)
+    clock = Clock(where, config, rules, follows=follow_events, every=every)
     standby, learning = Standby(where, "trainer", "models"), TrainerMetrics()
     folding, notifying, taking = WorkerMetrics(), NotifierMetrics(), CollectorRegistry()
     notifier = Notifier(where, known, lambda: connect_all(known, os.environ), notifying, rules.time.notify_within)
@@ -74,7 +80,7 @@ def up(
     )
 
     async def learn(stop: asyncio.Event) -> None:
-        trainer = Trainer(where, told)
+        trainer = Trainer(where, config)
         learning.watch(trainer)
         await trainer.run(stop)
 
@@ -84,9 +90,9 @@ def up(
             await stop.wait()
 
     async def serve(stop: asyncio.Event) -> None:
-        await apply(where, told.partitions, told.replicas)
-        worker = Worker(where, told, rules, folding)
-        parts = (  # in the order in which they end
+        await apply(where, config.partitions, config.replicas)
+        worker = Worker(where, config, rules, folding)
+        parts = (  # in the order in which they are stopped
             Part("gateway", take_events),
             Part("clock", lambda stop: clock.run(stop, text)),
             Part("worker", worker.serve),
@@ -101,7 +107,7 @@ def up(
 
         async with health.serving_health(figures, metrics_port, host, ready) as bound:
             typer.echo(f"up: metrics of all on http://{host}:{bound}/metrics", err=True)
-            await run_together(parts, stop, told.drain + 10)
+            await run_together(parts, stop, config.drain + 10)
 
     try:
         run_until_stopped(serve, kafka)
@@ -110,34 +116,36 @@ def up(
 
 
 def _explain(ended: PartEnded, kafka: str) -> NoReturn:
-    """Say which part has ended all, and leave with its exit status."""
+    """Print which part ended the others, and exit with its status."""
     why = ended.__cause__
     if isinstance(why, UsageError | TopicsWrong):
         raise UsageError(str(ended)) from None
     if isinstance(why, KafkaError):
-        LOGGER.error("the %s has ended, and so has all", ended.name)
+        LOGGER.error("the %s has ended, so all parts are stopped", ended.name)
         exit_unavailable(kafka, str(why))
-    LOGGER.error("the %s has ended, and so has all", ended.name, exc_info=why)
+    LOGGER.error("the %s has ended, so all parts are stopped", ended.name, exc_info=why)
     raise typer.Exit(1) from None
 
 
-def with_seal(told: Settings) -> Settings:
-    """The settings with a seal: where none was given, the one in the state folder, which is made if need be.
+def with_signing_secret(config: Settings) -> Settings:
+    """Return the settings with a signing secret: the given one, or one kept in the state folder.
 
-    Trainer and worker are both in this process, so nobody has to know it; a restart must, to believe its own models.
+    Trainer and worker run in this process, so nobody else needs it; after a restart its own models must verify.
     """
-    if told.seal:
-        return told
-    path = told.state / SEAL
+    if config.seal:
+        return config
+    path = config.state / KEY_FILE
     try:
-        told.state.mkdir(parents=True, exist_ok=True)
+        config.state.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_hex(32))
-        typer.echo(f"up: VIGIA_SEAL is not set; models are sealed with a secret of our own, kept in {path}", err=True)
+        typer.echo(f"up: VIGIA_SEAL is not set; models are signed with a generated secret, kept in {path}", err=True)
     except FileExistsError:
         if not path.is_file():
             raise
     kept = path.read_text(encoding="ascii").strip()
     if not kept:
-        raise UsageError(f"{path} is empty: set VIGIA_SEAL, or delete it to have a new one made (old models then go)")
-    return msgspec.structs.replace(told, seal=kept)
+        raise UsageError(
+            f"{path} is empty: set VIGIA_SEAL, or delete the file to generate a new secret (old models are then rejected)"
+        )
+    return msgspec.structs.replace(config, seal=kept)

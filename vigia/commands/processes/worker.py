@@ -1,4 +1,4 @@
-"""`vigia worker`: folds what happens into alarms."""
+"""`vigia worker`: fold events into alarms."""
 
 import asyncio
 import os
@@ -23,15 +23,15 @@ def worker(
 ) -> None:
     """Fold purchases, contacts, complaints and feedback into alarms and lessons.
 
-    Start as many as there are partitions at most, each with a VIGIA_STATE folder of its own. SIGTERM drains; a killed
-    one loses nothing and tells nothing twice under another id.
+    Start at most one for each partition, each with its own VIGIA_STATE folder. SIGTERM drains. A killed worker loses
+    nothing and never repeats an alarm under another id.
     """
-    where, told, rules = broker(kafka, prefix), settings.read(os.environ), arguments.policy(policy)
+    where, config, rules = broker(kafka, prefix), settings.read(os.environ), arguments.policy(policy)
     metrics = WorkerMetrics()
 
     async def serve(stop: asyncio.Event) -> None:
-        await apply(where, told.partitions, told.replicas)
-        working = Worker(where, told, rules, metrics)
+        await apply(where, config.partitions, config.replicas)
+        working = Worker(where, config, rules, metrics)
         async with health.serving_health(metrics.registry, metrics_port, host, working.ready) as port:
             typer.echo(f"worker: Kafka {kafka}, metrics on http://{host}:{port}/metrics", err=True)
             await working.serve(stop)

@@ -1,1 +1,1 @@
-"""What several commands need."""
+"""Arguments, options and Kafka access shared by commands."""

@@ -1,4 +1,4 @@
-"""What commands share that talk to Kafka: where it is, how they end, and what they log."""
+"""Options, exit statuses and logging of the commands that use Kafka."""
 
 import asyncio
 import logging
@@ -18,24 +18,29 @@ from vigia.runtime.topics import TopicsWrong
 from vigia.runtime.usage_error import UsageError
 
 KAFKA = "127.0.0.1:9092"
-EXIT_UNAVAILABLE = 3  # exit status: Kafka did not do its part; the same again later may work
-REPEAT_AFTER = 60.0  # seconds in which the same warning of a library is not repeated
+EXIT_UNAVAILABLE = 3  # exit status: Kafka did not answer or acknowledge; a later try may work
+REPEAT_AFTER = 60.0  # seconds before a library may log again
 MISSING_RIGHTS = {TopicAuthorizationFailedError: "the topic", GroupAuthorizationFailedError: "the group"}
 
 Kafka = Annotated[
-    str, Option(metavar="HOST:PORT", envvar="VIGIA_KAFKA", help="Where Kafka is; several with commas between.")
+    str, Option(metavar="HOST:PORT", envvar="VIGIA_KAFKA", help="Address of Kafka; several are separated by commas.")
 ]
-Prefix = Annotated[str, Option(metavar="TEXT", envvar="VIGIA_PREFIX", help="Stands before every topic and group.")]
+Prefix = Annotated[
+    str, Option(metavar="TEXT", envvar="VIGIA_PREFIX", help="Prefix of the name of every topic and group.")
+]
 MetricsPort = Annotated[
-    int, Option(metavar="PORT", min=0, max=65535, help="Where metrics and health are told; 0 takes a free port.")
+    int, Option(metavar="PORT", min=0, max=65535, help="Port of metrics and health; 0 picks a free one.")
 ]
 Host = Annotated[
-    str, Option(metavar="ADDRESS", envvar="VIGIA_HOST", help="Where to listen; 0.0.0.0 is everywhere, for containers.")
+    str,
+    Option(
+        metavar="ADDRESS", envvar="VIGIA_HOST", help="Address to listen on; 0.0.0.0 is every address, for containers."
+    ),
 ]
 
 
 def broker(kafka: str, prefix: str) -> Broker:
-    """The Kafka that was named, spoken to as the environment tells."""
+    """Return the broker at an address, with the credentials of the environment."""
     if not all(
         part.strip().rpartition(":")[0] and part.rpartition(":")[2].strip().isdigit() for part in kafka.split(",")
     ):
@@ -44,7 +49,7 @@ def broker(kafka: str, prefix: str) -> Broker:
 
 
 def run_until_stopped(serve: Callable[[asyncio.Event], Awaitable[None]], kafka: str) -> None:
-    """Serve until SIGTERM or Ctrl-C, then end in good order."""
+    """Run until SIGTERM or Ctrl-C, then let the work finish."""
 
     async def run() -> None:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
@@ -57,37 +62,37 @@ def run_until_stopped(serve: Callable[[asyncio.Event], Awaitable[None]], kafka: 
 
 
 def run_once(work: Coroutine[Any, Any, None], kafka: str) -> None:
-    """Do the work; a Kafka that fails it is said in one line, with the mend, and by the exit status."""
-    logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # where nothing is logged, that line is all
+    """Run the work to its end; an error of Kafka becomes one line with the fix, and an exit status."""
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # commands that log nothing print that line only
     try:
         asyncio.run(work)
     except* KafkaError as faults:
         fault = faults.exceptions[0]
         while isinstance(fault, BaseExceptionGroup):
             fault = fault.exceptions[0]
-        exit_unavailable(kafka, _said(fault))
+        exit_unavailable(kafka, _describe(fault))
     except* TopicsWrong as wrong:
         print(f"vigia: {wrong.exceptions[0]}", file=sys.stderr)  # noqa: T201
         raise typer.Exit(2) from None
 
 
-def _said(fault: BaseException) -> str:
-    """What a fault of Kafka is about; a right that is lacking is named by what it is a right to."""
+def _describe(fault: BaseException) -> str:
+    """Describe an error of Kafka; a missing right names its topic or group."""
     for kind, what in MISSING_RIGHTS.items():
         if isinstance(fault, kind):
-            return f"no right to {what} {fault.args[0] if fault.args else ''}: docs/operations.md says who needs which"
+            return f"no right to {what} {fault.args[0] if fault.args else ''}: docs/operations.md lists the rights of each process"
     return str(fault)
 
 
 def exit_unavailable(kafka: str, fault: str) -> NoReturn:
-    """End as Kafka did not do its part: what it says to a greeting, or else the fault."""
+    """Exit because Kafka failed: print why it refuses a connection, or else the error."""
     why = asyncio.run(broker(kafka, "").refused()) or fault
     print(f"vigia: Kafka at {kafka}: {why}", file=sys.stderr)  # noqa: T201
     raise typer.Exit(EXIT_UNAVAILABLE) from None
 
 
 def log_lines() -> None:
-    """Log to the error stream, a line each; what a library repeats is said once a minute."""
+    """Log to standard error, one line each; repeated lines of a library at most once a minute."""
     out = logging.StreamHandler()
     out.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     out.addFilter(_RateLimit())
@@ -96,18 +101,18 @@ def log_lines() -> None:
 
 
 class _RateLimit(logging.Filter):
-    """Lets a library's line through once in a while; ours always."""
+    """Limits the lines of libraries; those of Vigía always pass."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._said: dict[str, float] = {}
+        self._last: dict[str, float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the line is written."""
+        """Return whether the line is written."""
         if not record.name.startswith(("aiokafka", "aiohttp", "redis")):
             return True
-        now, said = time.monotonic(), self._said.get(record.name)
-        if said is not None and now - said < REPEAT_AFTER:
+        now, last = time.monotonic(), self._last.get(record.name)
+        if last is not None and now - last < REPEAT_AFTER:
             return False
-        self._said[record.name] = now
+        self._last[record.name] = now
         return True

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share, with their words of help."""
+"""Arguments and options that several commands share, with their help texts."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,15 +11,16 @@ Events = Annotated[
 ]
 Run = Annotated[
     list[str],
-    Argument(metavar="EVENTS...", help="Files of events, or the folder that an earlier 'vigia replay' wrote."),
+    Argument(metavar="EVENTS...", help="Files of events, or the folder of an earlier 'vigia replay'."),
 ]
 PolicyFile = Annotated[
-    Path | None, Option("--policy", metavar="FILE", help="Thresholds as TOML; without it the defaults are used.")
+    Path | None,
+    Option("--policy", metavar="FILE", help="The policy (thresholds) as TOML; the default policy if left out."),
 ]
 Horizon = Annotated[
-    str | None, Option(metavar="SPAN", help="How far risk looks ahead, like 28d or 12w; overrides the policy's.")
+    str | None, Option(metavar="SPAN", help="The horizon of the risk, like 28d or 12w; overrides the policy.")
 ]
 Until = Annotated[
     str | None,
-    Option(metavar="TIME", help="Where the run ends; without it, at the last event. Like 2024-05-06T00:00:00Z."),
+    Option(metavar="TIME", help="The end of the run, like 2024-05-06T00:00:00Z; the last event if left out."),
 ]

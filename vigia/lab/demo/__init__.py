@@ -1,6 +1,6 @@
-"""A year to look at: the baskets of real households, and a service desk invented beside them.
+"""The demo's year of events: baskets of real households, with invented names, requests, complaints and surveys.
 
-What is real has the source `complete-journey`, what is invented has the source `simulated`.
+Real events have the source `complete-journey`, invented ones the source `simulated`.
 """
 
 from vigia.lab.demo.year import NotInstalled, write_year

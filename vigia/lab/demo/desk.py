@@ -1,9 +1,8 @@
-"""The service desk that the baskets lack: requests, complaints, surveys and names, all invented and labelled so.
+"""Invent the service desk that the baskets lack: names, requests, complaints, surveys and promises, labelled `simulated`.
 
-Households have no names and nobody kept their complaints. From a seed and a household's true purchases this invents
-some, so that the year has a story: a part of the true silences follow a complaint that lay or a question without an
-answer; most complaints are put right and precede nothing. Never read by any judge of quality: the baskets alone are
-evidence, this is scenery.
+The data set has neither names nor complaints. From a seed and a household's real purchases this module invents some, so
+that part of the real silences follow a neglected complaint or request; most complaints are resolved in time and precede
+no silence. Measurements of quality never use these events.
 """
 
 from collections.abc import Iterator, Sequence
@@ -51,23 +50,23 @@ FAMILY = (
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """How often things happen to a household in a year, and how the desk works."""
+    """Events a household has in a year, and how well the desk works."""
 
     complaints: float = 0.15
     requests: float = 0.4
     surveys: float = 0.8
     promises: float = 0.06
     referrals: float = 0.10
-    neglected: float = 0.06  # share of ordinary cases that lie past any deadline
-    blamed: float = 0.30  # share of the true silences that get a story before them
-    explained: float = 0.10  # share of these who say goodbye in words
+    neglected: float = 0.06  # share of ordinary cases that miss every deadline
+    caused: float = 0.30  # share of real silences with an invented cause
+    explained: float = 0.10  # share of these with a stated reason for leaving
 
 
 HABITS = Habits()
 
 
 class Desk:
-    """What the desk knows of one household; its story does not depend on how many others there are."""
+    """Invents the events of one household; they do not depend on other households."""
 
     def __init__(self, household: str, seed: int, end: Micros, habits: Habits = HABITS) -> None:
         self._id = household
@@ -76,39 +75,39 @@ class Desk:
         self._rng = Random(f"vigia demo {seed} {household}")
         self._count = 0
 
-    def story(self, visits: Sequence[Micros]) -> Iterator[AnyEvent]:
-        """Everything that is invented about a household, given the instants of its true purchases."""
-        told = [self._name(visits[0]), *self._ordinary(visits)]
+    def events_of(self, visits: Sequence[Micros]) -> Iterator[AnyEvent]:
+        """Yield the invented events of the household, given the instants of its real purchases."""
+        invented = [self._name(visits[0]), *self._ordinary(visits)]
         for last, back in silences(visits, self._end):
-            if self._rng.random() < self._habits.blamed:
-                told += self._let_down(last, back)
-        return (event for event in told if event.time < self._end)
+            if self._rng.random() < self._habits.caused:
+                invented += self._cause(last, back)
+        return (event for event in invented if event.time < self._end)
 
     def _name(self, first: Micros) -> AnyEvent:
         name = f"{self._rng.choice(GIVEN)} {self._rng.choice(FAMILY)}"
         return CustomerDescribed(**self._fact(first), name=name, party_type="final", attributes={"name": "invented"})
 
     def _ordinary(self, visits: Sequence[Micros]) -> Iterator[AnyEvent]:
-        """A normal year: some cases, nearly all of them put right in time."""
+        """Yield ordinary cases, nearly all handled in time."""
         habits, rng = self._habits, self._rng
-        tales = (
+        cases = (
             (habits.complaints, self._complaint),
             (habits.requests, self._request),
             (habits.promises, self._promise),
             (habits.surveys, self._survey),
             (habits.referrals, self._referral),
         )
-        for yearly, tell in tales:
+        for yearly, make in cases:
             while rng.random() < yearly / (1.0 + yearly):  # a geometric number of times, `yearly` on average
                 at = rng.choice(visits) + self._between(1, 40)
-                yield from tell(at, rng.random() < habits.neglected)
+                yield from make(at, rng.random() < habits.neglected)
 
-    def _let_down(self, last: Micros, back: Micros) -> Iterator[AnyEvent]:
-        """What may have gone wrong just before a true silence."""
+    def _cause(self, last: Micros, back: Micros) -> Iterator[AnyEvent]:
+        """Invent the neglected case that precedes a real silence."""
         rng = self._rng
         at = last + self._between(2, 30)
-        tell = rng.choices((self._complaint, self._request, self._survey, self._promise), (5, 3, 2, 1))[0]
-        yield from tell(at, True)
+        make = rng.choices((self._complaint, self._request, self._survey, self._promise), (5, 3, 2, 1))[0]
+        yield from make(at, True)
         if back >= self._end and rng.random() < self._habits.explained:
             reason = rng.choice(("unrectified_defect", "unattended_service", "service_quality", "competitor", "price"))
             yield ExitExplained(**self._fact(at + self._between(150, 500)), reason=reason)
@@ -161,7 +160,7 @@ class Desk:
         yield ReferralMade(**self._fact(at), positive=not neglected)
 
     def _between(self, least: float, most: float) -> int:
-        """So many hours, in whole seconds."""
+        """Draw a number of hours, in microseconds of whole seconds."""
         return round(self._rng.uniform(least, most) * 3600) * 1_000_000
 
     def _fact(self, at: Micros) -> dict[str, Any]:
@@ -170,9 +169,9 @@ class Desk:
 
 
 def silences(visits: Sequence[Micros], end: Micros) -> Iterator[tuple[Micros, Micros]]:
-    """Each true silence: the last visit before it and the next one, `end` where there is none.
+    """Yield each silence: the last visit before it and the next one, or `end` if there is none.
 
-    A silence is three weeks at least and five times the gap that was usual until then.
+    A silence lasts at least three weeks and at least five times the mean gap before it.
 
     >>> list(silences([0, 7 * DAY, 14 * DAY, 21 * DAY, 28 * DAY], 90 * DAY)) == [(28 * DAY, 90 * DAY)]
     True

@@ -1,10 +1,8 @@
-"""Streams a file of events into Kafka as fast as Vigía follows, and no faster.
+"""Send a file of events to Kafka as fast as the workers follow.
 
-The story of a partition must come out the same however fast it is told: figures and models come in force so long after
-the newest event as `AHEAD` says, and no event at or after such an instant is sent before they are taken in. So nothing
-is ever put in force too late, and a replay that is told the same figures and models tells the same alarms.
-
-It refuses to know who folds, and who watches.
+Figures and models come into force `AHEAD` after the newest event that they count. No event at or after that instant is
+sent before every partition has received them. So no control record arrives late at any speed, and a replay with the same
+control records gives the same alarms.
 """
 
 import asyncio
@@ -22,29 +20,29 @@ from scorers.policy.tables import Policy
 from vigia.runtime.broker import Broker
 
 AHEAD = 14 * DAY
-"""Figures come in force so long after the newest event that they count: the more, the fewer round trips a year takes."""
-LOOK = 0.05  # seconds between two looks
-TIMEOUT = 180.0  # seconds in which something must move
+"""Figures come into force this long after the newest event that they count; a longer span needs fewer round trips."""
+POLL = 0.05  # seconds
+TIMEOUT = 180.0  # seconds without progress
 SLICE = 12 * HOUR
-"""So long a time is sent at once. The topics of a partition take what they are sent in any order, so what lies further apart
-than the allowed lateness must not be under way together."""
-LOT = 200  # events between two looks at the speed
+"""Event time sent before waiting for acknowledgement. Records of different topics may arrive in any order, so records
+further apart than the allowed lateness must not be in flight together."""
+BATCH = 200  # events between two checks of the speed
 
 
-class _Told(msgspec.Struct):
+class _Head(msgspec.Struct):
     type: str
     time: str
     customer_id: str | None = None
 
 
-_told = msgspec.json.Decoder(_Told).decode
+_head = msgspec.json.Decoder(_Head).decode
 
 
 class Reached(NamedTuple):
-    """How reached Vigía is.
+    """How far the workers are.
 
-    `day` is the newest day whose figures, and the models that go with them, every partition has taken in, -1 before
-    the first; `ticked` the instant that every partition was told.
+    `day` is the newest day whose figures and models every partition has folded, -1 before the first; `ticked` is the
+    newest tick sent to every partition.
     """
 
     day: int
@@ -52,14 +50,14 @@ class Reached(NamedTuple):
 
 
 class Stalled(RuntimeError):
-    """Nothing has moved for too long."""
+    """The workers made no progress within the timeout."""
 
 
 class Feed:
-    """Sends the lines of a file, in their order, which is that of time.
+    """Sends the lines of a file in their order, which is the order of time.
 
-    `reached` tells how reached Vigía is, and does not return while it is too reached behind. With a speed, so many days pass in a
-    second at most.
+    `reached` returns how far the workers are, and blocks while they lag too far behind. `speed` limits the days of event
+    time sent in a second; 0 is no limit.
     """
 
     def __init__(
@@ -73,14 +71,14 @@ class Feed:
         self._handed: list[asyncio.Future[Any]] = []
 
     async def run(self, lines: Iterable[bytes], progress: Callable[[int], None]) -> None:
-        """Send everything, and return when Kafka has it; told as progress is how many bytes have gone."""
+        """Send all lines and return when Kafka has acknowledged them; `progress` gets the number of bytes sent."""
         producer = AIOKafkaProducer(acks="all", linger_ms=2, max_batch_size=200_000, **self._broker.client())
         await producer.start()
         first, began, gone, until, slice_ = 0, time.monotonic(), 0, 0, 0
         try:
             for line in lines:
-                told = _told(line)
-                at = int(parse_instant(told.time))
+                head = _head(line)
+                at = int(parse_instant(head.time))
                 if not first:
                     first, self._before = at, last_day(at, self._policy)
                 if at >= min(slice_, until):
@@ -88,9 +86,9 @@ class Feed:
                     slice_ = at + SLICE
                     if at >= until:
                         until = await self._room(at)
-                await self._send(producer, told, line)
+                await self._send(producer, head, line)
                 self.newest, gone = max(self.newest, at), gone + len(line)
-                if self.sent % LOT == 0:
+                if self.sent % BATCH == 0:
                     progress(gone)
                     gone = 0
                     if self._speed:
@@ -101,19 +99,19 @@ class Feed:
         finally:
             await producer.stop()
 
-    async def _send(self, producer: AIOKafkaProducer, told: _Told, line: bytes) -> None:
-        topic = self._broker.name(TOPIC_OF[told.type.partition(".")[0]])
-        key = None if told.customer_id is None else told.customer_id.encode()
+    async def _send(self, producer: AIOKafkaProducer, head: _Head, line: bytes) -> None:
+        topic = self._broker.name(TOPIC_OF[head.type.partition(".")[0]])
+        key = None if head.customer_id is None else head.customer_id.encode()
         self._handed.append(await producer.send(topic, line.rstrip(), key=key))
         self.sent += 1
 
     async def _acknowledged(self) -> None:
-        """What was sent is in Kafka."""
+        """Wait until Kafka has acknowledged everything sent."""
         handed, self._handed = self._handed, []
         await asyncio.gather(*handed)
 
     async def _room(self, at: Micros) -> Micros:
-        """Wait until an event of this instant may be sent; the instant up to which others may follow it."""
+        """Wait until an event of this instant may be sent; return the instant before which more may follow."""
         moved, seen = time.monotonic(), Reached(0, 0)
         while True:
             reached = await self._reached()
@@ -121,9 +119,9 @@ class Feed:
             if at < until:
                 return until
             if self.sent and reached.ticked >= self.newest and reached.day >= last_day(reached.ticked, self._policy):
-                return at + 1  # nobody has bought for days: nothing is under way that could be late
+                return at + 1  # no event for days: nothing is in flight that could be late
             if reached != seen:
                 moved, seen = time.monotonic(), reached
             if time.monotonic() - moved > TIMEOUT:
-                raise Stalled(f"nothing has moved for {TIMEOUT:.0f} seconds, {self.sent:,} events into the year")
-            await asyncio.sleep(LOOK)
+                raise Stalled(f"the workers made no progress for {TIMEOUT:.0f} seconds, after {self.sent:,} events")
+            await asyncio.sleep(POLL)

