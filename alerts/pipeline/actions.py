@@ -1,7 +1,7 @@
-"""What people do about alarms, as it stands on the topic `alarm-actions`: bytes in, an `Action` out, and back.
+"""The records of the topic `alarm-actions`: from bytes to an `Action` and back.
 
-Whatever arrives is an action or a `Rejection` that says why, never an exception. Whether it fits the alarm's state is
-the life cycle's business.
+Whatever arrives becomes an action or a rejection that says why, never an exception. Whether an action fits the state of
+its alarm is checked in `incident`.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from scorers.contract.rfc3339 import parse_instant, rfc3339
 
 
 def read_action(raw: bytes) -> Action | Rejection:
-    """The action that the bytes tell, or why they tell none.
+    """The action in these bytes, or why there is none.
 
     >>> read_action(b'{"alarm_id": "a1", "customer_id": "c1", "action": "ack"}')
     Rejection(code='bad_value', detail='Object missing required field `by`', event_id=None, source=None)
@@ -39,7 +39,7 @@ def _refused(raw: bytes, fault: Exception) -> Rejection:
 
 
 def encode_action(action: Action) -> bytes:
-    """The action as it stands on its topic."""
+    """The action as a record of its topic."""
     return _encode(action)
 
 
@@ -49,11 +49,11 @@ def _read(_: type, value: Any) -> Instant:
     return parse_instant(value)
 
 
-def _tell(value: object) -> str:
+def _write(value: object) -> str:
     if isinstance(value, Instant):
         return rfc3339(value)
     raise TypeError(f"{type(value).__name__} is not of the contract")
 
 
 _decode = msgspec.json.Decoder(Action, dec_hook=_read).decode
-_encode = msgspec.json.Encoder(enc_hook=_tell).encode
+_encode = msgspec.json.Encoder(enc_hook=_write).encode

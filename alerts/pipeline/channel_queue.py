@@ -1,8 +1,7 @@
-"""The queue in front of one channel: what waits, when it is tried, and when the channel is left alone.
+"""The queue in front of one channel: which deliveries wait, when each is tried, and when the channel is paused.
 
-A queue is a plain value machine with one awaited call in it. `step(now)` tries at most one notification and says when
-it wants to be called again, so retries never sleep, survive a restart as the deliveries that they are, and one dead
-channel holds up nobody else.
+`step(now)` tries at most one notification and returns when to call it again; it never sleeps and reads no clock. So a
+channel that is down delays no other, and a restart rebuilds the queue from the deliveries that wait.
 """
 
 import asyncio
@@ -23,14 +22,14 @@ from scorers.contract.inert import inert
 BACKOFF: tuple[Duration, ...] = (
     5 * SECOND, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR,
 )  # fmt: skip
-"""Waits between attempts, as the Standard Webhooks specification has them."""
-TRIP = 5  # failures in a row after which the channel is left alone for a while
-REST: Duration = 30 * SECOND
-LONGEST_REST: Duration = 15 * MINUTE
+"""Waits between attempts, as the Standard Webhooks specification recommends."""
+FAILURES_BEFORE_PAUSE = 5  # in a row; then the channel is paused (a circuit breaker)
+FIRST_PAUSE: Duration = 30 * SECOND
+LONGEST_PAUSE: Duration = 15 * MINUTE
 
 
 class Step(Struct, frozen=True):
-    """What became of the notification tried, and when to call again; None until something new waits."""
+    """The deliveries that changed, and when to call `step` again; None if nothing waits."""
 
     deliveries: tuple[Delivery, ...]
     again: Instant | None
@@ -44,39 +43,39 @@ class ChannelQueue:
         self.settings = settings
         self.zone = zone
         self.disabled = ""
-        self.fails = 0
-        self.shut_until = Instant(0)
+        self.failures = 0
+        self.paused_until = Instant(0)
         self.wake = asyncio.Event()
         self._groups: dict[str, dict[str, Delivery]] = {}
         self._due: dict[str, Instant] = {}
-        self._place: dict[str, tuple[Instant, int]] = {}
-        self._later_on: list[tuple[Instant, str]] = []
+        self._position: dict[str, tuple[Instant, int]] = {}
+        self._by_due: list[tuple[Instant, str]] = []
         self._ready: list[tuple[tuple[Instant, int], str]] = []
         self._count = 0
-        self._turn = 0
-        self._trying = ""
+        self._sequence = 0
+        self._in_flight = ""
 
     def __len__(self) -> int:
         return self._count
 
     def offer(self, delivery: Delivery, *, again: bool = False) -> Delivery:
-        """The delivery as it stands now: waiting in the queue, or stopped at its door; `again` after a restart."""
+        """Queue the delivery and return it, or return it stopped; `again` re-queues after a restart, past the limit."""
         if self.disabled:
             return _ended(delivery, "stopped", "channel_disabled", self.disabled, None)
         if self._count >= self.settings.queue and not again:
-            return _ended(delivery, "stopped", "queue_full", f"{self._count} wait already", None)
+            return _ended(delivery, "stopped", "queue_full", f"{self._count} are waiting", None)
         group = self._groups.setdefault(delivery.group, {})
         self._count += delivery.id not in group
         group[delivery.id] = delivery
-        if delivery.group not in self._place:
-            self._turn += 1
-            self._place[delivery.group] = (delivery.time, self._turn)
+        if delivery.group not in self._position:
+            self._sequence += 1
+            self._position[delivery.group] = (delivery.time, self._sequence)
             self._wait(delivery.group, delivery.due)
         self.wake.set()
         return delivery
 
     def withdraw(self, delivery: Delivery, *, even_tried: bool = False) -> bool:
-        """Take a delivery out whose alarm is over; False when it may have left already."""
+        """Remove a delivery; False if it is not there or, unless `even_tried`, may already have been delivered."""
         held = self._groups.get(delivery.group, {}).get(delivery.id)
         if held is None or not (even_tried or self.untried(held)):
             return False
@@ -84,13 +83,13 @@ class ChannelQueue:
         return True
 
     def untried(self, delivery: Delivery) -> bool:
-        """Whether it certainly has not left."""
-        return not delivery.attempts and delivery.group != self._trying
+        """Whether no attempt to send it has begun."""
+        return not delivery.attempts and delivery.group != self._in_flight
 
     async def step(self, now: Instant) -> Step:
-        """Try the first notification that is due, if any."""
-        if now < self.shut_until:
-            return Step((), self.shut_until)
+        """Try the oldest notification that is due, if any."""
+        if now < self.paused_until:
+            return Step((), self.paused_until)
         name = self._next(now)
         if name is None:
             return Step((), self._again())
@@ -105,9 +104,9 @@ class ChannelQueue:
     async def _try(self, name: str, deliveries: list[Delivery], now: Instant) -> tuple[Delivery, ...]:
         try:
             notification = self._notification(name, deliveries, now)
-        except Exception as fault:  # no second attempt makes words out of it, and the queue goes on
+        except Exception as fault:  # another attempt would fail in the same way
             return self._finish(name, deliveries, "failed", "no_words", type(fault).__name__, now)
-        self._trying = name
+        self._in_flight = name
         try:
             async with asyncio.timeout(self.settings.timeout / SECOND):
                 await self.channel.send(notification)
@@ -116,11 +115,11 @@ class ChannelQueue:
             return (*gone, *self._disable(str(fault), now)) if fault.disable else gone
         except Retry as fault:
             return self._later(name, deliveries, str(fault), fault.after, now)
-        except Exception as fault:  # a fault of the channel's own is no reason to lose the notification or the queue
+        except Exception as fault:  # an error in the channel itself loses neither the notification nor the queue
             return self._later(name, deliveries, type(fault).__name__, None, now)
         finally:
-            self._trying = ""
-        self.fails = 0
+            self._in_flight = ""
+        self.failures = 0
         return self._finish(name, deliveries, "sent", "", "", now)
 
     def _notification(self, name: str, deliveries: list[Delivery], now: Instant) -> Notification:
@@ -149,65 +148,65 @@ class ChannelQueue:
     ) -> tuple[Delivery, ...]:
         attempts = 1 + max(delivery.attempts for delivery in deliveries)
         pause = backoff(name, attempts) if after is None else after
-        self.fails += after is None
+        self.failures += after is None
         if after is not None:
-            self.shut_until = Instant(now + after)
-        elif self.fails >= TRIP:
-            pause = rest(name, self.fails)
-            self.shut_until = Instant(now + pause)
+            self.paused_until = Instant(now + after)
+        elif self.failures >= FAILURES_BEFORE_PAUSE:
+            pause = pause_after(name, self.failures)
+            self.paused_until = Instant(now + pause)
         due = Instant(now + pause)
         group = self._groups.get(name, {})
         tried = tuple(
             msgspec.structs.replace(delivery, attempts=attempts, due=due, detail=inert(why))
             for delivery in deliveries
-            if delivery.id in group  # its customer may have been erased meanwhile
+            if delivery.id in group  # its customer may have been erased during the attempt
         )
         group.update({delivery.id: delivery for delivery in tried})
         if group:
             self._wait(name, due)
-        if self.shut_until > now:
-            self._share_the_rest()
+        if self.paused_until > now:
+            self._retry_after_pause()
         return tried
 
-    def _share_the_rest(self) -> None:
-        """While the channel is left alone its failures are its own: afterwards all go in their first order."""
+    def _retry_after_pause(self) -> None:
+        """Make failed deliveries due at the end of the pause, so that all are sent in their original order."""
         for name, group in self._groups.items():
-            if self._due[name] > self.shut_until and any(delivery.attempts for delivery in group.values()):
-                self._wait(name, self.shut_until)
+            if self._due[name] > self.paused_until and any(delivery.attempts for delivery in group.values()):
+                self._wait(name, self.paused_until)
 
     def _remove(self, name: str, deliveries: list[Delivery]) -> None:
         if (group := self._groups.get(name)) is None:
-            return  # taken out while it was being sent
+            return  # removed while it was being sent
         for delivery in deliveries:
             self._count -= group.pop(delivery.id, None) is not None
         if not group:
-            del self._groups[name], self._due[name], self._place[name]
+            del self._groups[name], self._due[name], self._position[name]
 
     def _wait(self, name: str, due: Instant) -> None:
         self._due[name] = due
-        heapq.heappush(self._later_on, (due, name))
+        heapq.heappush(self._by_due, (due, name))
 
     def _next(self, now: Instant) -> str | None:
-        """The oldest of those that are due."""
-        while self._later_on and self._later_on[0][0] <= now:
-            due, name = heapq.heappop(self._later_on)
+        """The oldest group that is due."""
+        while self._by_due and self._by_due[0][0] <= now:
+            due, name = heapq.heappop(self._by_due)
             if self._due.get(name) == due:
-                heapq.heappush(self._ready, (self._place[name], name))
+                heapq.heappush(self._ready, (self._position[name], name))
         while self._ready:
-            place, name = heapq.heappop(self._ready)
-            if self._place.get(name) == place and self._due[name] <= now:
+            position, name = heapq.heappop(self._ready)
+            if self._position.get(name) == position and self._due[name] <= now:
                 return name
         return None
 
     def _again(self) -> Instant | None:
-        while self._later_on and self._due.get(self._later_on[0][1]) != self._later_on[0][0]:
-            heapq.heappop(self._later_on)
-        nearest = [Instant(0)] if self._ready else [self._later_on[0][0]] if self._later_on else []
-        return Instant(max(nearest[0], self.shut_until)) if nearest else None
+        while self._by_due and self._due.get(self._by_due[0][1]) != self._by_due[0][0]:
+            heapq.heappop(self._by_due)
+        nearest = [Instant(0)] if self._ready else [self._by_due[0][0]] if self._by_due else []
+        return Instant(max(nearest[0], self.paused_until)) if nearest else None
 
 
 def backoff(name: str, attempt: int) -> Duration:
-    """The wait after this attempt, spread by up to a fifth; the spread is a hash, so a decision repeats itself.
+    """The wait after this attempt, varied by up to a fifth; the variation is a hash, so it is reproducible.
 
     >>> 4 * SECOND <= backoff("msg_1", 1) <= 6 * SECOND
     True
@@ -215,13 +214,13 @@ def backoff(name: str, attempt: int) -> Duration:
     return _spread(BACKOFF[min(attempt, len(BACKOFF)) - 1], f"{name} {attempt}")
 
 
-def rest(name: str, fails: int) -> Duration:
-    """How long the channel is left alone after so many failures in a row.
+def pause_after(name: str, failures: int) -> Duration:
+    """How long the channel is paused after so many failures in a row.
 
-    >>> rest("msg_1", TRIP) <= 36 * SECOND, rest("msg_1", 99) >= 12 * MINUTE
+    >>> pause_after("msg_1", FAILURES_BEFORE_PAUSE) <= 36 * SECOND, pause_after("msg_1", 99) >= 12 * MINUTE
     (True, True)
     """
-    return _spread(min(REST << min(fails - TRIP, 10), LONGEST_REST), f"{name} {fails}")
+    return _spread(min(FIRST_PAUSE << min(failures - FAILURES_BEFORE_PAUSE, 10), LONGEST_PAUSE), f"{name} {failures}")
 
 
 def _spread(wait: Duration, seed: str) -> Duration:
@@ -233,5 +232,5 @@ def _ended(delivery: Delivery, state: State, rule: str, why: str, now: Instant |
 
 
 def waiting(deliveries: Iterable[Delivery]) -> list[Delivery]:
-    """Those that still wait, the oldest first."""
+    """The deliveries that wait, the oldest first."""
     return sorted((delivery for delivery in deliveries if delivery.state == "waiting"), key=lambda one: one.time)

@@ -1,10 +1,9 @@
-"""The notifier's one object: takes alarms in, keeps their incidents, and empties the queues before the channels.
+"""Decides about each change of an alarm, keeps its incident, and delivers what was decided.
 
     alarm -> decide (stages) -> delivery in the incident -> queue -> channel -> delivery in the incident
 
-What is to be sent is written down as `waiting` before it is sent, and as `sent` after; the incident with all its deliveries
-is one value under one key. So a clean restart repeats nothing, and a kill between sending and writing repeats a
-delivery under the same id. Kafka is not known here: a store is anything with `get` and `put`.
+A delivery is stored as `waiting` before it is sent and as `sent` after. So a clean restart repeats nothing, and a kill
+between sending and storing repeats a delivery under the same id. This module does not know Kafka: it needs a `Store`.
 """
 
 import asyncio
@@ -22,38 +21,38 @@ from alerts.pipeline.incident import (
     Action,
     ActionRejected,
     Delivery,
+    FollowUp,
     Incident,
-    Move,
     acknowledged,
-    act,
+    after_snooze,
+    apply_action,
+    change_of,
     escalated,
     fold,
-    identity,
-    next_move,
-    noted,
-    woken,
+    next_follow_up,
+    with_deliveries,
 )
 from alerts.pipeline.routes import Routes
-from alerts.pipeline.stages import World, ask, decide, explain, hour_of
+from alerts.pipeline.stages import DecisionContext, candidate, decide, explain, hour_of
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, MINUTE, SECOND, Duration, Instant
 
 RELEASE: Duration = 10 * MINUTE
-"""What a larger alarm had muted waits this long after its end: what ended it may end the smaller ones too."""
+"""An inhibited alarm waits this long after the end of the larger one, as the same cause may end it too."""
 
 
 class Store(Protocol):
-    """Where incidents are kept: the last value put under an alarm's id is the one got."""
+    """Where incidents are kept, by the id of the alarm."""
 
     def get(self, alarm_id: str, /) -> Incident | None:
-        """The incident, at once, from memory."""
+        """The incident, from memory."""
 
     async def put(self, alarm_id: str, incident: Incident | None, /) -> None:
-        """Keep the incident; visible to `get` at once, durable on return. None forgets it."""
+        """Store the incident, or delete it if None; `get` sees it at once, and it is durable on return."""
 
 
 class Memory:
-    """A store that is rebuilt from the incidents it is given."""
+    """A store in memory."""
 
     def __init__(self, incidents: Iterable[Incident] = ()) -> None:
         self.incidents = {incident.alarm.alarm_id: incident for incident in incidents}
@@ -63,7 +62,7 @@ class Memory:
         return self.incidents.get(alarm_id)
 
     async def put(self, alarm_id: str, incident: Incident | None) -> None:
-        """Keep the incident, or forget it."""
+        """Store the incident, or delete it if None."""
         if incident is None:
             self.incidents.pop(alarm_id, None)
         else:
@@ -79,15 +78,15 @@ class Dispatcher:
         self.routes = routes
         self.store = store
         self.queues = {name: ChannelQueue(channels[name], lane, routes.zone) for name, lane in routes.channels.items()}
-        self.world = World(routes, self._open_of, self._used, notify_within)
-        self.moved = asyncio.Event()
+        self.context = DecisionContext(routes, self._open_of, self._sent_alone, notify_within)
+        self.planned = asyncio.Event()
         self._by_customer: dict[str, set[str]] = {}
-        self._moves: list[tuple[Instant, str]] = []
-        self._announced: dict[str, int] = {}
-        self._hours: dict[str, tuple[Instant, int]] = {}
+        self._follow_ups: list[tuple[Instant, str]] = []
+        self._escalated: dict[str, int] = {}
+        self._hourly: dict[str, tuple[Instant, int]] = {}
 
     async def resume(self, incidents: Iterable[Incident], now: Instant) -> None:
-        """Take up what an earlier run has left: open alarms, ladders, and all that still waits."""
+        """Continue from the incidents of an earlier run: their follow-ups, and the deliveries that wait."""
         left: list[Delivery] = []
         for incident in incidents:
             self._index(incident)
@@ -103,139 +102,141 @@ class Dispatcher:
                 )
 
     async def take(self, alarm: Alarm, now: Instant) -> tuple[Delivery, ...]:
-        """The deliveries of this change of an alarm, kept; none for a change that was seen before."""
+        """Decide about a change of an alarm and store it; returns its deliveries, none if it was seen before."""
         incident = self.store.get(alarm.alarm_id)
-        if incident is not None and identity(alarm) in incident.seen:
+        if incident is not None and change_of(alarm) in incident.seen:
             return ()
-        if self._is_forgotten(alarm):
+        if self._is_erased(alarm):
             await self._drop(alarm.alarm_id, incident)
             return ()
         if incident is not None and alarm.type in ENDINGS:
             incident = self._withdraw(incident, now)
-        deliveries = self._offer(decide(ask(alarm, incident, now, self.world)))
-        after = noted(fold(incident, alarm, now), *deliveries)
+        deliveries = self._offer(decide(candidate(alarm, incident, now, self.context)))
+        after = with_deliveries(fold(incident, alarm, now), *deliveries)
         await self._keep(after)
         if after.ended and alarm.customer_id is not None:
             await self._release(alarm.customer_id, now)
         return deliveries
 
     async def act(self, action: Action, now: Instant) -> Alarm | None:
-        """Keep what a person did; the delivery for the `alarms` topic when it is the first sign that somebody knows."""
+        """Store what a person did; returns the record for `alarms` if this is the first acknowledgement."""
         incident = self.store.get(action.alarm_id)
         if incident is None:
             raise ActionRejected(
                 f"there is no alarm {action.alarm_id!r}; take the id from the message or from alarms tail"
             )
         done = next((queue.time for queue in incident.audit if queue.action == action), None)
-        after = act(incident, action, now)
+        after = apply_action(incident, action, now)
         await self._keep(after)
-        told = any(delivery.change == "alarm.acknowledged" for delivery in incident.deliveries)
-        cut_off = done is not None and incident.acked_by == action.by and not told  # by a kill, before it was published
-        if after.acked_by is not None and (incident.acked_by is None or cut_off):
+        published = any(delivery.change == "alarm.acknowledged" for delivery in incident.deliveries)
+        interrupted = done is not None and incident.acked_by == action.by and not published  # by a kill
+        if after.acked_by is not None and (incident.acked_by is None or interrupted):
             return acknowledged(after, done or now, (action.id,) if action.id else ())
         return None
 
     async def tick(self, now: Instant) -> list[Alarm]:
-        """Remind where it is time; the escalations for the `alarms` topic, which come back through `take`."""
-        climbed = []
-        while self._moves and self._moves[0][0] <= now:
-            incident = self.store.get(heapq.heappop(self._moves)[1])
-            move = next_move(incident, self.routes.ladder(incident.alarm)) if incident else None
-            if incident is None or move is None or move[0] > now:
-                continue  # an older plan: the newer one lies further down
-            if move[1] != "escalate":
-                await self._remind(incident, move, now)
-            elif self._announced.get(incident.alarm.alarm_id) != incident.rung:
-                self._announced[incident.alarm.alarm_id] = incident.rung
-                climbed.append(escalated(incident, move[0]))
-        return climbed
+        """Send the reminders that are due; returns escalations for `alarms`, which come back through `take`."""
+        escalations = []
+        while self._follow_ups and self._follow_ups[0][0] <= now:
+            incident = self.store.get(heapq.heappop(self._follow_ups)[1])
+            follow_up = next_follow_up(incident, self.routes.ladder(incident.alarm)) if incident else None
+            if incident is None or follow_up is None or follow_up[0] > now:
+                continue  # replaced by a later entry
+            if follow_up[1] != "escalate":
+                await self._remind(incident, follow_up, now)
+            elif self._escalated.get(incident.alarm.alarm_id) != incident.escalations:
+                self._escalated[incident.alarm.alarm_id] = incident.escalations
+                escalations.append(escalated(incident, follow_up[0]))
+        return escalations
 
     async def deliver(self, channel: str, now: Instant) -> Instant | None:
-        """Try the first notification that waits for the channel; when to call again."""
+        """Try the oldest notification that is due for the channel; returns when to call again."""
         step = await self.queues[channel].step(now)
         await self._save(step.deliveries)
         return step.again
 
     async def forget(self, customer_id: str, at: Instant, event_id: str, now: Instant) -> None:
-        """Forget the customer's incidents, open or over, whatever of them still waits, and what is yet to be read of them.
+        """Delete the customer's incidents and the deliveries that wait, and drop alarms of before that are read later.
 
-        Alarms lie on another topic than erasures, so what was told before this one may be read after it.
+        Alarms and erasures are on different topics, so an alarm from before the erasure may be read after it.
         """
         key = erasure.erased_key(customer_id)
-        await self.store.put(key, erasure.mark(key, at, event_id, now, self.store.get(key)))
+        await self.store.put(key, erasure.marker(key, at, event_id, now, self.store.get(key)))
         for alarm_id in sorted(self._by_customer.pop(customer_id, ())):
             await self._drop(alarm_id, self.store.get(alarm_id))
 
     def explain(self, alarm: Alarm, now: Instant) -> list[str]:
-        """Where the change would go, and why or why not."""
+        """Where a change would go, and why or why not."""
         incident = self.store.get(alarm.alarm_id)
-        if incident is not None and identity(alarm) in incident.seen:
+        if incident is not None and change_of(alarm) in incident.seen:
             return ["seen before: changes nothing"]
         if incident is not None and alarm.type in ENDINGS:
-            incident = noted(incident, *self._overtaken(incident, now))
-        return explain(alarm, now, self.world, incident)
+            incident = with_deliveries(incident, *self._superseded(incident, now))
+        return explain(alarm, now, self.context, incident)
 
     async def run(
         self, clock: Callable[[], Instant], publish: Callable[[Alarm], Awaitable[None]], stop: asyncio.Event
     ) -> None:
-        """Deliver, remind and escalate until stopped; what is being sent is sent to its end."""
+        """Deliver, remind and escalate until stopped; an attempt in progress is completed."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 for name in self.queues:
-                    tasks.create_task(self._empty(name, clock, stop))
-                tasks.create_task(self._climb(clock, publish, stop))
+                    tasks.create_task(self._deliver_until(name, clock, stop))
+                tasks.create_task(self._follow_up_until(clock, publish, stop))
         finally:
             for queue in self.queues.values():
                 await queue.channel.close()
 
-    async def _empty(self, name: str, clock: Callable[[], Instant], stop: asyncio.Event) -> None:
+    async def _deliver_until(self, name: str, clock: Callable[[], Instant], stop: asyncio.Event) -> None:
         wake = self.queues[name].wake
         while not stop.is_set():
             wake.clear()
             again = await self.deliver(name, clock())
-            await _until(again, clock, wake, stop)
+            await _wait_until(again, clock, wake, stop)
 
-    async def _climb(
+    async def _follow_up_until(
         self, clock: Callable[[], Instant], publish: Callable[[Alarm], Awaitable[None]], stop: asyncio.Event
     ) -> None:
         while not stop.is_set():
-            self.moved.clear()
+            self.planned.clear()
             for alarm in await self.tick(clock()):
                 await publish(alarm)
-            await _until(self._moves[0][0] if self._moves else None, clock, self.moved, stop)
+            await _wait_until(self._follow_ups[0][0] if self._follow_ups else None, clock, self.planned, stop)
 
-    async def _remind(self, incident: Incident, move: Move, now: Instant) -> None:
-        awake = woken(incident) if move[1] == "wake" else incident
-        deliveries = self._offer(decide(ask(incident.alarm, awake, now, self.world, move[0])))
-        after = noted(awake, *deliveries)
-        if move[1] == "remind":
-            after = msgspec.structs.replace(after, reminded=incident.reminded + 1)
+    async def _remind(self, incident: Incident, follow_up: FollowUp, now: Instant) -> None:
+        current = after_snooze(incident) if follow_up[1] == "wake" else incident
+        deliveries = self._offer(decide(candidate(incident.alarm, current, now, self.context, follow_up[0])))
+        after = with_deliveries(current, *deliveries)
+        if follow_up[1] == "remind":
+            after = msgspec.structs.replace(after, reminders=incident.reminders + 1)
         ladder = self.routes.ladder(incident.alarm)
-        while (missed := next_move(after, ladder)) and missed[1] == "remind" and missed[0] <= now:
-            after = msgspec.structs.replace(after, reminded=after.reminded + 1)  # one reminder makes up for all missed
+        while (missed := next_follow_up(after, ladder)) and missed[1] == "remind" and missed[0] <= now:
+            after = msgspec.structs.replace(
+                after, reminders=after.reminders + 1
+            )  # one reminder replaces all that were missed
         await self._keep(after)
 
     async def _release(self, customer_id: str, now: Instant) -> None:
         for incident in list(self._open_of(customer_id)):
             if incident.notified() or not incident.deliveries or incident.deliveries[-1].rule != "inhibited":
                 continue
-            deliveries = decide(ask(incident.alarm, incident, now, self.world, incident.raised_at))
+            deliveries = decide(candidate(incident.alarm, incident, now, self.context, incident.raised_at))
             late = [
                 msgspec.structs.replace(one, due=max(one.due, Instant(now + RELEASE)))
                 if one.state == "waiting"
                 else one
                 for one in deliveries
             ]
-            await self._keep(noted(incident, *self._offer(late)))
+            await self._keep(with_deliveries(incident, *self._offer(late)))
 
     def _withdraw(self, incident: Incident, now: Instant) -> Incident:
-        gone = self._overtaken(incident, now)
+        gone = self._superseded(incident, now)
         for delivery in gone:
             self.queues[delivery.channel].withdraw(delivery)
-        return noted(incident, *gone)
+        return with_deliveries(incident, *gone)
 
-    def _overtaken(self, incident: Incident, now: Instant) -> list[Delivery]:
-        """What waits untried although the alarm is over."""
+    def _superseded(self, incident: Incident, now: Instant) -> list[Delivery]:
+        """The deliveries that wait, were never tried, and are of an alarm that is over."""
         return [
             msgspec.structs.replace(delivery, state="stopped", rule="ended_first", done=now, alarm=None)
             for delivery in waiting(incident.deliveries)
@@ -250,21 +251,21 @@ class Dispatcher:
         return tuple(offered)
 
     def _count(self, delivery: Delivery) -> None:
-        """Count what goes alone, for the limit of the hour."""
+        """Count a delivery that goes alone against the hourly limit."""
         hour = hour_of(delivery.time)
         if (
             delivery.group == delivery.id
             and delivery.state != "stopped"
-            and hour >= self._hours.get(delivery.channel, (0, 0))[0]
+            and hour >= self._hourly.get(delivery.channel, (0, 0))[0]
         ):
-            self._hours[delivery.channel] = (hour, self._used(delivery.channel, hour) + 1)
+            self._hourly[delivery.channel] = (hour, self._sent_alone(delivery.channel, hour) + 1)
 
-    def _is_forgotten(self, alarm: Alarm) -> bool:
-        """Whether it tells of a time before its customer was erased, or that the erasure has ended it."""
+    def _is_erased(self, alarm: Alarm) -> bool:
+        """Whether the alarm is of before its customer was erased, or was ended by the erasure."""
         if alarm.customer_id is None:
             return False
-        mark = self.store.get(erasure.erased_key(alarm.customer_id))
-        return mark is not None and erasure.covers(mark, alarm)
+        marker = self.store.get(erasure.erased_key(alarm.customer_id))
+        return marker is not None and erasure.covers(marker, alarm)
 
     async def _drop(self, alarm_id: str, incident: Incident | None) -> None:
         if incident is None:
@@ -278,7 +279,7 @@ class Dispatcher:
         for delivery in deliveries:
             incident = self.store.get(delivery.alarm_id)
             if incident is not None:
-                await self._keep(noted(incident, delivery))
+                await self._keep(with_deliveries(incident, delivery))
 
     async def _keep(self, incident: Incident) -> None:
         self._index(incident)
@@ -288,23 +289,25 @@ class Dispatcher:
         alarm = incident.alarm
         if alarm.customer_id is not None:
             self._by_customer.setdefault(alarm.customer_id, set()).add(alarm.alarm_id)
-        if move := next_move(incident, self.routes.ladder(alarm)):
-            heapq.heappush(self._moves, (move[0], alarm.alarm_id))
-            self.moved.set()
+        if follow_up := next_follow_up(incident, self.routes.ladder(alarm)):
+            heapq.heappush(self._follow_ups, (follow_up[0], alarm.alarm_id))
+            self.planned.set()
         if incident.ended:
-            self._announced.pop(alarm.alarm_id, None)
+            self._escalated.pop(alarm.alarm_id, None)
 
     def _open_of(self, customer_id: str) -> Iterable[Incident]:
         ids = sorted(self._by_customer.get(customer_id, ()))
         return [incident for one in ids if (incident := self.store.get(one)) is not None and not incident.ended]
 
-    def _used(self, channel: str, hour: Instant) -> int:
-        at, count = self._hours.get(channel, (hour, 0))
+    def _sent_alone(self, channel: str, hour: Instant) -> int:
+        at, count = self._hourly.get(channel, (hour, 0))
         return count if at == hour else 0
 
 
-async def _until(again: Instant | None, clock: Callable[[], Instant], wake: asyncio.Event, stop: asyncio.Event) -> None:
-    """Wait for the instant, for something new, or for the end."""
+async def _wait_until(
+    again: Instant | None, clock: Callable[[], Instant], wake: asyncio.Event, stop: asyncio.Event
+) -> None:
+    """Wait for the instant, for `wake` or for `stop`, whichever is first."""
     wait = None if again is None else max(0, again - clock()) / SECOND
     waits = [asyncio.ensure_future(wake.wait()), asyncio.ensure_future(stop.wait())]
     try:

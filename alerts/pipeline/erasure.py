@@ -1,8 +1,8 @@
-"""Who was erased, for as long as alarms of before may still be read: a mark among the incidents that names nobody.
+"""A marker of an erased customer, kept as long as alarms of before the erasure may still be read.
 
-The mark is an ended incident under a digest of the customer's id, so that it lies where incidents lie, is restored with them,
-and an older notifier takes it for one. It holds two things: until when alarms are to be dropped, and the id of the
-erasure, which the core names as the cause of the alarms that it ends.
+It is an ended incident under a digest of the customer's id, so it is stored and restored with the incidents. It holds the
+time until which alarms are dropped, and the id of the erasure, which the core names as the cause of alarms that it ends.
+Which record of a topic erases whom is read by `vigia.runtime.erasures`.
 """
 
 import hashlib
@@ -11,18 +11,18 @@ from alerts.pipeline.incident import Incident
 from scorers.contract.alarms import Alarm, Subject
 from scorers.contract.events import DAY, Duration, Instant
 
-BEGINS = "erased/"
-KEPT: Duration = 400 * DAY  # as long as the topic `alarms` is kept
-CAUSES = 8
+KEY_PREFIX = "erased/"
+RETENTION: Duration = 400 * DAY  # as long as the topic `alarms` is kept
+MAX_CAUSES = 8
 
 
 def erased_key(customer_id: str) -> str:
-    """Where the mark of this customer lies."""
-    return BEGINS + hashlib.sha256(customer_id.encode()).hexdigest()[:32]
+    """The key of this customer's marker."""
+    return KEY_PREFIX + hashlib.sha256(customer_id.encode()).hexdigest()[:32]
 
 
-def mark(key: str, at: Instant, event_id: str, now: Instant, before: Incident | None) -> Incident:
-    """The mark of an erasure, after an earlier one; the same one twice changes nothing but when it was found."""
+def marker(key: str, at: Instant, event_id: str, now: Instant, before: Incident | None) -> Incident:
+    """The marker after an erasure; the same erasure twice changes only when it was read."""
     causes = tuple(one for one in (before.alarm.cause if before else ()) if one != event_id)
     upto = max(at, before.true_since) if before else at
     alarm = Alarm(
@@ -35,7 +35,7 @@ def mark(key: str, at: Instant, event_id: str, now: Instant, before: Incident | 
         severity="info",
         time=upto,
         at=upto,
-        cause=(*causes, event_id)[-CAUSES:],
+        cause=(*causes, event_id)[-MAX_CAUSES:],
         policy_version="",
         figures_version="",
         model_version="",
@@ -43,6 +43,6 @@ def mark(key: str, at: Instant, event_id: str, now: Instant, before: Incident | 
     return Incident(alarm=alarm, raised_at=upto, true_since=upto, first_read_at=now, ended=True)
 
 
-def covers(mark: Incident, alarm: Alarm) -> bool:
-    """Whether the alarm tells of a time before the erasure, or was ended by it."""
-    return alarm.at <= mark.true_since or not set(mark.alarm.cause).isdisjoint(alarm.cause)
+def covers(marker: Incident, alarm: Alarm) -> bool:
+    """Whether the alarm is of a time before the erasure, or was ended by it."""
+    return alarm.at <= marker.true_since or not set(marker.alarm.cause).isdisjoint(alarm.cause)

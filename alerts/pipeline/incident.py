@@ -1,8 +1,7 @@
-"""The life of an alarm in people's hands: acknowledged, snoozed, escalated, reminded, resolved.
+"""An incident: one alarm with what people did about it and which notifications were decided and delivered.
 
-A incident is everything that the notifier keeps about one alarm, in one value, so that what was decided and what was sent
-can never part. All here are pure functions from a incident to the next one. Whether anybody is told is the stages'
-business; whether the alarm still stands is the core's.
+It is one value under one key, so decisions and deliveries are always written together. The functions are pure, from an
+incident to the next; whether to notify is decided in `stages`, whether the alarm is still open by the core.
 """
 
 from typing import Literal
@@ -17,13 +16,17 @@ from scorers.contract.alarms import Alarm, Change, Severity
 from scorers.contract.events import Instant
 
 State = Literal["waiting", "sent", "stopped", "failed"]
-Verb = Literal["ack", "snooze", "act", "resolve", "note"]
+ActionName = Literal["ack", "snooze", "act", "resolve", "note"]
 ENDINGS: frozenset[Change] = frozenset({"alarm.settled", "alarm.withdrawn"})
-KEPT = 64  # deliveries, audit lines and change ids kept in a incident; the topic behind it keeps all
+MAX_KEPT = 64  # deliveries, audit entries and change ids of an incident; the topics keep all of them
 
 
 class Delivery(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of one change of an alarm on one channel, and by which rule; `alarm` only while it waits."""
+    """The delivery of one change of an alarm on one channel: its state, and the rule that decided it.
+
+    `channel` is empty where a rule stopped the change before channels were chosen. `group` is the notification that it
+    goes with. `alarm` is set only while it waits.
+    """
 
     id: str
     alarm_id: str
@@ -41,15 +44,12 @@ class Delivery(Struct, frozen=True, kw_only=True, omit_defaults=True):
     alarm: Alarm | None = None
 
 
-_WIRE_NAMES = {"raised_at": "made", "true_since": "became", "first_read_at": "found", "deliveries": "records"}
-
-
 class Action(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A delivery of the `alarm-actions` topic: what a person did about an alarm."""
+    """A record of the topic `alarm-actions`: what a person did about an alarm."""
 
     alarm_id: str
     customer_id: str | None
-    action: Verb
+    action: ActionName
     by: str
     until: Instant | None = None
     reason: str | None = None
@@ -57,10 +57,21 @@ class Action(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Audit(Struct, frozen=True, omit_defaults=True):
-    """Who did what, when."""
+    """An action, and when the notifier read it."""
 
     action: Action
     time: Instant
+
+
+_WIRE_NAMES = {
+    "raised_at": "made",
+    "true_since": "became",
+    "first_read_at": "found",
+    "snooze_ended": "woken",
+    "escalations": "rung",
+    "reminders": "reminded",
+    "deliveries": "records",
+}
 
 
 class Incident(Struct, frozen=True, kw_only=True, omit_defaults=True, rename=_WIRE_NAMES):
@@ -77,15 +88,15 @@ class Incident(Struct, frozen=True, kw_only=True, omit_defaults=True, rename=_WI
     ended: bool = False
     acked_by: str | None = None
     snoozed_until: Instant | None = None
-    woken: Instant | None = None
-    rung: int = 0
-    reminded: int = 0
+    snooze_ended: Instant | None = None
+    escalations: int = 0
+    reminders: int = 0
     seen: tuple[str, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
     audit: tuple[Audit, ...] = ()
 
     def notified(self) -> dict[str, Delivery]:
-        """By channel, the last delivery that went or is going there, since the alarm last began."""
+        """By channel, the last delivery that is sent or waiting since the alarm was last raised."""
         last: dict[str, Delivery] = {}
         for delivery in self.deliveries:
             if delivery.state in ("waiting", "sent"):
@@ -98,36 +109,36 @@ _DECODER = msgspec.json.Decoder(Incident, dec_hook=lambda kind, raw: kind(raw))
 
 
 def encode_incident(incident: Incident) -> bytes:
-    """The incident as the bytes under its key; instants as integers, since only the notifier reads them."""
+    """The value of an incident on its topic; instants are integers, as only the notifier reads them."""
     return _ENCODER.encode(incident)
 
 
 def decode_incident(content: bytes) -> Incident:
-    """The incident that these bytes hold."""
+    """The incident in a value of its topic."""
     return _DECODER.decode(content)
 
 
 class ActionRejected(ValueError):
-    """An action does not fit the alarm's state; the sentence says why."""
+    """An action does not fit the state of the alarm; the message says why."""
 
 
-def identity(alarm: Alarm) -> str:
-    """The identity of the change that this delivery tells."""
+def change_of(alarm: Alarm) -> str:
+    """The id of the change that this record of `alarms` reports."""
     return change_id(alarm.alarm_id, alarm.type, alarm.time)
 
 
 def fold(incident: Incident | None, alarm: Alarm, now: Instant) -> Incident:
-    """The incident after this delivery of the `alarms` topic, read at `now`; one already seen changes nothing."""
-    mark = identity(alarm)
+    """The incident after this record of `alarms`, read at `now`; a change that was seen before changes nothing."""
+    change = change_of(alarm)
     found = max(now, alarm.time)
     ended = alarm.type in ENDINGS or alarm.kind in STATE_CHANGES
     if incident is None:
         return Incident(
-            alarm=alarm, raised_at=alarm.time, true_since=alarm.at, first_read_at=found, ended=ended, seen=(mark,)
+            alarm=alarm, raised_at=alarm.time, true_since=alarm.at, first_read_at=found, ended=ended, seen=(change,)
         )
-    if mark in incident.seen:
+    if change in incident.seen:
         return incident
-    seen = (*incident.seen, mark)[-KEPT:]
+    seen = (*incident.seen, change)[-MAX_KEPT:]
     if incident.ended and alarm.type == "alarm.raised":
         return Incident(
             alarm=alarm,
@@ -142,29 +153,29 @@ def fold(incident: Incident | None, alarm: Alarm, now: Instant) -> Incident:
     if alarm.type == "alarm.acknowledged":
         return msgspec.structs.replace(incident, seen=seen, acked_by=incident.acked_by or "somebody")
     if alarm.type == "alarm.escalated":
-        return msgspec.structs.replace(incident, seen=seen, rung=incident.rung + 1)
+        return msgspec.structs.replace(incident, seen=seen, escalations=incident.escalations + 1)
     return msgspec.structs.replace(incident, alarm=alarm, seen=seen, ended=incident.ended or ended)
 
 
-def noted(incident: Incident, *deliveries: Delivery) -> Incident:
-    """The incident with these deliveries; one of the same change and channel takes the place of the older."""
+def with_deliveries(incident: Incident, *deliveries: Delivery) -> Incident:
+    """The incident with these deliveries, each in place of an older one of the same change and channel."""
     after = {(old.id, old.channel): old for old in incident.deliveries}
     after.update({(new.id, new.channel): new for new in deliveries})
-    spare = len(after) - KEPT
-    for key in [key for key, old in after.items() if old.state != "waiting"][: max(0, spare)]:
+    excess = len(after) - MAX_KEPT
+    for key in [key for key, old in after.items() if old.state != "waiting"][: max(0, excess)]:
         del after[key]
     return msgspec.structs.replace(incident, deliveries=tuple(after.values()))
 
 
-def act(incident: Incident, action: Action, now: Instant) -> Incident:
-    """The incident after a person's action, with its audit entry; the same action twice counts once."""
+def apply_action(incident: Incident, action: Action, now: Instant) -> Incident:
+    """The incident after an action, with an audit entry; the same action twice counts once."""
     if any(entry.action == action for entry in incident.audit):
         return incident
     if not action.by.strip():
-        raise ActionRejected(f"{action.action} needs somebody who did it; give by")
+        raise ActionRejected(f"{action.action} needs the name of the person; give by")
     if incident.ended and action.action != "note":
-        raise ActionRejected(f"the alarm is over, {action.action} has nothing to act on; write a note instead")
-    done = msgspec.structs.replace(incident, audit=(*incident.audit, Audit(action, now))[-KEPT:])
+        raise ActionRejected(f"the alarm is over, so {action.action} is not possible; write a note instead")
+    done = msgspec.structs.replace(incident, audit=(*incident.audit, Audit(action, now))[-MAX_KEPT:])
     if action.action == "snooze":
         if action.until is None or action.until <= now:
             raise ActionRejected("a snooze needs an end in the future; give until")
@@ -177,28 +188,29 @@ def act(incident: Incident, action: Action, now: Instant) -> Incident:
 
 
 def acknowledged(incident: Incident, now: Instant, cause: tuple[str, ...] = ()) -> Alarm:
-    """The delivery for the `alarms` topic that says that somebody has taken the alarm on."""
+    """The record for `alarms` that says that somebody has acknowledged the alarm."""
     return msgspec.structs.replace(incident.alarm, type="alarm.acknowledged", time=now, cause=cause)
 
 
 def escalated(incident: Incident, at: Instant) -> Alarm:
-    """The delivery for the `alarms` topic that says that nobody did in time."""
+    """The record for `alarms` that says that nobody has acknowledged it in time."""
     return msgspec.structs.replace(incident.alarm, type="alarm.escalated", time=at, cause=())
 
 
-def woken(incident: Incident) -> Incident:
-    """The incident at the end of its snooze, to be counted from there."""
-    return msgspec.structs.replace(incident, snoozed_until=None, woken=incident.snoozed_until, reminded=0)
+def after_snooze(incident: Incident) -> Incident:
+    """The incident at the end of its snooze, from which the ladder counts again."""
+    return msgspec.structs.replace(incident, snoozed_until=None, snooze_ended=incident.snoozed_until, reminders=0)
 
 
-Move = tuple[Instant, Literal["wake", "escalate", "remind"]]
+FollowUp = tuple[Instant, Literal["wake", "escalate", "remind"]]
+"""When, and what."""
 
 
-def next_move(incident: Incident, ladder: Ladder) -> Move | None:
-    """What happens next if people do nothing, and when; None when nothing will.
+def next_follow_up(incident: Incident, ladder: Ladder) -> FollowUp | None:
+    """The next escalation or reminder if people do nothing; None if there is none.
 
-    Only those who were told are pressed: the ladder counts from the first notification. A snooze holds everything
-    back until its end, and then the counting begins again. Reminders come 1, 3, 7, 15 ... times the ladder's `remind` after it.
+    The ladder counts from the first notification; without one it does nothing. A snooze holds everything back until its
+    end and restarts the count. Reminders come 1, 3, 7, 15 ... times the ladder's `remind` after that.
     """
     if incident.ended or incident.acked_by is not None:
         return None
@@ -206,11 +218,11 @@ def next_move(incident: Incident, ladder: Ladder) -> Move | None:
         return incident.snoozed_until, "wake"
     if not incident.notified():
         return None
-    going = [one for one in incident.deliveries if one.state in ("waiting", "sent") and one.change not in ENDINGS]
-    start = max(min(one.done or (one.time if one.attempts else one.due) for one in going), incident.woken or 0)
-    moves: list[Move] = []
-    if incident.rung < len(ladder.rungs):
-        moves.append((Instant(start + ladder.rungs[incident.rung].after), "escalate"))
+    active = [one for one in incident.deliveries if one.state in ("waiting", "sent") and one.change not in ENDINGS]
+    start = max(min(one.done or (one.time if one.attempts else one.due) for one in active), incident.snooze_ended or 0)
+    follow_ups: list[FollowUp] = []
+    if incident.escalations < len(ladder.rungs):
+        follow_ups.append((Instant(start + ladder.rungs[incident.escalations].after), "escalate"))
     if ladder.remind is not None:
-        moves.append((Instant(start + ladder.remind * (2 ** (incident.reminded + 1) - 1)), "remind"))
-    return min(moves, default=None)
+        follow_ups.append((Instant(start + ladder.remind * (2 ** (incident.reminders + 1) - 1)), "remind"))
+    return min(follow_ups, default=None)

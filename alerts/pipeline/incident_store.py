@@ -1,7 +1,7 @@
-"""The incidents on Kafka: one compacted topic, the alarm's id as key, the whole incident as value.
+"""The incidents on Kafka: one compacted topic with the alarm's id as key and the whole incident as value.
 
-It is read once, when this notifier becomes the one that serves, and written ever after; memory holds the same bytes. A
-incident that ended long ago is forgotten at the next start: by then nobody can read its beginning again.
+The topic is read once, when this notifier becomes the active one; after that memory holds the same bytes. An incident
+that ended long ago is deleted at the next start, as the record that raised it can no longer be read again by then.
 """
 
 import asyncio
@@ -20,24 +20,24 @@ KEPT_AFTER_END: Duration = 90 * DAY
 
 
 class NoTopic(RuntimeError):
-    """A topic that must be there is not; the message says how to mend it."""
+    """A required topic does not exist; the message says how to create it."""
 
 
 class IncidentStore:
-    """A store in the sense of `dispatch`: `get` from memory, `put` durable on return."""
+    """A `Store` for `dispatch`: `get` reads memory, `put` is durable on return."""
 
     def __init__(
         self,
         producer: AIOKafkaProducer,
         broker: Broker,
-        watch: Callable[[str, Incident | None], None] = lambda *_: None,
+        on_change: Callable[[str, Incident | None], None] = lambda *_: None,
     ) -> None:
         self._producer = producer
         self._broker = broker
         self._topic = broker.name(TOPIC)
-        self._watch = watch
+        self._on_change = on_change
         self._packed: dict[str, bytes] = {}
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     def __len__(self) -> int:
         return len(self._packed)
@@ -51,38 +51,38 @@ class IncidentStore:
         return None if packed is None else decode_incident(packed)
 
     async def put(self, alarm_id: str, incident: Incident | None) -> None:
-        """Keep the incident, or forget it."""
+        """Store the incident, or delete it if None."""
         packed = None if incident is None else encode_incident(incident)
-        self._keep(alarm_id, packed)
-        self._watch(alarm_id, incident)
-        async with self._turn:  # whoever waits is served in order, so the topic has the order that memory had
+        self._remember(alarm_id, packed)
+        self._on_change(alarm_id, incident)
+        async with self._lock:  # the lock is fair, so the topic gets the order of memory
             written = await self._producer.send(self._topic, packed, key=alarm_id.encode())
         await written
 
     async def fill(self, now: Instant) -> None:
-        """Read all that was ever put."""
+        """Read the whole topic."""
         self._packed.clear()
         options: dict[str, Any] = {"auto_offset_reset": "earliest", "enable_auto_commit": False}
         consumer = AIOKafkaConsumer(self._topic, **options, **self._broker.client())
         await consumer.start()
         try:
-            places = consumer.assignment()
-            if not places:
-                raise NoTopic(f"the topic {self._topic} is not there: run vigia topics apply")
-            ends = await consumer.end_offsets(places)
-            while any([await consumer.position(place) < ends[place] for place in places]):
+            partitions = consumer.assignment()
+            if not partitions:
+                raise NoTopic(f"the topic {self._topic} does not exist; run vigia topics apply")
+            ends = await consumer.end_offsets(partitions)
+            while any([await consumer.position(one) < ends[one] for one in partitions]):
                 for records in (await consumer.getmany(timeout_ms=1000)).values():
                     for record in records:
-                        self._keep(record.key.decode(), record.value)
+                        self._remember(record.key.decode(), record.value)
         finally:
             await consumer.stop()
         for incident in self:
-            self._watch(incident.alarm.alarm_id, incident)
-            kept = erasure.KEPT if incident.alarm.alarm_id.startswith(erasure.BEGINS) else KEPT_AFTER_END
-            if incident.ended and now - _last_touched(incident) > kept:
+            self._on_change(incident.alarm.alarm_id, incident)
+            retention = erasure.RETENTION if incident.alarm.alarm_id.startswith(erasure.KEY_PREFIX) else KEPT_AFTER_END
+            if incident.ended and now - _last_touched(incident) > retention:
                 await self.put(incident.alarm.alarm_id, None)
 
-    def _keep(self, alarm_id: str, packed: bytes | None) -> None:
+    def _remember(self, alarm_id: str, packed: bytes | None) -> None:
         if packed is None:
             self._packed.pop(alarm_id, None)
         else:

@@ -1,15 +1,15 @@
 """The notifier on Kafka: reads `alarms` and `alarm-actions`, keeps its incidents in `notifications`, and sends.
 
-    alarms, alarm-actions -> take, act -> incident written to `notifications` -> input acknowledged
-                                `-> lines -> channels -> incident written again
+    alarms, alarm-actions -> take, act -> incident written to `notifications` -> input committed
+                                `-> queues -> channels -> incident written again
 
-Of `feedback` it reads only who was erased: an erasure leaves no word on `alarms` where no alarm stood open, and what
-was told of the customer before has to go all the same. A record that is of no use becomes a dead letter.
+Of `feedback` it reads only erasures: an erasure writes nothing to `alarms` if the customer has no open alarm, and older
+incidents must be deleted all the same. A record that cannot be used becomes a dead letter.
 
-A plain loop over aiokafka and no Faust agent: an agent acknowledges a record whose treatment has failed, its table
-would be a second store beside the incidents, and there is nothing to spread over workers, as only one notifier serves (see
-`senior`). What cannot be written ends the process with nothing acknowledged past it; what is then read again changes
-nothing, since a incident knows the changes that it has seen.
+It is a plain loop over aiokafka and not a Faust agent: an agent commits a record whose processing has failed, its table
+would be a second store beside the incidents, and there is no work to share, as one notifier is active (see
+`oldest_member`). A failed write ends the process with nothing committed past it; records that are read again change
+nothing, as an incident knows the changes that it has seen.
 """
 
 import asyncio
@@ -42,38 +42,38 @@ GROUP = "vigia-notifier"
 ALARMS, ACTIONS, FEEDBACK = TOPICS = "alarms", "alarm-actions", "feedback"
 RECORDS = 500
 POLL_MS = 300
-SESSION_MS = 6_000  # a dead notifier's place is free after so long
+SESSION_MS = 6_000  # after this time another notifier replaces one that is dead
 
 
 def wall_clock() -> Instant:
-    """Now, outside."""
+    """The current time."""
     return Instant(time.time_ns() // 1000)
 
 
-class _Place(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
-    """Whether this notifier is the one that serves; what it is given waits until it is ready to read."""
+class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+    """Whether this notifier is the active one; its partitions are paused until it is ready to read."""
 
     def __init__(self, consumer: AIOKafkaConsumer) -> None:
         self.consumer = consumer
-        self.ours = asyncio.Event()
+        self.active = asyncio.Event()
         self.lost = asyncio.Event()
 
     def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
-        """The group changes; until it has, nothing is known."""
+        """Do nothing: the next assignment says who is active."""
 
     def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
-        """All is ours, or nothing."""
+        """Become active with all partitions, or standby with none."""
         if not assigned:
-            self.ours.clear()
+            self.active.clear()
             self.lost.set()
-        elif not self.ours.is_set():
+        elif not self.active.is_set():
             self.consumer.pause(*assigned)
             self.lost.clear()
-            self.ours.set()
+            self.active.set()
 
 
 class Notifier:
-    """One process of `vigia notifier`. `clock` is the wall's, but where history is shown in fast motion."""
+    """One process of `vigia notifier`; `clock` is the wall clock except in the demo, which runs through years of history."""
 
     def __init__(
         self,
@@ -93,11 +93,11 @@ class Notifier:
         self.serving = False
 
     async def ready(self) -> str:
-        """Why it does not serve now; nothing when it does."""
-        return "" if self.serving else "stands by: another notifier serves, or the incidents are being read"
+        """Why it is not serving now; empty if it is."""
+        return "" if self.serving else "stands by: another notifier is active, or the incidents are being read"
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Serve, or stand by, until told to stop; any failure to read or write ends it."""
+        """Serve or stand by until stopped; any failure to read or write ends it."""
         producer = AIOKafkaProducer(**self.broker.client(), acks="all", enable_idempotence=True)
         consumer = AIOKafkaConsumer(
             **self.broker.client(),
@@ -108,14 +108,14 @@ class Notifier:
             session_timeout_ms=SESSION_MS,
             max_poll_records=RECORDS,
         )
-        place = _Place(consumer)
-        consumer.subscribe([self.broker.name(topic) for topic in TOPICS], listener=place)
+        membership = _Membership(consumer)
+        consumer.subscribe([self.broker.name(topic) for topic in TOPICS], listener=membership)
         try:
             await producer.start()
             await consumer.start()
             while not stop.is_set():
-                if place.ours.is_set():
-                    await self._serve(consumer, producer, place, stop)
+                if membership.active.is_set():
+                    await self._serve(consumer, producer, membership, stop)
                 else:
                     await consumer.getmany(timeout_ms=POLL_MS)
         finally:
@@ -123,15 +123,15 @@ class Notifier:
             await producer.stop()
 
     async def _serve(
-        self, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, place: _Place, stop: asyncio.Event
+        self, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, membership: _Membership, stop: asyncio.Event
     ) -> None:
         incidents = IncidentStore(producer, self.broker, self.metrics.incident)
         await incidents.fill(self.clock())
-        channels = self.metrics.watched(self.connect())
+        channels = self.metrics.counted(self.connect())
         dispatcher = Dispatcher(self.routes, channels, incidents, self.notify_within)
         self.metrics.queues(dispatcher.queues)
         await dispatcher.resume(incidents, self.clock())
-        LOGGER.info("serving; %d incidents known", len(incidents))
+        LOGGER.info("active; %d incidents", len(incidents))
 
         async def publish(alarm: Alarm) -> None:
             await producer.send_and_wait(self.broker.name(ALARMS), encode_alarm(alarm), key=alarm.subject.id.encode())
@@ -140,19 +140,19 @@ class Notifier:
             key, value, headers = dead_letter.encode(record, code, detail)
             await producer.send_and_wait(self.broker.name(dead_letter.TOPIC), value, key=key, headers=list(headers))
 
-        over = asyncio.Event()
+        stop_delivery = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(dispatcher.run(self.clock, publish, over))
+            tasks.create_task(dispatcher.run(self.clock, publish, stop_delivery))
             self.serving = True
             try:
-                await _Reading(self, consumer, dispatcher, publish, reject).until(place, stop)
+                await _InputLoop(self, consumer, dispatcher, publish, reject).until(membership, stop)
             finally:
                 self.serving = False
-                over.set()
+                stop_delivery.set()
 
 
-class _Reading:
-    """Reads on, from the committed place, while this notifier serves."""
+class _InputLoop:
+    """Reads from the committed offsets while this notifier is active."""
 
     def __init__(
         self,
@@ -168,28 +168,28 @@ class _Reading:
         self.reject = reject
         self.metrics = notifier.metrics
         self.clock = notifier.clock
-        self.plain = {notifier.broker.name(topic): topic for topic in TOPICS}
+        self.topic_of = {notifier.broker.name(topic): topic for topic in TOPICS}
 
-    async def until(self, place: _Place, stop: asyncio.Event) -> None:
-        """Take what comes until the place is lost or all is to stop.
+    async def until(self, membership: _Membership, stop: asyncio.Event) -> None:
+        """Process records until another notifier becomes active or `stop` is set.
 
-        What people did is read only when the alarms of the time before have been: they know alarms that we may not.
+        Actions are read only after the alarms that were there at the start, as they may refer to these.
         """
         everything = self.consumer.assignment()
-        alarms = [one for one in everything if self.plain[one.topic] == ALARMS]
+        alarms = [one for one in everything if self.topic_of[one.topic] == ALARMS]
         ends = await self.consumer.end_offsets(alarms)
-        self.consumer.resume(*(one for one in everything if self.plain[one.topic] != ACTIONS))
-        held = True
-        while not stop.is_set() and not place.lost.is_set():
-            if held and all([await self.consumer.position(one) >= ends[one] for one in alarms]):
+        self.consumer.resume(*(one for one in everything if self.topic_of[one.topic] != ACTIONS))
+        actions_paused = True
+        while not stop.is_set() and not membership.lost.is_set():
+            if actions_paused and all([await self.consumer.position(one) >= ends[one] for one in alarms]):
                 self.consumer.resume(*everything)
-                held = False
+                actions_paused = False
             batch = await self.consumer.getmany(timeout_ms=POLL_MS, max_records=RECORDS)
             if batch:
                 await self._all(batch)
 
     async def _all(self, batch: Mapping[TopicPartition, Sequence[Any]]) -> None:
-        records = {topic: [r for tp, some in batch.items() if self.plain[tp.topic] == topic for r in some]
+        records = {topic: [r for tp, some in batch.items() if self.topic_of[tp.topic] == topic for r in some]
                    for topic in TOPICS}  # fmt: skip
         for record in records[FEEDBACK]:
             await self._erase(record)
@@ -197,46 +197,46 @@ class _Reading:
         for record in records[ACTIONS]:
             await self._act(record)
         try:
-            await self.consumer.commit({place: some[-1].offset + 1 for place, some in batch.items()})
+            await self.consumer.commit({partition: some[-1].offset + 1 for partition, some in batch.items()})
         except CommitFailedError:
-            LOGGER.info("the group has changed meanwhile: some records will be read again")
-        for place in batch:
-            high = self.consumer.highwater(place)
+            LOGGER.info("the group has changed: some records will be read again")
+        for partition in batch:
+            high = self.consumer.highwater(partition)
             self.metrics.lag(
-                self.plain[place.topic], place.partition, max(0, (high or 0) - batch[place][-1].offset - 1)
+                self.topic_of[partition.topic],
+                partition.partition,
+                max(0, (high or 0) - batch[partition][-1].offset - 1),
             )
 
     async def _take(self, record: Any) -> None:
         alarm = decode_alarm(record.value or b"")
         if isinstance(alarm, Rejection):
-            await self._unread(record, alarm.code, alarm.detail)
+            await self._reject(record, alarm.code, alarm.detail)
         else:
             self.metrics.decided(await self.dispatcher.take(alarm, self.clock()))
 
     async def _act(self, record: Any) -> None:
         action = read_action(record.value or b"")
         if isinstance(action, Rejection):
-            return await self._unread(record, action.code, action.detail)
-        known = action.id or f"{record.partition}/{record.offset}"  # read again, it is the same
+            return await self._reject(record, action.code, action.detail)
+        known = action.id or f"{record.partition}/{record.offset}"  # the same if it is read again
         try:
-            told = await self.dispatcher.act(msgspec.structs.replace(action, id=known), self.clock())
+            acknowledgement = await self.dispatcher.act(msgspec.structs.replace(action, id=known), self.clock())
         except ActionRejected as fault:
-            return await self._unread(record, "bad_value", str(fault))
-        if told is not None:
-            await self.publish(told)
+            return await self._reject(record, "bad_value", str(fault))
+        if acknowledgement is not None:
+            await self.publish(acknowledgement)
 
     async def _erase(self, record: Any) -> None:
         found = read_erasure(record)
         if found is None:
             return
         now = self.clock()
-        if found.at <= now + DAY:  # one that lies further ahead is refused by the worker as well
+        if found.at <= now + DAY:  # the worker rejects one further ahead as well
             await self.dispatcher.forget(*found, now)
 
-    async def _unread(self, record: Any, code: str, why: str) -> None:
-        topic = self.plain[record.topic]
+    async def _reject(self, record: Any, code: str, why: str) -> None:
+        topic = self.topic_of[record.topic]
         self.metrics.unread(topic)
-        LOGGER.warning(
-            "%s/%d@%d is of no use: %s; its dead letter says more", topic, record.partition, record.offset, code
-        )
+        LOGGER.warning("%s/%d@%d cannot be used: %s; see its dead letter", topic, record.partition, record.offset, code)
         await self.reject(record, code, why)

@@ -1,8 +1,7 @@
-"""Who serves where several notifiers run: the one that has run longest has all partitions, the others stand by.
+"""Assigns all partitions to the member of the consumer group that has run longest; the other notifiers are standbys.
 
-A customer's alarms lie in several partitions and mute one another, and what people do about them lies in others again:
-split among several, none of them could judge. One notifier is enough (it takes thousands of changes a second); a
-second one is there to step in.
+A customer's alarms are in several partitions and inhibit one another, and actions on them are in others, so partitions
+cannot be divided among notifiers. One is enough: it processes thousands of changes a second.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,21 +13,21 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, Cons
 VERSION = 0
 
 
-def oldest_member_assignor(since: int) -> type[AbstractPartitionAssignor]:
-    """The way of assigning, for a member that has run since this instant."""
+def oldest_member_assignor(started_at: int) -> type[AbstractPartitionAssignor]:
+    """The assignor of a member that started at this instant."""
 
-    class Senior(AbstractPartitionAssignor):  # type: ignore[misc]  # aiokafka ships no types
-        """Everything to the oldest member."""
+    class OldestMember(AbstractPartitionAssignor):  # type: ignore[misc]  # aiokafka ships no types
+        """Assigns everything to the oldest member."""
 
-        name = "vigia-senior"
+        name = "vigia-senior"  # part of the group protocol: all members must use the same name
 
         @classmethod
         def assign(
             cls, cluster: ClusterMetadata, members: Mapping[str, ConsumerProtocolMemberMetadata]
         ) -> dict[str, ConsumerProtocolMemberAssignment]:
-            """All partitions of its topics for one member."""
+            """All partitions of its topics to one member, none to the others."""
             oldest = min(members, key=lambda member: (members[member].user_data, member))
-            topics = sorted(members[oldest].subscription)  # one of an older release may read fewer
+            topics = sorted(members[oldest].subscription)  # a member of an older release may read fewer
             all_of = [(topic, sorted(cluster.partitions_for_topic(topic) or ())) for topic in topics]
             return {
                 member: ConsumerProtocolMemberAssignment(VERSION, all_of if member == oldest else [], b"")
@@ -37,11 +36,11 @@ def oldest_member_assignor(since: int) -> type[AbstractPartitionAssignor]:
 
         @classmethod
         def metadata(cls, topics: Iterable[str]) -> ConsumerProtocolMemberMetadata:
-            """What this member tells of itself: its age."""
-            return ConsumerProtocolMemberMetadata(VERSION, list(topics), since.to_bytes(8, "big"))
+            """The start of this member, for the one that assigns."""
+            return ConsumerProtocolMemberMetadata(VERSION, list(topics), started_at.to_bytes(8, "big"))
 
         @classmethod
         def on_assignment(cls, assignment: ConsumerProtocolMemberAssignment) -> None:
-            """Nothing is kept."""
+            """Do nothing."""
 
-    return Senior
+    return OldestMember

@@ -1,7 +1,7 @@
-"""Whether anybody is told of a change, where, when and by which rule: one list of small stages, all of them pure.
+"""Decides whether, where and when a change of an alarm is notified: a list of small pure stages.
 
-Nobody reads a clock or sends anything here. Each stage either stops a change under its own name or lets it pass, so
-that the delivery of a silence says whose it was. `explain` walks the very same list.
+Each stage stops a change under its own name or lets it pass, so every notification that is not sent names its rule.
+`explain` runs the same list. Rule names are public: metrics, `vigia explain` and incidents show them.
 """
 
 import hashlib
@@ -22,126 +22,126 @@ from scorers.contract.events import DAY, HOUR, Duration, Instant
 REMINDER = "reminder"
 
 
-class World(Struct, frozen=True):
-    """What a decision may look at: the routes, the open alarms of a customer, and how busy a channel is."""
+class DecisionContext(Struct, frozen=True):
+    """What a decision depends on besides the change: the routes, open incidents of a customer, a channel's hourly count."""
 
     routes: Routes
-    open_of: Callable[[str], Iterable[Incident]] = lambda customer: ()
-    used: Callable[[str, Instant], int] = lambda channel, hour: 0
+    open_incidents: Callable[[str], Iterable[Incident]] = lambda customer: ()
+    sent_alone: Callable[[str, Instant], int] = lambda channel, hour: 0
     notify_within: Duration = 2 * DAY
 
 
-class Ask(Struct, frozen=True):
-    """One change, with the incident as it stood before it."""
+class Candidate(Struct, frozen=True):
+    """A change that may be notified, with the incident before it."""
 
     alarm: Alarm
     incident: Incident | None
     now: Instant
-    world: World
+    context: DecisionContext
     change: str
-    mark: Instant
+    version: Instant
     route: Route | None
 
     @property
     def ends(self) -> bool:
-        """Whether the change tells that the alarm is over."""
+        """Whether the change ends the alarm."""
         return self.change in ENDINGS
 
     def notified(self) -> dict[str, Delivery]:
-        """By channel, what was told of this alarm so far."""
+        """By channel, the last delivery of this alarm so far."""
         return self.incident.notified() if self.incident else {}
 
 
-def ask(alarm: Alarm, incident: Incident | None, now: Instant, world: World, reminder: Instant | None = None) -> Ask:
-    """The question that the stages answer; an alarm that begins anew brings nothing of its past.
+def candidate(
+    alarm: Alarm, incident: Incident | None, now: Instant, context: DecisionContext, reminder: Instant | None = None
+) -> Candidate:
+    """The candidate for the stages; the past of an alarm that is raised again does not count.
 
-    With the instant of a reminder it is about that, or about the alarm's beginning where nobody heard of it yet.
+    With the instant of a reminder it is the reminder, or the alarm's first notification if there was none yet.
     """
     if incident is not None and incident.ended and alarm.type == "alarm.raised":
         incident = None
     change: str = alarm.type
-    mark = alarm.time
+    version = alarm.time
     if reminder is not None and incident is not None:
-        change, mark = (REMINDER, reminder) if incident.notified() else ("alarm.raised", incident.raised_at)
-    return Ask(alarm, incident, now, world, change, mark, world.routes.match(alarm))
+        change, version = (REMINDER, reminder) if incident.notified() else ("alarm.raised", incident.raised_at)
+    return Candidate(alarm, incident, now, context, change, version, context.routes.match(alarm))
 
 
-Stop = str | None  # the sentence that says why the change goes no further
+Stop = str | None
+"""Why the change is stopped; None lets it pass."""
 
 
-def bookkeeping(q: Ask) -> Stop:
-    """An acknowledgement is for the delivery; whoever made it knows."""
-    return "somebody has taken it on" if q.change == "alarm.acknowledged" else None
+def bookkeeping(c: Candidate) -> Stop:
+    """Stop an acknowledgement: it is recorded, and the person who made it knows."""
+    return "somebody has acknowledged it" if c.change == "alarm.acknowledged" else None
 
 
-def never_told(q: Ask) -> Stop:
-    """The end of an alarm concerns only those who were told of it."""
-    return "nobody was told of it" if q.ends and not q.notified() else None
+def never_told(c: Candidate) -> Stop:
+    """Stop the end of an alarm of which no notification was sent."""
+    return "no notification of it was sent" if c.ends and not c.notified() else None
 
 
-def over(q: Ask) -> Stop:
-    """What comes after the end, other than a new beginning, concerns nobody."""
-    ended = q.incident is not None and q.incident.ended and q.change != "alarm.raised"
-    return "the alarm is over" if ended and not q.ends else None
+def over(c: Candidate) -> Stop:
+    """Stop what follows the end of an alarm, unless it is raised again."""
+    ended = c.incident is not None and c.incident.ended and c.change != "alarm.raised"
+    return "the alarm is over" if ended and not c.ends else None
 
 
-def too_old(q: Ask) -> Stop:
-    """What was already old when it was found is recorded, so that a start on years of history pages nobody.
-
-    Found is when it was first read here: in history even a deadline that was seen in time lies years back.
-    """
-    found, became = max(q.now, q.alarm.time), q.alarm.at
-    if q.incident and not q.incident.ended:
-        found, became = max(q.incident.first_read_at, q.incident.raised_at), q.incident.true_since
-    late = found - became > q.world.notify_within
-    return f"it became true {(found - became) // DAY} days before it was found" if late and not q.ends else None
+def too_old(c: Candidate) -> Stop:
+    """Stop what was old when it was first read here, so that a start on years of history notifies nobody."""
+    read_at, true_since = max(c.now, c.alarm.time), c.alarm.at
+    if c.incident and not c.incident.ended:
+        read_at, true_since = max(c.incident.first_read_at, c.incident.raised_at), c.incident.true_since
+    late = read_at - true_since > c.context.notify_within
+    return f"it became true {(read_at - true_since) // DAY} days before it was found" if late and not c.ends else None
 
 
-def no_route(q: Ask) -> Stop:
-    """What no route takes goes nowhere."""
-    return "no route takes it" if q.route is None and not q.ends else None
+def no_route(c: Candidate) -> Stop:
+    """Stop what no route matches."""
+    return "no route matches it" if c.route is None and not c.ends else None
 
 
-def state_change(q: Ask) -> Stop:
-    """A change of state asks nobody to act; only a route that names its kind carries it."""
-    named = q.route is not None and q.alarm.kind in q.route.kind
-    return f"{q.alarm.kind} asks nobody to act" if q.alarm.kind in STATE_CHANGES and not named else None
+def state_change(c: Candidate) -> Stop:
+    """Stop a change of state, which needs no action, unless a route names its kind."""
+    named = c.route is not None and c.alarm.kind in c.route.kind
+    return f"{c.alarm.kind} needs no action" if c.alarm.kind in STATE_CHANGES and not named else None
 
 
-def info(q: Ask) -> Stop:
-    """Severity info is for reading, not for telling; only a route that names it, or the kind, carries it."""
-    named = q.route is not None and ("info" in q.route.severity or q.alarm.kind in q.route.kind)
-    return "severity info is not sent to people" if q.alarm.severity == "info" and not named and not q.ends else None
+def info(c: Candidate) -> Stop:
+    """Stop severity info unless a route names it or the kind."""
+    named = c.route is not None and ("info" in c.route.severity or c.alarm.kind in c.route.kind)
+    return "severity info is not sent to people" if c.alarm.severity == "info" and not named and not c.ends else None
 
 
-def held_out(q: Ask) -> Stop:
-    """A share of customers' alarms is scored but not sent, so that the others' effect can be measured."""
-    share = q.world.routes.hold_out
-    held = q.alarm.customer_id is not None and portion(q.alarm.alarm_id) < share
-    return f"among the {share:.0%} that are held out" if held else None
+def held_out(c: Candidate) -> Stop:
+    """Stop a random share of alarms about customers, to measure the effect of acting on the others."""
+    share = c.context.routes.hold_out
+    held = c.alarm.customer_id is not None and portion(c.alarm.alarm_id) < share
+    return f"one of the {share:.0%} that are held out" if held else None
 
 
-def snoozed(q: Ask) -> Stop:
-    """Until its end a snooze holds back everything but the end of the alarm."""
-    until = q.incident.snoozed_until if q.incident else None
-    if until is None or until <= q.now or q.ends:
+def snoozed(c: Candidate) -> Stop:
+    """Stop everything but the end of the alarm while it is snoozed."""
+    until = c.incident.snoozed_until if c.incident else None
+    if until is None or until <= c.now or c.ends:
         return None
-    return f"snoozed until {day_and_time(until, q.world.routes.zone)}"
+    return f"snoozed until {day_and_time(until, c.context.routes.zone)}"
 
 
-def inhibited(q: Ask) -> Stop:
-    """A larger open alarm of the same customer mutes smaller ones, if somebody was told of it or it was held out."""
-    if q.alarm.customer_id is None or q.ends:
+def inhibited(c: Candidate) -> Stop:
+    """Stop what a larger open alarm of the same customer inhibits, if that one was sent or held out."""
+    if c.alarm.customer_id is None or c.ends:
         return None
-    for other in q.world.open_of(q.alarm.customer_id):
+    for other in c.context.open_incidents(c.alarm.customer_id):
         larger = other.alarm
         known = other.notified() or any(delivery.rule == "held_out" for delivery in other.deliveries)
-        if known and q.alarm.kind in q.world.routes.inhibit.get(larger.kind, ()) and same_matter(q.alarm, larger):
-            return f"{larger.kind} ({larger.alarm_id}) stands open"
+        if known and c.alarm.kind in c.context.routes.inhibit.get(larger.kind, ()) and same_matter(c.alarm, larger):
+            return f"{larger.kind} ({larger.alarm_id}) is open"
     return None
 
 
-MUTES: tuple[Callable[[Ask], Stop], ...] = (
+STAGES: tuple[Callable[[Candidate], Stop], ...] = (
     bookkeeping,
     never_told,
     over,
@@ -156,12 +156,12 @@ MUTES: tuple[Callable[[Ask], Stop], ...] = (
 
 
 def same_matter(smaller: Alarm, larger: Alarm) -> bool:
-    """Whether both are about one thing: two incidents of one sort are two matters."""
+    """Whether both concern one matter: two complaints, for example, are two."""
     return smaller.subject.type != larger.subject.type or smaller.subject == larger.subject
 
 
 def portion(alarm_id: str) -> float:
-    """A number from 0 to under 1 that belongs to this alarm for good.
+    """A number from 0 to below 1 that is always the same for this alarm.
 
     >>> 0 <= portion("a1") == portion("a1") < 1
     True
@@ -169,105 +169,105 @@ def portion(alarm_id: str) -> float:
     return int.from_bytes(hashlib.sha256(b"hold-out " + alarm_id.encode()).digest()[:6], "big") / 2**48
 
 
-def targets(q: Ask) -> tuple[str, ...]:
-    """The channels that the change is meant for."""
-    if q.ends or q.change == REMINDER:
-        return tuple(q.notified())
-    if q.change == "alarm.escalated":
-        rungs, rung = q.world.routes.ladder(q.alarm).rungs, q.incident.rung if q.incident else 0
+def targets(c: Candidate) -> tuple[str, ...]:
+    """The channels to which the change goes."""
+    if c.ends or c.change == REMINDER:
+        return tuple(c.notified())
+    if c.change == "alarm.escalated":
+        rungs, rung = c.context.routes.ladder(c.alarm).rungs, c.incident.escalations if c.incident else 0
         return rungs[rung].to if rung < len(rungs) else ()
-    return q.route.to if q.route else ()
+    return c.route.to if c.route else ()
 
 
-def dedupe(q: Ask, channel: str) -> tuple[bool, str]:
-    """Whether this channel wants the change, and the name of the reason either way."""
-    before = q.notified().get(channel)
-    if q.ends:
-        settings = q.world.routes.channels.get(channel)
+def dedupe(c: Candidate, channel: str) -> tuple[bool, str]:
+    """Whether this channel gets the change, and the rule that says so."""
+    before = c.notified().get(channel)
+    if c.ends:
+        settings = c.context.routes.channels.get(channel)
         return (True, "ended") if settings and settings.tell_end else (False, "end_not_wanted")
-    if q.change == REMINDER:
+    if c.change == REMINDER:
         return True, "still_open"
-    if q.change == "alarm.escalated":
+    if c.change == "alarm.escalated":
         return True, "unanswered"
     if before is None:
         return True, "first"
-    if SEVERITIES.index(q.alarm.severity) < SEVERITIES.index(before.severity):
+    if SEVERITIES.index(c.alarm.severity) < SEVERITIES.index(before.severity):
         return True, "worse"
-    return False, "already_sent" if q.change == "alarm.raised" else "nothing_worse"
+    return False, "already_sent" if c.change == "alarm.raised" else "nothing_worse"
 
 
-def timing(q: Ask, channel: str) -> tuple[Instant, str]:
-    """When it may go: at once, or together with others at the digest's hour, at the end of quiet, of a full hour."""
-    routes, route = q.world.routes, q.route
-    if q.change == "alarm.escalated" or route is None:
-        return q.now, ""
+def timing(c: Candidate, channel: str) -> tuple[Instant, str]:
+    """When it goes, and why not at once: a digest's hour, the end of quiet hours, or of an hour at its limit."""
+    routes, route = c.context.routes, c.route
+    if c.change == "alarm.escalated" or route is None:
+        return c.now, ""
     if route.digest:
-        return next_of(route.digest, q.now, routes.zone), "digest"
-    quiet = routes.intervals[route.quiet].ends(q.now, routes.zone) if route.quiet else None
+        return next_of(route.digest, c.now, routes.zone), "digest"
+    quiet = routes.intervals[route.quiet].ends(c.now, routes.zone) if route.quiet else None
     if quiet is not None:
         return quiet, "quiet"
     limit = settings.per_hour if (settings := routes.channels.get(channel)) else 0
-    if limit and q.alarm.severity != "critical" and q.world.used(channel, hour_of(q.now)) >= limit:
-        return Instant(hour_of(q.now) + HOUR), "crowded"
-    return q.now, ""
+    if limit and c.alarm.severity != "critical" and c.context.sent_alone(channel, hour_of(c.now)) >= limit:
+        return Instant(hour_of(c.now) + HOUR), "crowded"
+    return c.now, ""
 
 
 def hour_of(now: Instant) -> Instant:
-    """The beginning of the hour."""
+    """The start of the hour."""
     return Instant(now - now % HOUR)
 
 
-def decide(q: Ask) -> tuple[Delivery, ...]:
-    """The deliveries of this change: one that says who stopped it, or one for each channel."""
-    key = change_id(q.alarm.alarm_id, q.change, q.mark)
-    for stage in MUTES:
-        if (why := stage(q)) is not None:
-            return (_save(q, key, "", stage.__name__, why),)
-    if q.route is not None and q.route.suppress and not q.ends:
-        return (_save(q, key, "", q.route.suppress, f"route {q.route.name!r} says so"),)
-    if not (places := targets(q)):
-        return (_save(q, key, "", "no_rung", "the ladder has no rung for it"),)
-    return tuple(_placed(q, key, channel) for channel in places)
+def decide(c: Candidate) -> tuple[Delivery, ...]:
+    """The deliveries of this change: a stopped one with its rule, or one for each channel."""
+    key = change_id(c.alarm.alarm_id, c.change, c.version)
+    for stage in STAGES:
+        if (why := stage(c)) is not None:
+            return (_stopped(c, key, "", stage.__name__, why),)
+    if c.route is not None and c.route.suppress and not c.ends:
+        return (_stopped(c, key, "", c.route.suppress, f"by route {c.route.name!r}"),)
+    if not (channels := targets(c)):
+        return (_stopped(c, key, "", "no_rung", "the ladder has no further rung"),)
+    return tuple(_for_channel(c, key, channel) for channel in channels)
 
 
-def _placed(q: Ask, key: str, channel: str) -> Delivery:
-    wanted, reason = dedupe(q, channel)
+def _for_channel(c: Candidate, key: str, channel: str) -> Delivery:
+    wanted, reason = dedupe(c, channel)
     if not wanted:
-        return _save(q, key, channel, reason, "")
-    due, why = timing(q, channel)
-    stopped = _save(q, key, channel, reason, why)
+        return _stopped(c, key, channel, reason, "")
+    due, why = timing(c, channel)
+    stopped = _stopped(c, key, channel, reason, why)
     group = change_id(channel, "digest", due) if why else key
-    return msgspec.structs.replace(stopped, state="waiting", due=due, group=group, alarm=q.alarm)
+    return msgspec.structs.replace(stopped, state="waiting", due=due, group=group, alarm=c.alarm)
 
 
-def _save(q: Ask, key: str, channel: str, rule: str, why: str) -> Delivery:
-    """The change on this channel, stopped by this rule."""
+def _stopped(c: Candidate, key: str, channel: str, rule: str, why: str) -> Delivery:
+    """The delivery of this change, stopped by this rule."""
     return Delivery(
         id=key,
-        alarm_id=q.alarm.alarm_id,
-        change=q.change,
+        alarm_id=c.alarm.alarm_id,
+        change=c.change,
         channel=channel,
         state="stopped",
         rule=rule,
-        time=q.now,
-        severity=q.alarm.severity,
+        time=c.now,
+        severity=c.alarm.severity,
         detail=why,
     )
 
 
-def explain(alarm: Alarm, now: Instant, world: World, incident: Incident | None = None) -> list[str]:
-    """Where the change would go, when, and why or why not, one sentence each."""
-    question = ask(alarm, incident, now, world)
-    route = f"route {question.route.name!r}" if question.route else "no route"
-    said = [f"{alarm.kind}, {alarm.severity}, tier {alarm.tier or 'none'}: {route}"]
-    for delivery in decide(question):
+def explain(alarm: Alarm, now: Instant, context: DecisionContext, incident: Incident | None = None) -> list[str]:
+    """Where the change would go, when, and by which rule, one line each."""
+    found = candidate(alarm, incident, now, context)
+    route = f"route {found.route.name!r}" if found.route else "no route"
+    lines = [f"{alarm.kind}, {alarm.severity}, tier {alarm.tier or 'none'}: {route}"]
+    for delivery in decide(found):
         if delivery.state == "stopped":
             where = f"{delivery.channel}: " if delivery.channel else ""
-            said.append(f"{where}not sent: {delivery.rule}" + (f" ({delivery.detail})" if delivery.detail else ""))
+            lines.append(f"{where}not sent: {delivery.rule}" + (f" ({delivery.detail})" if delivery.detail else ""))
         else:
-            when = "at once" if delivery.due <= now else f"at {day_and_time(delivery.due, world.routes.zone)}"
-            said.append(
+            when = "at once" if delivery.due <= now else f"at {day_and_time(delivery.due, context.routes.zone)}"
+            lines.append(
                 f"{delivery.channel}: goes {when}: {delivery.rule}"
                 + (f" ({delivery.detail})" if delivery.detail else "")
             )
-    return said
+    return lines

@@ -87,7 +87,7 @@ class Running:
         self.trainer = TrainerMetrics()
         self.gateway = Gateway(Intake(Broker("127.0.0.1:1"), 0.05), Tokens([]))
         Board("redis://127.0.0.1:1", Broker(), self.gateway.registry)
-        channels: dict[str, Channel] = self.notifier.watched({"desk": Quiet()})
+        channels: dict[str, Channel] = self.notifier.counted({"desk": Quiet()})
         routes = read('[channel.desk]\ntype = "log"\n[[route]]\nname = "all"\nto = ["desk"]\n')
         self.dispatcher = Dispatcher(routes, channels, Memory())
         self.notifier.queues(self.dispatcher.queues)

@@ -82,8 +82,8 @@ class Story:
                 self.published.append(climbed)
                 await self.dispatcher.take(climbed, self.now)
             soon = [again for name in self.sinks if (again := await self._empty(name)) is not None]
-            moves = self.dispatcher._moves
-            soon += [moves[0][0]] if moves else []
+            follow_ups = self.dispatcher._follow_ups
+            soon += [follow_ups[0][0]] if follow_ups else []
             step = min([one for one in soon if one > self.now], default=end)
             if step > end or (step == end and self.now >= end):
                 break

@@ -19,7 +19,7 @@ async def test_a_channel_dead_for_a_day_holds_up_nobody() -> None:
     for number in range(60):
         await story.push(alarm(f"a{number:02}", when=Instant(at(9) + number * MINUTE), customer_id=f"C{number}"))
     await story.until(at(0, days=1))
-    assert story.dispatcher.queues["boss"].shut_until > story.now - channel_queue.LONGEST_REST, (
+    assert story.dispatcher.queues["boss"].paused_until > story.now - channel_queue.LONGEST_PAUSE, (
         "it is left alone for a while"
     )
     assert len(story.dispatcher.queues["boss"]) == 40
@@ -42,7 +42,7 @@ async def test_after_an_outage_the_oldest_goes_first() -> None:
     await story.push(alarm("a1", when=at(9)))
     await story.push(alarm("a2", when=at(9.12), customer_id="C2"))
     await story.until(at(9.125))
-    assert story.dispatcher.queues["desk"].fails >= channel_queue.TRIP
+    assert story.dispatcher.queues["desk"].failures >= channel_queue.FAILURES_BEFORE_PAUSE
     story.sinks["desk"].fault = None
     await story.until(at(9.2))
     assert [ids for _, _, ids in story.told()] == [("a1",), ("a2",)]

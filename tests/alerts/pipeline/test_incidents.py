@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.pipeline.dispatch import Dispatcher
-from alerts.pipeline.incident import KEPT, Delivery, Incident, fold, noted
+from alerts.pipeline.incident import MAX_KEPT, Delivery, Incident, fold, with_deliveries
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, HOUR, Instant
 from tests.support.routefiles import BUSY
@@ -81,6 +81,6 @@ def test_a_case_stays_small_and_folds_once(history: list[Alarm]) -> None:
             time=one.time,
             severity="error",
         )
-        incident = noted(incident, delivery)
-        assert len(incident.deliveries) <= KEPT
-        assert len(incident.seen) <= KEPT
+        incident = with_deliveries(incident, delivery)
+        assert len(incident.deliveries) <= MAX_KEPT
+        assert len(incident.seen) <= MAX_KEPT

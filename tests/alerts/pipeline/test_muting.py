@@ -59,10 +59,10 @@ async def test_an_alarm_that_nobody_heard_of_mutes_nothing() -> None:
 async def test_held_out_alarms_are_a_steady_share() -> None:
     """A8: about the given share is held out, the same ones each time, and never an alarm about no customer."""
     routes = read("hold_out = 0.3\n" + PLAIN)
-    world = stages.World(routes)
+    context = stages.DecisionContext(routes)
 
     def held(one: Alarm) -> bool:
-        return stages.decide(stages.ask(one, None, one.time, world))[0].rule == "held_out"
+        return stages.decide(stages.candidate(one, None, one.time, context))[0].rule == "held_out"
 
     many = [alarm(f"a{n}") for n in range(2000)]
     first = [held(one) for one in many]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.pipeline.routes import load, read
-from alerts.pipeline.stages import World, explain
+from alerts.pipeline.stages import DecisionContext, explain
 from alerts.settings.datetimes import as_datetime, as_instant
 from alerts.settings.hours import DAYS, Interval, Minutes, next_of
 from alerts.settings.toml import BadSetting
@@ -165,7 +165,7 @@ def test_no_file_fails_in_another_way(data: st.DataObject) -> None:
 def test_the_shipped_routes_do_what_the_rules_say(changed: dict[str, Any], said: str) -> None:
     """T4, P3, A2: iron waits for the digest, lead is not spent on, conflicts and the gravest go at once, history stays."""
     one = alarm(**changed)
-    explained = explain(one, one.time, World(load(SHIPPED)))
+    explained = explain(one, one.time, DecisionContext(load(SHIPPED)))
     assert any(sentence.startswith(said) for sentence in explained[1:]), explained
 
 
@@ -185,7 +185,7 @@ def test_the_first_route_that_fits_takes_it() -> None:
     for wanted, one in cases.items():
         route = routes.match(one)
         assert (route.name if route else "") == wanted.partition(" ")[0]
-    assert explain(cases[""], NOON, World(routes))[1] == "not sent: no_route (no route takes it)"
+    assert explain(cases[""], NOON, DecisionContext(routes))[1] == "not sent: no_route (no route matches it)"
 
 
 def test_the_inhibition_table_is_of_known_kinds() -> None:

@@ -142,7 +142,7 @@ async def test_every_attempt_to_deliver_is_counted() -> None:
     """By channel and outcome; the fault goes on to the line that deals with it."""
     metrics = NotifierMetrics()
     moody = Moody(None, Retry("later"), Refused("never"), RuntimeError("own"), None)
-    channel = metrics.watched({"desk": moody})["desk"]
+    channel = metrics.counted({"desk": moody})["desk"]
     one = Notification(id="m", change="alarm.raised", alarms=(alarm(),), message=compose(alarm()), sent_at=NOW)
     for fault in (None, Retry, Refused, RuntimeError, None):
         if fault is None:
@@ -162,7 +162,7 @@ async def test_what_waits_before_a_channel_is_seen() -> None:
     """The lines are looked at in the scrape itself."""
     metrics = NotifierMetrics()
     routes = read('[channel.desk]\ntype = "log"\n[[route]]\nname = "all"\nto = ["desk"]\n')
-    dispatcher = Dispatcher(routes, metrics.watched({"desk": Moody(None)}), Memory())
+    dispatcher = Dispatcher(routes, metrics.counted({"desk": Moody(None)}), Memory())
     metrics.queues(dispatcher.queues)
     metrics.decided(await dispatcher.take(alarm(), NOW))
     assert told(metrics.registry, "vigia_notifications_waiting", channel="desk") == 1

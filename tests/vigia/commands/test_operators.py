@@ -75,7 +75,7 @@ def test_an_alarm_of_no_customer_is_found_under_its_subject(kafka: str) -> None:
     ("typed", "says"),
     [
         (("ack", "a\x1b[31m?"), "'a[31m?': no such alarm on alarms; take the id from alarms tail"),
-        (("ack", "over"), "'over' is over (saved): nothing is left to ack"),
+        (("ack", "over"), "'over' is over (saved): ack is not possible"),
         (("ack", "a1", "--by", " "), "--by is empty: give the name"),
         (("snooze", "a1", "--until", "2001-01-01T00:00:00Z", "--reason", "x"), "lies in the past"),
         (("snooze", "a1", "--until", "soon", "--reason", "x"), "--until: 'soon' is not a length of time"),

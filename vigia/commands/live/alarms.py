@@ -1,6 +1,6 @@
-"""`vigia alarms`: the alarms as they come, and what people do about them.
+"""`vigia alarms`: watch alarms, and act on them.
 
-What people do goes to the topic `alarm-actions`; the notifier takes it from there and tells `alarms` of it.
+An action goes to the topic `alarm-actions`; the notifier reads it there and publishes an acknowledgement on `alarms`.
 """
 
 import getpass
@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 from typer import Argument, Option
 
 from alerts.pipeline.actions import encode_action
-from alerts.pipeline.incident import ENDINGS, Action, Verb
+from alerts.pipeline.incident import ENDINGS, Action, ActionName
 from alerts.wording.formats import day_and_time
 from alerts.wording.message import title
 from scorers.alarms.kinds import KINDS
@@ -27,39 +27,42 @@ from vigia.runtime.broker import Broker
 from vigia.runtime.topic_reader import read
 from vigia.runtime.usage_error import UsageError
 
-app = typer.Typer(help="Look at alarms, and say what is done about them.", no_args_is_help=True)
+app = typer.Typer(help="Watch alarms, and act on them.", no_args_is_help=True)
 
 AlarmId = Annotated[str, Argument(metavar="ALARM_ID", help="The alarm's id, from the message or from alarms tail.")]
 Customer = Annotated[
     str | None,
-    Option(metavar="ID", help="The alarm's customer, if it is known: the topic need not be searched then."),
+    Option(metavar="ID", help="The alarm's customer, if known; without it, the topic is searched for the alarm."),
 ]
-By = Annotated[str | None, Option(metavar="NAME", help="Who does it; without it, the user of this machine.")]
-Why = Annotated[str | None, Option("--reason", metavar="TEXT", help="Why, for those who read it later.")]
+By = Annotated[str | None, Option(metavar="NAME", help="The person who acts; without it, the user of this machine.")]
+Why = Annotated[str | None, Option("--reason", metavar="TEXT", help="The reason, for the record.")]
 
 
 @app.callback()
 def _alarms() -> None:
-    """Look at alarms, and say what is done about them."""
+    """Watch alarms, and act on them."""
 
 
 @app.command()
 def tail(
-    kind: Annotated[list[str] | None, Option(metavar="KIND", help="Only this kind; may stand several times.")] = None,
+    kind: Annotated[
+        list[str] | None, Option(metavar="KIND", help="Only this kind; may be given several times.")
+    ] = None,
     severity: Annotated[
-        list[str] | None, Option(metavar="SEVERITY", help="Only critical, error, warning or info; several times.")
+        list[str] | None,
+        Option(metavar="SEVERITY", help="Only critical, error, warning or info; may be given several times."),
     ] = None,
     from_beginning: Annotated[
-        bool, Option("--from-beginning", help="All that Kafka keeps, not only new ones.")
+        bool, Option("--from-beginning", help="All alarms that Kafka keeps, not only new ones.")
     ] = False,
     until_now: Annotated[
-        bool, Option("--until-now", help="End with the last one there is, instead of waiting.")
+        bool, Option("--until-now", help="Stop after the last one instead of waiting for more.")
     ] = False,
-    as_json: Annotated[bool, Option("--json", help="Each as it stands on the topic, for other programs.")] = False,
+    as_json: Annotated[bool, Option("--json", help="Each record as JSON, for other programs.")] = False,
     kafka: Kafka = KAFKA,
     prefix: Prefix = "",
 ) -> None:
-    """Show alarms as they come, each change a line, until Ctrl-C."""
+    """Show changes of alarms as they come, one a line, until Ctrl-C."""
     known("--kind", kind, tuple(KINDS))
     known("--severity", severity, SEVERITIES)
     where = broker(kafka, prefix)
@@ -85,7 +88,7 @@ def ack(
     kafka: Kafka = KAFKA,
     prefix: Prefix = "",
 ) -> None:
-    """Take an alarm on: nobody else is pressed about it any more."""
+    """Acknowledge an alarm: escalations and reminders stop."""
     _act("ack", alarm_id, customer, by, reason, None, kafka, prefix)
 
 
@@ -95,16 +98,16 @@ def snooze(
     until: Annotated[
         str, Option(metavar="WHEN", help="Until when, like 2024-05-06T09:00:00Z, or how long from now, like 2d.")
     ],
-    reason: Annotated[str, Option(metavar="TEXT", help="Why it may wait, for those who read it later.")],
+    reason: Annotated[str, Option(metavar="TEXT", help="Why it may wait, for the record.")],
     customer: Customer = None,
     by: By = None,
     kafka: Kafka = KAFKA,
     prefix: Prefix = "",
 ) -> None:
-    """Be told nothing of an alarm for a while; at the end it is told again if it still stands."""
+    """Pause notifications of an alarm; at the end it is notified again if it is still open."""
     end = _end(until)
     if not reason.strip():
-        raise UsageError("--reason is empty: a snooze needs one, for those who read it later")
+        raise UsageError("--reason is empty: a snooze needs a reason")
     _act("snooze", alarm_id, customer, by, reason, end, kafka, prefix)
 
 
@@ -117,12 +120,12 @@ def resolve(
     kafka: Kafka = KAFKA,
     prefix: Prefix = "",
 ) -> None:
-    """Say that what could be done is done. Whether the alarm still stands is judged by what the customer does."""
+    """Record that the work is done. Whether the alarm ends depends on what the customer does."""
     _act("resolve", alarm_id, customer, by, reason, None, kafka, prefix)
 
 
 def _act(
-    verb: Verb,
+    action_name: ActionName,
     alarm_id: str,
     customer: str | None,
     by: str | None,
@@ -133,7 +136,7 @@ def _act(
 ) -> None:
     where, who = broker(kafka, prefix), (getpass.getuser() if by is None else by).strip()
     if not who:
-        raise UsageError("--by is empty: give the name of whoever does it")
+        raise UsageError("--by is empty: give the name of the person")
 
     async def work() -> None:
         key: str
@@ -144,19 +147,19 @@ def _act(
             alarm = await newest(where, alarm_id)
             if alarm.type in ENDINGS:
                 raise UsageError(
-                    f"{inert(alarm_id)!r} is over ({alarm.outcome or 'withdrawn'}): nothing is left to {verb}"
+                    f"{inert(alarm_id)!r} is over ({alarm.outcome or 'withdrawn'}): {action_name} is not possible"
                 )
             whose, key = alarm.customer_id, alarm.customer_id or alarm.subject.id
-        action = Action(alarm_id=alarm_id, customer_id=whose, action=verb, by=who, until=until, reason=reason)
+        action = Action(alarm_id=alarm_id, customer_id=whose, action=action_name, by=who, until=until, reason=reason)
         await _send(where, key, encode_action(action))
         end = f" until {day_and_time(until)}" if until is not None else ""
-        typer.echo(f"{verb} of {inert(alarm_id)} by {inert(who)}{end} -> {where.name('alarm-actions')}")
+        typer.echo(f"{action_name} of {inert(alarm_id)} by {inert(who)}{end} -> {where.name('alarm-actions')}")
 
     run_once(work(), kafka)
 
 
 async def newest(where: Broker, alarm_id: str) -> Alarm:
-    """The last word on an alarm; `UsageError` where there is no such alarm."""
+    """The latest record of an alarm; `UsageError` if there is none."""
     found: list[Alarm] = []
     sought = alarm_id.encode()
 
@@ -188,12 +191,12 @@ def _end(until: str) -> Instant:
     ahead = until[-1:].isalpha() and not until.endswith("Z")
     end = Instant(now + arguments.span(until, "--until")) if ahead else arguments.instant(until, "--until")
     if end <= now:
-        raise UsageError(f"--until {until!r}: lies in the past; give an end that is yet to come")
+        raise UsageError(f"--until {until!r}: is in the past; give a time in the future")
     return end
 
 
 def line(alarm: Alarm) -> str:
-    """The change in one line for people."""
+    """The change as one line for people."""
     change = alarm.type.removeprefix("alarm.") + (f" ({alarm.outcome})" if alarm.outcome else "")
     why = f": {inert(alarm.reasons[0].text)}" if alarm.reasons and alarm.type == "alarm.raised" else ""
     return (

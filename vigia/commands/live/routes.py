@@ -1,4 +1,4 @@
-"""`vigia routes`: where an alarm would go, and why or why not, before one is real."""
+"""`vigia routes`: show the routes, and try them before there is a real alarm."""
 
 import sys
 from collections.abc import Iterator
@@ -9,8 +9,7 @@ import msgspec
 import typer
 from typer import Argument, Option
 
-from alerts.pipeline.routes import Routes
-from alerts.pipeline.stages import World, ask, decide, explain
+from alerts.pipeline.stages import DecisionContext, candidate, decide, explain
 from scorers.alarms.kinds import KINDS, severity_for
 from scorers.contract.alarms import SEVERITIES, Alarm, Severity, Skill, Subject, Tier
 from scorers.contract.events import Instant
@@ -35,7 +34,7 @@ def _routes() -> None:
 
 @app.command()
 def show() -> None:
-    """Print the routes that ship with Vigía, with what each part means: where a file of your own begins."""
+    """Print the routes that ship with Vigía, with comments: a start for a file of your own."""
     typer.echo(shipped_files.text(routing.SHIPPED), nl=False)
 
 
@@ -54,44 +53,44 @@ def try_out(
     store: Annotated[str | None, Option(metavar="ID", help="The example's store.")] = None,
     now: Annotated[
         str | None,
-        Option(metavar="TIME", help="When it is read, with its zone; without it, at the alarm's own time."),
+        Option(metavar="TIME", help="When the notifier reads it, with a time zone; without it, the alarm's own time."),
     ] = None,
     routes: RoutesFile = None,
     policy: PolicyFile = None,
     as_json: Annotated[bool, Option("--json", help="A JSON object a line, for other programs.")] = False,
 ) -> None:
-    """Say which route takes an alarm, on which channels it goes when, and who would stop it why.
+    """Show which route an alarm matches, on which channels and when it would go, or which rule stops it.
 
-    Alarms of a file are told in their order, each as if nobody had heard of it: what stands open or was sent before is
-    the running notifier's knowledge, and 'vigia explain' tells what that decided.
+    Each alarm of a file is tried as if it were the first: open alarms and earlier notifications are known only to the
+    running notifier, whose decisions 'vigia explain' shows.
     """
-    told, world_of = routing.routes(routes), arguments.policy(policy).time.notify_within
-    world = World(told, notify_within=world_of)
+    loaded, within = routing.routes(routes), arguments.policy(policy).time.notify_within
+    context = DecisionContext(loaded, notify_within=within)
     read_at = arguments.instant(now, "--now") if now is not None else None
     given = _read(alarms) if alarms is not None else iter([_example(kind, severity, tier, skill, store, read_at)])
     for alarm in given:
         at = read_at if read_at is not None else alarm.time
-        typer.echo(_json(alarm, at, world, told) if as_json else "\n  ".join(map(_line, explain(alarm, at, world))))
+        typer.echo(_json(alarm, at, context) if as_json else "\n  ".join(map(_line, explain(alarm, at, context))))
 
 
 def _line(sentence: str) -> str:
     return inert(sentence, 400)
 
 
-def _json(alarm: Alarm, at: Instant, world: World, told: Routes) -> str:
-    route = told.match(alarm)
+def _json(alarm: Alarm, at: Instant, context: DecisionContext) -> str:
+    route = context.routes.match(alarm)
     decisions = [
         {
-            "channel": record.channel or None,
-            "goes": record.state == "waiting",
-            "rule": record.rule,
-            "detail": record.detail,
-            "due": rfc3339(record.due) if record.state == "waiting" else None,
+            "channel": delivery.channel or None,
+            "goes": delivery.state == "waiting",
+            "rule": delivery.rule,
+            "detail": delivery.detail,
+            "due": rfc3339(delivery.due) if delivery.state == "waiting" else None,
         }
-        for record in decide(ask(alarm, None, at, world))
+        for delivery in decide(candidate(alarm, None, at, context))
     ]
-    said: dict[str, Any] = {"alarm_id": alarm.alarm_id, "kind": alarm.kind, "route": route.name if route else None}
-    return msgspec.json.encode(said | {"decisions": decisions}).decode()
+    summary: dict[str, Any] = {"alarm_id": alarm.alarm_id, "kind": alarm.kind, "route": route.name if route else None}
+    return msgspec.json.encode(summary | {"decisions": decisions}).decode()
 
 
 def _example(
@@ -102,8 +101,8 @@ def _example(
     known("--tier", [tier], get_args(Tier))
     known("--skill", [skill] if skill else None, get_args(Skill))
     row, when = KINDS[kind], at if at is not None else EXAMPLE_AT
-    whose = cast(Tier, tier)
-    usual = row.severity if row.fixed else severity_for(row.severity, whose)
+    customer_tier = cast(Tier, tier)
+    default = row.severity if row.fixed else severity_for(row.severity, customer_tier)
     return Alarm(
         type="alarm.raised",
         alarm_id="example",
@@ -111,10 +110,10 @@ def _example(
         subject=Subject(row.subject, "example"),
         customer_id="example",
         kind=kind,
-        severity=cast(Severity, severity) if severity else usual,
+        severity=cast(Severity, severity) if severity else default,
         time=when,
         at=when,
-        tier=whose,
+        tier=customer_tier,
         treatment=row.treatment,
         skill=cast(Skill, skill) if skill else row.skill,
         store_id=store,
@@ -136,5 +135,5 @@ def _read(name: str) -> Iterator[Alarm]:
         alarm = decode_alarm(line.strip())
         if isinstance(alarm, Rejection):
             shown = "standard input" if name == "-" else name
-            raise UsageError(f"{shown}, line {number}: no alarm: {alarm.code}: {alarm.detail}")
+            raise UsageError(f"{shown}, line {number}: not an alarm: {alarm.code}: {alarm.detail}")
         yield alarm

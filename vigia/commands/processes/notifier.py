@@ -1,4 +1,4 @@
-"""`vigia notifier`: tells people of alarms, by the routes."""
+"""`vigia notifier`: sends notifications of alarms by the routes."""
 
 import asyncio
 import os
@@ -27,14 +27,14 @@ def notifier(
     host: Host = "127.0.0.1",
     metrics_port: MetricsPort = 9102,
 ) -> None:
-    """Tell people of alarms: mute, deduplicate, route, deliver, and remember what was delivered.
+    """Send notifications of alarms: inhibit, deduplicate, route, deliver, and record what was delivered.
 
-    Ended with SIGTERM it repeats nothing when it is started again; killed, it may repeat a delivery under the same id.
-    A second one stands by until the first is gone.
+    After SIGTERM a restart repeats nothing; after a kill it may repeat a delivery under the same id. A second notifier is
+    a standby until the first has ended.
     """
     where, within = broker(kafka, prefix), arguments.policy(policy).time.notify_within
-    told, metrics = routed(routes), NotifierMetrics()
-    serving = Notifier(where, told, lambda: connect_all(told, os.environ), metrics, within)
+    loaded, metrics = routed(routes), NotifierMetrics()
+    serving = Notifier(where, loaded, lambda: connect_all(loaded, os.environ), metrics, within)
 
     async def serve(stop: asyncio.Event) -> None:
         async with health.serving_health(metrics.registry, metrics_port, host, serving.ready) as port:
@@ -45,10 +45,10 @@ def notifier(
 
 
 def routed(routes: Path | None) -> Routes:
-    """Who is told of what, with every secret there that it names."""
-    told = routing.routes(routes)
+    """The routes, after a check that every secret they name is there."""
+    loaded = routing.routes(routes)
     try:
-        connect_all(told, os.environ)  # a missing secret is said before anything starts
+        connect_all(loaded, os.environ)  # report a missing secret before anything starts
     except BadSetting as fault:
         raise UsageError(str(fault)) from None
-    return told
+    return loaded

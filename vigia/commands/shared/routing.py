@@ -1,4 +1,4 @@
-"""The routes that a command was given, or those that ship with Vigía; what is wrong with them is for who typed them."""
+"""The option `--routes`, and the routes that it names."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,13 +17,13 @@ RoutesFile = Annotated[
         "--routes",
         metavar="FILE",
         envvar="VIGIA_ROUTES",
-        help="Who is told of what, as TOML; without it the file that ships with Vigía, which tells the log.",
+        help="The routes, as TOML; without it the file that ships with Vigía, which sends to the log.",
     ),
 ]
 
 
 def routes(path: Path | None) -> Routes:
-    """The routes of a file, or the shipped ones."""
+    """The routes of a file, or the shipped ones; `UsageError` if they are wrong."""
     try:
         return load(path) if path is not None else read(shipped_files.text(SHIPPED), f"the shipped {SHIPPED}")
     except BadSetting as fault:
