@@ -77,9 +77,9 @@ def test_an_alarm_of_no_customer_is_found_under_its_subject(kafka: str) -> None:
         (("ack", "a\x1b[31m?"), "'a[31m?': no such alarm on alarms; take the id from alarms tail"),
         (("ack", "over"), "'over' is over (saved): ack is not possible"),
         (("ack", "a1", "--by", " "), "--by is empty: give the name"),
-        (("snooze", "a1", "--until", "2001-01-01T00:00:00Z", "--reason", "x"), "lies in the past"),
+        (("snooze", "a1", "--until", "2001-01-01T00:00:00Z", "--reason", "x"), "is in the past"),
         (("snooze", "a1", "--until", "soon", "--reason", "x"), "--until: 'soon' is not a length of time"),
-        (("snooze", "a1", "--until", "2d", "--reason", " "), "--reason is empty: a snooze needs one"),
+        (("snooze", "a1", "--until", "2d", "--reason", " "), "--reason is empty: a snooze needs a reason"),
     ],
 )
 def test_what_cannot_be_done_is_said_and_not_sent(kafka: str, typed: tuple[str, ...], says: str) -> None:

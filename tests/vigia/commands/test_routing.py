@@ -112,7 +112,7 @@ def test_alarms_of_a_file_are_tried(shop: Callable[[str], str], tmp_path: Path) 
     file.write_text(json.dumps(json.loads(encode_alarm(alarm())), indent=2))
     assert "log: goes at once" in run("routes", "test", str(file), *routes).stdout
     file.write_bytes(lines + b"\n{}\n")
-    assert f"{file}, line 3: no alarm: missing_field" in str(run("routes", "test", str(file), *routes).exception)
+    assert f"{file}, line 3: not an alarm: missing_field" in str(run("routes", "test", str(file), *routes).exception)
 
 
 def test_the_policy_says_how_old_is_too_old(shop: Callable[[str], str], tmp_path: Path) -> None:
