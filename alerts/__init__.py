@@ -1,1 +1,1 @@
-"""Alarms in, notifications out: the shell that tells people, which never learns how an alarm was found."""
+"""Reads alarms and sends notifications; it does not know how an alarm is found."""

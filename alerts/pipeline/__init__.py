@@ -1,1 +1,1 @@
-"""From an alarm to a delivery: decide, queue, deliver, record."""
+"""From an alarm to its deliveries: decide, queue, send, record."""

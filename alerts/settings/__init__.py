@@ -1,1 +1,1 @@
-"""The notifier's settings file and its secrets."""
+"""How the routes file is read: conversion and errors, hours, secrets."""

@@ -1,1 +1,1 @@
-"""The words that people read, made harmless."""
+"""The texts that people read."""

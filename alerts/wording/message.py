@@ -1,7 +1,6 @@
-"""What a person reads: who, why, what is at stake, what to do, until when.
+"""The message for people: who, why, what is at stake, what to do, and until when.
 
-A message is a title and labelled lines of harmless text. How a line looks in mail or in a log is the channel's
-business; which alarms deserve one is the stages'.
+A message is a title and labelled lines of inert text; each channel decides how they look.
 """
 
 from collections.abc import Sequence
@@ -14,11 +13,11 @@ from alerts.wording.playbooks import ENDS, SKILLS, advice, headline
 from scorers.contract.alarms import SEVERITIES, Alarm
 from scorers.contract.inert import inert
 
-LISTED = 30  # alarms told one by one in a digest; the others are counted
+LISTED = 30  # alarms that a digest lists; the others are counted
 
 
 class Line(Struct, frozen=True):
-    """A label and what it says; a line of a digest has no label."""
+    """A label and its text; a line of a digest has no label."""
 
     label: str
     text: str
@@ -31,12 +30,12 @@ class Message(Struct, frozen=True):
     lines: tuple[Line, ...]
 
     def plain(self) -> str:
-        """The message as plain text, a line each."""
+        """The message as plain text, without its title."""
         return "\n".join(f"{line.label}: {line.text}" if line.label else f"- {line.text}" for line in self.lines)
 
 
 def who(alarm: Alarm) -> str:
-    """Whom the alarm is about, by name where it is known, with the tier where it counts."""
+    """The subject of the alarm: the name if known, and the tier if there is one."""
     subject = alarm.name or alarm.customer_id or alarm.subject.id
     named = inert(subject, 80) or f"a {alarm.subject.type} without a name"
     return f"{named} ({alarm.tier})" if alarm.tier not in (None, "none") else named
@@ -44,18 +43,20 @@ def who(alarm: Alarm) -> str:
 
 def title(alarm: Alarm, change: str) -> str:
     """What happened, in one line."""
-    told = headline(alarm, who(alarm))
+    text = headline(alarm, who(alarm))
     if alarm.type in ("alarm.settled", "alarm.withdrawn"):
-        return f"Over: {told}"
+        return f"Over: {text}"
     if alarm.type == "alarm.escalated":
-        return f"Nobody has answered: {told}"
-    return f"Still open: {told}" if change == "reminder" else told
+        return f"Not yet acknowledged: {text}"
+    return f"Still open: {text}" if change == "reminder" else text
 
 
 def compose(alarm: Alarm, change: str = "", zone: ZoneInfo | None = None) -> Message:
-    """The message for one alarm."""
+    """The message about one alarm; `change` is empty, its type or `reminder`."""
     if alarm.type == "alarm.withdrawn":
-        return Message(title(alarm, change), (Line("Why", "A late report shows that it was never so."),))
+        return Message(
+            title(alarm, change), (Line("Why", "Data that arrived late shows that this was a false alarm."),)
+        )
     if alarm.type == "alarm.settled":
         return Message(title(alarm, change), (Line("How it ended", ENDS.get(alarm.outcome, ENDS[None])),))
     lines = [Line("Since", day_and_time(alarm.at, zone))]
@@ -76,22 +77,22 @@ def compose(alarm: Alarm, change: str = "", zone: ZoneInfo | None = None) -> Mes
 
 
 def at_stake(alarm: Alarm) -> str:
-    """The money and the chance of losing it, as far as they are known."""
-    told = []
+    """The value at risk and the probability of losing it, as far as known."""
+    parts = []
     if alarm.value_at_risk_minor is not None:
-        told.append(f"about {money(alarm.value_at_risk_minor, alarm.currency)}")
+        parts.append(f"about {money(alarm.value_at_risk_minor, alarm.currency)}")
     if alarm.risk is not None:
         days = f" within {alarm.horizon_days:.0f} days" if alarm.horizon_days else ""
-        told.append(f"{alarm.risk:.0%} chance of no purchase{days}")
-    return ", ".join(told)
+        parts.append(f"{alarm.risk:.0%} chance of no purchase{days}")
+    return ", ".join(parts)
 
 
 def digest(alarms: Sequence[Alarm]) -> Message:
-    """One message for many alarms: the gravest and dearest one by one, the others as a count."""
+    """One message for many alarms: the most severe and valuable are listed, the others counted."""
     ranked = sorted(alarms, key=lambda one: (SEVERITIES.index(one.severity), -(one.value_at_risk_minor or 0), one.at))
     lines = [Line("", f"{title(one, '')}" + _short(one)) for one in ranked[:LISTED]]
     if len(ranked) > LISTED:
-        lines.append(Line("", f"and {len(ranked) - LISTED} more of less weight"))
+        lines.append(Line("", f"and {len(ranked) - LISTED} more, less urgent"))
     return Message(f"{len(ranked)} alarms", tuple(lines))
 
 

@@ -130,7 +130,7 @@ async def test_a_flood_is_gathered_and_nothing_is_lost() -> None:
     assert {incident.deliveries[0].state for incident in story.store.incidents.values()} == {"sent"}
     assert len(story.dispatcher.queues["desk"]) == 0
     lines = story.sinks["desk"].taken[-1].message.lines
-    assert lines[-1].text == "and 9950 more of less weight"
+    assert lines[-1].text == "and 9950 more, less urgent"
 
 
 async def test_the_running_notifier_is_stalled_by_nobody() -> None:

@@ -51,7 +51,7 @@ def test_a_digest_puts_the_gravest_first() -> None:
     message = digest([*many, grave])
     assert message.lines[0].text.startswith("Worst")
     assert message.lines[1].text.startswith("N39 ")
-    assert message.lines[-1].text == "and 11 more of less weight"
+    assert message.lines[-1].text == "and 11 more, less urgent"
 
 
 @given(st.text(max_size=400))

@@ -137,7 +137,10 @@ UNUSABLE = (
     (("replay", "shop.jsonl", "--out", "out", "--policy", "cut.jsonl.gz"), "cut.jsonl.gz: not UTF-8 text; save it"),
     (("roster", "shop.jsonl", "--out", "all.doc"), "--out all.doc: the roster is written as .xlsx or .csv; use one"),
     (("customer", "show", "c3", "shop.jsonl"), "'c3': no such customer in these events; ids are case-sensitive"),
-    (("compare", "-", "--policy", "bad.toml"), "'-': the events are read twice, and standard input can be read only once"),
+    (
+        ("compare", "-", "--policy", "bad.toml"),
+        "'-': the events are read twice, and standard input can be read only once",
+    ),
     (("policy", "check", "bad.toml"), "bad.toml, line 2: risk.horizn is not a known key; did you mean 'horizon'?"),
 )
 
