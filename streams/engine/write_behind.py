@@ -29,9 +29,10 @@ from typing import Any, Generic, NamedTuple, NoReturn, Protocol, Self
 
 from streams.engine.batching_producer import BatchingProducer, Output
 from streams.engine.failpoints import failpoint
+from streams.engine.fences import pack, unpack
 from streams.engine.output_log import OutputLog
 from streams.engine.row_store import RowStore
-from streams.engine.rows import CHECKPOINT, Codec, Row, Rows, Unreadable, pack, unpack
+from streams.engine.rows import CHECKPOINT, Codec, Row, Rows, Unreadable
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from scorers.in_force.context import Context
 from scorers.in_force.control import FiguresInForce, ModelInForce, decode_control
 from scorers.policy.tables import Policy
 from scorers.risk.model import UNTRAINED, read_model
-from streams.engine.rows import unpack
+from streams.engine.fences import unpack
 from streams.replay.replay import customer_row
 from streams.worker.partition_state import CONTROL
 from streams.worker.stored_row import CODEC

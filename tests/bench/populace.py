@@ -28,7 +28,7 @@ from scorers.partition.partition import Partition
 from scorers.policy.tables import Policy
 from scorers.risk.model import UNTRAINED
 from streams.engine.batching_producer import partition_of
-from streams.engine.rows import pack
+from streams.engine.fences import pack
 from streams.worker.partition_state import CONTROL
 from streams.worker.stored_row import CODEC, StoredRow
 from tests.kafka.running import Running

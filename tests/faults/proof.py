@@ -24,7 +24,7 @@ from scorers.policy.tables import Policy
 from scorers.risk.model import UNTRAINED, read_model
 from scorers.timeline.timeline import Monitor
 from streams.engine.batching_producer import partition_of
-from streams.engine.rows import unpack
+from streams.engine.fences import unpack
 from streams.worker.aggregator import send_to_all
 from streams.worker.partition_state import CONTROL
 from streams.worker.stored_row import CODEC

@@ -22,7 +22,7 @@ from typing import Any
 
 import faust
 
-from streams.engine.rows import pack, unpack
+from streams.engine.fences import pack, unpack
 from tests.kafka.counting import SETTINGS, counts
 
 WAYS = ("plain", "exactly_once", "fence", "state-first")

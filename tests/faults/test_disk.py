@@ -13,8 +13,8 @@ import pytest
 from aiokafka import TopicPartition
 from rocksdict import AccessType, Options, Rdict
 
+from streams.engine.fences import unpack
 from streams.engine.row_store import damaged_stores
-from streams.engine.rows import unpack
 from tests.faults.conftest import Note
 from tests.faults.proof import LATER, Proof, simulated
 from tests.kafka.processes import CHECKOUT

@@ -19,7 +19,7 @@ from scorers.contract.events import DAY
 from scorers.in_force.context import Context
 from scorers.risk.model import UNTRAINED
 from scorers.timeline.timeline import Monitor
-from streams.engine.rows import unpack
+from streams.engine.fences import unpack
 from streams.worker.stored_row import CODEC
 from tests.kafka.running import Running
 from tests.support.driver import instant, purchase, record

@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
-from streams.engine.rows import unpack
+from streams.engine.fences import unpack
 from tests.faults.verdict import Outcome, Verdict, judge
 from tests.kafka.counting import INPUTS, PARTITIONS, topics
 from tests.kafka.processes import PATIENCE, Processes

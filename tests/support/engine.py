@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from streams.engine.batching_producer import Output
-from streams.engine.rows import Codec, Rows, unpack
+from streams.engine.fences import unpack
+from streams.engine.rows import Codec, Rows
 from streams.engine.write_behind import WriteBehind
 
 CODEC: Codec[int] = Codec(lambda row: b"%d" % row, int)

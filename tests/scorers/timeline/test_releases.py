@@ -19,8 +19,9 @@ from scorers.in_force.control import PolicyInForce
 from scorers.policy.tables import Policy
 from scorers.risk.model import UNTRAINED
 from scorers.timeline.timeline import Monitor
+from streams.engine.fences import pack, unpack
 from streams.engine.output_log import Checkpoint
-from streams.engine.rows import CHECKPOINT, pack, unpack
+from streams.engine.rows import CHECKPOINT
 from streams.worker.stored_row import CODEC
 from tests.support.desk import MAY, Desk, figures
 from tests.support.driver import purchase, record

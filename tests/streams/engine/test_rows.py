@@ -4,8 +4,11 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from streams.engine.rows import CHECKPOINT, Codec, NewerRow, Rows, Unreadable, pack, unpack
+from streams.engine.fences import pack, unpack
+from streams.engine.rows import CHECKPOINT, Codec, NewerRow, Rows, Unreadable
 
 
 class Record(NamedTuple):
@@ -183,3 +186,63 @@ def test_a_store_that_cannot_be_read_is_no_fault_of_a_record() -> None:
     store.broken = Exception("Corruption: block checksum mismatch")
     with pytest.raises(Unreadable, match="partition 0: Exception: Corruption"):
         Rows(0, store, Many().codec()).get(b"a")
+
+
+# --- the invariants together --------------------------------------------------------------------------------------
+
+KEYS, SUM = (b"a", b"b", b"c"), b"\x00sum"
+PARTS = ("events@0", "ticks@0")
+
+
+class Run:
+    """One run of a process over stored rows: it folds every record into the rows that it concerns, as a list."""
+
+    def __init__(self, store: RowStore) -> None:
+        self.store, self.rows = store, Rows(0, store, Many().codec())
+        list(self.rows.recovered())
+
+    def fold(self, source: str, offset: int, number: int, key: bytes | None, fails: bool) -> None:
+        """Add the record's number to the row of its key, or of all keys, and to the row that sums up."""
+        if not self.rows.begin(source, offset, key):
+            return
+        for one in (SUM, *((key,) if key else KEYS)):
+            if not self.rows.folded(one):
+                self.rows.put(one, [*(self.rows.get(one) or []), number])
+        if fails:
+            self.rows.undo()
+
+    def flush(self, kept: int | None = None) -> None:
+        """Write what has changed and the checkpoint; or only the first rows, and the process dies."""
+        fence = self.rows.fence
+        pairs = [*self.rows.take_changed(), (CHECKPOINT, pack(fence, b""))]
+        self.store.write(0, pairs[:kept], 0)
+        self.rows.evict(1)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(st.tuples(st.sampled_from([*KEYS, None]), st.booleans()), min_size=1, max_size=14), st.data())
+def test_each_record_counts_once_in_each_row_whatever_a_crash_keeps(
+    written: list[tuple[bytes | None, bool]], data: Any
+) -> None:
+    """However two sources interleave when they are read again, and however many rows of a flush survive."""
+    logs: dict[str, list[tuple[int, bytes | None, bool]]] = {part: [] for part in PARTS}
+    for number, (key, fails) in enumerate(written):
+        logs[PARTS[key is None]].append((number, key, fails))
+    store, safe = RowStore(), dict.fromkeys(PARTS, 0)
+    for life in range(4):
+        run, at = Run(store), dict(safe)
+        while any(at[part] < len(logs[part]) for part in PARTS):
+            part = data.draw(st.sampled_from([part for part in PARTS if at[part] < len(logs[part])]))
+            run.fold(part, at[part], *logs[part][at[part]])
+            at[part] += 1
+            if data.draw(st.booleans()):
+                if life < 3 and data.draw(st.booleans()):
+                    run.flush(data.draw(st.integers(0, 5)))
+                    break
+                run.flush()
+                safe = dict(at)
+    run.flush()
+    for key in (SUM, *KEYS):
+        row = unpack(store.rows[key])[1] if key in store.rows else b""
+        wanted = [n for n, (of, fails) in enumerate(written) if not fails and (key == SUM or of in (key, None))]
+        assert sorted(row) == wanted

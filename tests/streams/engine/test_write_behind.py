@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.engine.rows import Rows, unpack
+from streams.engine.fences import unpack
+from streams.engine.rows import Rows
 from tests.support.engine import CODEC, Batch, Delivered, Producer, Record, Table, build, records, stored
 
 
