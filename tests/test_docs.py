@@ -171,6 +171,38 @@ def test_the_diagram_of_the_stages_is_the_table() -> None:
     assert drawn == [diagram() + "\n"]
 
 
+def glossary() -> dict[str, list[tuple[str, str]]]:
+    """The entries of the glossary, by area: each term with its text."""
+    areas = re.split(r"^## ", (ROOT / "docs/glossary.md").read_text(), flags=re.MULTILINE)[1:]
+    return {
+        area.split("\n")[0]: re.findall(r"^### (.+)\n\n((?:(?!^###? ).*\n?)+)", area, re.MULTILINE) for area in areas
+    }
+
+
+def test_every_term_of_the_glossary_has_one_sentence_and_one_example() -> None:
+    """Terms are alphabetical within their area and occur once; each is defined, with one example."""
+    areas = glossary()
+    terms = [term for entries in areas.values() for term, _ in entries]
+    assert len(terms) >= 60
+    assert len({term.lower() for term in terms}) == len(terms)
+    for area, entries in areas.items():
+        names = [term.lower() for term, _ in entries]
+        assert names == sorted(names), area
+    texts = {term: text.strip().split("\n\n") for entries in areas.values() for term, text in entries}
+    wrong = [term for term, (sentence, *rest) in texts.items() if len(rest) != 1 or not rest[0].startswith("Example: ")]
+    assert wrong == []
+    assert [term for term, (sentence, _) in texts.items() if not sentence.endswith(".")] == []
+
+
+def test_the_terms_of_the_architecture_are_in_the_glossary() -> None:
+    """Each term in bold in ARCHITECTURE.md is an entry, in the singular or in the plural."""
+    terms = {term.lower() for entries in glossary().values() for term, _ in entries}
+    bold = re.findall(r"\*\*(.+?)\*\*", prose((ROOT / "ARCHITECTURE.md").read_text()), flags=re.DOTALL)
+    named = {" ".join(term.lower().split()) for term in bold}
+    assert named
+    assert {name for name in named if name not in terms and name.removesuffix("s") not in terms} == set()
+
+
 def test_the_changelog_has_room_for_the_next_change() -> None:
     """The first section is what has not been released."""
     heads = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)

@@ -59,7 +59,7 @@ for name, path in COMMANDS.items():
 
 @app.callback()
 def vigia() -> None:
-    """Watch a business's customers: who is about to leave, why, what it costs and what to do, while there is time."""
+    """Tell a business which customers are about to leave, why, what that would cost and what to do about it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -55,7 +55,7 @@ def test_it_ends_by_itself_without_a_terminal(demo: tuple[Path, subprocess.Compl
 def test_it_tells_alarms_fates_and_whom_to_save(demo: tuple[Path, subprocess.CompletedProcess[bytes]]) -> None:
     """Alarms stand with their reasons; then what became of them, whom to save, and what to try next."""
     folder, done = demo
-    alarms, end = done.stdout.decode().split("The alarms of the year, and what became of them")
+    alarms, end = done.stdout.decode().split("The alarms of the year and their outcomes")
     shown = [line for line in alarms.splitlines() if line.endswith(("at risk", "kept"))]
     assert len(shown) > 5
     assert any("gone-quiet" in line for line in shown)
@@ -121,7 +121,7 @@ def test_it_stays_up_to_be_tried(tmp_path: Path) -> None:
     with said.open("wb") as out:
         run = subprocess.Popen(command, cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
     deadline = time.monotonic() + 300
-    while not re.search(r"gateway count\n.*/metrics\n", said.read_text()):
+    while not re.search(r"notifier and gateway\n.*/metrics\n", said.read_text()):
         assert run.poll() is None, said.read_text()
         assert time.monotonic() < deadline, said.read_text()
         time.sleep(0.1)
