@@ -247,7 +247,7 @@ def test_without_its_data_the_demo_says_what_to_install(
 @settings(deadline=None, max_examples=100)
 def test_whatever_the_desk_invents_is_of_the_contract(visits: list[int], seed: int) -> None:
     """Each event decodes again, belongs to the household, lies inside the year and has an id of its own."""
-    told = list(Desk("h1", seed, END).story(visits))
+    told = list(Desk("h1", seed, END).events_of(visits))
     assert [decode(encode_event(event)) for event in told] == told
     assert {(event.source, event.customer_id) for event in told} == {("simulated", "h1")}
     assert all(visits[0] <= event.time < END for event in told)
@@ -264,7 +264,7 @@ def test_silences_get_more_than_their_share_of_trouble() -> None:
 
 
 def _complaints(visits: list[int], seed: int) -> list[int]:
-    told = Desk("h1", seed, END).story(visits)
+    told = Desk("h1", seed, END).events_of(visits)
     return [int(event.time) for event in told if type(event).__name__ == "ComplaintOpened"]
 
 

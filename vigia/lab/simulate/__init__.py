@@ -1,7 +1,7 @@
-"""A business invented from a seed: customers who come, buy, are let down and change their hearts on dated days.
+"""Simulate a business from a seed: customers who buy, have bad experiences, and leave on known days.
 
-`simulate` writes what a monitor may see and, apart, the truth that it is judged by: who left, when, why, and
-what nobody told us. Knows the wire contract and nothing of stages, tiers or alarms as the monitor judges them.
+`simulate` writes the events that Vigía may read and, separately, the truth to measure it by: who left, when and why, and
+the experiences that nobody reported. It knows the wire contract and nothing of Vigía's stages, tiers or alarms.
 """
 
 from vigia.lab.simulate.world import World

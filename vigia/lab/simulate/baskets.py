@@ -1,7 +1,4 @@
-"""What one visit to the shop puts in the basket, what it costs and what it leaves us.
-
-Prices are the shelf's; taste, purse and thrift are the person's.
-"""
+"""Draw the basket of one purchase: its items, amount, discount and margin."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +14,7 @@ USUAL_LINES = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Basket:
-    """A priced basket; `suspect` is its line of a spoilt lot, if any."""
+    """A basket; `suspect` is its item of a bad lot, if any."""
 
     amount: int
     margin: int
@@ -28,7 +25,7 @@ class Basket:
 
 
 def basket(rng: Random, scene: Scene, who: Person, at: int, *, scale: float, reduced: bool, narrow: bool) -> Basket:
-    """What this person buys now; `narrow` is the same product again and again."""
+    """Draw a basket of this person; `narrow` buys the same product each time."""
     random = rng.random
     count = min(MOST_LINES, 1 + int(rng.expovariate(1.0 / (USUAL_LINES * who.purse * scale))))
     spill = max(1.0, who.purse * scale / 2)

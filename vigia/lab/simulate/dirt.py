@@ -1,6 +1,6 @@
-"""Feeds as they really are: some lines come twice, some late, some damaged.
+"""Make a feed realistic: some lines are duplicated, late or damaged.
 
-A damaged line is an extra one and its original stays, so every true event still comes at least once.
+A damaged line is added and its original stays, so every event still arrives at least once.
 """
 
 from collections import Counter
@@ -10,7 +10,7 @@ from heapq import heappop, heappush
 from random import Random
 
 KINDS = ("duplicate", "late", "bad")
-TIME = slice(9, 29)  # where a line holds its time: the pen writes it first
+TIME = slice(9, 29)  # where a line holds its time, which comes first
 DAMAGES: tuple[Callable[[bytes], bytes], ...] = (
     lambda line: line[: len(line) // 2] + b"\n",
     lambda line: line[:9] + b"yesterday" + line[29:],
@@ -22,8 +22,8 @@ WITHIN_A_DAY, DAYS_LATE = (0.2, 20.0), (30.0, 120.0)  # hours
 MOSTLY = 0.9
 
 
-def soiled(lines: Iterable[bytes], share: float, seed: int, count: Counter[str]) -> Iterator[bytes]:
-    """The sorted lines as a careless feed would send them; `count` learns how many of each kind."""
+def dirtied(lines: Iterable[bytes], share: float, seed: int, count: Counter[str]) -> Iterator[bytes]:
+    """Yield the sorted lines with duplicates, late and damaged ones; `count` gets the number of each."""
     rng = Random(f"vigia {seed} dirt")
     waiting: list[tuple[bytes, bytes]] = []
     for line in lines:
@@ -45,6 +45,6 @@ def soiled(lines: Iterable[bytes], share: float, seed: int, count: Counter[str])
 
 
 def _delayed(rng: Random, time: bytes) -> bytes:
-    """Most delays stay within a day, some do not."""
+    """Delay an instant: nine of ten times by less than a day."""
     hours = rng.uniform(*(WITHIN_A_DAY if rng.random() < MOSTLY else DAYS_LATE))
     return f"{datetime.fromisoformat(time.decode()) + timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}".encode()

@@ -1,7 +1,4 @@
-"""When things happen: seasons, weekdays, opening hours, and how an instant is written.
-
-The shop's clock shows whole seconds. A `Calendar` knows the days of one period and nothing of customers.
-"""
+"""Seasons, weekdays, opening hours, and the format of instants, in whole seconds."""
 
 from datetime import UTC, datetime
 from random import Random
@@ -11,7 +8,7 @@ DAY = 86_400
 YEAR = 365 * DAY
 
 SEASON = (0.92, 0.88, 0.97, 1.0, 1.03, 1.02, 0.98, 0.78, 0.97, 1.03, 1.12, 1.30)
-"""How busy each month is against the year's mean: a quiet August, a full December."""
+"""Factor of sales in each month: a quiet August, a busy December."""
 SHOP_WEEK = (0.75, 0.75, 0.8, 0.85, 1.0, 1.0, 0.0)
 WEB_WEEK = (0.95, 0.9, 0.9, 0.9, 0.85, 0.9, 1.0)
 CLOSED = frozenset({"01-01", "05-01", "12-25"})
@@ -21,11 +18,11 @@ DESK_OPENS, DESK_CLOSES = 8, 20
 
 _MINUTES = tuple(f"{m // 60:02d}:{m % 60:02d}:" for m in range(1440))
 _SECONDS = tuple(f"{s:02d}Z" for s in range(60))
-_AFTER_THE_END = 60  # days kept beyond the period, so that a shift to the next open day always lands somewhere
+_AFTER_THE_END = 60  # days beyond the period, so that the next open day always exists
 
 
 class Calendar:
-    """The days from `start` on: their names, seasons and open shops.
+    """The days from `start` on: dates, seasons and opening hours.
 
     >>> calendar = Calendar(start=1_704_067_200, days=366)
     >>> calendar.stamp(calendar.start + 3661)
@@ -46,16 +43,16 @@ class Calendar:
         self._open = (shop, web)
 
     def stamp(self, at: int) -> str:
-        """RFC 3339 of an instant of the period."""
+        """Format an instant of the period as RFC 3339."""
         minute, second = divmod(at % DAY, 60)
         return self._dates[at // DAY - self._first] + _MINUTES[minute] + _SECONDS[second]
 
     def season(self, at: int) -> float:
-        """How busy the month of this instant is."""
+        """Return the sales factor of the month."""
         return self._season[at // DAY - self._first]
 
     def next_open(self, rng: Random, after: int, target: int, *, web: bool = False) -> int:
-        """An instant of shopping on the target's day or the next good one, later than `after`."""
+        """Draw an instant in opening hours on the day of `target` or the next open one, later than `after`."""
         open_days, hours = self._open[web], WEB_HOURS if web else SHOP_HOURS
         day = target // DAY
         while day * DAY < self.end:
@@ -67,7 +64,7 @@ class Calendar:
         return self.end
 
     def desk(self, at: int) -> int:
-        """The first instant from `at` on at which our own people work."""
+        """Return the first instant from `at` in the hours of the service desk."""
         while True:
             day, second = divmod(at, DAY)
             if second >= DESK_CLOSES * HOUR or (day + 3) % 7 == 6:

@@ -1,6 +1,6 @@
-"""One customer's life while it is being told: the pen that writes it, the mood, the day of leaving.
+"""The state of one simulated customer, and the writer of the events.
 
-Here is the state that the stories change. Nothing here decides what happens.
+`stories` and its neighbours decide what happens; this module only holds state.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ CORE_OCCASIONS, CORE_AGE = 5, 180 * DAY
 
 
 class Mishap(Struct, frozen=True, kw_only=True):
-    """A bad experience as it truly was, voiced or not."""
+    """A bad experience, voiced or not."""
 
     time: str
     event: str | None  # the purchase, request or promise that went wrong
@@ -32,12 +32,12 @@ class Mishap(Struct, frozen=True, kw_only=True):
     stage: Stage
     voiced: Layer
     remedy: str
-    drove_out: bool  # the best reason to leave so far; a sooner one may still overtake it
+    drove_out: bool  # whether it is the cause of leaving so far; an earlier cause may replace it
 
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """The change of heart: from `at` on this customer never buys again."""
+    """The decision to leave: from `at` on this customer never buys again."""
 
     at: int
     reason: str
@@ -46,10 +46,10 @@ class Leaving:
     voiced: Layer | None
 
 
-class Pen:
-    """Writes one customer's events; what lies beyond the period's end is not written.
+class EventWriter:
+    """Writes the events of one customer; events after the end of the period are dropped.
 
-    Time and id come first in each line, so that lines sort as (time, id).
+    Each line begins with time and id, so that lines sort as (time, id).
     """
 
     __slots__ = ("_calendar", "_customer", "_number", "_prefix", "_put")
@@ -61,8 +61,8 @@ class Pen:
         self._customer = f',"customer_id":"{customer_id}"' if customer_id else ""
         self._number = 0
 
-    def say(self, at: int, source: str, kind: str, fields: str = "") -> str:
-        """One event of this type, with its own fields as JSON text; gives its id."""
+    def write(self, at: int, source: str, kind: str, fields: str = "") -> str:
+        """Write one event, with its own fields as JSON text; return its id."""
         self._number += 1
         name = f"{self._prefix}-{self._number}"
         if at < self._calendar.end:
@@ -74,11 +74,11 @@ class Pen:
 
 @dataclass(slots=True)
 class Life:
-    """What is true of one customer at the point that the story has reached."""
+    """The state of one customer at the current point of the simulation."""
 
     scene: Scene
     rng: Random
-    pen: Pen
+    writer: EventWriter
     who: Person
     mood: float
     met: int
@@ -92,19 +92,19 @@ class Life:
 
     @property
     def until(self) -> int:
-        """Where this life with us ends: the day of leaving or the end of the period."""
+        """The end of this customer's activity: the day of leaving or the end of the period."""
         return self.leaving.at if self.leaving else self.scene.calendar.end
 
     @property
     def stage(self) -> Stage:
-        """How far the relation has come, by occasions and age."""
+        """The stage, by occasions and age."""
         if self.occasions < 2:
             return "first_time_buyer" if self.occasions else "prospect"
         core = self.occasions >= CORE_OCCASIONS and self.last - self.first >= CORE_AGE
         return "core_customer" if core else "early_repeat_buyer"
 
     def bought(self, at: int) -> None:
-        """Purchases of one day are one occasion."""
+        """Count a purchase; purchases of one day are one occasion."""
         if not self.purchases:
             self.first = at
         if not self.purchases or at // DAY != self.last // DAY:
@@ -113,7 +113,7 @@ class Life:
         self.last = at
 
     def leave(self, at: int, reason: str, cause_at: int, cause: str | None = None, voiced: Layer | None = None) -> bool:
-        """The earliest of all reasons to leave is the one that counts; tells whether this is it."""
+        """Set the day of leaving if it is earlier than the current one; return whether it was set."""
         at = max(at, self.last + 1, cause_at + 1)
         if at >= self.until:
             return False
@@ -121,10 +121,10 @@ class Life:
         return True
 
     def feel(self, change: float) -> None:
-        """Good and bad experiences move the mood; by itself it drifts back to the person's own level."""
+        """Change the mood, which also drifts back to the person's own level."""
         mood = self.mood + 0.1 * (self.who.content - self.mood) + change
         self.mood = min(max(mood, 0.0), 1.0)
 
     def stars(self) -> int:
-        """The mood in one to five stars, as answered on a form."""
+        """Draw the answer to a survey, 1 to 5, from the mood."""
         return min(5, max(1, round(1 + 4.4 * self.mood + self.rng.gauss(0.0, 0.5))))

@@ -1,7 +1,7 @@
-"""Bad experiences: who tells us, how we answer, and whom they drive out.
+"""Simulate bad experiences: who complains, how the business answers, and who leaves.
 
-Most of the dissatisfied stay silent (the iceberg): their mishaps are in the truth and never in the events.
-First-time buyers forgive least; core customers forgive what is small and put right at once.
+Most dissatisfied customers stay silent: their mishaps are in the truth and never in the events. First-time buyers leave
+most easily; core customers do not leave for a minor mishap that is resolved at once.
 """
 
 from vigia.lab.simulate.hours import DAY, HOUR
@@ -33,7 +33,7 @@ FAST = int(1.5 * DAY)
 def mishap(
     life: Life, at: int, kind: str, store: Store, cause: str | None, sku: str | None = None, lot: str | None = None
 ) -> None:
-    """Something went wrong for this customer at this instant."""
+    """Simulate a mishap of this customer at an instant."""
     if at >= life.scene.calendar.end:
         return
     rng, world, stage = life.rng, life.scene.world, life.stage
@@ -73,19 +73,19 @@ def mishap(
 def _complaint(
     life: Life, at: int, kind: str, severity: str, layer: Layer, store: Store, sku: str | None, lot: str | None
 ) -> str:
-    """The whole case: opened, acknowledged, resolved, reopened, each in its time or missed."""
-    rng, pen, calendar = life.rng, life.pen, life.scene.calendar
+    """Write the complaint: opened, acknowledged, resolved, reopened; return how it was handled."""
+    rng, writer, calendar = life.rng, life.writer, life.scene.calendar
     subject = kind if kind in ("product", "service", "brand") else "service"
     case = f'"complaint_id":"{life.who.id}-k{len(life.mishaps) + 1}"'
-    told = f',{case},"severity":"{severity}","subject":"{subject}","store_id":"{store.id}","formality":"{layer}"'
+    fields = f',{case},"severity":"{severity}","subject":"{subject}","store_id":"{store.id}","formality":"{layer}"'
     if sku:
-        told += f',"sku":"{sku}"' + (f',"lot":"{lot}"' if lot else "")
+        fields += f',"sku":"{sku}"' + (f',"lot":"{lot}"' if lot else "")
     if rng.random() < life.scene.world.public:
-        told += ',"public":true'
-    pen.say(at, "desk", "complaint.opened", told + f',"reason":"{rng.choice(REASONS[kind])}"')
+        fields += ',"public":true'
+    writer.write(at, "desk", "complaint.opened", fields + f',"reason":"{rng.choice(REASONS[kind])}"')
     if rng.random() < 0.85:
         acknowledged = calendar.desk(at + int(rng.lognormvariate(0.7, 1.0) * HOUR))
-        pen.say(acknowledged, "desk", "complaint.acknowledged", f",{case}")
+        writer.write(acknowledged, "desk", "complaint.acknowledged", f",{case}")
     else:
         acknowledged = at
     if rng.random() < life.scene.world.unsolved:
@@ -93,10 +93,10 @@ def _complaint(
     fast = rng.random() < store.care
     days = rng.uniform(0.1, 1.0) if fast else rng.lognormvariate(1.9, 0.5)
     solved = calendar.desk(max(acknowledged + HOUR // 2, at + int(days * DAY)))
-    pen.say(solved, "desk", "complaint.resolved", f",{case}")
+    writer.write(solved, "desk", "complaint.resolved", f",{case}")
     if rng.random() < 0.05:
         again = solved + int(rng.uniform(1, 6) * DAY)
-        pen.say(again, "desk", "complaint.reopened", f',{case},"reason":"not_fixed"')
-        pen.say(calendar.desk(again + int(rng.uniform(0.5, 8) * DAY)), "desk", "complaint.resolved", f",{case}")
+        writer.write(again, "desk", "complaint.reopened", f',{case},"reason":"not_fixed"')
+        writer.write(calendar.desk(again + int(rng.uniform(0.5, 8) * DAY)), "desk", "complaint.resolved", f",{case}")
         return "late"
     return "fast" if solved - at <= FAST else "late"

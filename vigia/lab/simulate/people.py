@@ -1,6 +1,6 @@
-"""Who the customers are: rhythm, purse, taste, temper and a name nobody bears.
+"""Draw the customers: rhythm, basket size, taste, mood and an invented name.
 
-Traits are fixed at birth; what happens to people later is told in `stories`.
+Traits never change; `stories` decides what happens to a customer.
 """
 
 from dataclasses import dataclass
@@ -59,11 +59,11 @@ class Person:
     shape: float  # of the gamma gaps: regularity
     purse: float  # 1 is the usual basket
     taste: tuple[int, ...]  # aisles, the favourite first
-    whim: int  # which things of a shelf this person reaches for first
+    whim: int  # seeds the preferred products of an aisle
     thrift: float  # share of purchases made on discount
-    content: float  # where the mood returns to, 0..1
-    consents: bool  # to our campaigns
-    active: float  # how gladly this person answers, asks and tells
+    content: float  # the level that the mood returns to, 0..1
+    consents: bool  # to campaigns
+    active: float  # how often this person answers, asks and refers
 
     @property
     def gap_days(self) -> float:
@@ -72,7 +72,7 @@ class Person:
 
 
 def born(rng: Random, scene: Scene, number: int) -> Person:
-    """Customer `number` of the scene."""
+    """Draw customer `number`."""
     world = scene.world
     locale = LOCALES[int(rng.random() * len(LOCALES))]
     name = f"{rng.choice(GIVEN[locale])} {rng.choice(FAMILY_BEGIN)}{rng.choice(FAMILY_END[locale])}"
@@ -100,7 +100,7 @@ def born(rng: Random, scene: Scene, number: int) -> Person:
 
 
 def passer_by(rng: Random, scene: Scene, store: Store) -> Person:
-    """Somebody whom the till does not know."""
+    """Draw an anonymous buyer."""
     taste = tuple(rng.sample(range(len(AISLES)), 2))
     return Person(
         "",

@@ -1,7 +1,6 @@
-"""Lines told customer by customer come out in order of time, however many there are.
+"""Sort lines that are written customer by customer into the order of time, in bounded memory.
 
-A week's lines share a file until the end; then one week at a time is sorted and written, so memory holds
-a few tens of thousands of lines and one week, never the whole history. Knows lines, not what they say.
+The lines of a week share a file; at the end one week at a time is sorted, so memory holds 40,000 lines and one week.
 """
 
 from collections import Counter
@@ -15,7 +14,7 @@ LINES_IN_MEMORY = 40_000
 
 
 class Spool:
-    """Takes (instant, type, line) in any order; gives the lines week by week, sorted."""
+    """Takes (instant, type, line) in any order; returns the lines sorted, week by week."""
 
     def __init__(self, folder: Path) -> None:
         self.by_type: Counter[str] = Counter()
@@ -25,7 +24,7 @@ class Spool:
         self._weeks: set[int] = set()
 
     def put(self, at: int, kind: str, line: str) -> None:
-        """Keeps one line."""
+        """Add one line."""
         self.by_type[kind] += 1
         self._held.setdefault(at // WEEK, []).append(line)
         self._count += 1
@@ -33,7 +32,7 @@ class Spool:
             self._flush()
 
     def weeks(self) -> Iterator[list[bytes]]:
-        """The sorted lines of each week."""
+        """Yield the sorted lines of each week."""
         self._flush()
         for week in sorted(self._weeks):
             part = self._folder / str(week)

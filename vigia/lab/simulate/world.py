@@ -1,7 +1,7 @@
-"""The business itself: its knobs, its stores, its shelves, its campaigns and its rivals.
+"""The simulated business: parameters, stores, products, campaigns and competitors.
 
-Everything that customers share is drawn here once from the seed, so that the story of one customer
-depends on the scene and on the customer's own number only, never on how many others there are.
+Everything that customers share is drawn once from the seed, so one customer depends only on the scene and on the own
+number, not on how many others there are.
 """
 
 from collections.abc import Sequence
@@ -29,20 +29,20 @@ AISLES_WITH_LOTS = ("bakery", "dairy", "meat", "beauty")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """What the business and its customers are like; shares lie in 0..1, rates are per customer and year."""
+    """The parameters; shares are in 0..1, rates are per customer and year."""
 
     gap_days: float = 30.0
     """Days between purchases of the average active customer."""
     gap_spread: float = 1.6
-    """Shape of the gamma mixture of purchase rates: low is a base of extremes, high a base of equals."""
+    """Shape of the gamma distribution of purchase rates: the higher, the more equal the customers."""
     regularity: tuple[float, float] = (1.0, 6.0)
-    """Shapes of the customers' own gamma gaps: 1 buys at random, 6 nearly like a clock."""
+    """Range of the shape of a customer's gamma gaps: 1 is random, 6 is nearly regular."""
     pause: float = 0.015
-    """Share of gaps stretched threefold by a journey or an illness: silence without a farewell."""
+    """Share of gaps tripled by a journey or an illness: silence without leaving."""
     late_arrivals: float = 2.0
-    """1 spreads the first visits evenly; the higher, the more of them lie early in the period."""
+    """1 spreads the first visits evenly; a higher value moves them to the start of the period."""
     stores: int = 6
-    """Shops with opening hours; a web shop comes on top."""
+    """Number of shops with opening hours; a web shop is added."""
     web: float = 0.15
     """Share of customers whose home is the web shop."""
     anonymous: float = 0.12
@@ -56,25 +56,25 @@ class World:
     incident: float = 0.035
     """Share of purchases that go wrong, before bad lots and stores in trouble."""
     voiced: float = 0.30
-    """Share of the dissatisfied who tell us at all; the others are in the truth only."""
+    """Share of mishaps that are reported; the others are in the truth only."""
     formal: float = 0.02
     """Share of the voiced complaints that enter the formal system."""
     public: float = 0.06
     """Share of the voiced complaints that are voiced in public."""
     unsolved: float = 0.12
-    """Share of the voiced complaints that nobody ever puts right."""
+    """Share of the voiced complaints that are never resolved."""
     refunds: float = 0.008
-    """Share of purchases brought back without a grievance."""
+    """Share of purchases returned without a mishap."""
     harm: float = 1.0
     """Scales how strongly bad experiences drive customers out."""
     fade: tuple[float, float, float] = (0.10, 0.012, 0.0015)
-    """Chance after each purchase of losing interest: first-time buyer, early repeat buyer, core customer."""
+    """Probability of losing interest after a purchase: first-time buyer, early repeat buyer, core customer."""
     moves: float = 0.035
     """Rate of leaving for reasons that leave no trace (moved away, no more need)."""
     declines: float = 1.0
     """Scales the rates of boredom, price trouble and temptation by rivals."""
     rivals: float = 0.08
-    """Share of a shop's customers tempted when a rival opens beside it."""
+    """Share of a shop's customers who may leave when a competitor opens nearby."""
     requests: float = 0.6
     """Rate of service requests."""
     unattended: float = 0.08
@@ -82,7 +82,7 @@ class World:
     outreach: float = 3.0
     """Campaign messages per customer and year."""
     pressed: float = 0.03
-    """Rate at which a customer lands on an over-eager calling list."""
+    """Rate of being called too often."""
     surveys: float = 0.07
     """Chance of an answered survey after a purchase."""
     promises: float = 0.12
@@ -128,7 +128,7 @@ SHARES = (
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A place that sells: how well it cares, when it was in trouble, who opened beside it."""
+    """A store: its share of fast resolutions, its time of trouble, its competitor."""
 
     id: str
     web: bool
@@ -137,13 +137,13 @@ class Store:
     rival: tuple[int, str] | None
 
     def mishaps(self, at: int) -> float:
-        """How many times the usual things go wrong here now."""
+        """Return the factor of the mishap rate at an instant."""
         return 3.0 if self.trouble[0] <= at < self.trouble[1] else 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Sku:
-    """One thing on the shelf, with the opening of its JSON object ready."""
+    """A product, with the beginning of its JSON object."""
 
     id: str
     category: str
@@ -166,7 +166,7 @@ class Scene:
 
 
 def build(world: World, calendar: Calendar, seed: int) -> Scene:
-    """The scene of this seed."""
+    """Draw the scene from a seed."""
     rng = Random(f"vigia {seed} scene")
     aisles = [_aisle(rng, number) for number in range(len(AISLES))]
     return Scene(
@@ -197,14 +197,14 @@ def _aisle(rng: Random, number: int) -> list[Sku]:
 
 
 def _bad_lots(rng: Random, calendar: Calendar, aisles: Sequence[Sequence[Sku]]) -> list[tuple[str, tuple[int, int]]]:
-    """About four spoilt lots a year, each on the shelf for a month."""
+    """Draw about four bad lots a year, each sold for 30 days."""
     with_lots = [sku for aisle in aisles for sku in aisle if sku.has_lots]
     begins = range(calendar.start + 40 * DAY, calendar.end, YEAR // 4)
     return [(rng.choice(with_lots).id, (begin, begin + 30 * DAY)) for begin in begins]
 
 
 def _campaigns(rng: Random, calendar: Calendar) -> list[tuple[int, str, str]]:
-    """Eight or so messages a year: when, name, channel."""
+    """Draw about eight campaigns a year: instant, name, channel."""
     begins = range(calendar.start + 15 * DAY, calendar.end, 45 * DAY)
     moved = (calendar.desk(begin + int(rng.uniform(0, 20 * DAY))) for begin in begins)
     return [(at, f"campaign-{n + 1:02d}", rng.choice(("email", "sms", "letter"))) for n, at in enumerate(moved)]

@@ -1,4 +1,4 @@
-"""Writes a simulated business to a folder: `events.jsonl` for the monitor, `truth.jsonl` for its judges."""
+"""Write a simulated business to a folder: `events.jsonl` for Vigía, `truth.jsonl` to measure it."""
 
 import os
 import tempfile
@@ -9,24 +9,24 @@ from pathlib import Path
 
 from msgspec import Struct, json
 
-from vigia.lab.simulate.dirt import soiled
+from vigia.lab.simulate.dirt import dirtied
 from vigia.lab.simulate.hours import Calendar
 from vigia.lab.simulate.life import Layer
 from vigia.lab.simulate.spool import Spool
 from vigia.lab.simulate.staff import pulses
-from vigia.lab.simulate.stories import tell
+from vigia.lab.simulate.stories import live
 from vigia.lab.simulate.world import World, build
 
 START = 1_704_067_200_000_000
 """2024-01-01T00:00:00Z in microseconds."""
 VALUE_CLASSES = ((0.05, "platinum"), (0.25, "gold"), (0.90, "iron"), (1.0, "lead"))
-"""Ranked by expected yearly margin: the share of buyers above which each class ends."""
+"""The cumulative share of buyers, ranked by expected yearly margin, at which each class ends."""
 
 
 class Summary(Struct, frozen=True, kw_only=True):
     """What was written."""
 
-    events: int  # true events; with dirt the file holds a few lines more
+    events: int  # without the lines that `dirt` adds
     by_type: dict[str, int]
     customers: int
     buyers: int
@@ -47,10 +47,10 @@ def simulate(
     world: World | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Summary:
-    """The same seed gives the same bytes; the story of a customer does not depend on how many others there are.
+    """Simulate and write; the same seed gives the same bytes, and a customer does not depend on the number of others.
 
-    `start` is in microseconds since 1970, `dirt` the share of lines sent twice, late or with a damaged copy,
-    `world` what the business is like, and `progress` hears (done, of how many) as work goes on.
+    `start` is in microseconds since 1970, `dirt` the share of lines sent twice, late or damaged, `world` the parameters,
+    and `progress` is called with (done, total).
     """
     for name, value in (("customers", customers), ("days", days)):
         if value < 1:
@@ -62,15 +62,15 @@ def simulate(
     out.mkdir(parents=True, exist_ok=True)
     reasons: Counter[str] = Counter()
     grievances: Counter[Layer] = Counter()
-    soil: Counter[str] = Counter()
+    dirt_count: Counter[str] = Counter()
     worth: list[int] = []
     with tempfile.TemporaryDirectory(dir=out, prefix=".simulate-") as folder:
         spool = Spool(Path(folder))
         pulses(scene, seed, spool.put)
-        told, events, truths = Path(folder) / "told", Path(folder) / "events", Path(folder) / "truths"
-        with told.open("wb") as file:
+        unclassed, events, truths = Path(folder) / "unclassed", Path(folder) / "events", Path(folder) / "truths"
+        with unclassed.open("wb") as file:
             for number in range(1, customers + 1):
-                truth = tell(scene, seed, number, spool.put)
+                truth = live(scene, seed, number, spool.put)
                 worth.append(truth.margin_year_minor if truth.purchases else -1)
                 reasons.update([truth.reason] if truth.reason else [])
                 grievances.update(mishap.voiced for mishap in truth.mishaps)
@@ -80,11 +80,11 @@ def simulate(
         with events.open("wb") as file:
             weeks = spool.weeks()
             if dirt:
-                file.writelines(soiled(chain.from_iterable(weeks), dirt, seed, soil))
+                file.writelines(dirtied(chain.from_iterable(weeks), dirt, seed, dirt_count))
             else:
                 file.writelines(map(b"".join, weeks))
         with truths.open("wb") as file:
-            file.writelines(_classed(told, worth))
+            file.writelines(_classed(unclassed, worth))
         os.replace(events, out / "events.jsonl")
         os.replace(truths, out / "truth.jsonl")
     return Summary(
@@ -95,16 +95,16 @@ def simulate(
         left=reasons.total(),
         reasons=dict(reasons.most_common()),
         grievances=dict(sorted(grievances.items())),
-        dirt=dict(sorted(soil.items())),
+        dirt=dict(sorted(dirt_count.items())),
     )
 
 
-def _classed(told: Path, worth: list[int]) -> Iterator[bytes]:
-    """The truths with each buyer's value class, which only the whole base can tell."""
+def _classed(unclassed: Path, worth: list[int]) -> Iterator[bytes]:
+    """Add each buyer's value class to the truths; it depends on all customers."""
     ranked = sorted((i for i, value in enumerate(worth) if value >= 0), key=lambda i: (-worth[i], i))
     classes = ["none"] * len(worth)
     for rank, i in enumerate(ranked):
         classes[i] = next(name for share, name in VALUE_CLASSES if rank < share * len(ranked))
-    with told.open("rb") as file:
+    with unclassed.open("rb") as file:
         for line, name in zip(file, classes, strict=True):
             yield b'{"value_class":"%s",' % name.encode() + line[1:]
