@@ -23,9 +23,9 @@ MESSAGE = Message(
 
 
 class Outcome(Struct, frozen=True):
-    """The result of a test: `word` is sent, refused (it will never be accepted) or failed (it may be later)."""
+    """The result of a test: `result` is sent, refused (it will never be accepted) or failed (it may be later)."""
 
-    word: str
+    result: str
     why: str = ""
 
 

@@ -77,8 +77,10 @@ class Dispatcher:
     ) -> None:
         self.routes = routes
         self.store = store
-        self.queues = {name: ChannelQueue(channels[name], lane, routes.zone) for name, lane in routes.channels.items()}
-        self.context = DecisionContext(routes, self._open_of, self._sent_alone, notify_within)
+        self.queues = {
+            name: ChannelQueue(channels[name], settings, routes.zone) for name, settings in routes.channels.items()
+        }
+        self.context = DecisionContext(routes, self._open_incidents, self._sent_alone, notify_within)
         self.planned = asyncio.Event()
         self._by_customer: dict[str, set[str]] = {}
         self._follow_ups: list[tuple[Instant, str]] = []
@@ -125,7 +127,7 @@ class Dispatcher:
             raise ActionRejected(
                 f"there is no alarm {action.alarm_id!r}; take the id from the message or from alarms tail"
             )
-        done = next((queue.time for queue in incident.audit if queue.action == action), None)
+        done = next((entry.time for entry in incident.audit if entry.action == action), None)
         after = apply_action(incident, action, now)
         await self._keep(after)
         published = any(delivery.change == "alarm.acknowledged" for delivery in incident.deliveries)
@@ -140,13 +142,13 @@ class Dispatcher:
         while self._follow_ups and self._follow_ups[0][0] <= now:
             incident = self.store.get(heapq.heappop(self._follow_ups)[1])
             follow_up = next_follow_up(incident, self.routes.ladder(incident.alarm)) if incident else None
-            if incident is None or follow_up is None or follow_up[0] > now:
+            if incident is None or follow_up is None or follow_up.due > now:
                 continue  # replaced by a later entry
-            if follow_up[1] != "escalate":
+            if follow_up.what != "escalate":
                 await self._remind(incident, follow_up, now)
             elif self._escalated.get(incident.alarm.alarm_id) != incident.escalations:
                 self._escalated[incident.alarm.alarm_id] = incident.escalations
-                escalations.append(escalated(incident, follow_up[0]))
+                escalations.append(escalated(incident, follow_up.due))
         return escalations
 
     async def deliver(self, channel: str, now: Instant) -> Instant | None:
@@ -204,36 +206,35 @@ class Dispatcher:
             await _wait_until(self._follow_ups[0][0] if self._follow_ups else None, clock, self.planned, stop)
 
     async def _remind(self, incident: Incident, follow_up: FollowUp, now: Instant) -> None:
-        current = after_snooze(incident) if follow_up[1] == "wake" else incident
-        deliveries = self._offer(decide(candidate(incident.alarm, current, now, self.context, follow_up[0])))
+        current = after_snooze(incident) if follow_up.what == "wake" else incident
+        deliveries = self._offer(decide(candidate(incident.alarm, current, now, self.context, follow_up.due)))
         after = with_deliveries(current, *deliveries)
-        if follow_up[1] == "remind":
+        if follow_up.what == "remind":
             after = msgspec.structs.replace(after, reminders=incident.reminders + 1)
         ladder = self.routes.ladder(incident.alarm)
-        while (missed := next_follow_up(after, ladder)) and missed[1] == "remind" and missed[0] <= now:
-            after = msgspec.structs.replace(
-                after, reminders=after.reminders + 1
-            )  # one reminder replaces all that were missed
+        while (missed := next_follow_up(after, ladder)) and missed.what == "remind" and missed.due <= now:
+            after = msgspec.structs.replace(after, reminders=after.reminders + 1)  # one replaces all that were missed
         await self._keep(after)
 
     async def _release(self, customer_id: str, now: Instant) -> None:
-        for incident in list(self._open_of(customer_id)):
+        """Decide again about open incidents of the customer that were inhibited."""
+        for incident in list(self._open_incidents(customer_id)):
             if incident.notified() or not incident.deliveries or incident.deliveries[-1].rule != "inhibited":
                 continue
             deliveries = decide(candidate(incident.alarm, incident, now, self.context, incident.raised_at))
-            late = [
+            delayed = [
                 msgspec.structs.replace(one, due=max(one.due, Instant(now + RELEASE)))
                 if one.state == "waiting"
                 else one
                 for one in deliveries
             ]
-            await self._keep(with_deliveries(incident, *self._offer(late)))
+            await self._keep(with_deliveries(incident, *self._offer(delayed)))
 
     def _withdraw(self, incident: Incident, now: Instant) -> Incident:
-        gone = self._superseded(incident, now)
-        for delivery in gone:
+        superseded = self._superseded(incident, now)
+        for delivery in superseded:
             self.queues[delivery.channel].withdraw(delivery)
-        return with_deliveries(incident, *gone)
+        return with_deliveries(incident, *superseded)
 
     def _superseded(self, incident: Incident, now: Instant) -> list[Delivery]:
         """The deliveries that wait, were never tried, and are of an alarm that is over."""
@@ -268,6 +269,7 @@ class Dispatcher:
         return marker is not None and erasure.covers(marker, alarm)
 
     async def _drop(self, alarm_id: str, incident: Incident | None) -> None:
+        """Delete the incident and its deliveries that wait."""
         if incident is None:
             return
         for delivery in waiting(incident.deliveries):
@@ -290,12 +292,12 @@ class Dispatcher:
         if alarm.customer_id is not None:
             self._by_customer.setdefault(alarm.customer_id, set()).add(alarm.alarm_id)
         if follow_up := next_follow_up(incident, self.routes.ladder(alarm)):
-            heapq.heappush(self._follow_ups, (follow_up[0], alarm.alarm_id))
+            heapq.heappush(self._follow_ups, (follow_up.due, alarm.alarm_id))
             self.planned.set()
         if incident.ended:
             self._escalated.pop(alarm.alarm_id, None)
 
-    def _open_of(self, customer_id: str) -> Iterable[Incident]:
+    def _open_incidents(self, customer_id: str) -> Iterable[Incident]:
         ids = sorted(self._by_customer.get(customer_id, ()))
         return [incident for one in ids if (incident := self.store.get(one)) is not None and not incident.ended]
 

@@ -4,7 +4,7 @@ It is one value under one key, so decisions and deliveries are always written to
 incident to the next; whether to notify is decided in `stages`, whether the alarm is still open by the core.
 """
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -130,11 +130,11 @@ def change_of(alarm: Alarm) -> str:
 def fold(incident: Incident | None, alarm: Alarm, now: Instant) -> Incident:
     """The incident after this record of `alarms`, read at `now`; a change that was seen before changes nothing."""
     change = change_of(alarm)
-    found = max(now, alarm.time)
+    read_at = max(now, alarm.time)
     ended = alarm.type in ENDINGS or alarm.kind in STATE_CHANGES
     if incident is None:
         return Incident(
-            alarm=alarm, raised_at=alarm.time, true_since=alarm.at, first_read_at=found, ended=ended, seen=(change,)
+            alarm=alarm, raised_at=alarm.time, true_since=alarm.at, first_read_at=read_at, ended=ended, seen=(change,)
         )
     if change in incident.seen:
         return incident
@@ -144,7 +144,7 @@ def fold(incident: Incident | None, alarm: Alarm, now: Instant) -> Incident:
             alarm=alarm,
             raised_at=alarm.time,
             true_since=alarm.at,
-            first_read_at=found,
+            first_read_at=read_at,
             ended=ended,
             seen=seen,
             deliveries=tuple(delivery for delivery in incident.deliveries if delivery.state == "waiting"),
@@ -202,8 +202,11 @@ def after_snooze(incident: Incident) -> Incident:
     return msgspec.structs.replace(incident, snoozed_until=None, snooze_ended=incident.snoozed_until, reminders=0)
 
 
-FollowUp = tuple[Instant, Literal["wake", "escalate", "remind"]]
-"""When, and what."""
+class FollowUp(NamedTuple):
+    """What happens next to an incident that nobody acknowledges, and when."""
+
+    due: Instant
+    what: Literal["wake", "escalate", "remind"]
 
 
 def next_follow_up(incident: Incident, ladder: Ladder) -> FollowUp | None:
@@ -215,14 +218,14 @@ def next_follow_up(incident: Incident, ladder: Ladder) -> FollowUp | None:
     if incident.ended or incident.acked_by is not None:
         return None
     if incident.snoozed_until is not None:
-        return incident.snoozed_until, "wake"
+        return FollowUp(incident.snoozed_until, "wake")
     if not incident.notified():
         return None
     active = [one for one in incident.deliveries if one.state in ("waiting", "sent") and one.change not in ENDINGS]
     start = max(min(one.done or (one.time if one.attempts else one.due) for one in active), incident.snooze_ended or 0)
     follow_ups: list[FollowUp] = []
     if incident.escalations < len(ladder.rungs):
-        follow_ups.append((Instant(start + ladder.rungs[incident.escalations].after), "escalate"))
+        follow_ups.append(FollowUp(Instant(start + ladder.rungs[incident.escalations].after), "escalate"))
     if ladder.remind is not None:
-        follow_ups.append((Instant(start + ladder.remind * (2 ** (incident.reminders + 1) - 1)), "remind"))
+        follow_ups.append(FollowUp(Instant(start + ladder.remind * (2 ** (incident.reminders + 1) - 1)), "remind"))
     return min(follow_ups, default=None)

@@ -192,7 +192,7 @@ def _mistakes(routes: Routes) -> Iterator[tuple[Path, str]]:
     for tier in TIERS:
         ladder = routes.ladders.of(tier)
         if ladder.remind is not None and ladder.remind <= 0:
-            yield ("ladder", tier, "remind"), "is no time at all; give a length of time, or leave remind out"
+            yield ("ladder", tier, "remind"), "is zero; give a length of time, or leave remind out"
         for number, rung in enumerate(ladder.rungs):
             yield from _unknown(("ladder", tier, "rungs", number, "to"), rung.to, routes.channels)
             if number and rung.after <= ladder.rungs[number - 1].after:

@@ -30,14 +30,14 @@ class SettingsText(TomlText, frozen=True):
         try:
             return msgspec.convert(raw, kind, dec_hook=_read)
         except msgspec.ValidationError as fault:
-            said, inner = split(fault)
+            problem, inner = split(fault)
             here = (*path, *inner)
-            if key := unknown_key(said):
+            if key := unknown_key(problem):
                 why = f"is not a known key; {did_you_mean(key, _keys_at(kind, inner))}"
                 raise self.wrong((*here, key), why) from None
-            if "missing required field" in said:
-                raise self.wrong((*here, said.split("`")[1]), "is missing; add it to this table") from None
-            raise self.wrong(here, said if "; " in said else f"{said}; write a value of that type") from None
+            if "missing required field" in problem:
+                raise self.wrong((*here, problem.split("`")[1]), "is missing; add it to this table") from None
+            raise self.wrong(here, problem if "; " in problem else f"{problem}; write a value of that type") from None
 
 
 def _keys_at(kind: Any, path: Path) -> list[str]:

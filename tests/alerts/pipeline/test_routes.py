@@ -76,7 +76,7 @@ def alarm(**changed: Any) -> Alarm:
         ),
         ("[ladder.gold]", "[ladder.golden]", 31, "ladder.golden is not a known key; did you mean 'gold'?"),
         ('after = "2h"', 'after = "1h"', 32, "ladder.gold.rungs[1]: comes before the rung above it; order rungs"),
-        ('remind = "1d"', 'remind = "0d"', 33, "ladder.gold.remind is no time at all"),
+        ('remind = "1d"', 'remind = "0d"', 33, "ladder.gold.remind is zero"),
         ("[[route]]", "[[routes]]", 18, "routes is not a known key; did you mean 'route'?"),
         ("[inhibit]", "[inhibit", 28, "not TOML"),
     ],

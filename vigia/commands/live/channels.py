@@ -39,8 +39,8 @@ def show(routes: RoutesFile = None, as_json: AsJson = False) -> None:
         kind, target = type_of(settings), inert(settings.target(), 120)
         users = used_by(loaded, name)
         if as_json:
-            said = {"channel": name, "type": kind, "target": target, "used_by": users}
-            typer.echo(msgspec.json.encode(said).decode())
+            entry = {"channel": name, "type": kind, "target": target, "used_by": users}
+            typer.echo(msgspec.json.encode(entry).decode())
         else:
             typer.echo(f"{inert(name, 40):16} {kind:8} {target:40} {', '.join(users) or 'not used'}")
 
@@ -61,10 +61,10 @@ def send_test(
     failed = 0
     for one in [name] if name is not None else list(loaded.channels):
         outcome = _try(one, loaded.channels[one])
-        failed += outcome.word != "sent"
-        said = {"channel": one, "outcome": outcome.word, "why": outcome.why}
+        failed += outcome.result != "sent"
+        entry = {"channel": one, "outcome": outcome.result, "why": outcome.why}
         why = f": {outcome.why}" if outcome.why else ""
-        typer.echo(msgspec.json.encode(said).decode() if as_json else f"{inert(one, 40):16} {outcome.word}{why}")
+        typer.echo(msgspec.json.encode(entry).decode() if as_json else f"{inert(one, 40):16} {outcome.result}{why}")
     if failed:
         raise typer.Exit(1)
 
