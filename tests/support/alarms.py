@@ -1,4 +1,4 @@
-"""An alarm as the core tells it, of which a test says only what it is about."""
+"""An alarm as the core emits it; a test states only the fields that matter."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from scorers.contract.events import Instant
 
 
 def an_alarm(at: Instant, alarm_id: str = "a1", customer: str | None = "C1", /, **changed: Any) -> Alarm:
-    """An alarm about one gold customer, true and told at that instant."""
+    """An alarm about one gold customer, true and emitted at that instant."""
     fields: dict[str, Any] = {
         "type": "alarm.raised",
         "alarm_id": alarm_id,

@@ -1,4 +1,4 @@
-"""Routes files of the tests: who is told of what in each, put together from the same tables."""
+"""Routes files for tests, put together from the same tables."""
 
 NIGHT_HOURS = """
 [interval.night]

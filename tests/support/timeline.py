@@ -1,4 +1,4 @@
-"""The notifier on a time line: a dispatcher on fake time, with channels that keep what they take."""
+"""A dispatcher on fake time, with channels that keep what they receive."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -38,7 +38,7 @@ def settled(of: Alarm, when: Instant) -> Alarm:
 
 
 class Sink:
-    """A channel that keeps what it takes, and fails as long as it is told to."""
+    """A channel that keeps what it receives, or raises `fault` while that is set."""
 
     def __init__(self) -> None:
         self.taken: list[Notification] = []
@@ -76,7 +76,7 @@ class Story:
         return records
 
     async def until(self, end: Instant) -> None:
-        """Let time pass."""
+        """Advance the time."""
         while True:
             for climbed in await self.dispatcher.tick(self.now):
                 self.published.append(climbed)
@@ -96,7 +96,7 @@ class Story:
         return again
 
     async def restarted(self) -> "Story":
-        """The same, after a clean stop: only the incidents are left."""
+        """The dispatcher after a clean restart, rebuilt from the incidents."""
         after = Story.__new__(Story)
         incidents = [decode_incident(encode_incident(incident)) for incident in self.store.incidents.values()]
         after.routes, after.sinks, after.now = self.routes, self.sinks, self.now
@@ -105,7 +105,7 @@ class Story:
         await after.dispatcher.resume(incidents, self.now)
         return after
 
-    def told(self, channel: str = "desk") -> list[tuple[Instant, str, tuple[str, ...]]]:
+    def sent(self, channel: str = "desk") -> list[tuple[Instant, str, tuple[str, ...]]]:
         """When, what change, which alarms."""
         return [
             (one.sent_at, one.change, tuple(sorted(a.alarm_id for a in one.alarms)))

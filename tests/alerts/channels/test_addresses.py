@@ -1,4 +1,4 @@
-"""Where a webhook may go: never inside, however the address is written or looked up."""
+"""Where a webhook may connect to: never to a private address, however it is written or resolved."""
 
 import ipaddress
 
@@ -65,7 +65,7 @@ DISGUISED = [
 
 
 @pytest.mark.parametrize("address", PRIVATE)
-async def test_no_webhook_goes_inside(address: str) -> None:
+async def test_no_webhook_goes_to_a_private_address(address: str) -> None:
     """N6: loopback, private, link-local, metadata, unique-local, mapped, tunnelled: refused in a URL and in an answer of DNS."""
     assert not is_public(ipaddress.ip_address(address))
     with pytest.raises(Refused):
@@ -79,8 +79,8 @@ async def test_no_webhook_goes_inside(address: str) -> None:
 
 
 @pytest.mark.parametrize("address", PUBLIC)
-async def test_webhooks_go_outside(address: str) -> None:
-    """A public address passes, and the one that was checked is the one that is handed to the connection."""
+async def test_webhooks_go_to_public_addresses(address: str) -> None:
+    """A public address is permitted, and the connection uses the address that was checked."""
     check_literal(address, frozenset())
 
     async def lookup(host: str, port: int) -> list[str]:
@@ -91,8 +91,8 @@ async def test_webhooks_go_outside(address: str) -> None:
 
 
 @pytest.mark.parametrize("host", DISGUISED)
-def test_an_address_in_disguise_is_refused(host: str) -> None:
-    """N6: short, decimal, octal and hexadecimal forms mean an address to the system, so none is taken as a name."""
+def test_an_address_in_an_unusual_form_is_refused(host: str) -> None:
+    """N6: the system reads short, decimal, octal and hexadecimal forms as addresses, so none is treated as a name."""
     with pytest.raises(Refused):
         check_literal(host, frozenset())
 
@@ -100,7 +100,7 @@ def test_an_address_in_disguise_is_refused(host: str) -> None:
 @pytest.mark.parametrize(
     "host", [*DISGUISED, "127.0.0.1", "[::1]", "[::ffff:10.0.0.1]", "169.254.169.254", "localhost"]
 )
-async def test_a_whole_webhook_refuses_inside(host: str) -> None:
+async def test_a_webhook_refuses_private_hosts(host: str) -> None:
     """N6: the same through the channel itself, with the system's own look-up."""
     url = f"https://{host}/"
     async with closing(webhook.Webhook(webhook.Settings(url=url), Secret(url), [Secret(NEW)])) as channel:
@@ -108,8 +108,8 @@ async def test_a_whole_webhook_refuses_inside(host: str) -> None:
             await channel.send(notification())
 
 
-async def test_rebinding_gains_nothing() -> None:
-    """N6: each connection looks up once and goes only where that look-up led; a later private answer is refused."""
+async def test_dns_rebinding_is_useless() -> None:
+    """N6: each connection resolves once and uses that address; a later private answer is refused."""
     answers = [["203.0.113.9"], ["127.0.0.1"]]
     asked = []
 
@@ -162,8 +162,8 @@ async def test_a_failed_look_up_connects_nowhere(fault: Exception) -> None:
             await channel.send(notification())
 
 
-def test_an_allowed_host_is_still_no_metadata_service() -> None:
-    """A host allowed by name may be a neighbour, never the place where a cloud keeps its keys."""
+def test_an_allowed_host_cannot_be_a_metadata_service() -> None:
+    """A host allowed by name may have a private address, but not that of a cloud's metadata service."""
     assert checked("desk", ["10.0.0.5"], frozenset({"desk"})) == ["10.0.0.5"]
     for address in ("169.254.169.254", "fd00:ec2::254", "fe80::1", "::ffff:169.254.169.254", "not an address"):
         with pytest.raises(Refused):

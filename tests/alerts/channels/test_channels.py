@@ -1,4 +1,4 @@
-"""What a channel shows of names and secrets, and which settings open none."""
+"""What channels show of names and secrets, and settings that are refused."""
 
 import logging
 from pathlib import Path
@@ -16,7 +16,7 @@ from scorers.contract.alarms import Reason
 from tests.support.receivers import HOSTILE, NEW, OLD, alarm, hook, notification
 
 
-async def test_the_log_keeps_names_to_itself(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_log_holds_no_names_unless_allowed(caplog: pytest.LogCaptureFixture) -> None:
     """D14: without names = true neither name nor customer id nor reason is in the log; with it, still one line."""
     one = notification(alarm(name=f"CANARY {HOSTILE}", reasons=(Reason("gap", 1.0, "CANARY"),), customer_id="CANARY"))
     with caplog.at_level(logging.INFO):
@@ -70,7 +70,7 @@ def test_a_secret_prints_as_stars(tmp_path: Path) -> None:
     ],
 )
 def test_a_channel_that_could_leak_is_not_opened(settings: Any, says: str) -> None:
-    """Unencrypted, unsigned or forged settings are refused with the channel's name and the mend."""
+    """Unencrypted, unsigned or forged settings are refused with the channel's name and the correction."""
     with pytest.raises(BadSetting, match=says) as fault:
         connect("desk", settings, {"S": NEW})
     assert str(fault.value).startswith("channel.desk: ")

@@ -34,7 +34,7 @@ async def post_office(handler: Any) -> AsyncIterator[int]:
 
 
 class Letters:
-    """Keeps what it is sent; answers as it is told."""
+    """Keeps what it receives, and answers as configured."""
 
     def __init__(self, answer: str = "250 OK", refuse: tuple[str, ...] = ()) -> None:
         self.got: list[tuple[list[str], EmailMessage]] = []
@@ -69,7 +69,7 @@ def sender(port: int, *to: str) -> mail.Email:
 
 
 async def test_a_mail_arrives_readable_and_in_its_thread() -> None:
-    """Plain text and HTML say the same; all changes of an alarm share a thread, a repetition its Message-ID."""
+    """Plain text and HTML have the same content; changes of an alarm share a thread, repetitions a Message-ID."""
     letters = Letters()
     async with post_office(letters) as port:
         channel = sender(port, "eva@example.com", "leo@example.com")
@@ -118,7 +118,7 @@ async def test_hostile_names_stay_inert_in_a_mail() -> None:
 
 
 def test_a_subject_is_one_line_whoever_wrote_it() -> None:
-    """The guard of the headers stands by itself: a title that nobody cleaned forges nothing either."""
+    """Even a title that is not inert cannot forge a header."""
     raw = msgspec.structs.replace(notification(), message=Message(HOSTILE, ()))
     letter = mail.mail(raw, "vigia@example.com", ("eva@example.com",))
     assert letter["Bcc"] is None
@@ -134,14 +134,14 @@ def test_a_subject_is_one_line_whoever_wrote_it() -> None:
     ],
 )
 async def test_what_a_mail_server_may_say(answer: str, refuse: tuple[str, ...], raised: type[Exception]) -> None:
-    """A passing fault is tried again, a lasting one ends the matter."""
+    """A temporary error is a retry, a permanent one a refusal."""
     async with post_office(Letters(answer, refuse)) as port:
         with pytest.raises(raised):
             await sender(port).send(notification())
 
 
 async def test_one_bad_address_stops_no_other() -> None:
-    """A recipient that is refused leaves the others theirs."""
+    """A refused recipient does not stop the others."""
     letters = Letters(refuse=("gone@example.com",))
     async with post_office(letters) as port:
         await sender(port, "gone@example.com", "eva@example.com").send(notification())
@@ -149,7 +149,7 @@ async def test_one_bad_address_stops_no_other() -> None:
 
 
 async def test_a_mail_server_that_is_not_there_is_tried_again() -> None:
-    """Nothing listens: a failure to try again."""
+    """A closed port is a retry."""
     async with post_office(Letters()) as port:
         pass
     with pytest.raises(Retry):

@@ -1,4 +1,4 @@
-"""What a webhook signs: the vector of Standard Webhooks, and what a receiver makes of whatever may happen on the way."""
+"""Signatures of webhooks: the published vector, and the checks of a receiver."""
 
 import base64
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from tests.support.receivers import HOSTILE, NEW, OLD, alarm, closing, hook, not
 
 
 async def test_a_receiver_can_verify_the_signature() -> None:
-    """The library of the specification accepts what arrives, with either secret during a rotation, and nothing altered."""
+    """The specification's library accepts what arrives with either secret, and nothing that was altered."""
     got: list[tuple[bytes, dict[str, str]]] = []
 
     async def answer(request: web.Request) -> web.Response:
@@ -58,7 +58,7 @@ VECTOR = Notification(
 
 
 def test_the_signature_is_that_of_the_specification() -> None:
-    """N7: the published vector of Standard Webhooks, byte for byte; during a rotation both signatures stand there."""
+    """N7: the published vector of Standard Webhooks, byte for byte; during a rotation there are two signatures."""
     published = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
     headers = hook("https://x.example", published).headers(VECTOR, b'{"test": 2432232314}')
     assert headers["webhook-timestamp"] == "1614265330"
@@ -70,7 +70,7 @@ def test_the_signature_is_that_of_the_specification() -> None:
 
 
 class Post:
-    """What a receiver finds now of one notification, sent so many seconds ago (a negative number is ahead)."""
+    """One notification as a receiver gets it, sent so many seconds ago (negative: in the future)."""
 
     def __init__(self, *secrets: str, ago: int = 0) -> None:
         self.secret = NEW
@@ -84,12 +84,12 @@ class Post:
         return self
 
     def altered(self, old: bytes, new: bytes) -> "Post":
-        """Somebody has changed the content on its way."""
+        """The content is altered in transit."""
         self.content = self.content.replace(old, new)
         return self
 
     def changed(self, name: str, change: Callable[[str], str | None]) -> "Post":
-        """Somebody has changed a header; to None, and it is missing."""
+        """A header is altered in transit, or removed if None."""
         value = change(self.headers.pop(f"webhook-{name}"))
         if value is not None:
             self.headers[f"webhook-{name}"] = value
@@ -119,8 +119,8 @@ class Post:
         (lambda: Post().changed("signature", lambda said: "v2,AAAA " + said), True),
     ],
 )
-def test_a_receiver_takes_what_is_ours_and_nothing_else(post: Callable[[], Post], accepted: bool) -> None:
-    """N7: altered, old, ahead, rotated, missing: the specification's library decides on what we send."""
+def test_a_receiver_accepts_only_what_we_signed(post: Callable[[], Post], accepted: bool) -> None:
+    """N7: altered, old, future, rotated, missing: as the specification's library decides."""
     found = post()
     try:
         Receiver(found.secret).verify(found.content, found.headers)

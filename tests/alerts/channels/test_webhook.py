@@ -1,4 +1,4 @@
-"""Webhooks against real servers: what an answer means, and what hostile receivers cost."""
+"""Webhooks against real servers: the meaning of answers, and hostile receivers."""
 
 import asyncio
 import json
@@ -41,10 +41,10 @@ from tests.support.receivers import alarm, closing, hook, notification, server
         (307, {"Location": "/other"}, Retry, None, None),
     ],
 )
-async def test_what_an_answer_means(
+async def test_the_status_of_an_answer_decides(
     status: int, headers: dict[str, str], raised: type[Exception] | None, after: Any, disable: Any
 ) -> None:
-    """N1: the status decides, a wait asked for is handed on, and a redirect is a failure that nobody follows."""
+    """N1: the status decides, Retry-After is passed on, and a redirect is a failure and is not followed."""
     paths = []
 
     async def answer(request: web.Request) -> web.Response:
@@ -63,7 +63,7 @@ async def test_what_an_answer_means(
 
 
 async def test_a_huge_answer_is_not_read() -> None:
-    """N2: of a gigabyte hardly anything crosses the line; the status alone counts."""
+    """N2: of a body of a gigabyte hardly anything is transferred; only the status counts."""
     sent = 0
     over = asyncio.Event()
 
@@ -121,7 +121,7 @@ async def never(writer: asyncio.StreamWriter) -> None:
 
 
 async def slowly(writer: asyncio.StreamWriter) -> None:
-    """A byte at a time, each in time, the whole never."""
+    """Sends single bytes for ever."""
     while True:
         writer.write(b"H")
         await writer.drain()
@@ -136,13 +136,13 @@ async def reset(writer: asyncio.StreamWriter) -> None:
 
 
 async def nonsense(writer: asyncio.StreamWriter) -> None:
-    """Is no web server at all."""
+    """Speaks another protocol."""
     writer.write(b"220 mail.example.com ESMTP\r\n")
     await writer.drain()
 
 
 async def endless_headers(writer: asyncio.StreamWriter) -> None:
-    """Never comes to the end of its headers."""
+    """Sends headers for ever."""
     writer.write(b"HTTP/1.1 200 OK\r\n")
     while True:
         writer.write(b"X-Pad: " + b"x" * 4000 + b"\r\n")
@@ -157,7 +157,7 @@ async def test_a_hostile_receiver_costs_one_deadline(talks: Callable[[asyncio.St
             await channel.send(notification())
 
 
-async def test_nobody_listens() -> None:
+async def test_a_closed_port_is_a_retry() -> None:
     """A closed port is a failure to try again."""
     async with socket_that(never) as url:
         pass

@@ -1,4 +1,4 @@
-"""The line before a channel: retries, rests, refusals, outages and floods."""
+"""The queue of a channel: retries, pauses, refusals, outages and floods."""
 
 import asyncio
 from itertools import pairwise
@@ -12,8 +12,8 @@ from tests.support.routefiles import PLAIN, TWO
 from tests.support.timeline import Sink, Story, alarm, at, settled
 
 
-async def test_a_channel_dead_for_a_day_holds_up_nobody() -> None:
-    """N4: the others go on; the dead one is seldom tried, its queue is bounded and named when full, and drains in order."""
+async def test_a_channel_down_for_a_day_delays_no_other() -> None:
+    """N4: other channels go on; this one is tried seldom, its queue is bounded, and is sent in order afterwards."""
     story = Story(TWO)
     story.sinks["boss"].fault = Retry("500")
     for number in range(60):
@@ -25,18 +25,18 @@ async def test_a_channel_dead_for_a_day_holds_up_nobody() -> None:
     assert len(story.dispatcher.queues["boss"]) == 40
     story = await story.restarted()  # what waits is in the incidents, not in a queue that a stop would empty
     await story.until(at(9, days=1))
-    assert len(story.told("desk")) == 60
+    assert len(story.sent("desk")) == 60
     assert 20 < len(story.sinks["boss"].tried) < 150
     story.sinks["boss"].fault = None
     await story.until(at(10, days=1))
-    assert [ids for _, _, ids in story.told("boss")] == [(f"a{number:02}",) for number in range(40)]
+    assert [ids for _, _, ids in story.sent("boss")] == [(f"a{number:02}",) for number in range(40)]
     full = [key for key, incident in story.store.incidents.items() if incident.deliveries[-1].rule == "queue_full"]
     assert full == [f"a{number}" for number in range(40, 60)]
     assert {incident.deliveries[0].state for incident in story.store.incidents.values()} == {"sent"}
 
 
 async def test_after_an_outage_the_oldest_goes_first() -> None:
-    """One that had failed often, and would still wait, goes with the others as soon as the channel is back."""
+    """A delivery with a long wait goes with the others as soon as the channel is back."""
     story = Story()
     story.sinks["desk"].fault = Retry("500")
     await story.push(alarm("a1", when=at(9)))
@@ -45,11 +45,11 @@ async def test_after_an_outage_the_oldest_goes_first() -> None:
     assert story.dispatcher.queues["desk"].failures >= channel_queue.FAILURES_BEFORE_PAUSE
     story.sinks["desk"].fault = None
     await story.until(at(9.2))
-    assert [ids for _, _, ids in story.told()] == [("a1",), ("a2",)]
+    assert [ids for _, _, ids in story.sent()] == [("a1",), ("a2",)]
 
 
-async def test_what_ended_while_a_channel_was_dead_is_not_told() -> None:
-    """After an outage only what stands is told; what may have arrived gets its end told too."""
+async def test_what_ended_during_an_outage_is_not_sent() -> None:
+    """After an outage only open alarms are sent; the end is sent only for those that may have arrived."""
     story = Story()
     story.sinks["desk"].fault = Retry("500")
     for number in range(8):
@@ -61,14 +61,14 @@ async def test_what_ended_while_a_channel_was_dead_is_not_told() -> None:
         await story.push(settled(alarm(f"a{number}", customer_id=f"C{number}"), at(9.5)))
     story.sinks["desk"].fault = None
     await story.until(at(12))
-    begun = {ids[0] for _, change, ids in story.told() if change == "alarm.raised"}
-    over = {ids[0] for _, change, ids in story.told() if change == "alarm.settled"}
+    begun = {ids[0] for _, change, ids in story.sent() if change == "alarm.raised"}
+    over = {ids[0] for _, change, ids in story.sent() if change == "alarm.settled"}
     assert begun == tried | {"a7"}
     assert over == tried - {"a7"}
 
 
 async def test_retries_keep_their_schedule_and_end() -> None:
-    """N1: one that fails alone waits as published, spread by a fifth at most, and is given up after three days."""
+    """N1: waits follow the specification, varied by a fifth at most; after three days the delivery is given up."""
     story = Story()
     tried = []
 
@@ -92,8 +92,8 @@ async def test_retries_keep_their_schedule_and_end() -> None:
     assert (record.state, record.rule, record.detail) == ("failed", "gave_up", "500")
 
 
-async def test_a_channel_that_asks_to_wait_is_left_alone() -> None:
-    """N1: Retry-After holds back everything on this channel, for as long as was asked."""
+async def test_retry_after_pauses_the_channel() -> None:
+    """N1: Retry-After pauses the whole channel for the time that it asks for."""
     story = Story()
     story.sinks["desk"].fault = Retry("429", after=2 * HOUR)
     await story.push(alarm())
@@ -101,11 +101,11 @@ async def test_a_channel_that_asks_to_wait_is_left_alone() -> None:
     await story.push(alarm("a2", when=at(10), customer_id="C2"))
     await story.until(at(12))
     assert story.sinks["desk"].tried == [at(9), at(11), at(11)]
-    assert [ids for _, _, ids in story.told()] == [("a1",), ("a2",)]
+    assert [ids for _, _, ids in story.sent()] == [("a1",), ("a2",)]
 
 
-async def test_a_refusal_ends_one_and_a_farewell_ends_all() -> None:
-    """Refused fails that notification only; with disable the channel is closed, and each later one says so."""
+async def test_refused_ends_one_and_disable_ends_all() -> None:
+    """Refused fails one notification; with disable the channel is closed, and later deliveries say so."""
     story = Story()
     story.sinks["desk"].fault = Refused("413")
     await story.push(alarm("a1"))
@@ -114,27 +114,27 @@ async def test_a_refusal_ends_one_and_a_farewell_ends_all() -> None:
     story.sinks["desk"].fault = Refused("410: gone", disable=True)
     await story.push(alarm("a3", customer_id="C3"))
     await story.push(alarm("a4", customer_id="C4"))
-    assert [ids for _, _, ids in story.told()] == [("a2",)]
+    assert [ids for _, _, ids in story.sent()] == [("a2",)]
     assert story.rules("a1") + story.rules("a3") + story.rules("a4") == ["refused", "refused", "channel_disabled"]
     assert story.dispatcher.queues["desk"].disabled == "410: gone"
 
 
-async def test_a_flood_is_gathered_and_nothing_is_lost() -> None:
-    """N5: ten thousand alarms in a second give a few messages, then one; each alarm has its record."""
+async def test_a_flood_is_combined_and_nothing_is_lost() -> None:
+    """N5: ten thousand alarms in a second give a few messages, then one; each alarm has its delivery."""
     story = Story(PLAIN.replace("tell_end = true", "tell_end = true\nper_hour = 20\nqueue = 20000"))
     for number in range(10_000):
         await story.dispatcher.take(alarm(f"a{number}", customer_id=f"C{number}"), at(9))
     await story.until(at(11))
-    assert [len(ids) for _, _, ids in story.told()] == [1] * 20 + [9_980]
-    assert story.told()[-1][0] == at(10)
+    assert [len(ids) for _, _, ids in story.sent()] == [1] * 20 + [9_980]
+    assert story.sent()[-1][0] == at(10)
     assert {incident.deliveries[0].state for incident in story.store.incidents.values()} == {"sent"}
     assert len(story.dispatcher.queues["desk"]) == 0
     lines = story.sinks["desk"].taken[-1].message.lines
     assert lines[-1].text == "and 9950 more, less urgent"
 
 
-async def test_the_running_notifier_is_stalled_by_nobody() -> None:
-    """In the real loop a channel that never answers delays no other, and a stop lets what is being sent finish."""
+async def test_no_channel_stalls_the_running_notifier() -> None:
+    """In the real loop a channel that never answers delays no other, and a stop completes attempts in progress."""
     story = Story(TWO)
     hang, both = asyncio.Event(), asyncio.Event()
 
@@ -171,13 +171,13 @@ async def test_the_running_notifier_is_stalled_by_nobody() -> None:
     assert story.store.incidents["a2"].deliveries[1].state == "waiting"
 
 
-async def test_a_fault_in_words_or_channel_is_contained() -> None:
-    """A channel's own error is tried again; an alarm that no words can be made of fails alone."""
+async def test_an_error_in_text_or_channel_is_contained() -> None:
+    """An error in a channel is a retry; an alarm for which no text can be composed fails alone."""
     story = Story()
     story.sinks["desk"].fault = ZeroDivisionError()
     await story.push(alarm("a1"))
     story.sinks["desk"].fault = None
     await story.push(alarm("a2", customer_id="C2", risk=float("nan"), horizon_days="soon"))
     await story.until(at(9.5))
-    assert [ids for _, _, ids in story.told()] == [("a1",)]
+    assert [ids for _, _, ids in story.sent()] == [("a1",)]
     assert story.rules("a2") == ["no_words"]

@@ -1,4 +1,4 @@
-"""What is pushed when, what is told when, and by which rule the rest is not."""
+"""Which changes are sent, when, and by which rule the others are not."""
 
 import asyncio
 from typing import Any
@@ -13,8 +13,8 @@ from tests.support.routefiles import BUSY, DESK, DIGEST, NIGHT, PLAIN
 from tests.support.timeline import Story, alarm, alarms, at, settled
 
 
-async def test_one_alarm_is_told_once() -> None:
-    """Raised is told; the same read again, a double with another time and more of the same are not; worse and over are."""
+async def test_one_alarm_is_sent_once() -> None:
+    """Raised, worse and settled are sent; a repetition and an update that is not worse are not."""
     story = Story()
     first = alarm()
     await story.push(first)
@@ -24,7 +24,7 @@ async def test_one_alarm_is_told_once() -> None:
     await story.push(alarm(when=at(12), type="alarm.updated", severity="critical"))
     await story.push(settled(first, at(13)))
     await story.push(settled(first, at(14)))
-    assert story.told() == [
+    assert story.sent() == [
         (at(9), "alarm.raised", ("a1",)),
         (at(12), "alarm.updated", ("a1",)),
         (at(13), "alarm.settled", ("a1",)),
@@ -32,33 +32,33 @@ async def test_one_alarm_is_told_once() -> None:
     assert story.rules() == ["first", "already_sent", "nothing_worse", "worse", "ended", "never_told"]
 
 
-async def test_a_start_on_years_of_history_pages_nobody() -> None:
-    """A deadline that was found in time, two years ago, is old to the one who reads it now."""
+async def test_a_start_on_years_of_history_notifies_nobody() -> None:
+    """An alarm of two years ago is too old when it is first read now, even if the core found it in time."""
     story = Story()
     await story.push(alarm(), now=at(9, days=730))
     await story.push(alarm(when=at(10), type="alarm.updated", severity="critical"), now=at(9.5, days=730))
     await story.push(alarm("a2", when=at(9, days=728)), now=at(10, days=730))
-    assert story.told() == []
+    assert story.sent() == []
     assert story.rules() == ["too_old", "too_old"]
     assert story.rules("a2") == ["too_old"]
 
 
-async def test_what_was_found_in_time_stays_worth_telling() -> None:
-    """The age counts to where the alarm was first read, not to its later changes."""
+async def test_later_changes_of_a_recent_alarm_are_sent() -> None:
+    """The age counts from the time when the alarm was first read, not from its later changes."""
     story = Story()
     await story.push(alarm(), now=at(9, days=2))
     await story.push(alarm(when=at(9, days=9), type="alarm.updated", severity="critical"))
-    assert [change for _, change, _ in story.told()] == ["alarm.raised", "alarm.updated"]
+    assert [change for _, change, _ in story.sent()] == ["alarm.raised", "alarm.updated"]
 
 
-async def test_a_new_beginning_is_told_again() -> None:
-    """After its end the same alarm raised anew is news, also where the end itself is not told."""
+async def test_an_alarm_raised_again_is_sent_again() -> None:
+    """After its end an alarm that is raised again is sent, also where the end is not sent."""
     story = Story(PLAIN.replace("tell_end = true", ""))
     await story.push(alarm())
     await story.push(settled(alarm(), at(10)))
     await story.push(alarm(when=at(11), type="alarm.updated"))
     await story.push(alarm(when=at(12)))
-    assert [change for _, change, _ in story.told()] == ["alarm.raised", "alarm.raised"]
+    assert [change for _, change, _ in story.sent()] == ["alarm.raised", "alarm.raised"]
     assert len({one.id for one in story.sinks["desk"].taken}) == 2
 
 
@@ -73,16 +73,16 @@ async def test_a_new_beginning_is_told_again() -> None:
         ({"type": "alarm.settled"}, "never_told"),
     ],
 )
-async def test_each_silence_has_a_name(changed: dict[str, Any], rule: str) -> None:
-    """What is stopped is recorded under the name of the stage that did it, and goes nowhere."""
+async def test_each_stopped_change_names_its_rule(changed: dict[str, Any], rule: str) -> None:
+    """A stopped change is recorded under the name of the stage that stopped it, and is not sent."""
     story = Story()
     records = await story.push(alarm(**changed))
     assert [record.rule for record in records] == [rule]
-    assert len(story.told()) == (rule == "first")
+    assert len(story.sent()) == (rule == "first")
 
 
-async def test_info_goes_where_a_route_names_it() -> None:
-    """A route may ask for severity info, or for a state change by its kind."""
+async def test_info_is_sent_where_a_route_names_it() -> None:
+    """A route may name severity info, or the kind of a state change."""
     story = Story(
         DESK
         + """
@@ -100,12 +100,12 @@ to = ["desk"]
     await story.push(alarm("a2", "boredom", severity="info"))
     await story.push(alarm("a3", "stage-changed", severity="info"))
     await story.push(alarm("a4", severity="error"))
-    assert [ids for _, _, ids in story.told()] == [("a1",), ("a2",)]
+    assert [ids for _, _, ids in story.sent()] == [("a1",), ("a2",)]
     assert story.rules("a4") == ["no_route"]
 
 
-async def test_quiet_hours_hold_back_and_gather() -> None:
-    """What comes at night goes in the morning as one; what ends before is never told; the gravest goes at once."""
+async def test_quiet_hours_delay_and_combine() -> None:
+    """Alarms of the night go as one message in the morning, unless they have ended; a critical one goes at once."""
     story = Story(NIGHT)
     await story.push(alarm("a1", when=at(20.99)))
     await story.push(alarm("a2", when=at(21)))
@@ -114,7 +114,7 @@ async def test_quiet_hours_hold_back_and_gather() -> None:
     await story.push(alarm("a5", when=at(23.6), customer_id="C4", severity="critical"))
     await story.push(settled(alarm("a3"), at(2, days=1)))
     await story.until(at(12, days=1))
-    assert story.told() == [
+    assert story.sent() == [
         (at(20.99), "alarm.raised", ("a1",)),
         (at(23.6), "alarm.raised", ("a5",)),
         (at(8, days=1), "digest", ("a2", "a4")),
@@ -123,7 +123,7 @@ async def test_quiet_hours_hold_back_and_gather() -> None:
 
 
 async def test_iron_goes_to_a_digest_and_lead_is_not_spent_on() -> None:
-    """T4: iron is gathered, lead has the explicit outcome do_not_spend; a critical alarm of either goes at once."""
+    """T4: iron goes in a digest, lead is stopped as do_not_spend; a critical alarm of either goes at once."""
     story = Story(DIGEST)
     await story.push(alarm("a1", tier="iron", when=at(9)))
     await story.push(alarm("a2", tier="iron", when=at(10)))
@@ -131,7 +131,7 @@ async def test_iron_goes_to_a_digest_and_lead_is_not_spent_on() -> None:
     await story.push(alarm("a4", tier="lead", severity="critical", when=at(12)))
     await story.push(alarm("a5", tier="iron", severity="critical", when=at(13)))
     await story.until(at(23))
-    assert story.told() == [
+    assert story.sent() == [
         (at(12), "alarm.raised", ("a4",)),
         (at(13), "alarm.raised", ("a5",)),
         (at(16), "digest", ("a1", "a2")),
@@ -142,7 +142,7 @@ async def test_iron_goes_to_a_digest_and_lead_is_not_spent_on() -> None:
 @given(st.lists(alarms, max_size=8), alarms)
 @settings(deadline=None, max_examples=80)
 def test_explain_says_what_is_done(before: list[Alarm], asked: Alarm) -> None:
-    """For any alarm after any story, the explanation names the rules and channels of what then happens."""
+    """For any alarm after any history, the explanation names the rules and channels of what then happens."""
 
     async def run() -> None:
         story = Story(BUSY)

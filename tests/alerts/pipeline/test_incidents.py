@@ -1,4 +1,4 @@
-"""What the notifier keeps of an alarm: it outlives a stop and a kill, and stays small."""
+"""Incidents survive a stop and a kill, and stay small."""
 
 import asyncio
 from typing import Any
@@ -28,7 +28,7 @@ HISTORY = [
 @given(cut=st.integers(0, len(HISTORY)), back=st.integers(0, len(HISTORY)), wait=st.sampled_from([0, 1, 9, 24]))
 @settings(deadline=None, max_examples=60)
 def test_a_clean_restart_repeats_nothing(cut: int, back: int, wait: int) -> None:
-    """Stopped after any alarm and any wait, and reading again any number of alarms, it tells exactly the same."""
+    """Stopped at any time, and reading any number of alarms again, it sends exactly the same."""
 
     async def run(stop: bool) -> list[Any]:
         story = Story(BUSY)
@@ -42,13 +42,13 @@ def test_a_clean_restart_repeats_nothing(cut: int, back: int, wait: int) -> None
         for one in HISTORY[cut:]:
             await story.push(one, now=max(one.time, story.now))
         await story.until(at(0, days=6))
-        return [story.told(), story.told("boss")]
+        return [story.sent(), story.sent("boss")]
 
     assert asyncio.run(run(stop=True)) == asyncio.run(run(stop=False))
 
 
 async def test_a_kill_repeats_under_the_same_id() -> None:
-    """Killed after sending and before writing that down, it sends again, and the receiver knows it by the id."""
+    """Killed after sending and before storing, it sends again under the same id."""
     story = Story()
     await story.dispatcher.take(alarm(), at(9))
     written = list(story.store.incidents.values())
@@ -65,8 +65,8 @@ async def test_a_kill_repeats_under_the_same_id() -> None:
 
 @given(st.lists(alarms, max_size=12))
 @settings(deadline=None, max_examples=60)
-def test_a_case_stays_small_and_folds_once(history: list[Alarm]) -> None:
-    """Folding a change twice changes nothing, and no list in a incident grows without end."""
+def test_an_incident_stays_small_and_folds_once(history: list[Alarm]) -> None:
+    """Folding a change twice changes nothing, and every list in an incident is bounded."""
     incident: Incident | None = None
     for one in history * 12:
         incident = fold(incident, one, one.time)

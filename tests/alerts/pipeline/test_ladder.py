@@ -1,4 +1,4 @@
-"""What follows when nobody answers, and what people may do about an alarm."""
+"""Escalations, reminders, and the actions of people."""
 
 import pytest
 
@@ -7,14 +7,14 @@ from tests.support.routefiles import LADDER
 from tests.support.timeline import Story, alarm, at, settled
 
 
-async def test_nobody_answers() -> None:
-    """A2, A3: the ladder climbs at its hours, each rung once; reminders slow down with age; the end stops both."""
+async def test_without_an_acknowledgement_the_ladder_escalates() -> None:
+    """A2, A3: each rung escalates once at its time; reminders become rarer; the end stops both."""
     story = Story(LADDER)
     await story.push(alarm())
     await story.until(at(10, days=8))
-    climbed = [(when, change) for when, change, _ in story.told("boss") if change != "reminder"]
+    climbed = [(when, change) for when, change, _ in story.sent("boss") if change != "reminder"]
     assert climbed == [(at(10), "alarm.escalated"), (at(13), "alarm.escalated")]
-    assert [(when, change) for when, change, _ in story.told()] == [
+    assert [(when, change) for when, change, _ in story.sent()] == [
         (at(9), "alarm.raised"),
         (at(13), "alarm.escalated"),
         (at(9, days=1), "reminder"),
@@ -23,13 +23,13 @@ async def test_nobody_answers() -> None:
     ]
     assert [one.time for one in story.published] == [at(10), at(13)]
     await story.push(settled(alarm(), at(12, days=8)))
-    before = len(story.told())
+    before = len(story.sent())
     await story.until(at(0, days=60))
-    assert len(story.told()) == before
+    assert len(story.sent()) == before
 
 
 async def test_an_acknowledgement_stops_the_ladder() -> None:
-    """Who takes an alarm on is not pressed; the alarms topic learns of it once; later news is told if it is worse."""
+    """After an acknowledgement nothing escalates; it is published once; a later change is sent if it is worse."""
     story = Story(LADDER)
     await story.push(alarm())
     await story.until(at(9.5))
@@ -42,19 +42,19 @@ async def test_an_acknowledgement_stops_the_ladder() -> None:
     assert await story.dispatcher.act(ack, at(9.7)) is None
     await story.push(alarm(when=at(40), type="alarm.updated", severity="critical"))
     await story.until(at(0, days=30))
-    assert [change for _, change, _ in story.told()] == ["alarm.raised", "alarm.updated"]
-    assert story.told("boss") == []
+    assert [change for _, change, _ in story.sent()] == ["alarm.raised", "alarm.updated"]
+    assert story.sent("boss") == []
 
 
-async def test_a_snooze_has_an_end_a_reason_and_an_audit_line() -> None:
-    """Nothing is told until its end, not even worse news; then the alarm is told again."""
+async def test_a_snooze_has_an_end_a_reason_and_an_audit_entry() -> None:
+    """Nothing is sent until the end of the snooze, not even a worse change; then the alarm is sent again."""
     story = Story(LADDER)
     await story.push(alarm())
     snooze = Action(alarm_id="a1", customer_id="C1", action="snooze", by="eva", until=at(15), reason="call at three")
     await story.dispatcher.act(snooze, story.now)
     await story.push(alarm(when=at(12), type="alarm.updated", severity="critical"))
     await story.until(at(15.5))
-    assert [(when, change) for when, change, _ in story.told()] == [(at(9), "alarm.raised"), (at(15), "reminder")]
+    assert [(when, change) for when, change, _ in story.sent()] == [(at(9), "alarm.raised"), (at(15), "reminder")]
     assert "snoozed" in story.rules()
     assert [(line.action.by, line.action.reason) for line in story.store.incidents["a1"].audit] == [
         ("eva", "call at three")
@@ -73,7 +73,7 @@ async def test_a_snooze_has_an_end_a_reason_and_an_audit_line() -> None:
     ],
 )
 async def test_what_cannot_be_done_changes_nothing(action: Action, says: str) -> None:
-    """An action that does not fit is refused with its mend, and the incident stays as it was."""
+    """An action that does not fit is rejected with its correction, and the incident does not change."""
     story = Story()
     await story.push(alarm())
     await story.push(alarm("over"))

@@ -1,4 +1,4 @@
-"""The notifier as a process of its own: on a broker, with a receiver that kills it, restarts it and acknowledges."""
+"""The notifier as a process, on a broker, with a receiver that kills and restarts it."""
 
 import asyncio
 import base64
@@ -61,7 +61,7 @@ def alarm(alarm_id: str, customer: str = "C1", *, age: int = 0, **changed: Any) 
 
 
 async def publish(kafka: str, topic: str, *records: tuple[str, bytes | None]) -> None:
-    """These records stand on the topic."""
+    """Write these records to the topic."""
     producer = AIOKafkaProducer(bootstrap_servers=kafka, acks="all")
     await producer.start()
     for key, value in records:
@@ -70,7 +70,7 @@ async def publish(kafka: str, topic: str, *records: tuple[str, bytes | None]) ->
 
 
 async def tell(kafka: str, *alarms: Alarm, prefix: str = "") -> None:
-    """These changes stand on the topic `alarms`."""
+    """Write these changes to the topic `alarms`."""
     await publish(kafka, f"{prefix}alarms", *((one.subject.id, encode_alarm(one)) for one in alarms))
 
 
@@ -116,7 +116,7 @@ class Process:
         self.process: asyncio.subprocess.Process | None = None
 
     async def port(self) -> int:
-        """Where it tells of itself."""
+        """The port of its metrics."""
         while not (found := re.search(r":(\d+)/metrics", self.log.read_text())):
             await asyncio.sleep(0.05)
         return int(found[1])
@@ -147,14 +147,14 @@ class Process:
 
 @pytest.fixture
 def notifier(kafka: str, desk: Desk, tmp_path: Path) -> Callable[[], Process]:
-    """Starts a notifier that tells the desk."""
+    """Starts a notifier that sends to the desk."""
     routes = tmp_path / "routes.toml"
     routes.write_text(ROUTES.format(url=desk.url))
     return lambda: Process(kafka, routes)
 
 
 async def acknowledged(kafka: str, count: int) -> None:
-    """The notifier has acknowledged so many alarms."""
+    """Wait until the notifier has committed so many alarms."""
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka, group_id=GROUP, enable_auto_commit=False)
     await consumer.start()
     places = [TopicPartition(ALARMS, partition) for partition in range(PARTITIONS)]
@@ -191,7 +191,7 @@ async def on_topic(kafka: str, topic: str, until: Callable[[bytes | None], bool]
 async def test_a_restart_repeats_nothing_and_a_kill_only_the_id(
     kafka: str, desk: Desk, notifier: Callable[[], Process]
 ) -> None:
-    """N3: killed after the alarm was acknowledged and before its delivery was written down, it sends again under the same id; ended in order, nothing again."""
+    """N3: killed between commit and stored delivery, it sends again under the same id; after a clean stop it repeats nothing."""
     await tell(kafka, alarm("old", "C0", age=3 * DAY), alarm("a1"))
     async with notifier() as first:
 
@@ -216,7 +216,7 @@ async def test_a_restart_repeats_nothing_and_a_kill_only_the_id(
 
 
 async def test_what_people_did_is_kept_and_published(kafka: str, desk: Desk, notifier: Callable[[], Process]) -> None:
-    """An acknowledgement that lies there before the start finds its alarm; what is of no use stops nobody."""
+    """An acknowledgement from before the start finds its alarm; records that cannot be used stop nothing."""
     acted = {"alarm_id": "a1", "customer_id": "C1", "action": "ack", "by": "eva"}
     await publish(kafka, "alarm-actions", ("C1", b"no JSON"), ("C9", json.dumps(acted | {"alarm_id": "?"}).encode()))
     await publish(kafka, "alarm-actions", ("C1", json.dumps(acted).encode()))
@@ -234,8 +234,8 @@ async def test_what_people_did_is_kept_and_published(kafka: str, desk: Desk, not
         assert await process.end(signal.SIGTERM) == 0
 
 
-async def test_what_is_of_no_use_is_a_dead_letter(kafka: str, notifier: Callable[[], Process]) -> None:
-    """D1: bytes that tell no alarm, no action, or one that fits nothing: each with its reason and where it stood, as it came."""
+async def test_a_record_that_cannot_be_used_is_a_dead_letter(kafka: str, notifier: Callable[[], Process]) -> None:
+    """D1: each record that is no alarm, no action, or an action without its alarm, with its reason, origin and bytes."""
     lost = {"alarm_id": "a9", "customer_id": "C1", "action": "ack", "by": "eva"}
     bad = json.dumps(lost | {"action": "fly"}).encode(), json.dumps(lost).encode(), b"\xff\xfe", b"[" * 200_000
     await publish(kafka, "alarms", ("C1", b"\xff"), ("C1", b"{}"), ("C1", b""))
@@ -267,8 +267,8 @@ async def test_what_is_of_no_use_is_a_dead_letter(kafka: str, notifier: Callable
     }
 
 
-async def test_the_erased_are_forgotten_for_good(kafka: str, desk: Desk, notifier: Callable[[], Process]) -> None:
-    """D13: whoever asks to be erased leaves no incident, open or over, neither now nor after a restart that reads more of before."""
+async def test_erased_customers_stay_deleted(kafka: str, desk: Desk, notifier: Callable[[], Process]) -> None:
+    """D13: after an erasure no incident is left, open or over, also after a restart that reads older alarms."""
     old, over, other = alarm("a1"), alarm("a2", kind="risk-high"), alarm("a3", "C2")
     ended = msgspec.structs.replace(over, type="alarm.settled", outcome="saved", time=Instant(over.time + 1))
     await tell(kafka, old, over, ended, other, alarm("a4", "C3"))
@@ -342,7 +342,7 @@ class Cluster:
 
 @pytest.mark.parametrize("ages", [{"a": 7, "b": 9}, {"a": 9, "b": 7, "c": 8}, {"b": 7, "a": 7}])
 def test_the_oldest_has_everything(ages: dict[str, int]) -> None:
-    """All partitions go to the member that has run longest, whoever does the assigning; the others stand by."""
+    """All partitions go to the member that has run longest, whichever member assigns; the others are standbys."""
     members = {
         member: oldest_member_assignor(since).metadata(["alarms", "alarm-actions"]) for member, since in ages.items()
     }

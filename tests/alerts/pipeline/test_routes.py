@@ -1,4 +1,4 @@
-"""The routes file: what it means, and how it says where it is wrong."""
+"""The routes file: what it means, and its errors."""
 
 from pathlib import Path
 from typing import Any
@@ -81,8 +81,8 @@ def alarm(**changed: Any) -> Alarm:
         ("[inhibit]", "[inhibit", 28, "not TOML"),
     ],
 )
-def test_a_mistake_names_its_place_and_its_mend(old: str, new: str, line: int, says: str) -> None:
-    """A12: file, line, key and mend, and the file without the mistake loads."""
+def test_a_mistake_names_its_place_and_its_correction(old: str, new: str, line: int, says: str) -> None:
+    """A12: file, line, key and correction; the file without the mistake loads."""
     assert read(FILE)
     with pytest.raises(BadSetting) as fault:
         read(FILE.replace(old, new), "my.toml")
@@ -127,7 +127,7 @@ def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
 @given(st.data())
 @settings(deadline=None, max_examples=200)
 def test_no_file_fails_in_another_way(data: st.DataObject) -> None:
-    """However a good file is damaged, it loads or is refused with its name."""
+    """A damaged file loads or is refused with its name."""
     lines = FILE.splitlines()
     for _ in range(data.draw(st.integers(1, 3))):
         where = data.draw(st.integers(0, len(lines) - 1))
@@ -163,14 +163,14 @@ def test_no_file_fails_in_another_way(data: st.DataObject) -> None:
     ],
 )
 def test_the_shipped_routes_do_what_the_rules_say(changed: dict[str, Any], said: str) -> None:
-    """T4, P3, A2: iron waits for the digest, lead is not spent on, conflicts and the gravest go at once, history stays."""
+    """T4, P3, A2: iron goes in the digest, lead is not sent, conflicts and critical go at once, old alarms are not sent."""
     one = alarm(**changed)
     explained = explain(one, one.time, DecisionContext(load(SHIPPED)))
     assert any(sentence.startswith(said) for sentence in explained[1:]), explained
 
 
-def test_the_first_route_that_fits_takes_it() -> None:
-    """Order decides; every condition of a route has to hold; without a fit nobody is told."""
+def test_the_first_route_that_matches_is_used() -> None:
+    """Order decides; every condition of a route must hold; without a match nothing is sent."""
     routes = read(
         '[channel.log]\ntype = "log"\n'
         '[[route]]\nname = "a"\ntier = ["gold"]\nstore = ["S1"]\nto = ["log"]\n'
@@ -189,7 +189,7 @@ def test_the_first_route_that_fits_takes_it() -> None:
 
 
 def test_the_inhibition_table_is_of_known_kinds() -> None:
-    """A3: the shipped table mutes gone-quiet and risk-high under defected, and names no kind that does not exist."""
+    """A3: in the shipped table defected inhibits gone-quiet and risk-high, and every kind exists."""
     table = load(SHIPPED).inhibit
     assert {"gone-quiet", "risk-high"} <= table["defected"]
     assert set(table) | {kind for smaller in table.values() for kind in smaller} <= KINDS
@@ -216,7 +216,7 @@ def test_a_night_ends_in_the_morning(hour: float, days: Any, ends: int | None) -
 
 
 def test_quiet_days_in_a_row_are_one_quiet() -> None:
-    """A weekend ends on Monday; a quiet that never ends still answers."""
+    """A weekend ends on Monday; quiet hours around the clock still have an answer."""
     weekend = Interval(Minutes.read("00:00"), Minutes.read("24:00"), ("sat", "sun"))
     saturday = Instant(MONDAY + 5 * DAY + 3 * HOUR)
     assert weekend.ends(saturday, ZoneInfo("UTC")) == MONDAY + 7 * DAY
@@ -236,7 +236,7 @@ def test_hours_follow_the_wall_clock_through_a_clock_change() -> None:
 @given(st.integers(0, 3 * 365 * 24 * 60), st.lists(st.integers(0, 1440), min_size=1, max_size=4))
 @settings(deadline=None, max_examples=200)
 def test_the_next_hour_is_soon_and_after_now(minute: int, times: list[int]) -> None:
-    """Whatever the hour, the next digest lies ahead, within a day and the hour of a clock change."""
+    """The next digest is always later than now, by at most a day and the hour of a clock change."""
     now = Instant(MONDAY + minute * MINUTE)
     due = next_of(tuple(Minutes(time) for time in times), now, MADRID)
     assert now < due <= now + DAY + HOUR

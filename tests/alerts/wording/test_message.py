@@ -1,4 +1,4 @@
-"""What people are told: who, why, what to do and until when, in one visible line each."""
+"""The texts of messages: who, why, what to do and until when, one visible line each."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +14,7 @@ from tests.support.timeline import alarm, at
 
 
 def test_every_code_has_words() -> None:
-    """Each kind has a headline that names somebody, each exit reason a plan, and a reason of one's own falls back."""
+    """Each kind has a headline with the name, each exit reason a plan; a user-defined reason uses the plan for unknown."""
     assert STATE_CHANGES | set(catalogue.KINDS) <= KINDS
     for kind in KINDS:
         assert "Ana" in compose(alarm(kind=kind, name="Ana")).title or kind in STATE_CHANGES or "policy" in kind
@@ -23,7 +23,7 @@ def test_every_code_has_words() -> None:
 
 
 def test_a_message_says_who_why_what_to_do_and_until_when() -> None:
-    """P4: a shop manager finds the person, the cause, the money, the step and the hour."""
+    """P4: the message holds the person, the cause, the money, the step and the time."""
     message = compose(
         alarm(
             kind="gone-quiet",
@@ -44,8 +44,8 @@ def test_a_message_says_who_why_what_to_do_and_until_when() -> None:
         assert part in text
 
 
-def test_a_digest_puts_the_gravest_first() -> None:
-    """Severity leads, then money; what is not listed is counted."""
+def test_a_digest_lists_the_most_severe_first() -> None:
+    """Sorted by severity, then by value; alarms that are not listed are counted."""
     many = [alarm(f"a{n}", name=f"N{n}", value_at_risk_minor=n) for n in range(40)]
     grave = alarm("worst", name="Worst", severity="critical")
     message = digest([*many, grave])
@@ -56,7 +56,7 @@ def test_a_digest_puts_the_gravest_first() -> None:
 
 @given(st.text(max_size=400))
 def test_text_from_outside_is_one_visible_line(text: str) -> None:
-    """D12: whatever a name holds, one line of printable text is left, and doing it twice changes nothing."""
+    """D12: any name becomes one line of printable text, and a second time changes nothing."""
     clean = inert(text)
     assert clean.replace("\u200d", "").isprintable()
     assert len(clean) <= 200

@@ -1,4 +1,4 @@
-"""An erased customer is gone from the notifier, whatever is read again or on its way."""
+"""An erased customer is deleted from the notifier, whatever is read again or being sent."""
 
 import asyncio
 
@@ -11,8 +11,8 @@ from scorers.contract.alarms import Subject
 from tests.support.timeline import Sink, Story, alarm, at, settled
 
 
-async def test_a_forgotten_customer_is_gone() -> None:
-    """Erased: no incident, whether open or over, and nothing in a line, although it was tried already."""
+async def test_an_erased_customer_is_gone() -> None:
+    """After an erasure no incident is left, open or over, and no delivery, even if it was tried before."""
     story = Story()
     await story.push(alarm("over"))
     await story.push(settled(alarm("over"), at(9)))
@@ -24,19 +24,19 @@ async def test_a_forgotten_customer_is_gone() -> None:
     await story.dispatcher.forget("C1", at(9.5), "e1", at(10))
     story.sinks["desk"].fault = None
     await story.until(at(0, days=2))
-    assert story.told() == []
+    assert story.sent() == []
     assert "C1" not in kept(story)
     assert not {"over", "a1"} & story.store.incidents.keys()
 
 
 def kept(story: Story) -> str:
-    """All that the store holds, as text."""
+    """The content of the store, as text."""
     return b" ".join(encode_incident(incident) for incident in story.store.incidents.values()).decode()
 
 
 @pytest.mark.parametrize("restart", [False, True])
-async def test_what_was_told_before_an_erasure_and_is_read_after_it_stays_out(restart: bool) -> None:
-    """D13: alarms lie on another topic, so those of before may come later; who returns is told of again."""
+async def test_alarms_of_before_an_erasure_are_dropped_if_read_later(restart: bool) -> None:
+    """D13: alarms are on another topic, so older ones may be read later; those of a customer who returns are sent again."""
     story = Story()
     await story.dispatcher.forget("C1", at(9.5), "e1", at(10))
     story.now = at(10)
@@ -49,11 +49,11 @@ async def test_what_was_told_before_an_erasure_and_is_read_after_it_stays_out(re
     await story.push(msgspec.structs.replace(settled(silent, at(9.8)), cause=("e1",)), now=at(10))
     assert set(story.store.incidents) == {key for key in story.store.incidents if key.startswith("erased/")}
     await story.push(alarm("anew", when=at(10.5)))
-    assert [ids for _, _, ids in story.told() if ids != ("silence",)] == [("anew",)]
+    assert [ids for _, _, ids in story.sent() if ids != ("silence",)] == [("anew",)]
 
 
 async def test_an_erasure_twice_and_a_later_one() -> None:
-    """The mark is the same whichever is read last, and reaches as far as the later one."""
+    """The marker is the same in any order of erasures, and covers the time up to the latest."""
     story = Story()
     for when, event in ((9.5, "e1"), (9.5, "e1"), (12, "e2"), (9.5, "e1")):
         await story.dispatcher.forget("C1", at(when), event, at(13))
@@ -62,8 +62,8 @@ async def test_an_erasure_twice_and_a_later_one() -> None:
 
 
 @pytest.mark.parametrize("fault", [None, Retry("500"), Refused("413")])
-async def test_who_is_erased_while_a_notification_is_on_its_way(fault: Exception | None) -> None:
-    """What is being sent ends in whatever way without a trace, and the line goes on."""
+async def test_a_customer_erased_during_a_delivery_leaves_no_trace(fault: Exception | None) -> None:
+    """However the attempt ends, nothing of the customer is kept, and the queue goes on."""
     story = Story()
     erased = asyncio.Event()
 
