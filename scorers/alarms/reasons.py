@@ -15,7 +15,7 @@ from scorers.customer.lifecycle import gone_after, quiet_after
 from scorers.customer.state import Case, Customer, Episode
 from scorers.in_force.context import Context
 from scorers.risk.features import features
-from scorers.risk.model import rules_risk
+from scorers.risk.rules import rules_risk
 
 _TOP = 4
 

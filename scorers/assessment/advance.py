@@ -22,8 +22,10 @@ from scorers.customer.tiers import RANK
 from scorers.in_force.context import Context
 from scorers.in_force.figures import YEARS, Contribution, value_bucket
 from scorers.policy.tables import Risk
-from scorers.risk.features import FEATURES_VERSION, features, pack, pack_few, unpack, unpack_few
-from scorers.risk.model import rules_risk
+from scorers.risk.columns import FEATURES_VERSION
+from scorers.risk.features import features
+from scorers.risk.packing import pack_features, pack_floats, unpack_features, unpack_floats
+from scorers.risk.rules import rules_risk
 
 
 class Log(Struct, gc=False):
@@ -157,8 +159,8 @@ def _read_risk(c: Customer, at: Micros, lapsed: bool, reviewing: bool, bought: b
         if reading:
             c.risk, c.risk_at = risk, at
         if asking and len(c.questions) < MAX_QUESTIONS:
-            asked = pack(x), 0, round(risk * MILLION), round(by_rules * MILLION), model.version
-            c.questions.append(Question(at, *asked, pack_few(model.member_log_odds(x))))
+            asked = pack_features(x), 0, round(risk * MILLION), round(by_rules * MILLION), model.version
+            c.questions.append(Question(at, *asked, pack_floats(model.member_log_odds(x))))
     if asking or not c.next_question:
         period = (rules.horizon + ctx.policy.time.allowed_lateness) // rules.questions_per_horizon // SECOND * SECOND
         c.next_question = _on_grid(at, period, c.id)
@@ -186,12 +188,12 @@ def _answer(c: Customer, now: Micros, ctx: Context, log: Log) -> None:
                 asked_at=Instant(q.asked),
                 answered_at=Instant(q.asked + wait),
                 horizon=horizon,
-                features=tuple(unpack(q.features)),
+                features=tuple(unpack_features(q.features)),
                 inactive=after is None or after > horizon,
                 bought_after=after,
                 rules=q.rules / MILLION,
                 predicted=q.risk / MILLION,
-                voices=unpack_few(q.voices),
+                voices=unpack_floats(q.voices),
                 model_version=q.model_version,
                 features_version=FEATURES_VERSION,
             )

@@ -9,7 +9,7 @@ from scorers.customer.state import Customer
 from scorers.customer.value import expected_purchases, value_at_risk
 from scorers.in_force.context import Context
 from scorers.risk.features import features
-from scorers.risk.model import rules_risk
+from scorers.risk.rules import rules_risk
 
 _FRESH, _COOLED = 0.6, 0.97
 

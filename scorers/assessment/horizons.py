@@ -13,7 +13,7 @@ from scorers.contract.events import DAY, Duration, Micros
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.policy.spans import format_span
-from scorers.risk.learners import chance, odds_of
+from scorers.risk.log_odds import logit, sigmoid
 from scorers.risk.prior import no_purchase
 
 
@@ -42,10 +42,10 @@ def risk_by_horizon(
     shop = model.parameters(base)
 
     def prior(horizon: Duration) -> float:
-        return odds_of(no_purchase(*shop, rhythm.known, rhythm.paced, silence, horizon / DAY, shape, survived, age))
+        return logit(no_purchase(*shop, rhythm.known, rhythm.paced, silence, horizon / DAY, shape, survived, age))
 
-    shift = odds_of(purchase_risk(c, now, ctx)) - prior(rules.horizon)
-    return {horizon: chance(prior(horizon) + shift) for horizon in wanted}
+    shift = logit(purchase_risk(c, now, ctx)) - prior(rules.horizon)
+    return {horizon: sigmoid(prior(horizon) + shift) for horizon in wanted}
 
 
 def by_span(risks: dict[Duration, float]) -> dict[str, float]:

@@ -117,7 +117,9 @@ class Question(Struct, array_like=True, gc=False):
     risk: int = 0  # what the model in force said, in millionths
     rules: int = 0  # what the rules said, likewise
     model_version: str = ""
-    voices: bytes = b""  # log-odds of each of `contract.lessons.MEMBERS` when asked, packed by `features.pack_few`
+    voices: bytes = (
+        b""  # log-odds of each of `contract.lessons.MEMBERS` when asked, packed by `risk.packing.pack_floats`
+    )
 
 
 class Customer(Struct, array_like=True, gc=False):

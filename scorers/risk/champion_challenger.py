@@ -7,15 +7,15 @@ champion instead. What the learners are, and how they learn, is not known here.
 """
 
 from collections.abc import Sequence
-from math import exp, log1p, sqrt
+from math import sqrt
 
 from msgspec import Struct, field
 
 from scorers.contract.lessons import LEARNERS
 from scorers.policy.tables import AUTO
+from scorers.risk.log_odds import log_loss
 
 SURE = 3.0  # standard errors that a challenger must be ahead
-MOST = 9.2  # nats that one answer may cost: what is given one chance in 10,000 does happen
 WORTH = 0.002  # nats a lesson: less is no reason to change who speaks
 LEAST = 100.0  # lessons' worth of evidence before anybody is elected
 MEMORY_DAYS = 91.0  # half-life of the evidence: a regime is judged by about its last two quarters
@@ -61,10 +61,10 @@ class Contest(Struct):
         """Take in an answer: the log-odds that each of `LEARNERS` gave when asked; a share of it is news."""
         if len(voices) < len(LEARNERS):
             return  # asked before there were these challengers
-        best = surprise(voices[LEARNERS.index(self.champion)], inactive)
+        best = log_loss(voices[LEARNERS.index(self.champion)], inactive)
         self.weight += share
         for name, z in zip(LEARNERS, voices, strict=False):  # what follows them is the prior's
-            loss = surprise(z, inactive)
+            loss = log_loss(z, inactive)
             self.loss[name] += share * loss
             if name != self.champion:
                 tally, gain = self.tallies[name], best - loss
@@ -102,12 +102,3 @@ class Contest(Struct):
     def mean_loss(self) -> dict[str, float]:
         """Log-loss of each learner lately, as told when asked; nothing before the first lesson."""
         return {name: loss / self.weight for name, loss in self.loss.items()} if self.weight else {}
-
-
-def surprise(log_odds: float, inactive: bool) -> float:
-    """Nats that an answer costs whoever gave it these log-odds: minus the log of the chance given to what came.
-
-    >>> round(surprise(2.0, True), 3), round(surprise(2.0, False), 3), surprise(30.0, False) == surprise(10.0, False)
-    (0.127, 2.127, True)
-    """
-    return log1p(exp(min(-log_odds if inactive else log_odds, MOST)))

@@ -7,7 +7,7 @@ They know columns and labels; that those are customers is known elsewhere.
 """
 
 from collections.abc import Sequence
-from math import exp, expm1, log, pi, sqrt
+from math import exp, pi, sqrt
 from typing import Any
 
 import numpy as np
@@ -16,32 +16,15 @@ from numpy.typing import NDArray
 from river import base
 from river.base.typing import ClfTarget
 
-from scorers.risk.champion_challenger import surprise
-from scorers.risk.features import NAMES
+from scorers.risk.columns import NAMES
+from scorers.risk.features import prior_arguments
+from scorers.risk.log_odds import log_loss, logit, sigmoid
 from scorers.risk.prior import Population, no_purchase
 
 Floats = NDArray[np.float64]
 FINEST = 0.15  # spreads below this count as this: a rare flag speaks by its unit, not by its rarity
 _STEADY = 1e-4  # the share of a new row in a column's mean and spread, once many were seen
 _SMALL = 1e-9
-
-
-def chance(log_odds: float) -> float:
-    """Log-odds as a probability.
-
-    >>> chance(0.0), round(chance(2.0), 3)
-    (0.5, 0.881)
-    """
-    if log_odds >= 0.0:
-        return 1.0 / (1.0 + exp(-min(log_odds, 35.0)))
-    odds = exp(max(log_odds, -35.0))
-    return odds / (1.0 + odds)
-
-
-def odds_of(p: float) -> float:
-    """A probability as log-odds, kept finite."""
-    p = min(max(p, 1e-6), 1.0 - 1e-6)
-    return log(p / (1.0 - p))
 
 
 class Belief:
@@ -52,7 +35,7 @@ class Belief:
     >>> b = Belief(np.zeros(1), np.ones(1), drift=0.0)
     >>> for n in range(400):
     ...     _ = b.learn(np.ones(1), n % 4 == 0, 1.0)
-    >>> round(chance(float(b.mean[0])), 2)
+    >>> round(sigmoid(float(b.mean[0])), 2)
     0.25
     """
 
@@ -68,7 +51,7 @@ class Belief:
         told = self.cov @ x
         doubt = float(x @ told)
         z = float(x @ self.mean) if log_odds is None else log_odds
-        p = chance(z / sqrt(1.0 + pi / 8.0 * doubt))
+        p = sigmoid(z / sqrt(1.0 + pi / 8.0 * doubt))
         heed = weight * max(p * (1.0 - p), 1e-4)
         self.mean += told * (weight * (y - p) / (1.0 + heed * doubt))
         told *= sqrt(heed / (1.0 + heed * doubt))
@@ -101,7 +84,7 @@ class Bank:
     >>> bank = Bank(np.zeros(1), [np.full(1, 0.01), np.ones(1)], drift=0.0)
     >>> for n in range(400):
     ...     _ = bank.learn(np.ones(1), n % 10 == 0, 1.0)
-    >>> bank.say().round(2).tolist(), round(chance(float(bank.mean()[0])), 1)
+    >>> bank.say().round(2).tolist(), round(sigmoid(float(bank.mean()[0])), 1)
     ([0.0, 1.0], 0.1)
     """
 
@@ -126,9 +109,9 @@ class Bank:
 
     def learn(self, x: Floats, y: bool, weight: float) -> float:
         """Move all by one answer; the log-odds that they gave together before."""
-        told = [odds_of(belief.learn(x, y, weight)) for belief in self.beliefs]
+        told = [logit(belief.learn(x, y, weight)) for belief in self.beliefs]
         both = float(self.say() @ np.array(told))
-        self.loss += [weight * surprise(z, y) for z in told]
+        self.loss += [weight * log_loss(z, y) for z in told]
         return both
 
     def age(self, years: float, kept: float) -> None:
@@ -152,7 +135,7 @@ class Steps:
 
     def learn(self, x: Floats, y: bool) -> None:
         """Move by one answer."""
-        slope = (chance(float(x @ self.weights)) - y) * x
+        slope = (sigmoid(float(x @ self.weights)) - y) * x
         self.squares += slope * slope
         self.weights -= self.RATE * slope / np.sqrt(self.squares)
 
@@ -240,7 +223,7 @@ class BayesianLogistic(base.Classifier):
         """The chances of False and True, the doubt about the weights included."""
         row = np.concatenate([[1.0], self._scale.apply(self._row(x))])
         doubt = float(row @ self._belief.cov @ row)
-        p = chance(float(row @ self._belief.mean) / sqrt(1.0 + pi / 8.0 * doubt))
+        p = sigmoid(float(row @ self._belief.mean) / sqrt(1.0 + pi / 8.0 * doubt))
         return {False: 1.0 - p, True: p}
 
 
@@ -281,22 +264,17 @@ class PopulationBelief:
             start = structs.replace(Population(), log_alpha=x[0])  # paces are of the order of the horizon
             self.belief = Belief(np.array(structs.astuple(start)[: len(LEAST)]), self.SPREADS**2, self.drift)
         self.unit = self.unit or exp(x[0])
-        told = read_rhythm(x)
-        shop = self.population().spelt()
-        z = odds_of(no_purchase(*shop, *told))
+        told = prior_arguments(x)
+        shop = self.population().parameters()
+        z = logit(no_purchase(*shop, *told))
         stepped = [value * _GROWN if i < _LOGS else value + STEP for i, value in enumerate(shop[: len(LEAST)])]
         slope = [
-            (odds_of(no_purchase(*shop[:i], value, *shop[i + 1 :], *told)) - z) / STEP  # type: ignore[call-arg]
+            (logit(no_purchase(*shop[:i], value, *shop[i + 1 :], *told)) - z) / STEP  # type: ignore[call-arg]
             for i, value in enumerate(stepped)
         ]
         self.belief.learn(np.array(slope), y, weight, z)
         np.clip(self.belief.mean, LEAST, MOST, out=self.belief.mean)
         return z
-
-
-def read_rhythm(x: Sequence[float]) -> tuple[float, float, float, float, float, float, float]:
-    """The arguments of `Population.risk`, from features in the order of `NAMES`."""
-    return expm1(x[4]), expm1(x[5]), expm1(x[3]), exp(x[0]), exp(x[6]), exp(x[1]) - 1.0, expm1(x[2])
 
 
 class BuyTillYouDie(base.Classifier):
@@ -327,7 +305,7 @@ class BuyTillYouDie(base.Classifier):
 
     def predict_proba_one(self, x: dict[Any, Any], **kwargs: Any) -> dict[ClfTarget, float]:
         """The chances of a purchase (False) and of none (True)."""
-        p = self._population.population().risk(*read_rhythm(_columns(x)))
+        p = self._population.population().risk(*prior_arguments(_columns(x)))
         return {False: 1.0 - p, True: p}
 
 

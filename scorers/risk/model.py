@@ -17,48 +17,19 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from scorers.contract.events import DAY, Duration, Micros
+from scorers.contract.events import Micros
 from scorers.contract.lessons import LEARNERS
-from scorers.customer.state import Customer
 from scorers.in_force.base_rhythm import BaseRhythm
 from scorers.in_force.control import ModelInForce
 from scorers.in_force.risk_model import PopulationParameters
-from scorers.risk.features import FEATURES_VERSION, INDEX, NAMES
-from scorers.risk.learners import chance, odds_of, read_rhythm
-from scorers.risk.prior import Population, no_purchase
+from scorers.risk.columns import FEATURES_VERSION, INDEX, NAMES
+from scorers.risk.features import prior_arguments
+from scorers.risk.log_odds import logit, sigmoid
+from scorers.risk.prior import Population, no_purchase, strangers
 
 VOICES = ("rules", "prior", "logistic")
 KNOTS = (-2.0, -1.0, 0.0, 1.0, 2.0)  # log-odds of the prior at which the logistic may correct it differently
 RHYTHM = INDEX["spent"]  # the columns before this one tell of time alone
-STRANGERS = Population().spelt()
-
-
-def _strangers(base: BaseRhythm) -> PopulationParameters:
-    return STRANGERS[0], base.first_mean, *STRANGERS[2:]
-
-
-def rules_risk(c: Customer, now: Micros, horizon: Duration, base: BaseRhythm) -> float:
-    """What can be said before any lesson: own rhythm against silence, moved by what the customer said and suffered."""
-    if c.exit_at:
-        return 0.97
-    rhythm = c.rhythm
-    silence = max(now - rhythm.last, 0) / DAY
-    shape = rhythm.shape(base.shape)
-    gaps = float(max(rhythm.occasions - 1, 0))
-    age = (rhythm.last - rhythm.first) / DAY
-    p = no_purchase(*_strangers(base), rhythm.known, rhythm.paced, silence, horizon / DAY, shape, gaps, age)
-    moved = 0.0
-    if c.satisfaction_count:
-        moved -= 0.3 * (c.satisfaction_mood - 3.0)
-    for case in c.cases:
-        moved += 0.8 if case.rectify_by < now else 0.3
-    if c.trouble is not None:
-        moved += 0.3
-    if c.referral_last:
-        moved -= 0.3 * c.referral_last
-    if c.competitor_mentions and now - c.last_competitor < horizon:
-        moved += 0.5
-    return chance(odds_of(p) + min(moved, 2.0)) if moved else p
 
 
 class Rival(Struct, frozen=True):
@@ -76,7 +47,7 @@ class Rival(Struct, frozen=True):
 class Model(Struct, frozen=True, dict=True):
     """What scores: a snapshot of the trainer, small and fixed.
 
-    >>> from scorers.risk.features import WIDTH
+    >>> from scorers.risk.columns import WIDTH
     >>> UNTRAINED.risk([0.0] * WIDTH, 0.3)
     0.3
     """
@@ -113,7 +84,7 @@ class Model(Struct, frozen=True, dict=True):
         learned = level + slope * prior + sum(map(mul, weights, column))
         learned += gate(prior) * (self.gate_bias + sum(map(mul, gated, column)))
         say = self.say
-        return chance(say[0] * odds_of(rules) + say[1] * prior + say[2] * learned)
+        return sigmoid(say[0] * logit(rules) + say[1] * prior + say[2] * learned)
 
     def member_log_odds(self, features: Sequence[float]) -> tuple[float, ...]:
         """The log-odds that each of `MEMBERS` gives by itself; none before any lesson."""
@@ -143,7 +114,7 @@ class Model(Struct, frozen=True, dict=True):
         They add up to the log-odds of the risk.
         """
         if not self.is_trained:
-            return [("rules", odds_of(rules))]
+            return [("rules", logit(rules))]
         say = self.say
         prior = self._prior(features)
         opening = gate(prior)
@@ -151,21 +122,21 @@ class Model(Struct, frozen=True, dict=True):
         slopes = [weight + opening * more for weight, more in zip(self.weights, gated, strict=True)]
         level, slope = self._compiled[0][bisect_left(KNOTS, prior)]
         level += slope * prior + opening * self.gate_bias + sum(map(mul, slopes, self.usual))
-        found = [("rules", say[0] * odds_of(rules)), ("prior", say[1] * prior + say[2] * level)]
+        found = [("rules", say[0] * logit(rules)), ("prior", say[1] * prior + say[2] * level)]
         for name, slope, value, usual in zip(NAMES, slopes, features, self.usual, strict=True):
             found.append((name, say[2] * slope * (value - usual)))
         return sorted((pair for pair in found if pair[1]), key=lambda pair: (-abs(pair[1]), pair[0]))
 
     def parameters(self, base: BaseRhythm) -> PopulationParameters:
         """The population by which this model judges rhythms: strangers until one is learned."""
-        return self._shop if self.is_trained else _strangers(base)
+        return self._shop if self.is_trained else strangers(base.first_mean)
 
     @cached_property
     def _shop(self) -> PopulationParameters:
-        return self.population.spelt()
+        return self.population.parameters()
 
     def _prior(self, features: Sequence[float]) -> float:
-        p = no_purchase(*self._shop, *read_rhythm(features))
+        p = no_purchase(*self._shop, *prior_arguments(features))
         return log(p / (1.0 - p))
 
     def encode(self) -> bytes:

@@ -43,12 +43,20 @@ class Population(Struct, frozen=True):
         >>> p.risk(10, 70, 3, 28, 1.0, 10, 70) < 0.2 < 0.9 < p.risk(10, 70, 90, 28, 1.0, 10, 70)
         True
         """
-        return no_purchase(*self.spelt(), gaps, spent_days, silence, horizon, shape, survived, age)
+        return no_purchase(*self.parameters(), gaps, spent_days, silence, horizon, shape, survived, age)
 
-    def spelt(self) -> PopulationParameters:
-        """What `no_purchase` takes first."""
+    def parameters(self) -> PopulationParameters:
+        """The first arguments of `no_purchase`."""
         logs = exp(self.log_r), exp(self.log_alpha), exp(self.log_a), exp(self.log_b)
         return *logs, self.trust, self.ageing, self.tail, self.unit
+
+
+_UNKNOWN = Population().parameters()
+
+
+def strangers(mean_gap: float) -> PopulationParameters:
+    """The parameters of a population of which only the mean gap, in days, is known."""
+    return _UNKNOWN[0], mean_gap, *_UNKNOWN[2:]
 
 
 def no_purchase(
@@ -68,7 +76,7 @@ def no_purchase(
     survived: float,
     age: float,
 ) -> float:
-    """As `Population.risk`, for a population that is spelt out: a score makes no object."""
+    """As `Population.risk`, with the parameters as plain numbers, as this is called for every score."""
     shape = min(max(shape, 1.0) ** trust, MOST_SHAPE)
     later = silence + horizon
     if ageing != 1.0:

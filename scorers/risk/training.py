@@ -11,10 +11,11 @@ from msgspec import Struct
 from scorers.contract.events import DAY, Duration, Micros
 from scorers.contract.lessons import LEARNERS, Lesson
 from scorers.policy.tables import AUTO
-from scorers.risk.champion_challenger import Contest, surprise
+from scorers.risk.champion_challenger import Contest
+from scorers.risk.columns import FEATURES_VERSION, INDEX, WIDTH
 from scorers.risk.drift import REACTED, WATCHED, Watch
-from scorers.risk.features import FEATURES_VERSION, INDEX, WIDTH
-from scorers.risk.learners import Bank, Floats, PopulationBelief, Scale, Steps, chance, odds_of
+from scorers.risk.learners import Bank, Floats, PopulationBelief, Scale, Steps
+from scorers.risk.log_odds import log_loss, logit, sigmoid
 from scorers.risk.model import FORMAT, KNOTS, RHYTHM, UNTRAINED, Model, Rival, gate, version_of
 
 WORDS = INDEX["contacts_in"]  # the columns before this one tell of time and money
@@ -114,7 +115,7 @@ class Trainer:
         row = self._row(prior, told)
         learned = self._bank.learn(row, inactive, OVERLAP)
         if self.contest.champion == "sgd":
-            learned = odds_of(chance(float(row @ self._steps.weights)))
+            learned = logit(sigmoid(float(row @ self._steps.weights)))
         self._steps.learn(row, inactive)
         self._judge(lesson, prior, learned)
         self.contest.learn(lesson.voices, inactive, OVERLAP)
@@ -127,13 +128,13 @@ class Trainer:
         Of those two the present belief counts: they are equally old. The rules learn nothing, so against them counts
         what the two had said when asked, or hindsight alone would win in a shop that lives by the season.
         """
-        share = chance(self._gains[1] - HANDICAP)
+        share = sigmoid(self._gains[1] - HANDICAP)
         told = (prior, learned)
         if len(lesson.voices) > len(LEARNERS):  # else asked before there was a model
             told = lesson.voices[len(LEARNERS)], lesson.voices[LEARNERS.index(self.contest.champion)]
         both = (1.0 - share) * told[0] + share * told[1]
-        for n, (simpler, z) in enumerate(((odds_of(lesson.rules), both), (prior, learned))):
-            self._gains[n] += OVERLAP * (surprise(simpler, lesson.inactive) - surprise(z, lesson.inactive))
+        for n, (simpler, z) in enumerate(((logit(lesson.rules), both), (prior, learned))):
+            self._gains[n] += OVERLAP * (log_loss(simpler, lesson.inactive) - log_loss(z, lesson.inactive))
 
     def _row(self, prior: float, told: Floats) -> Floats:
         bends = [max(prior - knot, 0.0) for knot in KNOTS]
@@ -164,7 +165,7 @@ class Trainer:
 
     def say(self) -> tuple[float, float, float]:
         """How much each voice weighs."""
-        learned, logistic = (chance(gain - HANDICAP) for gain in self._gains)
+        learned, logistic = (sigmoid(gain - HANDICAP) for gain in self._gains)
         return 1.0 - learned, learned * (1.0 - logistic), learned * logistic
 
     def snapshot(self, champion: str = AUTO) -> Model:

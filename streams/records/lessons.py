@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from scorers.contract.events import DAY, Instant
 from scorers.contract.lessons import Lesson
 from scorers.contract.rfc3339 import parse_any_instant, rfc3339
-from scorers.risk.features import FEATURES_VERSION, INDEX, NAMES, WIDTH
+from scorers.risk.columns import FEATURES_VERSION, INDEX, NAMES, WIDTH
 from scorers.risk.training import OVERLAP
 
 Chance = Annotated[float, Meta(ge=0, le=1)]

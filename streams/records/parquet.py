@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from scorers.contract.events import DAY
 from scorers.contract.lessons import MEMBERS, Lesson
-from scorers.risk.features import FEATURES_VERSION, NAMES
+from scorers.risk.columns import FEATURES_VERSION, NAMES
 from streams.records.lessons import decode_record
 
 PIECE = 10_000  # rows held before they are written

@@ -18,8 +18,9 @@ import numpy as np
 from scorers.contract.lessons import LEARNERS, MEMBERS, Lesson
 from scorers.policy.tables import AUTO
 from scorers.risk import training
-from scorers.risk.features import INDEX, NAMES
-from scorers.risk.learners import PopulationBelief, odds_of
+from scorers.risk.columns import INDEX, NAMES
+from scorers.risk.learners import PopulationBelief
+from scorers.risk.log_odds import logit
 from scorers.risk.model import Model
 from scorers.risk.training import Trainer
 from tests.quality.__main__ import origins_of, ours
@@ -126,7 +127,7 @@ def trees(tape: Tape, asked: Sequence[Asked]) -> dict[str, list[Floats]]:
         for question in asked:
             upto = tape.known[question.model.version]
             for lesson, x in tape.taught[done:upto]:
-                row = [*x[some].tolist(), odds_of(lesson.predicted)]
+                row = [*x[some].tolist(), logit(lesson.predicted)]
                 tree.learn_one(dict(zip(names, row, strict=True)), lesson.inactive)
             done = max(done, upto)
             whole = _log_odds(question.risks(question.model))

@@ -17,8 +17,10 @@ from scorers.in_force.context import Context
 from scorers.in_force.figures import FigureBook
 from scorers.partition.partition import Partition
 from scorers.policy.tables import AUTO, Policy
-from scorers.risk.features import features, pack_few, unpack_few
-from scorers.risk.model import UNTRAINED, VOICES, Model, rules_risk
+from scorers.risk.features import features
+from scorers.risk.model import UNTRAINED, VOICES, Model
+from scorers.risk.packing import pack_floats, unpack_floats
+from scorers.risk.rules import rules_risk
 from scorers.risk.training import Trainer
 from scorers.timeline.timeline import Monitor
 from tests.quality.judge import Floats
@@ -127,7 +129,7 @@ def relearned(tape: Tape, asked: Sequence[Asked], keep: Floats, trainer: Trainer
                     lesson,
                     features=columns,
                     predicted=round(model.risk(columns, lesson.rules) * MILLION) / MILLION,
-                    voices=unpack_few(pack_few(model.member_log_odds(columns))),
+                    voices=unpack_floats(pack_floats(model.member_log_odds(columns))),
                 )
             )
         done = upto

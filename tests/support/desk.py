@@ -14,7 +14,7 @@ from scorers.in_force.control import Control, FiguresInForce, Tick, encode_contr
 from scorers.in_force.figures import FigureBook
 from scorers.policy.reading import parse_policy
 from scorers.policy.tables import Policy
-from scorers.risk.features import FEATURES_VERSION, WIDTH
+from scorers.risk.columns import FEATURES_VERSION, WIDTH
 from streams.engine.batching_producer import Output
 from streams.engine.rows import Rows
 from streams.metrics import WorkerMetrics

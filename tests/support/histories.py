@@ -11,7 +11,7 @@ from scorers.contract.rfc3339 import parse_instant, rfc3339
 from scorers.customer.lifecycle import gone_after, quiet_after
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
-from scorers.risk.features import NAMES
+from scorers.risk.columns import NAMES
 from scorers.risk.model import KNOTS, UNTRAINED, Model
 from tests.support.driver import Driver, record
 

@@ -14,7 +14,7 @@ from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.policy.reading import parse_policy
 from scorers.policy.tables import Policy
-from scorers.risk.features import WIDTH
+from scorers.risk.columns import WIDTH
 from scorers.risk.model import KNOTS, UNTRAINED, Model
 from scorers.risk.prior import Population
 

@@ -11,10 +11,11 @@ import pytest
 from scorers.contract.events import DAY, Instant
 from scorers.contract.lessons import MEMBERS, Lesson
 from scorers.risk.champion_challenger import Contest
+from scorers.risk.columns import FEATURES_VERSION, INDEX, NAMES, WIDTH
 from scorers.risk.drift import Watch
-from scorers.risk.features import FEATURES_VERSION, INDEX, NAMES, WIDTH, pack_few, unpack_few
-from scorers.risk.learners import chance
+from scorers.risk.log_odds import sigmoid
 from scorers.risk.model import UNTRAINED, Model, Rival
+from scorers.risk.packing import pack_floats, unpack_floats
 from scorers.risk.training import Trainer
 from streams.records.lessons import decode_lesson, encode_lesson
 
@@ -48,7 +49,7 @@ def shop(
                 answered_at=Instant(round(START + day * DAY) + HORIZON + DAY),
                 horizon=HORIZON,
                 features=tuple(x.values()),
-                inactive=world.random() < chance(z),
+                inactive=world.random() < sigmoid(z),
                 rules=0.3,
                 predicted=0.3,
                 model_version="cold",
@@ -77,7 +78,7 @@ class Lived:
             p = model.risk(lesson.features, lesson.rules)
             asked = (int(lesson.asked_at) - START) / DAY
             self.loss.append((asked, -math.log(p if lesson.inactive else 1 - p)))
-            voices = unpack_few(pack_few(model.member_log_odds(lesson.features)))
+            voices = unpack_floats(pack_floats(model.member_log_odds(lesson.features)))
             self.trainer.learn(msgspec.structs.replace(lesson, predicted=p, voices=voices))
 
     def mean(self, since: float, until: float) -> float:
@@ -98,7 +99,7 @@ def told(contest: Contest, many: int, better: float, seed: int = 1) -> None:
     world = random.Random(seed)
     for _ in range(many):
         truth = world.gauss(0, 1)
-        contest.learn((truth + world.gauss(0, better), truth), world.random() < chance(truth), 0.25)
+        contest.learn((truth + world.gauss(0, better), truth), world.random() < sigmoid(truth), 0.25)
 
 
 def test_a_large_and_sure_gain_is_elected() -> None:
@@ -120,7 +121,7 @@ def test_equals_are_not_exchanged() -> None:
         for _ in range(2000):
             truth = world.gauss(0, 1)
             contest.learn(
-                (truth + world.gauss(0, 0.3), truth + world.gauss(0, 0.3)), world.random() < chance(truth), 0.25
+                (truth + world.gauss(0, 0.3), truth + world.gauss(0, 0.3)), world.random() < sigmoid(truth), 0.25
             )
         assert not contest.elect()
 
@@ -206,8 +207,8 @@ def test_each_learner_is_judged_by_what_it_had_said() -> None:
     prior, alone = (msgspec.structs.replace(model, say=say) for say in ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0)))
     for lesson in CALM[:20]:
         said = dict(zip(MEMBERS, model.member_log_odds(lesson.features), strict=True))
-        assert chance(said["sgd"]) == pytest.approx(alone.risk(lesson.features, 0.5))
-        assert chance(said["prior"]) == pytest.approx(prior.risk(lesson.features, 0.5))
+        assert sigmoid(said["sgd"]) == pytest.approx(alone.risk(lesson.features, 0.5))
+        assert sigmoid(said["prior"]) == pytest.approx(prior.risk(lesson.features, 0.5))
         assert said["sgd"] != said["kalman"]
 
 
@@ -217,7 +218,7 @@ def test_voices_are_kept_inside_sixteen_bits() -> None:
     wild = Rival("sgd", 1e9, 0.0, (0.0,) * 5, none, 0.0, ())
     model = Model("x", (0.0, 0.0, 1.0), UNTRAINED.population, bends=(0.0,) * 5, weights=none, rivals=(wild,))
     assert model.member_log_odds(CALM[0].features)[1] == 35.0
-    pack_few(model.member_log_odds(CALM[0].features))
+    pack_floats(model.member_log_odds(CALM[0].features))
 
 
 def test_voices_travel_with_the_lesson() -> None:
@@ -231,7 +232,7 @@ def test_lessons_teach_the_same_in_the_process_and_over_kafka() -> None:
     """A trainer that reads lessons off their topic has the model of one that is handed them, to the bit."""
     near, far = Trainer(), Trainer()
     for n, lesson in enumerate(CALM[:800]):
-        spoken = msgspec.structs.replace(lesson, voices=unpack_few(pack_few((0.1 * (n % 7), -0.3))))
+        spoken = msgspec.structs.replace(lesson, voices=unpack_floats(pack_floats((0.1 * (n % 7), -0.3))))
         near.learn(spoken)
         far.learn(decode_lesson(encode_lesson(spoken)))
     assert far.snapshot() == near.snapshot() != UNTRAINED

@@ -6,7 +6,8 @@ import random
 import numpy as np
 import pytest
 
-from scorers.risk.learners import Bank, BayesianLogistic, BuyTillYouDie, chance, odds_of
+from scorers.risk.learners import Bank, BayesianLogistic, BuyTillYouDie
+from scorers.risk.log_odds import logit, sigmoid
 from scorers.risk.prior import Population
 
 checks = pytest.importorskip("river.checks")
@@ -27,7 +28,7 @@ def test_weights_are_found_and_probabilities_are_true() -> None:
     told: list[tuple[float, bool]] = []
     for n in range(4000):
         x = {"a": world.gauss(0, 1), "b": world.gauss(500, 100), "constant": 3.0}
-        y = world.random() < chance(x["a"] - (x["b"] - 500) / 50 - 1)
+        y = world.random() < sigmoid(x["a"] - (x["b"] - 500) / 50 - 1)
         if n > 1000:
             told.append((model.predict_proba_one(x)[True], y))
         model.learn_one(x, y)
@@ -42,7 +43,7 @@ def test_drift_follows_a_change_of_regime() -> None:
     world = random.Random(2)
     for n in range(4000):
         x = {"a": world.gauss(0, 1)}
-        y = world.random() < chance(2 * x["a"] if n < 2500 else -2 * x["a"])
+        y = world.random() < sigmoid(2 * x["a"] if n < 2500 else -2 * x["a"])
         steady.learn_one(x, y)
         drifting.learn_one(x, y)
     assert drifting.predict_proba_one({"a": 1.0})[True] < 0.2 < 0.3 < steady.predict_proba_one({"a": 1.0})[True]
@@ -136,7 +137,7 @@ def test_a_bank_finds_out_how_far_weights_spread() -> None:
         assert bank.say().argmax() == 0
         for _ in range(600):
             x = np.array([world.gauss(0, 1) for _ in range(20)])
-            bank.learn(x, world.random() < chance(slope * x[0]), 1.0)
+            bank.learn(x, world.random() < sigmoid(slope * x[0]), 1.0)
         says.append(bank.say())
     assert says[0].argmax() == 2
     assert says[1].argmax() == 1
@@ -148,4 +149,4 @@ def test_a_bank_finds_out_how_far_weights_spread() -> None:
 @pytest.mark.parametrize("p", [1e-6, 0.01, 0.5, 0.999])
 def test_log_odds_and_back(p: float) -> None:
     """A probability survives its log-odds."""
-    assert chance(odds_of(p)) == pytest.approx(p)
+    assert sigmoid(logit(p)) == pytest.approx(p)

@@ -15,9 +15,12 @@ from scorers.contract.events import DAY, Instant
 from scorers.contract.lessons import Lesson
 from scorers.customer.state import Customer
 from scorers.in_force.base_rhythm import BaseRhythm
-from scorers.risk.features import FEATURES_VERSION, INDEX, NAMES, WIDTH, features, pack, unpack
-from scorers.risk.model import UNTRAINED, Model, rules_risk, version_of
+from scorers.risk.columns import FEATURES_VERSION, INDEX, NAMES, WIDTH
+from scorers.risk.features import features
+from scorers.risk.model import UNTRAINED, Model, version_of
+from scorers.risk.packing import pack_features, unpack_features
 from scorers.risk.prior import Population
+from scorers.risk.rules import rules_risk
 from scorers.risk.training import SEASONS_FROM, Trainer
 
 NOTHING = BaseRhythm.of({}, {})
@@ -124,8 +127,8 @@ def test_counts_are_of_purchases_up_to_the_instant() -> None:
 @given(st.lists(st.one_of(st.just(0.0), st.floats(-60_000, 60_000, width=16)), min_size=WIDTH, max_size=WIDTH))
 def test_packed_features_come_back(x: list[float]) -> None:
     """Packing loses nothing, and zeros cost a bit each."""
-    assert unpack(pack(x)) == x
-    assert len(pack(x)) == (WIDTH + 7) // 8 + 2 * sum(value != 0 for value in x)
+    assert unpack_features(pack_features(x)) == x
+    assert len(pack_features(x)) == (WIDTH + 7) // 8 + 2 * sum(value != 0 for value in x)
 
 
 @settings(deadline=None, max_examples=100)

@@ -13,7 +13,7 @@ from scorers.contract.events import DAY, HOUR, SECOND, Micros
 from scorers.contract.rfc3339 import parse_instant
 from scorers.contract.wire import decode
 from scorers.customer.state import Ref
-from scorers.risk.features import NAMES
+from scorers.risk.columns import NAMES
 from scorers.risk.model import KNOTS
 from scorers.timeline import timeline
 from scorers.timeline.row import decode_customer

@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 
 from scorers.contract.events import DAY, Instant
 from scorers.contract.lessons import Lesson
-from scorers.risk.features import FEATURES_VERSION, NAMES, WIDTH
+from scorers.risk.columns import FEATURES_VERSION, NAMES, WIDTH
 from streams.records import parquet
 from streams.records.lessons import decode_lesson, encode_lesson
 from tests.scorers.risk.test_risk import WORLD

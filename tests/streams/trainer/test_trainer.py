@@ -14,7 +14,7 @@ from scorers.contract.lessons import Lesson
 from scorers.in_force.control import FiguresInForce, ModelInForce, PolicyInForce, decode_control, encode_control
 from scorers.in_force.figures import no_figures
 from scorers.policy.tables import Policy
-from scorers.risk.features import FEATURES_VERSION, WIDTH
+from scorers.risk.columns import FEATURES_VERSION, WIDTH
 from scorers.risk.model import read_model
 from streams.records.lessons import encode_lesson
 from streams.records.signing import sign

@@ -1,0 +1,40 @@
+"""The risk by rules, which need no training: silence against the customer's own rhythm, moved by what is known of them."""
+
+from scorers.contract.events import DAY, Duration, Micros
+from scorers.customer.state import Customer
+from scorers.in_force.base_rhythm import BaseRhythm
+from scorers.risk.log_odds import logit, sigmoid
+from scorers.risk.prior import no_purchase, strangers
+
+RISK_OF_EXIT = 0.97  # of a customer who said that they left
+
+
+def rules_risk(c: Customer, now: Micros, horizon: Duration, base: BaseRhythm) -> float:
+    """P(no purchase within the horizon) for a customer with at least one purchase, by the rules alone."""
+    if c.exit_at:
+        return RISK_OF_EXIT
+    rhythm = c.rhythm
+    silence = max(now - rhythm.last, 0) / DAY
+    shape = rhythm.shape(base.shape)
+    gaps = float(max(rhythm.occasions - 1, 0))
+    age = (rhythm.last - rhythm.first) / DAY
+    shop = strangers(base.first_mean)
+    p = no_purchase(*shop, rhythm.known, rhythm.paced, silence, horizon / DAY, shape, gaps, age)
+    moved = _moved(c, now, horizon)
+    return sigmoid(logit(p) + min(moved, 2.0)) if moved else p
+
+
+def _moved(c: Customer, now: Micros, horizon: Duration) -> float:
+    """What satisfaction, complaints, referrals and competitors add to the log-odds."""
+    moved = 0.0
+    if c.satisfaction_count:
+        moved -= 0.3 * (c.satisfaction_mood - 3.0)
+    for case in c.cases:
+        moved += 0.8 if case.rectify_by < now else 0.3
+    if c.trouble is not None:
+        moved += 0.3
+    if c.referral_last:
+        moved -= 0.3 * c.referral_last
+    if c.competitor_mentions and now - c.last_competitor < horizon:
+        moved += 0.5
+    return moved
