@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 from tests.support.paths import ROOT
 
@@ -31,11 +32,11 @@ def test_the_recipe_makes_a_channel(tmp_path: Path) -> None:
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     text = (ROOT / "CONTRIBUTING.md").read_text()
     recipe = re.split(r"^## ", text.split("## A new channel\n")[1], flags=re.MULTILINE)[0]
-    file, line = re.findall(r"^```(?:python|text)\n(.*?)^```", recipe, flags=re.MULTILINE | re.DOTALL)
+    file, line = map(dedent, re.findall(r"^   ```\w+\n(.*?)^   ```$", recipe, flags=re.MULTILINE | re.DOTALL))
 
     (tmp_path / "alerts" / "channels" / "file.py").write_text(file)
     catalogue = tmp_path / "alerts" / "channels" / "catalogue.py"
-    catalogue.write_text(catalogue.read_text().replace("NAMES = (\n", f"NAMES = (\n{line}"))
+    catalogue.write_text(catalogue.read_text().replace("NAMES = (\n", f"NAMES = (\n    {line}"))
     operations = tmp_path / "docs" / "operations.md"
     table = run(tmp_path, "-m", "alerts.channels.catalogue")
     old = run(ROOT, "-m", "alerts.channels.catalogue")
