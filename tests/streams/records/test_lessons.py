@@ -89,9 +89,9 @@ def test_export_has_types_and_each_lesson_once(tmp_path: Path, monkeypatch: pyte
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.decode().splitlines() == [
         "20 lessons -> l.parquet",
-        "1 records were told twice and stand once",
-        "1 records have the columns of another version and were left out",
-        "1 records were no lessons and were left out",
+        "1 records were duplicates and are written once",
+        "1 records have the features of another version and were left out",
+        "1 records are not lessons and were left out",
     ]
     assert [path.name for path in tmp_path.glob("*parquet*")] == ["l.parquet"]
     assert pyarrow.parquet.ParquetFile(tmp_path / "l.parquet").num_row_groups == 3
