@@ -1,15 +1,12 @@
-"""Outputs leave in batches, at once and in their order, and none of them is safe before its batch is.
+"""Sends outputs in batches of its own, because the producer's `send` costs 25 us and more for each record.
 
-The producer's `send` costs 25 us and more for each record, as much as all else that the engine does for an event. A batch
-costs two for each; so outputs are put into batches of their own here, as rows are for the changelog. A batch is handed
-to the producer with its first record. Until that one takes it, which is at once unless a request is on its way, it is
-open, and what follows for the same partition goes into it: nothing waits for a batch to be full.
+That is as much as all else that the engine does for an event; in a batch a record costs two. A batch is handed to the
+producer with its first record and stays open until the producer takes it, which is at once unless a request is on its
+way; what follows for the same partition joins it, so nothing waits for a batch to be full.
 
-A key has its partition by murmur2, as with every client's default; an output may name another. A record with neither, and one so large that no
-request may hold it, is `send`'s affair, which chooses or refuses. Order holds between the two, as the producer has one
-queue for each partition and `send` adds to the last batch of it.
-
-It refuses to know what outputs mean, and when they have to be safe.
+A key is assigned a partition by murmur2, the default of every client; an output may name another partition. A record
+with neither, and one too large for a request, is left to `send`, which chooses or rejects. Order holds between both
+ways, as the producer has one queue for each partition and `send` appends to its last batch.
 """
 
 from collections.abc import Awaitable, Iterable
@@ -18,7 +15,7 @@ from typing import Any, NamedTuple
 
 from aiokafka.partitioner import murmur2
 
-LARGE = 100_000  # bytes of a record that `send` is to look at
+LARGE = 100_000  # bytes from which on a record is left to `send`
 
 
 class Output(NamedTuple):
@@ -32,15 +29,15 @@ class Output(NamedTuple):
 
 
 class BatchingProducer:
-    """What was sent since it was made; `closed` lets nothing more in, `delivered` waits for all of it."""
+    """The outputs of one flush: `send` them, `close` their batches to later ones, wait until all are `delivered`."""
 
     def __init__(self, producer: Any) -> None:
         self._producer = producer
         self._open: dict[tuple[str, int], Any] = {}
-        self._sent: list[tuple[Any, Awaitable[Any]]] = []  # None for a batch where it was `send`
+        self._sent: list[tuple[Any, Awaitable[Any]]] = []  # the batch is None after `send`
 
-    async def post(self, outputs: Iterable[Output]) -> None:
-        """Send these, after all that were sent before."""
+    async def send(self, outputs: Iterable[Output]) -> None:
+        """Send these after all that were sent before."""
         partitions: dict[str, int] = {}
         for topic, key, value, headers, partition in outputs:
             if len(value or b"") > LARGE or (key is None and partition is None):
@@ -53,31 +50,31 @@ class BatchingProducer:
                 assert key is not None
                 partition = partition_of(partitions[topic], key)
             at = topic, partition
-            told = list(headers)
+            listed = list(headers)
             batch = self._open.get(at)
-            if batch is None or batch.append(timestamp=None, key=key, value=value, headers=told) is None:
+            if batch is None or batch.append(timestamp=None, key=key, value=value, headers=listed) is None:
                 batch = self._open[at] = self._producer.create_batch()
-                batch.append(timestamp=None, key=key, value=value, headers=told)
+                batch.append(timestamp=None, key=key, value=value, headers=listed)
                 self._sent.append((batch, await self._producer.send_batch(batch, topic, partition=at[1])))
 
     def close(self) -> None:
-        """Whoever sends now, sends in other batches."""
+        """Close the open batches: what is sent later goes into others."""
         for batch in self._open.values():
             batch.close()
         self._open.clear()
 
     async def delivered(self) -> dict[str, dict[int, int]]:
-        """Wait until all are acknowledged; by topic and partition, the offset after the last of them."""
+        """Wait until all are acknowledged; the offset after the last of them, by topic and partition."""
         ends: dict[str, dict[int, int]] = {}
         for batch, sent in self._sent:
-            told = await sent
+            metadata = await sent
             records = 1 if batch is None else batch.record_count()
-            ends.setdefault(told.topic, {})[told.partition] = told.offset + records
+            ends.setdefault(metadata.topic, {})[metadata.partition] = metadata.offset + records
         return ends
 
 
 def partition_of(partitions: int, key: bytes) -> int:
-    """Where a key belongs, by the hash that every client of Kafka must use for these topics."""
+    """The partition of a key, by the hash that every client must use for these topics."""
     return _hash(key) % partitions
 
 

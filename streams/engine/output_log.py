@@ -1,22 +1,22 @@
-"""An alarm that a killed worker has told, and that its successor does not tell again, is taken back.
+"""Reconciles the outputs that a killed worker sent and its successor does not repeat.
 
-Outputs leave before the state is safe. A worker that dies in between has told the world what no row knows; its successor
-reads the same records again, but not always in the same order of topics, and may come to another view. So beside its
-customers each partition keeps a *mark*: how far the topic of alarms was told when its rows were last safe. Who opens a
-partition reads what stands after the mark, and owes the world a word on each alarm in it that its own fold never
-mentions.
+Outputs leave before the state is safe. A worker that dies in between has sent alarms that no row knows. Its successor
+reads the same records again, but not always in the same order of topics, and may come to another result. So each
+partition keeps a *checkpoint* beside its rows: how far the outputs' topic was written when the rows were last safe. The
+worker that opens a partition reads the outputs after the checkpoint; each of them is *pending* until its own fold
+repeats it.
 
-When is it certain that the fold will not mention it? Each alarm carries its *origin*: the record that told it, and how
-far the worker had folded each topic of the partition since its rows were last safe. Once the successor has folded as far
-in every topic, it has folded every record that the alarm could follow from, ticks among them: what was folded before is
-in the rows it began with, what comes later the dead worker did not know. Then the row speaks. If it holds the alarm open,
-it is raised or updated as the row has it; if ended, settled again; if it knows nothing of it, the alarm is withdrawn.
+When is it certain that the fold will not repeat it? Each output carries its *origin*: the record that caused it, and how
+far the worker had folded each topic of the partition. Once the successor has folded as far in every topic, it has folded
+every record that the output could follow from, ticks among them: what was folded before is in the rows it began with,
+and what comes later the dead worker did not know. Then the row decides: the `Reconciler` sends what the row has, or a
+withdrawal if the row knows nothing of it.
 
-Two cases look alike and are not. An alarm whose origin is in its customer's row already (the worker died between two
-batches of one flush) was told rightly and is left alone. And what is owed survives the successor's own death: before it
-folds anything, the debt is written into the mark, so that rows it writes later cannot be mistaken for the dead worker's.
+Two cases differ. An output whose origin is in its row already (the worker died between two batches of one flush) was
+right and is left alone. And what is pending survives the successor's own death: it is written into the checkpoint before
+anything is folded, so that rows written later cannot be mistaken for the dead worker's.
 
-With nothing after the mark, all this costs one question for the end of the topic when a partition is opened.
+With nothing after the checkpoint, all this costs one question for the end of the topic when a partition is opened.
 """
 
 import asyncio
@@ -33,11 +33,11 @@ from streams.engine.batching_producer import Output
 from streams.engine.rows import Rows
 
 HEADER = "origin"
-PATIENCE = 60.0  # seconds for the reading of what was told
+PATIENCE = 60.0  # seconds for reading the outputs after the checkpoint
 
 
 class Origin(Struct):
-    """Where an output comes from: the record that told it, and how far the topics of its partition were folded."""
+    """Where an output comes from: the record that caused it, and how far the topics of its partition were folded."""
 
     partition: int
     source: str
@@ -46,99 +46,102 @@ class Origin(Struct):
 
 
 class Checkpoint(Struct):
-    """What a partition keeps of its outputs: the ends up to which all is told rightly, and what is pending beyond."""
+    """What a partition keeps of its outputs; the stored name of `pending` is `owed`."""
 
-    ends: dict[int, int] = field(default_factory=dict)  # by partition of the outputs' topic
+    ends: dict[int, int] = field(default_factory=dict)  # by partition of the outputs' topic: all before is reconciled
     pending: dict[str, str] = field(default_factory=dict, name="owed")  # the last output of each id
-    limits: dict[str, int] = field(default_factory=dict)  # by source: how far it must be folded before the row speaks
+    limits: dict[str, int] = field(default_factory=dict)  # by source: how far it must be folded before the row decides
 
 
 _origin = msgspec.json.Decoder(Origin).decode
-_mark = msgspec.json.Decoder(Checkpoint).decode
+_checkpoint = msgspec.json.Decoder(Checkpoint).decode
 _encode = msgspec.json.Encoder().encode
 
 
 class Tail(Protocol):
-    """What was told after some offsets, and where the topic ends now."""
+    """The records after some offsets, by partition, and where the topic ends now."""
 
     async def since(self, ends: Mapping[int, int]) -> tuple[Sequence[Any], dict[int, int]]: ...
 
 
 class Reconciler(Protocol):
-    """What a fold knows of its outputs: the id of one, the key of the row it follows from, and what to say instead."""
+    """What a processor knows of its outputs."""
 
-    def identify(self, value: bytes) -> tuple[str, bytes]: ...
+    def identify(self, value: bytes) -> tuple[str, bytes]:
+        """The id of an output, and the key of the row that it follows from."""
 
-    def reconcile(self, last: bytes) -> Iterable[Output]: ...
+    def reconcile(self, last: bytes) -> Iterable[Output]:
+        """What the row says now, given the last output of an id that was not repeated."""
 
 
 class OutputLog:
-    """What one partition owes for the outputs of the worker before; `waiting` while it owes anything."""
+    """The outputs of one partition to one topic, and those of an earlier worker that are still pending."""
 
     def __init__(self, topic: str, rows: Rows[Any], reconciler: Reconciler, tail: Tail) -> None:
         self.topic = topic
         self._rows, self._reconciler, self._tail = rows, reconciler, tail
-        self._now = Checkpoint()
+        self._state = Checkpoint()
         self._stamped, self._folded = ("", -1), cast(Mapping[str, int], {})
         self._stamp = HEADER, b""
 
     @property
     def has_pending(self) -> bool:
-        return bool(self._now.pending)
+        """Whether an output of an earlier worker is neither repeated nor reconciled yet."""
+        return bool(self._state.pending)
 
     async def resume(self, stored: bytes | None) -> bytes | None:
-        """Read on from a stored mark; the mark to store before anything is folded, or None if nothing is owed anew."""
-        mark = self._now = Checkpoint() if stored is None else _mark(stored)
-        records, mark.ends = await self._tail.since(mark.ends)
-        owed: dict[str, str] = {}
+        """Read on from a stored checkpoint; the one to store before anything is folded, or None if nothing is new."""
+        state = self._state = Checkpoint() if stored is None else _checkpoint(stored)
+        records, state.ends = await self._tail.since(state.ends)
+        found: dict[str, str] = {}
         for record in records:
-            origin = _of(record)
+            origin = _origin_of(record)
             if origin is None or origin.partition != self._rows.partition or record.value is None:
                 continue
             name, key = self._reconciler.identify(record.value)
             if self._rows.holds(key, origin.source, origin.offset):
-                mark.pending.pop(name, None)
-                owed.pop(name, None)
+                state.pending.pop(name, None)
+                found.pop(name, None)
                 continue
-            owed[name] = record.value.decode()
+            found[name] = record.value.decode()
             for source, offset in origin.folded.items():
-                mark.limits[source] = max(offset, mark.limits.get(source, -1))
-        mark.pending.update(owed)
-        return _encode(mark) if owed else None
+                state.limits[source] = max(offset, state.limits.get(source, -1))
+        state.pending.update(found)
+        return _encode(state) if found else None
 
     def stamp(self, output: Output, source: str, offset: int, folded: Mapping[str, int]) -> Output:
-        """An output of this fold with its origin; what the fold mentions by itself is owed no more."""
-        if self._now.pending and output.value is not None:
-            self._now.pending.pop(self._reconciler.identify(output.value)[0], None)
-        if self._stamped != (source, offset) or self._folded is not folded:  # a tick tells many from one place
+        """An output of this fold with its origin; an output that is repeated is no longer pending."""
+        if self._state.pending and output.value is not None:
+            self._state.pending.pop(self._reconciler.identify(output.value)[0], None)
+        if self._stamped != (source, offset) or self._folded is not folded:  # a tick causes many outputs
             self._stamped, self._folded = (source, offset), folded
             self._stamp = HEADER, _encode(Origin(self._rows.partition, source, offset, folded))
         return output._replace(headers=(*output.headers, self._stamp))
 
     def reconcile(self, folded: Mapping[str, int]) -> list[Output]:
-        """The topics are folded so far: what there is to say by now."""
-        mark = self._now
+        """What to send of pending outputs, now that the topics are folded so far."""
+        state = self._state
         for source, offset in folded.items():
-            if offset >= mark.limits.get(source, offset + 1):
-                del mark.limits[source]
-        if mark.limits:
+            if offset >= state.limits.get(source, offset + 1):
+                del state.limits[source]
+        if state.limits:
             return []
-        owed, mark.pending = mark.pending, {}
-        return [output for last in owed.values() for output in self._reconciler.reconcile(last.encode())]
+        pending, state.pending = state.pending, {}
+        return [output for last in pending.values() for output in self._reconciler.reconcile(last.encode())]
 
     def snapshot(self) -> Checkpoint:
-        """The mark as it is at this point of the fold."""
-        mark = self._now
-        return Checkpoint(mark.ends, dict(mark.pending), dict(mark.limits))
+        """The checkpoint as it is at this point of the fold."""
+        state = self._state
+        return Checkpoint(state.ends, dict(state.pending), dict(state.limits))
 
     def checkpoint(self, taken: Checkpoint, ends: Mapping[int, int]) -> bytes:
-        """The mark to keep with the rows of that point, whose outputs were told up to these ends."""
+        """The checkpoint to store with the rows of a snapshot, whose outputs are written up to these ends."""
         for partition, end in ends.items():
             taken.ends[partition] = max(end, taken.ends.get(partition, 0))
         return _encode(taken)
 
 
-def _of(record: Any) -> Origin | None:
+def _origin_of(record: Any) -> Origin | None:
     for name, value in record.headers:
         if name == HEADER:
             with suppress(msgspec.DecodeError):

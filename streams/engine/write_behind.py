@@ -1,22 +1,19 @@
-"""State is folded in memory and written behind, in an order that loses nothing and counts nothing twice.
+"""Folds records into rows in memory and writes the rows behind, in an order that loses nothing and counts nothing twice.
 
-A chunk of records is folded into decoded rows; its outputs leave at once. Some moments later one flush writes what has
+A chunk of records is folded into decoded rows, and its outputs leave at once. A moment later one flush writes what has
 changed, strictly in this order, and only then are the inputs acknowledged:
 
     outputs acknowledged -> changelog acknowledged -> store written -> inputs acknowledged
 
-So the store is never ahead of the changelog and no state is ever kept whose outputs were not sent. After a crash the
-inputs since the last acknowledgement come again; each stored row carries a *fence* (how far each topic and topic epoch
-was folded when it was written), so a record that it already holds has no effect and the row is written once more.
+So the store is never ahead of the changelog, and no state is kept whose outputs were not sent. After a crash the inputs
+since the last acknowledgement come again; fences (`fences`) keep a record from changing a row that holds it already, and
+such a row is written once more.
 
-Crash-only: if a send, the changelog, the store or an acknowledgement fails, the process exits at once and the next one
-repairs by reading again. A fault in the fold of one record is not that: its changes are undone, the record goes to the
-dead-letters and the stream goes on.
-
-Outputs that a crash leaves behind, and that the next life may not repeat, are the affair of an `OutputLog` (`orphans`): it
-stamps outputs of its topic with their origin, and its mark is the last row of each flush.
-
-It refuses to know what a row or a record means, where rows lie (`shelf`), and what Faust is.
+Crash-only: if a send, the changelog, the store or an acknowledgement fails, the process exits at once and the next start
+repairs it by reading again. A fault in the fold of one record is different: its changes are undone, the record becomes a
+dead letter and the stream goes on. Outputs that only a dead worker sent are reconciled by the `OutputLog`, whose
+checkpoint is the last row of each flush. Nothing here knows what a row or a record means, where rows are stored, or
+Faust.
 """
 
 import asyncio
@@ -28,27 +25,22 @@ from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, NoReturn, Protocol, Self
 
 from streams.engine.batching_producer import BatchingProducer, Output
+from streams.engine.changelog import SLICE, Changelog, Pair
 from streams.engine.failpoints import failpoint
 from streams.engine.fences import pack, unpack
-from streams.engine.output_log import OutputLog
+from streams.engine.output_log import Checkpoint, OutputLog
 from streams.engine.row_store import RowStore
 from streams.engine.rows import CHECKPOINT, Codec, Row, Rows, Unreadable
 
 log = logging.getLogger(__name__)
 
-SLICE = 500  # rows that are encoded in one go: thousands would stop heartbeats
-
-Pair = tuple[bytes, bytes | None]
-"""A key and a row as it is stored; None where the row is gone."""
-
 
 class PartitionProcessor(Protocol):
-    """What is done with the records of one partition, for as long as this process has it.
+    """Processes the records of one partition for as long as this process owns it.
 
     `recover` is called with each stored row before the first record: the place to rebuild what is derived from rows.
-    `fold` changes rows through the accessor it was made with and returns what is to be sent. It must depend on nothing
-    but the record and the rows. A row is put after each change; one that changes in place is undone by the fold itself
-    before it raises.
+    `fold` changes rows through the `Rows` it was made with and returns what is to be sent. It must depend on nothing but
+    the record and the rows. It puts a row after each change; before it raises, it restores what it changed in place.
     """
 
     def recover(self, key: bytes, row: Any) -> None: ...
@@ -57,7 +49,7 @@ class PartitionProcessor(Protocol):
 
 
 class _Opened(NamedTuple):
-    """A partition that this process has."""
+    """A partition whose rows were read."""
 
     rows: Rows[Any]
     processor: PartitionProcessor
@@ -77,13 +69,30 @@ class Counts:
 
 
 @dataclass(slots=True)
-class _Due:
-    """What the next flush owes."""
+class _Pending:
+    """What the next flush has to make safe."""
 
     records: int
-    outbox: BatchingProducer
+    outputs: BatchingProducer
     done: list[Callable[[], object]]
-    folded: dict[int, dict[str, int]]  # by partition and source: how far
+    folded: dict[int, dict[str, int]]  # the last offset, by partition and source
+
+
+class _Taken(NamedTuple):
+    """What a flush writes of one partition, as it was at one point of the fold."""
+
+    opened: _Opened
+    pairs: list[Pair]
+    fence: dict[str, int]
+    checkpoint: Checkpoint | None
+
+    def with_checkpoint(self, ends: Mapping[str, Mapping[int, int]]) -> list[Pair]:
+        """The rows with the checkpoint as the last one, if there is anything to write; `ends` by topic."""
+        output_log, checkpoint = self.opened.output_log, self.checkpoint
+        if output_log is None or checkpoint is None or not (self.pairs or output_log.has_pending):
+            return self.pairs
+        stored = output_log.checkpoint(checkpoint, ends.get(output_log.topic, {}))
+        return [*self.pairs, (CHECKPOINT, pack(self.fence, stored))]
 
 
 def exit_on_failure(reason: BaseException) -> NoReturn:
@@ -94,11 +103,13 @@ def exit_on_failure(reason: BaseException) -> NoReturn:
 
 
 class WriteBehind(Generic[Row]):
-    """Folds chunks, sends outputs, and flushes state behind: see the module's head for the order it keeps.
+    """Folds chunks, sends outputs, and flushes state behind, in the order that the module states.
 
-    `processor(rows)` makes the fold of a partition, `reject(record, error)` the dead-letter of a record whose fold raised.
-    `producer` is an AIOKafkaProducer (acks of all replicas; `max_batch_size` near its request limit: a batch is a round
-    trip). `incarnations` names the life of a topic that was made anew; offsets of another epoch fence nothing.
+    `processor(rows)` makes the processor of a partition, `reject(record, error)` the dead letter of a record whose fold
+    raised. `producer` is an AIOKafkaProducer (acks of all replicas; `max_batch_size` near its request limit, because each
+    batch is a round trip). `incarnations` names the incarnation of topics; offsets of another one fence nothing. A flush
+    starts `interval` seconds after the first record, or after `records`; `cached` rows stay in memory. `fail` is called
+    with what broke the commit path.
     """
 
     def __init__(
@@ -119,64 +130,66 @@ class WriteBehind(Generic[Row]):
     ) -> None:
         self.counts = Counts()
         self._processor, self._codec, self._reject = processor, codec, reject
-        self._store, self._producer, self._changelog = store, producer, changelog
+        self._store, self._producer, self._changelog = store, producer, Changelog(producer, changelog)
         self._incarnations = {} if incarnations is None else incarnations
         self._interval, self._limit, self._cached = interval, records, cached
         self._output_log, self._fail = output_log, fail
         self._partitions: dict[int, _Opened] = {}
-        self._flying: dict[int, dict[str, int]] = {}  # as `folded` of what is being flushed
-        self._due = self._nothing()
-        self._in_flight = 0
-        self._folding, self._flushing = asyncio.Lock(), asyncio.Lock()
-        self._work, self._full, self._room = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._pending = self._nothing()
+        self._flushing_folded: dict[int, dict[str, int]] = {}  # `folded` of what is being flushed
+        self._flushing_records = 0
+        self._fold_lock, self._flush_lock = asyncio.Lock(), asyncio.Lock()
+        self._has_work, self._is_full, self._has_room = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     @property
     def backlog(self) -> int:
         """How many records are folded and not yet acknowledged."""
-        return self._due.records + self._in_flight
-
-    def _nothing(self) -> _Due:
-        return _Due(0, BatchingProducer(self._producer), [], {})
-
-    def reset(self) -> None:
-        """Forget everything: partitions were assigned, and what is not in the changelog will be read again."""
-        self._partitions = {}
-        self._due = self._nothing()
-        self._in_flight, self._flying = 0, {}
-        self._work.clear()
-        self._full.clear()
-        self._room.set()
+        return self._pending.records + self._flushing_records
 
     @property
     def opened(self) -> frozenset[int]:
         """The partitions whose rows have been read."""
         return frozenset(self._partitions)
 
+    def _nothing(self) -> _Pending:
+        return _Pending(0, BatchingProducer(self._producer), [], {})
+
+    def reset(self) -> None:
+        """Forget everything: partitions were assigned, and what is not in the changelog will be read again."""
+        self._partitions = {}
+        self._pending = self._nothing()
+        self._flushing_records, self._flushing_folded = 0, {}
+        self._has_work.clear()
+        self._is_full.clear()
+        self._has_room.set()
+
+    # --- folding ----------------------------------------------------------------------------------------------
+
     async def open(self, partition: int) -> None:
         """Read the rows of a partition before its first record comes."""
         try:
-            async with self._folding:
+            async with self._fold_lock:
                 await self._open(partition)
         except (Exception, Unreadable) as error:
             self._fail(error)
 
     async def take(self, partition: int, records: Sequence[Any], done: Callable[[], object]) -> None:
-        """Fold records of one partition and send their outputs; `done` is called when all that came of it is safe."""
+        """Fold records of one partition and send their outputs; `done` is called once all of that is safe."""
         try:
             while self.backlog >= 2 * self._limit:
-                self._room.clear()
-                await self._room.wait()
-            async with self._folding:  # a flush must not take rows whose outputs are not yet sent
-                due = self._due
+                self._has_room.clear()
+                await self._has_room.wait()
+            async with self._fold_lock:  # a flush must not take rows whose outputs are not yet sent
+                pending = self._pending
                 opened = await self._open(partition)
-                if self._due is not due:
-                    return  # assigned anew meanwhile: this is read again
-                await due.outbox.post(self._fold(records, opened))
-                due.done.append(done)
-                due.records += len(records)
-            self._work.set()
-            if due.records >= self._limit:
-                self._full.set()
+                if self._pending is not pending:
+                    return  # reset meanwhile: these records are read again
+                await pending.outputs.send(self._fold(records, opened))
+                pending.done.append(done)
+                pending.records += len(records)
+            self._has_work.set()
+            if pending.records >= self._limit:
+                self._is_full.set()
         except (Exception, Unreadable) as error:
             self._fail(error)
 
@@ -184,9 +197,9 @@ class WriteBehind(Generic[Row]):
         rows, processor, output_log = opened
         outputs: list[Output] = []
         fold, begin, counts = processor.fold, rows.begin, self.counts
-        topic = source = told = ""
+        topic = source = logged = ""
         if output_log is not None:
-            told, reached, folded = output_log.topic, *self._reached(rows.partition, records)
+            logged, reached, folded = output_log.topic, *self._reached(rows.partition, records)
         for record in records:
             if record.topic != topic:
                 topic = record.topic
@@ -202,12 +215,11 @@ class WriteBehind(Generic[Row]):
                 counts.rejected += 1
             if made and output_log is not None:
                 offset = record.offset
-                made = [output_log.stamp(one, source, offset, folded) if one.topic == told else one for one in made]
+                made = [output_log.stamp(one, source, offset, folded) if one.topic == logged else one for one in made]
             outputs += made
         if output_log is not None and output_log.has_pending:
-            outputs += [
-                output_log.stamp(output, source, records[-1].offset, folded) for output in output_log.reconcile(reached)
-            ]
+            last = records[-1].offset
+            outputs += [output_log.stamp(one, source, last, folded) for one in output_log.reconcile(reached)]
         counts.records += len(records)
         counts.outputs += len(outputs)
         return outputs
@@ -216,11 +228,11 @@ class WriteBehind(Generic[Row]):
         return f"{topic}@{self._incarnations.get(topic, '0')}"
 
     def _reached(self, partition: int, records: Sequence[Any]) -> tuple[dict[str, int], dict[str, int]]:
-        """How far these records go, by source, and how far all goes that is not yet safe."""
+        """How far these records reach, by source, and how far all records reach that are folded and not yet safe."""
         last = {record.topic: record.offset for record in records}
         reached = {self._source(topic): offset for topic, offset in last.items()}
-        self._due.folded.setdefault(partition, {}).update(reached)
-        return reached, {**self._flying.get(partition, {}), **self._due.folded[partition]}
+        self._pending.folded.setdefault(partition, {}).update(reached)
+        return reached, {**self._flushing_folded.get(partition, {}), **self._pending.folded[partition]}
 
     async def _open(self, partition: int) -> _Opened:
         partitions = self._partitions
@@ -231,24 +243,26 @@ class WriteBehind(Generic[Row]):
                 processor.recover(key, row)
                 if number % SLICE == SLICE - 1:
                     await asyncio.sleep(0)
-            output_log = (
-                None if self._output_log is None else await self._inherit(rows, self._output_log(rows, processor))
-            )
+            output_log = None if self._output_log is None else self._output_log(rows, processor)
+            if output_log is not None:
+                await self._resume(rows, output_log)
             partitions[partition] = _Opened(rows, processor, output_log)
         return partitions[partition]
 
-    async def _inherit(self, rows: Rows[Any], output_log: OutputLog) -> OutputLog:
+    async def _resume(self, rows: Rows[Any], output_log: OutputLog) -> None:
+        """Read on from the stored checkpoint, and store at once what has become pending."""
         partitions, partition = self._partitions, rows.partition
         stored = self._store.get(partition, CHECKPOINT)
-        mark = await output_log.resume(None if stored is None else unpack(stored)[1])
-        if mark is not None and self._partitions is partitions:
-            pairs: list[Pair] = [(CHECKPOINT, pack(rows.fence, mark))]
-            self._store.write(partition, pairs, await self._log(partition, pairs))
-        return output_log
+        checkpoint = await output_log.resume(None if stored is None else unpack(stored)[1])
+        if checkpoint is not None and self._partitions is partitions:
+            pairs: list[Pair] = [(CHECKPOINT, pack(rows.fence, checkpoint))]
+            self._store.write(partition, pairs, await self._changelog.append(partition, pairs))
+
+    # --- flushing ---------------------------------------------------------------------------------------------
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Self]:
-        """Flushes go on inside this block: every `interval` while there is work, sooner when there is much."""
+        """Flush inside this block: every `interval` while there is work, sooner when there is much."""
         flusher = asyncio.create_task(self._flush_forever(), name="write-behind")
         try:
             yield self
@@ -259,85 +273,60 @@ class WriteBehind(Generic[Row]):
 
     async def _flush_forever(self) -> None:
         while True:
-            await self._work.wait()
+            await self._has_work.wait()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._full.wait(), self._interval)
+                await asyncio.wait_for(self._is_full.wait(), self._interval)
             await self.flush()
 
     async def flush(self) -> None:
-        """Make safe all that was folded up to now, in the order of the module's head."""
+        """Make safe all that is folded by now, in the order that the module states."""
         try:
-            async with self._flushing:
+            async with self._flush_lock:
                 await self._flush()
         except Exception as error:
             self._fail(error)
 
     async def _flush(self) -> None:
-        async with self._folding:
-            due, self._due = self._due, self._nothing()
-            due.outbox.close()
-            self._work.clear()
-            self._full.clear()
-            partitions, self._in_flight, self._flying = self._partitions, due.records, due.folded
-            taken = [
-                (
-                    one,
-                    await _taken(one.rows),
-                    one.rows.fence,
-                    None if one.output_log is None else one.output_log.snapshot(),
-                )
-                for one in partitions.values()
-            ]
-        ends = await due.outbox.delivered()
+        partitions, pending, taken = await self._take()
+        ends = await pending.outputs.delivered()
         failpoint("outputs")
-        changed: list[tuple[int, list[Pair]]] = []
-        for (rows, _, output_log), pairs, fence, mark in taken:
-            if output_log is not None and mark is not None and (pairs or output_log.has_pending):
-                pairs.append((CHECKPOINT, pack(fence, output_log.checkpoint(mark, ends.get(output_log.topic, {})))))
-            if pairs:
-                changed.append((rows.partition, pairs))
-        offsets = await asyncio.gather(*(self._log(partition, pairs) for partition, pairs in changed))
+        changed = [(one.opened.rows.partition, pairs) for one in taken if (pairs := one.with_checkpoint(ends))]
+        offsets = await asyncio.gather(*(self._changelog.append(partition, pairs) for partition, pairs in changed))
         failpoint("changelog")
         if self._partitions is not partitions:
-            return  # assigned anew meanwhile: the changelog has it, and the store is being recovered from there
+            return  # reset meanwhile: the changelog has these rows, and the store is being recovered from there
         for (partition, pairs), offset in zip(changed, offsets, strict=True):
             self._store.write(partition, pairs, offset)
         failpoint("store")
-        for done in due.done:
+        for done in pending.done:
             done()
         failpoint("ack")
-        for rows, _, _ in partitions.values():
-            rows.evict(self._cached // len(partitions))
+        for one in partitions.values():
+            one.rows.evict(self._cached // len(partitions))
         self.counts.flushes += 1
         self.counts.rows_written += sum(len(pairs) for _, pairs in changed)
-        self._in_flight, self._flying = 0, {}
-        self._room.set()
+        self._flushing_records, self._flushing_folded = 0, {}
+        self._has_room.set()
 
-    async def _log(self, partition: int, pairs: Sequence[Pair]) -> int:
-        """Write rows to the changelog; the offset of the last.
-
-        A batch is sent when the one before is there: the last row says what all hold, and must not be there without them.
-        """
-        batch, size = self._producer.create_batch(), 0
-        for number, (key, value) in enumerate(pairs, 1):
-            if batch.append(timestamp=None, key=key, value=value) is None:
-                await self._sent(batch, partition)
-                batch, size = self._producer.create_batch(), 0
-                if batch.append(timestamp=None, key=key, value=value) is None:
-                    raise ValueError(f"a row of {len(value or b'')} bytes does not fit into an empty batch")
-            size += 1
-            if number % SLICE == 0:
-                await asyncio.sleep(0)
-        return await self._sent(batch, partition) + size - 1
-
-    async def _sent(self, batch: Any, partition: int) -> int:
-        sent = await self._producer.send_batch(batch, self._changelog, partition=partition)
-        offset: int = (await sent).offset
-        return offset
+    async def _take(self) -> tuple[dict[int, _Opened], _Pending, list[_Taken]]:
+        """Take what there is to flush, while nothing is folded; what is folded next belongs to the next flush."""
+        async with self._fold_lock:
+            pending, self._pending = self._pending, self._nothing()
+            pending.outputs.close()
+            self._has_work.clear()
+            self._is_full.clear()
+            self._flushing_records, self._flushing_folded = pending.records, pending.folded
+            partitions = self._partitions
+            taken = []
+            for one in partitions.values():
+                pairs = await _encoded(one.rows)
+                checkpoint = None if one.output_log is None else one.output_log.snapshot()
+                taken.append(_Taken(one, pairs, one.rows.fence, checkpoint))
+        return partitions, pending, taken
 
 
-async def _taken(rows: Rows[Any]) -> list[Pair]:
-    """What has changed, encoded with pauses in which the loop lives, but nothing is folded."""
+async def _encoded(rows: Rows[Any]) -> list[Pair]:
+    """The changed rows, encoded with pauses for the event loop."""
     pairs: list[Pair] = []
     for number, pair in enumerate(rows.take_changed(), 1):
         pairs.append(pair)

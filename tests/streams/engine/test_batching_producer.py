@@ -75,11 +75,11 @@ async def test_what_follows_goes_into_the_batch_that_waits() -> None:
     """A batch that the producer has not taken is open; one that is on its way is not."""
     producer = Producer()
     box = BatchingProducer(producer)
-    await box.post(outputs(b"a", b"a"))
-    await box.post(outputs(b"a"))
+    await box.send(outputs(b"a", b"a"))
+    await box.send(outputs(b"a"))
     assert counts(producer) == [3]
     producer.take()
-    await box.post(outputs(b"a", b"a"))
+    await box.send(outputs(b"a", b"a"))
     assert counts(producer) == [2]
     producer.take()
     (partitions,) = (await box.delivered()).values()
@@ -90,7 +90,7 @@ async def test_a_full_batch_is_followed_by_another() -> None:
     """Nothing is left out where a batch has no more room."""
     producer = Producer(size=200)
     box = BatchingProducer(producer)
-    await box.post([Output("alarms", b"a", b"x" * 60) for _ in range(9)])
+    await box.send([Output("alarms", b"a", b"x" * 60) for _ in range(9)])
     assert len(counts(producer)) > 1
     assert sum(counts(producer)) == 9
     producer.take()
@@ -102,10 +102,10 @@ async def test_nothing_goes_into_a_batch_of_what_was_closed() -> None:
     """What a flush waits for ends where the flush began: its end speaks for rows that hold what came before."""
     producer = Producer()
     first, second = BatchingProducer(producer), BatchingProducer(producer)
-    await first.post(outputs(b"a"))
+    await first.send(outputs(b"a"))
     first.close()
-    await first.post(outputs(b"a"))  # who was sending still
-    await second.post(outputs(b"a"))
+    await first.send(outputs(b"a"))  # who was sending still
+    await second.send(outputs(b"a"))
     assert counts(producer) == [1, 1, 1]
     assert producer.waiting[0][0].closed()
 
@@ -114,7 +114,7 @@ async def test_a_refused_batch_is_raised_where_it_is_waited_for() -> None:
     """As a refused record was."""
     producer = Producer()
     box = BatchingProducer(producer)
-    await box.post(outputs(b"a", b"b"))
+    await box.send(outputs(b"a", b"b"))
     producer.take(OSError("no room"))
     with pytest.raises(OSError, match="no room"):
         await box.delivered()
@@ -125,7 +125,7 @@ async def test_what_no_batch_is_fit_for_is_sent_alone() -> None:
     producer = Producer()
     box = BatchingProducer(producer)
     large = b"x" * (LARGE + 1)
-    await box.post([Output("dead-letters", None, b"keyless"), Output("dead-letters", b"a", large)])
+    await box.send([Output("dead-letters", None, b"keyless"), Output("dead-letters", b"a", large)])
     assert producer.single == [b"keyless", large]
     assert await box.delivered() == {"dead-letters": {3: 71}}
 
@@ -134,7 +134,7 @@ async def test_keys_have_the_partition_that_every_client_gives_them() -> None:
     """By the default partitioner."""
     producer, choose = Producer(), DefaultPartitioner()
     keys = [b"customer-%d" % number for number in range(50)]
-    await BatchingProducer(producer).post(outputs(*keys))
+    await BatchingProducer(producer).send(outputs(*keys))
     homes = {partition: batch.record_count() for batch, _, partition, _ in producer.waiting}
     wanted = [choose(key, [0, 1, 2, 3], [0, 1, 2, 3]) for key in keys]
     assert homes == {partition: wanted.count(partition) for partition in {*wanted}}
@@ -144,11 +144,11 @@ async def test_a_partition_that_is_given_is_the_one() -> None:
     """With or without a key, in a batch or alone: a control record goes to every partition of its topic."""
     producer = Producer()
     box = BatchingProducer(producer)
-    await box.post(Output("clock", key, b"figures", partition=n) for n in range(4) for key in (None, b"figures"))
+    await box.send(Output("clock", key, b"figures", partition=n) for n in range(4) for key in (None, b"figures"))
     assert [(partition, batch.record_count()) for batch, _, partition, _ in producer.waiting] == [
         (n, 2) for n in range(4)
     ]
-    await box.post([Output("clock", None, b"x" * (LARGE + 1), partition=1)])
+    await box.send([Output("clock", None, b"x" * (LARGE + 1), partition=1)])
     producer.take()
     assert await box.delivered() == {"clock": {0: 102, 1: 71, 2: 102, 3: 102}}
 
@@ -171,10 +171,10 @@ async def test_a_loop_that_has_stood_still_puts_nothing_into_a_batch_that_waits(
     """The batch will be sent, by a worker whose partitions may be another's by now."""
     producer, watch = Producer(), Watch()
     box = BatchingProducer(GuardedProducer(producer, watch))  # type: ignore[arg-type]
-    await box.post(outputs(b"a"))
+    await box.send(outputs(b"a"))
     watch.still = True
     with pytest.raises(Stalled):
-        await box.post(outputs(b"a"))
+        await box.send(outputs(b"a"))
     assert counts(producer) == [1]
 
 
@@ -219,7 +219,7 @@ async def test_order_headers_and_ends_hold_on_a_broker(kafka: tuple[Any, str]) -
             value = b"%d.%d" % (round_, number) + b"-" * (LARGE if number == round_ % 20 and not round_ % 4 else 0)
             some.append(Output(topic, key, value, (("round", b"%d" % round_),)))
             sent.setdefault(key, []).append(value)
-        await box.post(some)
+        await box.send(some)
         if round_ % 3 == 0:
             await asyncio.sleep(0.002)
         if round_ % 10 == 9:
@@ -238,4 +238,4 @@ async def test_a_record_that_no_request_may_hold_is_refused_at_once(kafka: tuple
     """By name, before it is on its way."""
     producer, topic = kafka
     with pytest.raises(MessageSizeTooLargeError):
-        await BatchingProducer(producer).post([Output(topic, b"a", b"x" * 1_000_001)])
+        await BatchingProducer(producer).send([Output(topic, b"a", b"x" * 1_000_001)])
