@@ -31,8 +31,6 @@ TEMPORARY = {
     ("scorers.timeline", "scorers.customer"): "the timeline is not yet generic over its subject",
     ("scorers.timeline", "scorers.alarms"): "the timeline is not yet generic over its subject",
     ("scorers.timeline", "scorers.assessment"): "the timeline is not yet generic over its subject",
-    ("streams.clock", "streams.worker"): "tell_all lies with the worker's aggregator",
-    ("streams.trainer", "streams.worker"): "tell_all lies with the worker's aggregator",
     ("streams.worker", "streams.replay"): "customer_row lies with the replay",
 }
 # calls that ask the world, whatever was imported

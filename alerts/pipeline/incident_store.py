@@ -14,6 +14,7 @@ from alerts.pipeline import erasure
 from alerts.pipeline.incident import Incident, decode_incident, encode_incident
 from scorers.contract.events import DAY, Duration, Instant
 from vigia.runtime.broker import Broker
+from vigia.runtime.topic_reader import bounds, read_range
 
 TOPIC = "notifications"
 KEPT_AFTER_END: Duration = 90 * DAY
@@ -69,11 +70,9 @@ class IncidentStore:
             partitions = consumer.assignment()
             if not partitions:
                 raise NoTopic(f"the topic {self._topic} does not exist; run vigia topics apply")
-            ends = await consumer.end_offsets(partitions)
-            while any([await consumer.position(one) < ends[one] for one in partitions]):
-                for records in (await consumer.getmany(timeout_ms=1000)).values():
-                    for record in records:
-                        self._remember(record.key.decode(), record.value)
+            consumer.unsubscribe()
+            async for record in read_range(consumer, *await bounds(consumer, partitions)):
+                self._remember(record.key.decode(), record.value)
         finally:
             await consumer.stop()
         for incident in self:

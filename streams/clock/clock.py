@@ -18,16 +18,16 @@ from typing import NamedTuple
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from scorers.contract.events import SECOND, Instant, Micros
 from scorers.contract.rfc3339 import parse_instant
 from scorers.in_force.control import PolicyInForce, Tick, decode_control, encode_control
 from scorers.in_force.figures import in_force, last_day
 from scorers.policy.tables import Policy
-from streams.worker.aggregator import send_to_all
+from streams.records.control_log import send_to_all
 from vigia.runtime.broker import INPUTS, Broker
 from vigia.runtime.settings import Settings
+from vigia.runtime.topic_reader import bounds, committed, read_range
 from vigia.runtime.topics import WORKER
 
 log = logging.getLogger(__name__)
@@ -136,11 +136,8 @@ class Clock:
         self.sent[number] = until
 
     async def _committed(self, admin: AIOKafkaAdminClient) -> dict[TopicPartition, int]:
-        try:
-            told = await admin.list_consumer_group_offsets(self.broker.name(WORKER), partitions=self._all)
-        except GroupCoordinatorNotAvailableError:
-            return {}
-        return {tp: max(0, offset.offset) for tp, offset in told.items()}
+        found = await committed(admin, self.broker.name(WORKER), self._all)
+        return {tp: commit.offset for tp, commit in found.items()}
 
     async def _read_times(self, consumer: AIOKafkaConsumer) -> None:
         """What was noted last turn was written by now; what is read now is for the next turn."""
@@ -154,22 +151,18 @@ class Clock:
         """Follow the events from the last one of each partition on."""
         consumer.assign(self._all if self.follows else [])
         if self.follows:
-            first = await consumer.beginning_offsets(self._all)
-            for tp, end in (await consumer.end_offsets(self._all)).items():
-                consumer.seek(tp, max(first[tp], end - 1))
+            begins, ends = await bounds(consumer, self._all)
+            for tp, end in ends.items():
+                consumer.seek(tp, max(begins[tp], end - 1))
 
     async def _resume(self, consumer: AIOKafkaConsumer) -> None:
         """Find the newest tick of each partition and the policy that was told last."""
         tps = [TopicPartition(self._topic, number) for number in self._inputs]
-        consumer.assign(tps)
-        first, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
-        for tp in tps:
-            consumer.seek(tp, max(first[tp], ends[tp] - TAIL))
-        while any([await consumer.position(tp) < ends[tp] for tp in tps]):
-            for tp, records in (await consumer.getmany(timeout_ms=200)).items():
-                for record in records:
-                    control = decode_control(record.value or b"")
-                    if isinstance(control, Tick):
-                        self.sent[tp.partition] = max(self.sent[tp.partition], int(control.until))
-                    elif isinstance(control, PolicyInForce):
-                        self._policy_told = control.version
+        begins, ends = await bounds(consumer, tps)
+        starts = {tp: max(begins[tp], ends[tp] - TAIL) for tp in tps}
+        async for record in read_range(consumer, starts, ends):
+            control = decode_control(record.value or b"")
+            if isinstance(control, Tick):
+                self.sent[record.partition] = max(self.sent[record.partition], int(control.until))
+            elif isinstance(control, PolicyInForce):
+                self._policy_told = control.version

@@ -31,6 +31,7 @@ from msgspec import Struct, field
 
 from streams.engine.batching_producer import Output
 from streams.engine.rows import Rows
+from vigia.runtime.topic_reader import bounds, read_range
 
 HEADER = "origin"
 PATIENCE = 60.0  # seconds for reading the outputs after the checkpoint
@@ -150,7 +151,7 @@ def _origin_of(record: Any) -> Origin | None:
 
 
 class TopicTail:
-    """The tail of a topic on Kafka; its client lives inside `async with`."""
+    """The tail of a topic on Kafka; its client is connected inside `async with`."""
 
     def __init__(self, client: Callable[[], Mapping[str, Any]], topic: str, partitions: int) -> None:
         self._client = client
@@ -167,24 +168,11 @@ class TopicTail:
         await self._consumer.stop()
 
     async def since(self, ends: Mapping[int, int]) -> tuple[list[Any], dict[int, int]]:
-        """All records from these offsets on; where one is past the end, the topic was made anew and is read whole."""
+        """All records from these offsets on; a partition that ends before its offset was created again and is read whole."""
         async with asyncio.timeout(PATIENCE):
-            return await self._since(ends)
-
-    async def _since(self, ends: Mapping[int, int]) -> tuple[list[Any], dict[int, int]]:
-        consumer, records = self._consumer, list[Any]()
-        now: dict[TopicPartition, int] = await consumer.end_offsets(self._partitions)
-        begin: dict[TopicPartition, int] = await consumer.beginning_offsets(self._partitions)
-        starts = {tp: ends.get(tp.partition, 0) for tp in now}
-        starts = {tp: max(begin[tp], start if start <= now[tp] else 0) for tp, start in starts.items()}
-        behind = [tp for tp, start in starts.items() if start < now[tp]]
-        if behind:
-            consumer.assign(behind)
-            for tp in behind:
-                consumer.seek(tp, starts[tp])
-            while behind:
-                for tp, batch in (await consumer.getmany(*behind, timeout_ms=200)).items():
-                    records += [record for record in batch if record.offset < now[tp]]
-                behind = [tp for tp in behind if await consumer.position(tp) < now[tp]]
-            consumer.unsubscribe()
+            begins, now = await bounds(self._consumer, self._partitions)
+            starts = {tp: ends.get(tp.partition, 0) for tp in now}
+            starts = {tp: max(begins[tp], start if start <= now[tp] else 0) for tp, start in starts.items()}
+            records = [record async for record in read_range(self._consumer, starts, now)]
+            self._consumer.unsubscribe()
         return records, {tp.partition: end for tp, end in now.items()}

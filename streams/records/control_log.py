@@ -1,40 +1,43 @@
-"""The records of `clock` as a file of lines: written from Kafka, read by a replay that is to judge as the worker did."""
+"""The records of `clock`: sent to every partition, written to a file of lines, and read from it by a replay."""
 
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from scorers.contract.rejection import Rejection
-from scorers.in_force.control import Control, PolicyInForce, Tick, decode_control
+from scorers.in_force.control import Control, PolicyInForce, Tick, decode_control, encode_control
 from vigia.runtime.broker import Broker
+from vigia.runtime.topic_reader import bounds, read_range
 
 
 class ControlsWrong(ValueError):
     """A file of control records that cannot be used; the message names the line."""
 
 
+async def send_to_all(producer: Any, topic: str, partitions: int, control: Control) -> None:
+    """Send one control record to every partition of the clock, and wait until all are acknowledged."""
+    encoded = encode_control(control)
+    sent = [await producer.send(topic, encoded, partition=number) for number in range(partitions)]
+    await asyncio.gather(*sent)
+
+
 async def dump(broker: Broker, partitions: int, out: Path) -> int:
-    """Write all records of `clock`, partition by partition, each with where it stood; how many there were."""
+    """Write all records of `clock`, each with its partition and offset, partition by partition; the number of records."""
     consumer = AIOKafkaConsumer(enable_auto_commit=False, **broker.client())
     await consumer.start()
     count = 0
     try:
         with out.open("wb") as file:
             for number in range(partitions):
-                tp = TopicPartition(broker.name("clock"), number)
-                consumer.assign([tp])
-                (first,) = (await consumer.beginning_offsets([tp])).values()
-                (end,) = (await consumer.end_offsets([tp])).values()
-                consumer.seek(tp, first)
-                while await consumer.position(tp) < end:
-                    for record in (await consumer.getmany(timeout_ms=500)).get(tp, []):
-                        told = msgspec.json.decode(record.value)
-                        line = {"partition": number, "offset": record.offset, **told}
-                        await asyncio.to_thread(file.write, msgspec.json.encode(line) + b"\n")
-                        count += 1
+                partition = TopicPartition(broker.name("clock"), number)
+                async for record in read_range(consumer, *await bounds(consumer, [partition])):
+                    line = {"partition": number, "offset": record.offset, **msgspec.json.decode(record.value)}
+                    await asyncio.to_thread(file.write, msgspec.json.encode(line) + b"\n")
+                    count += 1
     finally:
         await consumer.stop()
     return count
@@ -45,7 +48,10 @@ class _Place(msgspec.Struct):
 
 
 def read(path: Path) -> Iterator[Control]:
-    """What was put in force, in its order, from one partition's lines: every partition is told the same."""
+    """What was put in force, in order, from the lines of partition 0: every partition gets the same.
+
+    Raises `ControlsWrong`.
+    """
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
@@ -58,7 +64,7 @@ def read(path: Path) -> Iterator[Control]:
 
 
 def policy_text(path: Path) -> str | None:
-    """The policy that the worker judged by; None if the file tells none."""
+    """The policy that the worker used; None if the file has none. Raises `ControlsWrong` if it has several."""
     texts = {control.version: control.text for control in read(path) if isinstance(control, PolicyInForce)}
     if len(texts) > 1:
         raise ControlsWrong(

@@ -26,11 +26,12 @@ from scorers.policy.reading import PolicyError, parse_policy
 from scorers.policy.tables import AUTO
 from scorers.risk.model import UNTRAINED, Model
 from scorers.risk.training import Trainer as Learner
+from streams.records.control_log import send_to_all
 from streams.records.lessons import decode_lesson
 from streams.records.signing import sign, verify
-from streams.worker.aggregator import send_to_all
 from vigia.runtime.broker import Broker
 from vigia.runtime.settings import Settings
+from vigia.runtime.topic_reader import bounds, read_range
 
 log = logging.getLogger(__name__)
 
@@ -108,17 +109,11 @@ class Trainer:
         consumer.seek(self._clock, max(first[self._clock], self.saved.clock))
 
     async def _snapshots(self, consumer: AIOKafkaConsumer) -> Any:
-        tp = TopicPartition(self._models, 0)
-        consumer.assign([tp])
-        (first,) = (await consumer.beginning_offsets([tp])).values()
-        (end,) = (await consumer.end_offsets([tp])).values()
-        consumer.seek(tp, first)
-        while await consumer.position(tp) < end:
-            for record in (await consumer.getmany(timeout_ms=300)).get(tp, []):
-                if (record.key or b"").startswith(b"trainer/") and record.value is not None:
-                    found = self._read(record)
-                    if found is not None:
-                        yield found
+        async for record in read_range(consumer, *await bounds(consumer, [TopicPartition(self._models, 0)])):
+            if (record.key or b"").startswith(b"trainer/") and record.value is not None:
+                found = self._read(record)
+                if found is not None:
+                    yield found
 
     def _read(self, record: Any) -> tuple[Saved, Learner] | None:
         told = dict(record.headers).get("seal", b"").decode("ascii", "replace")

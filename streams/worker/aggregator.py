@@ -5,7 +5,6 @@ is closed, so the next in line reads again what is still open, and nothing is ke
 the same figures, which partitions that have them take no notice of.
 """
 
-import asyncio
 import logging
 from collections import deque
 from typing import Any
@@ -13,21 +12,15 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 
-from scorers.in_force.control import Control, encode_control
+from scorers.in_force.control import Control
 from scorers.policy.tables import Policy
+from streams.records.control_log import send_to_all
 from streams.worker.reports import Sums, decode_report
 from vigia.runtime.broker import Broker
 from vigia.runtime.settings import Settings
 from vigia.runtime.topics import WORKER
 
 log = logging.getLogger(__name__)
-
-
-async def send_to_all(producer: Any, topic: str, partitions: int, control: Control) -> None:
-    """Send one control record to every partition of the clock, and return when all have it."""
-    told = encode_control(control)
-    sent = [await producer.send(topic, told, partition=number) for number in range(partitions)]
-    await asyncio.gather(*sent)
 
 
 class _Open:

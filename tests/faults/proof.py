@@ -25,7 +25,7 @@ from scorers.risk.model import UNTRAINED, read_model
 from scorers.timeline.timeline import Monitor
 from streams.engine.batching_producer import partition_of
 from streams.engine.fences import unpack
-from streams.worker.aggregator import send_to_all
+from streams.records.control_log import send_to_all
 from streams.worker.partition_state import CONTROL
 from streams.worker.stored_row import CODEC
 from tests.faults.verdict import Outcome, Verdict, judge

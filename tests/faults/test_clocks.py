@@ -15,7 +15,7 @@ import pytest
 from scorers.contract.events import DAY, HOUR, MINUTE, SECOND, TOPIC_OF, Instant
 from scorers.contract.rfc3339 import rfc3339
 from scorers.in_force.control import Tick, decode_control
-from streams.worker.aggregator import send_to_all
+from streams.records.control_log import send_to_all
 from tests.faults.conftest import Note
 from tests.faults.proof import LATER, Proof, simulated
 from tests.kafka.running import time_of

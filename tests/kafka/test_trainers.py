@@ -18,9 +18,9 @@ from scorers.contract.events import DAY
 from scorers.in_force.control import FiguresInForce, ModelInForce, decode_control
 from scorers.in_force.figures import no_figures
 from scorers.policy.tables import Policy
+from streams.records.control_log import send_to_all
 from streams.records.lessons import encode_lesson
 from streams.trainer.trainer import Trainer
-from streams.worker.aggregator import send_to_all
 from tests.kafka.running import Running
 from tests.streams.trainer.test_trainer import MAY, lesson
 from vigia.runtime import topics

@@ -181,7 +181,7 @@ async def test_who_comes_back_is_given_what_was_made_meanwhile(proof: Proof, tmp
 
 
 async def test_a_commit_of_an_earlier_life_is_named(proof: Proof, tmp_path: Path) -> None:
-    """F11: an offset that was committed before the topic was made anew is refused, with the command that mends it."""
+    """F11: an offset that was committed before the topic was created again is refused, with the command that mends it."""
     group = AIOKafkaConsumer(group_id=proof.broker.name(WORKER), enable_auto_commit=False, **proof.broker.client())
     await group.start()
     tp = TopicPartition(proof.broker.name(READ[0]), 0)
@@ -192,5 +192,5 @@ async def test_a_commit_of_an_earlier_life_is_named(proof: Proof, tmp_path: Path
     with proof.processes.may_die("a"):
         assert await proof.died("a") == 2
     said = (tmp_path / "a.log").read_text().splitlines()[-1]
-    assert f"{tp.topic} partition 0 was committed up to 7 before the topic was made anew" in said
+    assert f"{tp.topic} partition 0 was committed up to 7 before the topic was created again" in said
     assert "kafka-consumer-groups --group" in said

@@ -19,7 +19,6 @@ from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError
 from prometheus_client import CollectorRegistry
 
 from alerts.pipeline.connect import connect_all
@@ -38,6 +37,7 @@ from vigia.runtime import health
 from vigia.runtime.broker import Broker
 from vigia.runtime.settings import Settings
 from vigia.runtime.supervisor import Part, run_together
+from vigia.runtime.topic_reader import committed
 from vigia.runtime.topics import READ, WORKER, apply
 
 log = logging.getLogger(__name__)
@@ -224,11 +224,8 @@ class DemoStack:
         return [TopicPartition(self.broker.name(topic), n) for topic in topics for n in range(PARTITIONS)]
 
     async def _committed(self, group: str, places: list[TopicPartition]) -> dict[TopicPartition, int]:
-        try:
-            offsets = await self._group.list_consumer_group_offsets(self.broker.name(group), partitions=places)
-        except GroupCoordinatorNotAvailableError:
-            offsets = {}
-        return {place: max(0, offsets[place].offset) if place in offsets else 0 for place in places}
+        found = await committed(self._group, self.broker.name(group), places)
+        return {place: found[place].offset if place in found else 0 for place in places}
 
     async def all_done(self, until: Micros) -> None:
         """Wait until a tick of this instant has reached every partition and its results are processed."""

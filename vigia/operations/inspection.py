@@ -7,19 +7,21 @@ whether offsets move. What a broker cannot answer, as the embedded one, is None.
 import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError, IncompatibleBrokerVersion, KafkaError
+from aiokafka.errors import IncompatibleBrokerVersion, KafkaError
 from aiokafka.protocol.admin import ApiVersionRequest
 from msgspec import Struct, field
 
 from alerts.pipeline.notifier import GROUP as NOTIFIER
 from alerts.pipeline.notifier import TOPICS as NOTIFIED
 from vigia.runtime.broker import Broker
+from vigia.runtime.topic_reader import bounds, committed, read_range
 from vigia.runtime.topics import READ, TOPICS, WORKER
 
 SAMPLE = 50  # newest records read of each partition
@@ -159,13 +161,7 @@ async def _committed(
     inspection: Inspection, broker: Broker, admin: AIOKafkaAdminClient, group: str, topics: Iterable[str]
 ) -> dict[tuple[str, int], int]:
     places = _places(inspection, broker, topics)
-    if not places:
-        return {}
-    try:
-        told = await admin.list_consumer_group_offsets(broker.name(group), partitions=list(places))
-    except GroupCoordinatorNotAvailableError:
-        return {}
-    return {places[tp]: one.offset for tp, one in told.items() if one.offset >= 0}
+    return {places[tp]: one.offset for tp, one in (await committed(admin, broker.name(group), places)).items()}
 
 
 async def _ends(inspection: Inspection, broker: Broker, consumer: AIOKafkaConsumer) -> None:
@@ -173,27 +169,22 @@ async def _ends(inspection: Inspection, broker: Broker, consumer: AIOKafkaConsum
     if not places:
         return
     consumer.assign(list(places))  # the client then requests all topics at once
-    inspection.begins = {places[tp]: at for tp, at in (await consumer.beginning_offsets(list(places))).items()}
-    inspection.ends = {places[tp]: at for tp, at in (await consumer.end_offsets(list(places))).items()}
+    begins, ends = await bounds(consumer, places)
+    inspection.begins = {places[tp]: at for tp, at in begins.items()}
+    inspection.ends = {places[tp]: at for tp, at in ends.items()}
 
 
 async def _sample(inspection: Inspection, broker: Broker, consumer: AIOKafkaConsumer) -> None:
     """Read the newest records of the sampled topics."""
     places = _places(inspection, broker, {*READ, "alarms", "lessons", "models", "dead-letters"})
     await _ends(inspection, broker, consumer)
-    wanted = {tp for tp, at in places.items() if inspection.ends[at] > inspection.begins[at]}
-    if not wanted:
-        return
-    consumer.assign(list(wanted))
-    for tp in wanted:
-        consumer.seek(tp, max(inspection.begins[places[tp]], inspection.ends[places[tp]] - SAMPLE))
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and any(
-        [await consumer.position(tp) < inspection.ends[places[tp]] for tp in wanted]
-    ):
-        for tp, records in (await consumer.getmany(timeout_ms=200)).items():
-            topic, _ = places[tp]
-            inspection.newest.setdefault(topic, []).extend(map(_seen, records))
+    ends = {tp: inspection.ends[at] for tp, at in places.items()}
+    starts = {tp: max(inspection.begins[at], ends[tp] - SAMPLE) for tp, at in places.items()}
+    with suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE):
+            async for record in read_range(consumer, starts, ends):
+                topic, _ = places[TopicPartition(record.topic, record.partition)]
+                inspection.newest.setdefault(topic, []).append(_seen(record))
 
 
 def _seen(record: Any) -> SeenRecord:

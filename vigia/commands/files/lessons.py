@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from typer import Option
 
 from streams.records.parquet import LessonTable, NoParquet
 from vigia.commands.shared.kafka import KAFKA, Kafka, Prefix, broker, run_once
 from vigia.runtime import progress
 from vigia.runtime.broker import Broker
+from vigia.runtime.topic_reader import read_range, whole_topic
 from vigia.runtime.usage_error import UsageError
 
 app = typer.Typer(help="Export what the model learns from.", no_args_is_help=True)
@@ -67,21 +68,14 @@ async def _read_topic(where: Broker, table: LessonTable) -> None:
     consumer = AIOKafkaConsumer(topic, **where.client(), enable_auto_commit=False)
     try:
         await consumer.start()
-        places: frozenset[TopicPartition] = consumer.assignment()
-        if not places:
-            raise UsageError(f"the topic {topic} is not there; run vigia topics apply, or mend --prefix")
-        at, end = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
-        for place in places:
-            consumer.seek(place, at[place])
-        total = sum(end.values()) - sum(at.values())
+        starts, ends = await whole_topic(consumer, topic)
+        total = sum(ends.values()) - sum(starts.values())
         with progress.of_steps("Exporting", total) as advance:
-            while any(at[place] < end[place] for place in places):
-                for place, records in (await consumer.getmany(timeout_ms=500)).items():
-                    for record in records:
-                        if record.offset < end[place]:
-                            table.add(record.value or b"")
-                at = {place: await consumer.position(place) for place in places}
-                if advance is not None:
-                    advance(total - sum(max(end[place] - at[place], 0) for place in places), total)
+            done = 0
+            async for record in read_range(consumer, starts, ends):
+                table.add(record.value or b"")
+                done += 1
+                if advance is not None and done % 1_000 == 0:
+                    advance(done, total)
     finally:
         await consumer.stop()

@@ -76,7 +76,7 @@ def tail(
             typer.echo(raw.decode() if as_json else line(alarm))
 
     everything = from_beginning or until_now
-    run_once(read(where, "alarms", show, new_only=not everything, go_on=not until_now), kafka)
+    run_once(read(where, "alarms", show, new_only=not everything, follow=not until_now), kafka)
 
 
 @app.command()

@@ -1,8 +1,8 @@
-"""Which life of a topic this is: Kafka gives a topic that is made anew another id, under the same name.
+"""Asks Kafka for the incarnation of a topic: one that is deleted and created again gets another id under the same name.
 
-Offsets of an earlier life mean nothing in the next one. The client library speaks an older form of the request that
-knows no ids, so the newer one is spelled out here, and nothing else is. A broker that gives no ids (the embedded one
-forgets everything anyway) has its topics in one life for ever. How many partitions a topic has comes with the answer.
+Offsets of one incarnation mean nothing in another. aiokafka speaks an older version of the metadata request that has no
+ids, so the newer version is spelled out here. A broker without ids (the embedded one) has one incarnation for ever. The
+answer contains the number of partitions as well.
 """
 
 import base64
@@ -16,12 +16,12 @@ from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Schema, TaggedFields
 
 ONLY = "0"
-"""The life of a topic whose broker gives no ids."""
-LETTERS = 8  # of the id: forty-eight random bits are enough to tell two incarnations apart, and rows carry them
+"""The incarnation of a topic whose broker gives no ids."""
+LETTERS = 8  # of the id: forty-eight random bits distinguish two incarnations, and every row carries them
 
 
 class Incarnation(NamedTuple):
-    """A topic as it is: which life of its name, and over how many partitions it is spread (0 where that is not told)."""
+    """A topic as it is: the incarnation of its name, and its number of partitions (0 where the broker does not say)."""
 
     id: str = ONLY
     partitions: int = 0
@@ -43,7 +43,7 @@ _tags = ("tags", TaggedFields)
 _name = ("name", CompactString("utf-8"))
 
 
-class _Answer(Response):  # type: ignore[misc]  # the library has no types
+class _MetadataResponse(Response):  # type: ignore[misc]  # the library has no types
     API_KEY = 3
     API_VERSION = 12
     SCHEMA = Schema(
@@ -88,11 +88,11 @@ class _Answer(Response):  # type: ignore[misc]  # the library has no types
     )
 
 
-class _Question(RequestStruct):  # type: ignore[misc]
+class _MetadataRequestStruct(RequestStruct):  # type: ignore[misc]
     FLEXIBLE_VERSION = True
     API_KEY = 3
     API_VERSION = 12
-    RESPONSE_TYPE = _Answer
+    RESPONSE_TYPE = _MetadataResponse
     SCHEMA = Schema(
         ("topics", CompactArray(("id", _Id), _name, _tags)),
         ("allow_auto_topic_creation", Boolean),
@@ -101,21 +101,21 @@ class _Question(RequestStruct):  # type: ignore[misc]
     )
 
 
-class _Asked(Request[_Question]):  # type: ignore[misc]
+class _MetadataRequest(Request[_MetadataRequestStruct]):  # type: ignore[misc]
     API_KEY = 3
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names = list(names)
 
-    def build(self, request_struct_class: type[_Question]) -> _Question:
+    def build(self, request_struct_class: type[_MetadataRequestStruct]) -> _MetadataRequestStruct:
         return request_struct_class([(bytes(16), name, {}) for name in self._names], False, False, {})
 
 
 async def incarnations(admin: AIOKafkaAdminClient, topics: Iterable[str]) -> dict[str, Incarnation]:
-    """The life of each topic that there is."""
+    """The incarnation of each topic that exists."""
     names = list(topics)
     try:
-        answer: Any = await admin._send_request(_Asked(names))
+        answer: Any = await admin._send_request(_MetadataRequest(names))
     except (IncompatibleBrokerVersion, NotImplementedError):
         return dict.fromkeys(names, Incarnation())
     return {
