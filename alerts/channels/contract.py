@@ -79,7 +79,7 @@ class ChannelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     queue: int = 10_000
     give_up_after: Span = Span(3 * DAY)
     per_hour: int = 0  # further notifications of an hour go together at its end; 0 is no limit
-    tell_end: bool = False
+    tell_end: bool = False  # also send the end of an alarm
 
     example: ClassVar[str] = ""
     """A table that works, without its `type`; secrets only as `..._env`."""

@@ -235,9 +235,9 @@ def _for_channel(c: Candidate, key: str, channel: str) -> Delivery:
     if not wanted:
         return _stopped(c, key, channel, reason, "")
     due, why = timing(c, channel)
-    stopped = _stopped(c, key, channel, reason, why)
+    delivery = _stopped(c, key, channel, reason, why)
     group = change_id(channel, "digest", due) if why else key
-    return msgspec.structs.replace(stopped, state="waiting", due=due, group=group, alarm=c.alarm)
+    return msgspec.structs.replace(delivery, state="waiting", due=due, group=group, alarm=c.alarm)
 
 
 def _stopped(c: Candidate, key: str, channel: str, rule: str, why: str) -> Delivery:
