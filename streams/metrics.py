@@ -1,9 +1,8 @@
-"""What worker, trainer and clock tell of themselves, for Prometheus: closed lists of labels and no customer.
+"""The Prometheus metrics of worker, trainer and clock: closed lists of labels, and no customer.
 
-Each process has a registry of its own. The worker calls the methods; nothing here knows Kafka, Faust or a clock but the
-one that an age is measured with. What is true of a partition (customers, lag, event time) is given with its number and
-forgotten when it is given away, so that figures are right at once after a rebalance: they are read from what the worker
-holds at the moment of a scrape.
+Each process has a registry of its own and calls the methods here. What is true of a partition (customers, lag, event
+time) is reported with its number and dropped when it is revoked, so that metrics are right at once after a rebalance:
+they are computed from the worker's state at the moment of a scrape.
 """
 
 import time
@@ -29,12 +28,12 @@ TOPICS = frozenset({*TOPIC_OF.values(), "clock", "groups", "lessons", "figures",
 OTHER = "other"  # what is on no closed list, in one series
 
 Fate = Verdict | Literal["anonymous", "unfolded"]
-"""What became of an event; the last two are accepted and are no fact of a customer's."""
+"""What became of an event; the last two are accepted and no fact about a customer."""
 Census = Mapping[tuple[Stage, Tier], int]
 
 
 class WorkerMetrics(Collector):
-    """The worker's figures. All names of topics are plain ones, without the prefix."""
+    """The metrics of a worker. Topics are named without the prefix."""
 
     def __init__(self, registry: CollectorRegistry | None = None, now: Callable[[], float] = time.time) -> None:
         self.registry = registry if registry is not None else CollectorRegistry()
@@ -47,7 +46,7 @@ class WorkerMetrics(Collector):
             "vigia_rejects", "Records that went to the dead letters, by reason.", ["code"], registry=self.registry
         )
         self._alarms = Counter(
-            "vigia_alarms", "Changes of alarms told.", ["kind", "severity", "change"], registry=self.registry
+            "vigia_alarms", "Changes of alarms sent.", ["kind", "severity", "change"], registry=self.registry
         )
         self._step = Histogram("vigia_step_seconds", "Time to fold one event.", registry=self.registry, buckets=FAST)
         self._commit = Histogram(
@@ -67,7 +66,7 @@ class WorkerMetrics(Collector):
         for code in get_args(RejectCode):
             self._rejects.labels(code)
         self._fated = {fate: self._fates.labels(fate) for fate in (*get_args(Verdict), "anonymous", "unfolded")}
-        self._told: dict[tuple[str, str, str], Counter] = {}
+        self._alarm_counters: dict[tuple[str, str, str], Counter] = {}
         self.registry.register(self)
 
     def event(self, topic: str, type: str, fate: Fate) -> None:
@@ -84,45 +83,45 @@ class WorkerMetrics(Collector):
         self._rejects.labels(code).inc()
 
     def alarm(self, alarm: Alarm) -> None:
-        """One change of an alarm was told."""
-        told = alarm.kind, alarm.severity, alarm.type
-        counter = self._told.get(told)
+        """One change of an alarm was sent."""
+        labels = alarm.kind, alarm.severity, alarm.type
+        counter = self._alarm_counters.get(labels)
         if counter is None:
             kind = alarm.kind if alarm.kind in KINDS else OTHER
             counter = self._alarms.labels(kind, alarm.severity, alarm.type.removeprefix("alarm."))
-            self._told[kind, alarm.severity, alarm.type] = counter
+            self._alarm_counters[kind, alarm.severity, alarm.type] = counter
         counter.inc()
 
     def step(self, seconds: float) -> None:
-        """Folding one event took so long."""
+        """Folding one event took this time."""
         self._step.observe(seconds)
 
     def commit(self, seconds: float) -> None:
-        """Making a chunk's consequences durable took so long."""
+        """Making the results of a chunk durable took this time."""
         self._commit.observe(seconds)
 
     def customers(self, partition: int, census: Census) -> None:
-        """The customers of a partition by stage and tier. It is looked at in each scrape: hand it over once, change it freely."""
+        """The customers of a partition by stage and tier; read at each scrape, so pass it once and change it in place."""
         self._census[partition] = census
 
     def lag(self, topic: str, partition: int, records: int) -> None:
-        """So many records of a topic's partition are still to be read."""
+        """This many records of a partition are not read yet."""
         self._behind[topic, partition] = records
 
     def clock(self, partition: int, at: Micros) -> None:
-        """A partition's event time has come to this instant."""
+        """The event time of a partition has reached this instant."""
         self._clock[partition] = at
 
     def recovered(self, done: int, total: int) -> None:
-        """Of the rows of partitions that were given to this worker last, so many are recovered."""
+        """This many rows of the partitions assigned last are recovered."""
         self._recovered = done, total
 
     def damaged(self, stores: int) -> None:
-        """So many stores were found damaged and moved aside, and nobody has deleted them yet."""
+        """This many damaged stores were moved aside and not deleted yet."""
         self._damaged.set(stores)
 
     def revoked(self, partitions: Iterable[int]) -> None:
-        """These partitions are another worker's now."""
+        """These partitions are no longer assigned to this worker."""
         gone = set(partitions)
         for partition in gone:
             self._census.pop(partition, None)
@@ -130,7 +129,7 @@ class WorkerMetrics(Collector):
         self._behind = {key: count for key, count in self._behind.items() if key[1] not in gone}
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """What is true at the moment of a scrape."""
+        """The values at the moment of a scrape."""
         people = GaugeMetricFamily("vigia_customers", "Customers of this worker.", labels=["stage", "tier"])
         count: Tally[tuple[Stage, Tier]] = Tally()
         for census in self._census.values():
@@ -161,15 +160,15 @@ class WorkerMetrics(Collector):
 
 
 class Teaching(Protocol):
-    """What there is to see of a trainer."""
+    """What the metrics read of a trainer."""
 
-    refused: int
+    rejected: int
     saved: Any
     learner: Any
 
 
 class TrainerMetrics(Collector):
-    """The trainer's figures, read at the moment of a scrape; nothing but zeros while it stands by."""
+    """The metrics of a trainer, read at the moment of a scrape; all zero while it stands by."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -177,22 +176,22 @@ class TrainerMetrics(Collector):
         self.registry.register(self)
 
     def watch(self, trainer: Teaching) -> None:
-        """This one serves from now on."""
+        """This trainer serves from now on."""
         self._trainer = trainer
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """What is true at the moment of a scrape."""
+        """The values at the moment of a scrape."""
         saved = None if self._trainer is None else self._trainer.saved
-        for name, told, value in (
+        for name, description, value in (
             ("vigia_trainer_lessons", "Lessons read, of all partitions.", sum(saved.lessons.values()) if saved else 0),
             ("vigia_trainer_snapshots", "Snapshots written of what was learned.", saved.number if saved else 0),
-            ("vigia_trainer_refused", "Snapshots refused.", self._trainer.refused if self._trainer else 0),
+            ("vigia_trainer_refused", "Snapshots rejected.", self._trainer.rejected if self._trainer else 0),
         ):
-            yield GaugeMetricFamily(name, told, value=value)
+            yield GaugeMetricFamily(name, description, value=value)
         learner = None if self._trainer is None else self._trainer.learner
         contest, watch = (learner.contest, learner.watch) if learner else (None, None)
-        for name, told, value in (
-            ("vigia_trainer_drifts", "Times that answers drifted from what was told.", watch.drifts if watch else 0),
+        for name, description, value in (
+            ("vigia_trainer_drifts", "Times that answers drifted from the predictions.", watch.drifts if watch else 0),
             ("vigia_trainer_shifts", "Times that a column drifted from its past.", watch.shifts if watch else 0),
             (
                 "vigia_trainer_shaken",
@@ -201,8 +200,8 @@ class TrainerMetrics(Collector):
             ),
             ("vigia_trainer_elections", "Changes of champion.", contest.changes if contest else 0),
         ):
-            yield GaugeMetricFamily(name, told, value=value)
-        losses = GaugeMetricFamily("vigia_trainer_loss", "Log-loss lately of what was told.", labels=["learner"])
+            yield GaugeMetricFamily(name, description, value=value)
+        losses = GaugeMetricFamily("vigia_trainer_loss", "Recent log-loss of the predictions.", labels=["learner"])
         speaks = GaugeMetricFamily("vigia_trainer_champion", "1 for the learner that speaks.", labels=["learner"])
         lately = contest.mean_loss() if contest else {}
         for name in LEARNERS:
@@ -213,17 +212,17 @@ class TrainerMetrics(Collector):
 
 
 class Telling(Protocol):
-    """What there is to see of a clock."""
+    """What the metrics read of a clock."""
 
     sent: dict[int, Micros]
 
     @property
     def waiting(self) -> int:
-        """How many partitions are waited for."""
+        """How many partitions it waits for."""
 
 
 class ClockMetrics(Collector):
-    """The clock's figures, read at the moment of a scrape."""
+    """The metrics of a clock, read at the moment of a scrape."""
 
     def __init__(self, clock: Telling, now: Callable[[], float] = time.time) -> None:
         self.registry = CollectorRegistry()
@@ -231,7 +230,7 @@ class ClockMetrics(Collector):
         self.registry.register(self)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """What is true at the moment of a scrape."""
+        """The values at the moment of a scrape."""
         waiting = "Partitions whose workers have not yet committed what a tick must come after."
         yield GaugeMetricFamily("vigia_clock_waiting_partitions", waiting, value=self._clock.waiting)
         late = GaugeMetricFamily("vigia_clock_lag_seconds", "How far the slowest partition's newest tick lies back.")

@@ -1,11 +1,11 @@
-"""Tells every partition that time has passed, once what was written before then has been folded.
+"""Sends ticks: every partition learns that time has passed, once everything written before then has been folded.
 
-A tick over a backlog would make customers silent who have only not been read yet. So the clock notes an instant and
-where the inputs end, waits until the workers' commits have come there, and only then sends the tick of that instant.
-The instant is the world's, or with `follows` that of the newest event, for demonstrations and backfills. Every end of a
-day whose figures can be made gets a tick of its own, the same in all partitions: their reports then tell the same days.
+A tick over a backlog would make customers silent who only have not been read yet. So the clock notes an instant and
+where the inputs end, waits until the workers' commits have reached that, and only then sends the tick. The instant is
+the wall clock's, or with `follows` that of the newest event, for demonstrations and backfills. Every end of a day whose
+figures can be made gets a tick of its own, the same in all partitions, so that their reports are about the same days.
 
-A clock that starts anew goes on from the ticks it finds; two clocks tell the same time twice, which changes nothing.
+A clock that restarts continues from the ticks it finds. Two clocks send the same time twice, which changes nothing.
 """
 
 import asyncio
@@ -32,8 +32,8 @@ from vigia.runtime.topics import WORKER
 
 log = logging.getLogger(__name__)
 
-GRACE = 2 * SECOND  # what happened just now may still be on its way to Kafka
-TAIL = 2_000  # records of each partition in which a new clock looks for where the last one was
+GRACE = 2 * SECOND  # events of the last seconds may still be on their way to Kafka
+TAIL = 2_000  # records of each partition in which a new clock looks for the last tick and policy
 
 
 class _Timed(msgspec.Struct):
@@ -79,20 +79,20 @@ class Clock:
         self._all = [tp for tps in self._inputs.values() for tp in tps]
         self._noted: dict[int, Noted] = {}
         self.sent: dict[int, Micros] = dict.fromkeys(self._inputs, 0)
-        self._policy_told = ""
-        self._telling = False
+        self._policy_sent = ""  # its version
+        self._is_ticking = False
 
     @property
     def waiting(self) -> int:
-        """How many partitions have not yet committed what was written before the instant that they are to be told."""
+        """How many partitions have not yet committed what was written before their next tick."""
         return len(self._noted)
 
     async def ready(self) -> str:
-        """Why no time is told yet; nothing when it is."""
-        return "" if self._telling else "looks for where the last clock was"
+        """Why no ticks are sent yet; empty when they are."""
+        return "" if self._is_ticking else "looks for the last tick"
 
     async def run(self, stop: asyncio.Event, policy_text: str) -> None:
-        """Tick until told to stop; the policy is told first, unless it is the one told last."""
+        """Send the policy, unless it was the last one sent, and then ticks until `stop` is set."""
         consumer = AIOKafkaConsumer(enable_auto_commit=False, fetch_max_wait_ms=100, **self.broker.client())
         admin = AIOKafkaAdminClient(**self.broker.client())
         producer = AIOKafkaProducer(acks="all", **self.broker.client())
@@ -100,11 +100,11 @@ class Clock:
             for client in (consumer, admin, producer):
                 await client.start()
             await self._resume(consumer)
-            if self._policy_told != self.policy.version:
-                told = PolicyInForce(in_force=Instant(0), version=self.policy.version, text=policy_text)
-                await send_to_all(producer, self._topic, self.settings.partitions, told)
+            if self._policy_sent != self.policy.version:
+                control = PolicyInForce(in_force=Instant(0), version=self.policy.version, text=policy_text)
+                await send_to_all(producer, self._topic, self.settings.partitions, control)
             await self._go_to_the_end(consumer)
-            self._telling = True
+            self._is_ticking = True
             while not stop.is_set():
                 await self.turn(consumer, admin, producer)
                 with suppress(TimeoutError):
@@ -140,7 +140,7 @@ class Clock:
         return {tp: commit.offset for tp, commit in found.items()}
 
     async def _read_times(self, consumer: AIOKafkaConsumer) -> None:
-        """What was noted last turn was written by now; what is read now is for the next turn."""
+        """Read the times of new events: what was noted last turn is written by now, what is read now is for the next."""
         while batches := await consumer.getmany(timeout_ms=20):
             for records in batches.values():
                 for record in records:
@@ -148,7 +148,7 @@ class Clock:
                         self.newest = max(self.newest, int(parse_instant(_timed(record.value or b"").time)))
 
     async def _go_to_the_end(self, consumer: AIOKafkaConsumer) -> None:
-        """Follow the events from the last one of each partition on."""
+        """Follow the events, from the last one of each partition on."""
         consumer.assign(self._all if self.follows else [])
         if self.follows:
             begins, ends = await bounds(consumer, self._all)
@@ -156,7 +156,7 @@ class Clock:
                 consumer.seek(tp, max(begins[tp], end - 1))
 
     async def _resume(self, consumer: AIOKafkaConsumer) -> None:
-        """Find the newest tick of each partition and the policy that was told last."""
+        """Find the newest tick of each partition and the policy that was sent last."""
         tps = [TopicPartition(self._topic, number) for number in self._inputs]
         begins, ends = await bounds(consumer, tps)
         starts = {tp: max(begins[tp], ends[tp] - TAIL) for tp in tps}
@@ -165,4 +165,4 @@ class Clock:
             if isinstance(control, Tick):
                 self.sent[record.partition] = max(self.sent[record.partition], int(control.until))
             elif isinstance(control, PolicyInForce):
-                self._policy_told = control.version
+                self._policy_sent = control.version

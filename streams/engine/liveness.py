@@ -1,8 +1,8 @@
-"""What ends a process that does not work although it runs; whatever starts it again repairs the rest by reading again.
+"""Ends a process that runs without working; the next start repairs the rest by reading again.
 
-A loop that stood still for long may wake up to partitions that are another worker's by then (`Watchdog`); a commit that
-does not move although records wait and Kafka answers will not move by itself (`Liveness`). Both end the process at once
-and by name: a stop in good order would have to wait for what does not move.
+An event loop that stalled for long may wake up to partitions that belong to another worker by then (`Watchdog`); a
+commit that does not move although records wait and Kafka answers will not move by itself (`Liveness`). Both exit at once
+with a message: an orderly stop would wait for what does not move.
 """
 
 import logging
@@ -25,16 +25,16 @@ def _now() -> float:
 
 
 def exit_process(why: str) -> NoReturn:
-    """End the process now, with a last line that says why."""
+    """End the process now; the last line on standard error says why."""
     os.write(2, f"vigia: {why}; exiting with {EXIT_STATUS}, the next start goes on from what is committed\n".encode())
     os._exit(EXIT_STATUS)
 
 
 class Watchdog:
-    """Ends the process when its event loop has stood still for so long that its partitions may be another worker's.
+    """Ends the process when its event loop has stalled for so long that its partitions may be another worker's.
 
-    What it would write then could be older than what the other has written. A loop that is busy is seen by a thread; a
-    process that was stopped as a whole is told so by SIGCONT, before anything else of it goes on.
+    What it wrote then could be older than what the other worker has written. A thread detects a busy loop; a process
+    that was stopped as a whole receives SIGCONT before anything else in it continues.
     """
 
     def __init__(self, limit: float, end: Callable[[str], object] = exit_process) -> None:
@@ -43,9 +43,9 @@ class Watchdog:
         self._loop = get_running_loop()
         self._alive = _now()
         self._beat()
-        self._before: Any = None
+        self._previous_handler: Any = None
         if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGCONT, self.check)
+            self._previous_handler = signal.signal(signal.SIGCONT, self.check)
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     def _beat(self) -> None:
@@ -55,32 +55,32 @@ class Watchdog:
             self._loop.call_later(self._limit / 10, self._beat)
 
     def check(self, *_: object) -> None:
-        """End the process if its loop has stood still; called before what must not be done too late."""
-        if (still := _now() - self._alive) > self._limit and not self._over.is_set():
+        """End the process if its loop has stalled; called before anything that must not be done too late."""
+        if (stalled := _now() - self._alive) > self._limit and not self._over.is_set():
             self._over.set()
-            self._end(f"the event loop stood still for {still:.1f} s, and others may go on by now")
+            self._end(f"the event loop stood still for {stalled:.1f} s, and others may go on by now")
 
     def _watch(self) -> None:
         while not self._over.wait(self._limit / 10):
             self.check()
 
     def stop(self) -> None:
-        """No more watching."""
+        """Stop watching."""
         self._over.set()
-        if self._before is not None:
-            signal.signal(signal.SIGCONT, self._before)
-            self._before = None
+        if self._previous_handler is not None:
+            signal.signal(signal.SIGCONT, self._previous_handler)
+            self._previous_handler = None
 
 
 class GuardedProducer:
-    """A producer that sends nothing for a loop that has stood still."""
+    """A producer that checks the watchdog before it sends."""
 
     def __init__(self, producer: Any, watch: Watchdog) -> None:
         self._producer, self._check = producer, watch.check
         self.create_batch = producer.create_batch
 
     async def partitions_for(self, *arguments: Any, **named: Any) -> Any:
-        """As the producer's; whoever asks is about to send, be it into a batch that waits already."""
+        """As the producer's; the caller is about to send, perhaps into a batch that is open already."""
         self._check()
         return await self._producer.partitions_for(*arguments, **named)
 
@@ -96,7 +96,7 @@ class GuardedProducer:
 
 
 class Liveness:
-    """Knows for how long each thing that has to move has not moved.
+    """Measures for how long each position that has to move has not moved.
 
     >>> now = 0.0
     >>> liveness = Liveness(60, lambda: now)
@@ -114,7 +114,7 @@ class Liveness:
         self._since: dict[str, tuple[Hashable, float]] = {}
 
     def look(self, moving: Mapping[str, Hashable]) -> str:
-        """Where each thing stands that has to move now; what has stood still for too long, or nothing."""
+        """Say what has stood still for too long, given each position that has to move now; empty if nothing has."""
         now, before = self._now(), self._since
         self._since = {
             what: before[what] if what in before and before[what][0] == where else (where, now)
@@ -126,14 +126,14 @@ class Liveness:
         return ""
 
     def forgive(self) -> None:
-        """Nothing could be known just now: begin anew."""
+        """Start measuring again: the positions are unknown at present."""
         self._since = {}
 
 
 class Recovery:
-    """How far the rows of newly given partitions are recovered, for the log and for metrics.
+    """How far the rows of newly assigned partitions are recovered, for the log and for metrics.
 
-    Rows are counted where they are written: a recovery may be over before anybody has looked.
+    Rows are counted where they are written, because a recovery may be over before the first look.
 
     >>> recovery = Recovery(print)
     >>> recovery.look(0, None)
@@ -143,23 +143,23 @@ class Recovery:
     1000 1000
     """
 
-    EVERY = 5.0  # seconds between two lines of log
+    LOG_EVERY = 5.0  # seconds
 
-    def __init__(self, tell: Callable[[int, int], object]) -> None:
-        self._tell = tell
+    def __init__(self, report: Callable[[int, int], object]) -> None:
+        self._report = report
         self.total = self.done = 0
-        self._before = 0  # rows that earlier recoveries had written
-        self._said = 0.0
+        self._written_before = 0  # rows of earlier recoveries
+        self._logged_at = 0.0
 
     def look(self, written: int, remaining: int | None) -> None:
-        """So many rows were written since the process began, and remain; None when nothing is being recovered."""
-        done, over = written - self._before, remaining is None
+        """Rows written since the process started, and rows that remain; None when nothing is being recovered."""
+        done, over = written - self._written_before, remaining is None
         if over and not done:
             return
         self.done, self.total = done, done + (remaining or 0)
-        self._tell(self.done, self.total)
-        if over or _now() - self._said > self.EVERY:
-            self._said = _now()
+        self._report(self.done, self.total)
+        if over or _now() - self._logged_at > self.LOG_EVERY:
+            self._logged_at = _now()
             log.info("%d of %d rows are recovered", self.done, self.total)
         if over:
-            self._before, self._said = written, 0.0
+            self._written_before, self._logged_at = written, 0.0

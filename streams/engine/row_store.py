@@ -1,11 +1,9 @@
-"""Where rows lie between two lives of the process, by partition: the store of a Faust table.
+"""Durable row storage, one store per partition: the rocksdict store of a Faust table.
 
-A store can always be had again from the changelog, so one that is damaged is never repaired: it is moved aside, the
-process ends, and the next one recovers the partition. rocksdict tells all its troubles as bare `Exception`s; what they
-mean is read off their text here and nowhere else. Damage is a checksum or a file that is missing. A full disk, a lock
-that another process holds and whatever else may pass leave the store where it is.
-
-It refuses to know what the bytes mean.
+A store can always be rebuilt from the changelog, so a damaged one is never repaired: it is moved aside, the process
+ends, and the next one recovers the partition. rocksdict raises every fault as a bare `Exception`; its text is read here
+and nowhere else. Damage is a checksum or a missing file. A full disk, a lock that another process holds, and everything
+else that may pass leave the store where it is.
 """
 
 import logging
@@ -22,13 +20,13 @@ from streams.engine.chunk import ChunkSchema
 
 log = logging.getLogger(__name__)
 
-ASIDE = ".damaged-"  # and a number, after the name of a store that was moved aside
+ASIDE = ".damaged-"  # followed by a number: appended to the name of a store that was moved aside
 _DAMAGE = re.compile(r"Corruption|No such file or directory")
 _PLACE = re.compile(r"(/.+?\.db)(?:/|$)", re.MULTILINE)
 
 
 class RowStore(Protocol):
-    """Stored rows by partition and key; `write` also notes the changelog offset they stand for."""
+    """Stored rows by partition and key; `write` also stores the changelog offset of the last row."""
 
     def get(self, partition: int, key: bytes) -> bytes | None: ...
 
@@ -38,17 +36,17 @@ class RowStore(Protocol):
 
 
 class StoreDamaged(RuntimeError):
-    """A store was damaged and is set aside; the next start has it again from the changelog."""
+    """A store was damaged and is set aside; the next start rebuilds it from the changelog."""
 
 
-def set_aside(trouble: BaseException, store: Path | None = None) -> Path | None:
-    """Move away the store that the trouble tells to be damaged; where it is now, None if it tells of no damage.
+def set_aside(fault: BaseException, store: Path | None = None) -> Path | None:
+    """Move a store aside if this fault says that it is damaged; its new place, or None if the fault means no damage.
 
-    The store need not be given where the trouble names it, which not every trouble does.
+    `store` may be left out where the fault names it, which not every fault does.
 
     >>> set_aside(Exception("IO error: No space left on device: While appending to file: /var/vigia/rows-0.db/7.log"))
     """
-    text = str(trouble)
+    text = str(fault)
     place = _PLACE.search(text)
     if store is None and place is not None:
         store = Path(place[1])
@@ -56,32 +54,32 @@ def set_aside(trouble: BaseException, store: Path | None = None) -> Path | None:
         return None
     to = next(path for n in count(1) if not (path := store.with_name(f"{store.name}{ASIDE}{n}")).exists())
     store.rename(to)
-    log.error("the store %s is damaged (%s): it is now %s, its rows come from the changelog", store.name, text, to.name)
+    log.error("the store %s is damaged (%s): moved to %s, its rows come from the changelog", store.name, text, to.name)
     return to
 
 
 def damaged_stores(state: Path) -> list[Path]:
-    """The stores below a state directory that were moved aside; whoever has looked into them may delete them."""
+    """The stores below a state directory that were moved aside; they may be deleted after inspection."""
     return sorted(path for path in state.rglob(f"*.db{ASIDE}*") if path.is_dir())
 
 
 def set_damaged_aside(state: Path) -> None:
-    """Move aside the stores below a state directory that cannot be opened, before anybody has opened them."""
+    """Move aside the stores below a state directory that cannot be opened, before anything else opens them."""
     for store in sorted(path for path in state.rglob("*.db") if path.is_dir()):
         if not any(store.iterdir()):
-            continue  # made and not yet filled when the process died: as good as none
+            continue  # created and not yet filled when the process died: as good as none
         try:
             Rdict(str(store), options=Options(raw_mode=True), access_type=AccessType.read_only(False)).close()
-        except Exception as trouble:
-            set_aside(trouble, store)
+        except Exception as fault:
+            set_aside(fault, store)
 
 
 class TableRowStore:
-    """The shelf over the store of a Faust table on rocksdict.
+    """The row store over a Faust table on rocksdict.
 
-    It goes to the partition's database (the store's private `_db_for_partition`), as the public reading takes its
-    partition from a current event, and as one batch can hold the rows and the changelog offset they stand for: both are
-    on disk or neither.
+    It uses the partition's database (the store's private `_db_for_partition`) for two reasons: the public way takes its
+    partition from the current event, and one batch can hold the rows and their changelog offset, so that both are on
+    disk or neither.
     """
 
     def __init__(self, table: Any) -> None:
@@ -90,8 +88,8 @@ class TableRowStore:
     def get(self, partition: int, key: bytes) -> bytes | None:
         try:
             value: bytes | None = self._table.data._db_for_partition(partition).get(key)
-        except Exception as trouble:
-            raise _told(trouble) from trouble
+        except Exception as fault:
+            raise _explained(fault) from fault
         return value
 
     def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
@@ -101,25 +99,25 @@ class TableRowStore:
             for key, value in database.items():
                 if key != store.offset_key:
                     yield key, value
-            _finished(database, key)
-        except Exception as trouble:
-            raise _told(trouble) from trouble
+            _check_complete(database, key)
+        except Exception as fault:
+            raise _explained(fault) from fault
 
     def write(self, partition: int, rows: Sequence[tuple[bytes, bytes | None]], offset: int) -> None:
         try:
             _write(self._table.data, partition, rows, offset)
-        except Exception as trouble:
-            raise _told(trouble) from trouble
+        except Exception as fault:
+            raise _explained(fault) from fault
 
 
 class ChunkTable(Table):  # type: ignore[type-arg]
     """A Faust table whose changelog comes in chunks (`ChunkTransport.changelogs`).
 
-    Faust recovers record by record at a fifth of a millisecond each: a million rows would take minutes. Two chunks are
-    written at once: with a recovery buffer of one, Faust goes on reading what the worker itself writes.
+    Faust recovers record by record, at a fifth of a millisecond each: a million rows would take minutes. The recovery
+    buffer is two chunks: with one, Faust continues to read the changelog that the worker itself writes.
     """
 
-    recovered = 0  # rows so far
+    recovered = 0  # rows since the process started
 
     def __init__(self, app: Any, **options: Any) -> None:
         super().__init__(app, schema=ChunkSchema(), recovery_buffer_size=2, **options)
@@ -142,8 +140,8 @@ def _write(store: Any, partition: int, rows: Iterable[tuple[bytes, bytes | None]
     store._db_for_partition(partition).write(batch)
 
 
-def _finished(database: Any, last: bytes) -> None:
-    """An iteration that meets damage ends as if there were no more rows: only asking for what follows tells."""
+def _check_complete(database: Any, last: bytes) -> None:
+    """Raise if an iteration ended at damage: it ends as if there were no more rows, and only a further step fails."""
     rest = database.iter()
     rest.seek(last)
     if rest.valid():
@@ -151,6 +149,6 @@ def _finished(database: Any, last: bytes) -> None:
     rest.status()
 
 
-def _told(trouble: Exception) -> Exception:
-    moved = set_aside(trouble)
-    return trouble if moved is None else StoreDamaged(f"{trouble}; set aside as {moved}")
+def _explained(fault: Exception) -> Exception:
+    moved = set_aside(fault)
+    return fault if moved is None else StoreDamaged(f"{fault}; set aside as {moved}")

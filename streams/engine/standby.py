@@ -1,8 +1,8 @@
-"""One of several processes serves, the others stand by and step in when it is gone.
+"""One of several processes serves; the others stand by and take over when it is gone.
 
-A group of consumers shares out a topic of a single partition, whose records do not matter: whoever has it serves. One
-that ends in order is followed at once, one that is killed when its session has passed. One that was stopped for as long
-as that, and wakes up, ends: another serves by then.
+The processes form a consumer group over a topic with one partition, whose records do not matter: the process that is
+assigned the partition serves. One that stops in order is followed at once, one that is killed when its session has
+expired. One that stalled for as long ends when it wakes up, because another serves by then.
 """
 
 import asyncio
@@ -19,27 +19,27 @@ from vigia.runtime.broker import Broker
 
 log = logging.getLogger(__name__)
 
-SESSION = 6.0  # seconds: the least that Kafka allows without being told otherwise
+SESSION = 6.0  # seconds: the least that Kafka allows by default
 POLL_MS = 200
 
 Serve = Callable[[asyncio.Event], Awaitable[object]]
-"""Serves until the event is set; it begins anew each time and may be cancelled."""
+"""Serves until the event is set; called again for each term, and may be cancelled."""
 
 
 class Standby(ConsumerRebalanceListener):  # type: ignore[misc]  # the library has no types
-    """A place in the line of a role; `serving` says whether this process is the first."""
+    """One process of a role; `serving` says whether it is the one that serves."""
 
     def __init__(self, broker: Broker, role: str, topic: str) -> None:
         self.broker, self.role, self.topic = broker, role, topic
         self.serving = False
-        self._first = False
+        self._assigned = False
 
     async def ready(self) -> str:
-        """Why this process does not serve; nothing when it does."""
-        return "" if self.serving else f"stands by: another {self.role} serves, or will be found gone soon"
+        """Why this process does not serve; empty when it does."""
+        return "" if self.serving else f"stands by: another {self.role} serves, or its session is about to expire"
 
     async def run(self, stop: asyncio.Event, serve: Serve) -> None:
-        """Serve, or stand by, until told to stop; what ends the serving ends this."""
+        """Serve or stand by until `stop` is set; returns, or raises, when `serve` does."""
         consumer = AIOKafkaConsumer(
             group_id=self.broker.name(f"vigia-{self.role}"),
             partition_assignment_strategy=(StickyPartitionAssignor,),
@@ -56,10 +56,10 @@ class Standby(ConsumerRebalanceListener):  # type: ignore[misc]  # the library h
             while not stop.is_set():
                 consumer.pause(*consumer.assignment())
                 await consumer.getmany(timeout_ms=POLL_MS)
-                if self._first and work is None:
+                if self._assigned and work is None:
                     log.info("this %s serves from now on", self.role)
                     work, self.serving = asyncio.ensure_future(serve(stop)), True
-                elif work is not None and not self._first:
+                elif work is not None and not self._assigned:
                     log.warning("another %s serves from now on", self.role)
                     await _end(work)
                     work, self.serving = None, False
@@ -75,11 +75,11 @@ class Standby(ConsumerRebalanceListener):  # type: ignore[misc]  # the library h
             watch.stop()
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        """Places are given anew; until they are, nothing is known."""
+        """Nothing changes until the next assignment."""
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """The one partition is ours, or it is not."""
-        self._first = bool(list(assigned))
+        """Serve if the partition is assigned to this process."""
+        self._assigned = bool(list(assigned))
 
 
 async def _end(work: asyncio.Future[object]) -> None:

@@ -1,11 +1,9 @@
-"""Learns from lessons, and puts a new model in force at the end of each day that taught something.
+"""Learns from lessons, and puts a new model in force at the end of each day that brought lessons.
 
-What is learned and how far was read are one snapshot on `models`, so that a trainer that comes back learns nothing
-twice; a lesson that a worker told twice, as after a crash, is known by what it asks. Snapshots and models are sealed:
-one that was changed, or sealed by somebody else, is refused and the one before it taken. A model is in force from the
-instant of the day's figures on, so that both change together.
-
-It refuses to know how a model learns, and who scores with it.
+What is learned and how far was read are one snapshot on `models`, so a trainer that restarts learns nothing twice; a
+lesson that a worker sent twice is recognized by its question. Snapshots and models are signed: one that was changed, or
+signed with another secret, is rejected and the one before it is used. A model is in force from the instant of the day's
+figures, so that both change together. How a model learns, and who scores with it, is not known here.
 """
 
 import asyncio
@@ -35,14 +33,14 @@ from vigia.runtime.topic_reader import bounds, read_range
 
 log = logging.getLogger(__name__)
 
-KNOWN = 20_000  # lessons that are known again should they be told twice
-OFTEN = 1_000  # lessons after which a snapshot is due
+KNOWN = 20_000  # lessons that are recognized if they come twice
+SNAPSHOT_EVERY = 1_000  # lessons
 FORMAT = 1  # of `Saved`: fields are only ever added, and a change of meaning is a new format
-KEPT = 2  # snapshots: should the newest be damaged, the one before it serves
+KEPT = 2  # snapshots: if the newest is damaged, the one before it is used
 
 
 class Saved(Struct, array_like=True):
-    """All that a trainer is: what it has learned, and how far it has read."""
+    """The whole state of a trainer: what it has learned, and how far it has read."""
 
     number: int
     learner: bytes
@@ -63,11 +61,11 @@ class Trainer:
 
     def __init__(self, broker: Broker, settings: Settings) -> None:
         if not settings.seal:
-            raise ValueError("models are sealed: set VIGIA_SEAL to the same secret for the trainer and the workers")
+            raise ValueError("models are signed: set VIGIA_SEAL to the same secret for the trainer and the workers")
         self.broker, self.settings = broker, settings
         self.learner = Learner()
         self.saved = Saved(0, b"", UNTRAINED.version)
-        self.refused = 0
+        self.rejected = 0
         self._known: set[int] = set()
         self._order: deque[int] = deque()
         self._since = 0
@@ -77,11 +75,11 @@ class Trainer:
         self._models = broker.name("models")
 
     def has_answered(self, upto: int) -> bool:
-        """Whether what partition 0 of the clock was told before an offset has been dealt with."""
+        """Whether everything on partition 0 of the clock before an offset has been processed."""
         return self.saved.clock >= upto and self._due is None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Learn until told to stop."""
+        """Learn until `stop` is set."""
         consumer = AIOKafkaConsumer(enable_auto_commit=False, fetch_max_wait_ms=100, **self.broker.client())
         producer = AIOKafkaProducer(acks="all", **self.broker.client())
         try:
@@ -97,7 +95,7 @@ class Trainer:
             await producer.stop()
 
     async def _resume(self, consumer: AIOKafkaConsumer) -> None:
-        """Go on from the newest snapshot that can be believed."""
+        """Continue from the newest snapshot with a valid signature."""
         for saved, learner in sorted([pair async for pair in self._snapshots(consumer)], key=lambda p: p[0].number):
             self.saved, self.learner = saved, learner
         self._order = deque(self.saved.known)
@@ -116,17 +114,17 @@ class Trainer:
                     yield found
 
     def _read(self, record: Any) -> tuple[Saved, Learner] | None:
-        told = dict(record.headers).get("seal", b"").decode("ascii", "replace")
-        try:  # nothing is read of bytes that somebody else may have written
-            if not verify(self.settings.seal, record.value, told):
-                raise ValueError("not sealed with this secret")
+        signature = dict(record.headers).get("seal", b"").decode("ascii", "replace")
+        try:  # bytes that somebody else may have written are not decoded
+            if not verify(self.settings.seal, record.value, signature):
+                raise ValueError("not signed with this secret")
             saved = _decode(record.value)
             if saved.format > FORMAT:
                 raise ValueError(f"of format {saved.format}, this release reads up to {FORMAT}: upgrade it")
             return saved, Learner.decode(saved.learner)
         except ValueError as error:
-            self.refused += 1
-            log.error("%s@%d: this snapshot of the trainer is refused: %s", self._models, record.offset, error)
+            self.rejected += 1
+            log.error("%s@%d: this snapshot of the trainer is rejected: %s", self._models, record.offset, error)
             return None
 
     async def _turn(self, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer) -> None:
@@ -138,18 +136,18 @@ class Trainer:
             elif isinstance(control, PolicyInForce):
                 self._follow(control)
             self.saved.clock = record.offset + 1
-        lessons = [lesson for records in batches.values() for lesson in self._told(records)]
+        lessons = [lesson for records in batches.values() for lesson in self._new_lessons(records)]
         for lesson in sorted(lessons, key=lambda lesson: (lesson.answered_at, lesson.customer_id)):
             self.learner.learn(lesson)
         self._since += len(lessons)
         if self._due is not None and await self._all_read(consumer):
             await self._publish(producer, self._due)
             self._due = None
-        elif self._since >= OFTEN:
+        elif self._since >= SNAPSHOT_EVERY:
             await self._save(producer)
 
-    def _told(self, records: list[Any]) -> list[Lesson]:
-        """The lessons of some records that were not told before."""
+    def _new_lessons(self, records: list[Any]) -> list[Lesson]:
+        """The lessons of some records that did not come before."""
         found = []
         for record in records:
             self.saved.lessons[record.partition] = record.offset + 1
@@ -174,7 +172,7 @@ class Trainer:
         return all([await consumer.position(tp) >= end for tp, end in ends.items()])
 
     def _follow(self, control: PolicyInForce) -> None:
-        """The policy may name who speaks as the learned voice."""
+        """The policy may name the champion."""
         try:
             self.saved.champion = parse_policy(control.text, "the policy on clock").risk.champion
         except PolicyError as error:
@@ -185,15 +183,17 @@ class Trainer:
         before = self.learner.contest.champion
         model = self.learner.snapshot(self.saved.champion)
         for news in self.learner.news():
-            log.warning("%s, told by model %s of %s", news, model.version, rfc3339(Instant(day.in_force)))
+            log.warning("%s, from model %s of %s", news, model.version, rfc3339(Instant(day.in_force)))
         if model.champion != before:
             await self._send(producer, b"champion/%d" % self.learner.contest.changes, self._change(before, model, day))
         if model.version == self.saved.model:
             return
         data = model.encode()
-        mark = sign(self.settings.seal, data)
+        signature = sign(self.settings.seal, data)
         await self._send(producer, model.version.encode(), data)
-        control = ModelInForce(in_force=Instant(day.in_force), version=model.version, model=data.decode(), seal=mark)
+        control = ModelInForce(
+            in_force=Instant(day.in_force), version=model.version, model=data.decode(), seal=signature
+        )
         await send_to_all(producer, self.broker.name("clock"), self.settings.partitions, control)
         self.saved.model = model.version
         await self._save(producer)
@@ -219,5 +219,5 @@ class Trainer:
         self._since = 0
 
     async def _send(self, producer: AIOKafkaProducer, key: bytes, data: bytes) -> None:
-        mark = sign(self.settings.seal, data).encode()
-        await producer.send_and_wait(self._models, data, key=key, partition=0, headers=[("seal", mark)])
+        signature = sign(self.settings.seal, data).encode()
+        await producer.send_and_wait(self._models, data, key=key, partition=0, headers=[("seal", signature)])

@@ -1,8 +1,8 @@
-"""Adds up what the partitions report and puts the figures of each day in force, one record to every partition.
+"""Adds up the reports of the partitions and puts the figures of each day in force, with a record to every partition.
 
-Every worker has one; the group gives the topic's single partition to one of them. A report is acknowledged once its day
-is closed, so the next in line reads again what is still open, and nothing is kept anywhere else. A day told twice has
-the same figures, which partitions that have them take no notice of.
+Every worker runs one; the group assigns the topic's single partition to one of them. A report is acknowledged once its
+day is closed, so the next owner reads again what is still open, and nothing is stored elsewhere. A day that is reported
+twice has the same figures, which partitions that have them ignore.
 """
 
 import logging
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class _Open:
-    """The reports that are read and not acknowledged, of one partition of the topic."""
+    """The reports of one partition of the topic that are read and not acknowledged."""
 
     def __init__(self, settings: Settings, policy: Policy) -> None:
         self.sums = Sums(settings.partitions, policy, settings.margin)
@@ -40,15 +40,15 @@ class _Open:
         return self.sums.add(report)
 
     def done(self) -> int:
-        """The offset up to which every report's day is closed; -1 if nothing new is."""
-        upto = -1
+        """The offset up to which the day of every report is closed; -1 if there is nothing new."""
+        closed = -1
         while self._days and self._days[0][1] <= self.sums.day:
-            upto = self._days.popleft()[0] + 1
-        return upto
+            closed = self._days.popleft()[0] + 1
+        return closed
 
 
-class _Anew(ConsumerRebalanceListener):  # type: ignore[misc]  # the library has no types
-    """What was read in an earlier assignment is forgotten: it will be read again."""
+class _ForgetOnRebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # the library has no types
+    """Forgets what was read in an earlier assignment: it will be read again."""
 
     def __init__(self, open_: dict[TopicPartition, _Open]) -> None:
         self._open = open_
@@ -75,7 +75,7 @@ async def aggregate(broker: Broker, settings: Settings, policy: Policy) -> None:
     opened: dict[TopicPartition, _Open] = {}
     await producer.start()
     try:
-        consumer.subscribe([broker.name("figures")], listener=_Anew(opened))
+        consumer.subscribe([broker.name("figures")], listener=_ForgetOnRebalance(opened))
         await consumer.start()
         async for record in consumer:
             tp = TopicPartition(record.topic, record.partition)
@@ -85,8 +85,8 @@ async def aggregate(broker: Broker, settings: Settings, policy: Policy) -> None:
             if figures is None:
                 continue
             await send_to_all(producer, broker.name("clock"), settings.partitions, figures)
-            if tp in opened and (upto := opened[tp].done()) >= 0:
-                await consumer.commit({tp: upto})
+            if tp in opened and (closed := opened[tp].done()) >= 0:
+                await consumer.commit({tp: closed})
     finally:
         await consumer.stop()
         await producer.stop()

@@ -1,8 +1,8 @@
-"""What a partition tells of its customers at the end of a day, and the one place where the partitions are added up.
+"""The report of a partition on its customers at the end of a day, and the sum of all reports.
 
-Totals are those since the beginning, so that a report told twice adds nothing. A day is closed once every partition has
-told it; its figures come in force at the day's end plus the allowed lateness, or a margin after the newest instant that
-any partition had judged, as control records must not reach back.
+Totals are those since the beginning, so a report that is repeated adds nothing. A day is closed once every partition has
+reported it; its figures come in force at the end of the day plus the allowed lateness, or a margin after the newest
+instant that any partition had judged, because control records must not reach back.
 """
 
 from collections import Counter
@@ -21,11 +21,11 @@ from scorers.policy.tables import Policy
 class Report(Struct, frozen=True):
     """The totals of a partition up to the end of a day."""
 
-    KEY: ClassVar[bytes] = b"figures"  # one key, one partition: reports stand in one order
+    KEY: ClassVar[bytes] = b"figures"  # one key, one partition: reports have one order
 
     partition: int
     day: int
-    newest: Micros  # nothing was judged there at a later instant
+    newest: Micros  # nothing was judged at a later instant in that partition
     total: Mapping[str, Mapping[int, int]]
 
     def encode(self) -> bytes:
@@ -37,37 +37,37 @@ _decode = msgspec.json.Decoder(Report).decode
 
 
 def decode_report(raw: bytes) -> Report:
-    """The report that `Report.encode` told; ValueError where it is none."""
+    """The report that `Report.encode` wrote. Raises ValueError."""
     return _decode(raw)
 
 
 class Sums:
-    """Adds up the partitions' reports, a day at a time."""
+    """Adds up the reports of the partitions, day by day."""
 
     def __init__(self, partitions: int, policy: Policy, margin: Duration) -> None:
         self.partitions, self.policy, self.margin = partitions, policy, margin
         self.day = -1  # the newest that is closed
-        self._told: dict[int, dict[int, Report]] = {}
+        self._reports: dict[int, dict[int, Report]] = {}
 
     def add(self, report: Report) -> FiguresInForce | None:
-        """Take in a report; the figures of its day, if it was the last one missing."""
+        """Add a report; the figures of its day if it was the last one missing."""
         if report.day <= self.day:
             return None
-        told = self._told.setdefault(report.day, {})
-        told[report.partition] = report
-        if len(told) < self.partitions:
+        reports = self._reports.setdefault(report.day, {})
+        reports[report.partition] = report
+        if len(reports) < self.partitions:
             return None
         self.day = report.day
-        self._told = {day: reports for day, reports in self._told.items() if day > report.day}
-        return self._close(report.day, told)
+        self._reports = {day: of_day for day, of_day in self._reports.items() if day > report.day}
+        return self._close(report.day, reports)
 
-    def _close(self, day: int, told: dict[int, Report]) -> FiguresInForce:
+    def _close(self, day: int, reports: dict[int, Report]) -> FiguresInForce:
         total: Totals = no_totals()
-        for report in told.values():
+        for report in reports.values():
             for name, counts in report.total.items():
                 total.setdefault(name, Counter()).update(counts)
         figures = close(day, total, self.policy)
-        newest = max(report.newest for report in told.values())
+        newest = max(report.newest for report in reports.values())
         nominal = in_force(day, self.policy)
         if newest + self.margin > nominal:
             figures = msgspec.structs.replace(figures, in_force=newest + max(self.margin, 1))

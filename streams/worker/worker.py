@@ -1,8 +1,8 @@
-"""The worker: one Faust app whose one thin agent folds all input topics of its partitions.
+"""The worker: one Faust app with one thin agent that folds all input topics of its partitions.
 
-Here everything meets and nothing is decided: chunks are `chunks`', the order of writing is `writebehind`'s, what a
-record does is `fold`'s. What is added is life: ready when the rows of every assigned partition are read and its records
-come, drained when told to stop, gone at once and by name when it runs without working (`life`).
+It wires the engine to the processor and adds the life cycle: ready when the rows of every assigned partition are read
+and its records come, drained when asked to stop, and ended at once with a message when it runs without working. It
+decides nothing about records.
 """
 
 import asyncio
@@ -47,18 +47,17 @@ from vigia.runtime.topics import CHANGELOG, READ, TABLE, WORKER, WRITTEN, check
 log = logging.getLogger(__name__)
 
 BLOCK_CACHE, WRITE_BUFFER = 16 << 20, 8 << 20  # bytes per partition; Faust's choice is two gigabytes
-GARBAGE_AFTER = 100_000  # objects more than before: rows by the million are looked through for cycles they do not have
-SWITCH = (
-    0.0005  # seconds that a thread may keep the others waiting: at Python's 5 ms a fetch takes as long as 50 events
-)
+GARBAGE_AFTER = 100_000  # new objects before a collection: millions of rows have no cycles to find
+# Seconds after which a thread must yield; with Python's 5 ms a fetch takes as long as 50 events.
+SWITCH = 0.0005
 MAX_BATCH, MAX_REQUEST = 900_000, 1_000_000
-LOOK, LOOK_CLOSELY = 0.5, 0.05  # seconds between two looks at itself; the latter until it is ready
-SAMPLE = 200  # rows of a partition that are looked at before the others are read
-ASK = 5.0  # seconds between two questions to Kafka, at most
+OBSERVE, OBSERVE_OFTEN = 0.5, 0.05  # seconds between two observations of itself; the latter until it is ready
+SAMPLE = 200  # rows of a partition whose keys are checked before the others are read
+ASK = 5.0  # seconds between two requests to Kafka, at most
 
 
 class Worker:
-    """One worker: `app` is the Faust app, `ready` says why it does not work yet, `serve` runs it until told to stop."""
+    """One worker: `app` is the Faust app, `ready` says why it does not work yet, `serve` runs it until asked to stop."""
 
     def __init__(self, broker: Broker, settings: Settings, policy: Policy, metrics: WorkerMetrics) -> None:
         self.broker, self.settings, self.policy, self.metrics = broker, settings, policy, metrics
@@ -67,8 +66,8 @@ class Worker:
         self.aligned: Alignment | None = None
         self.offsets = InputOffsets(broker, self.inputs, [broker.name(topic) for topic in WRITTEN])
         self.recovery = Recovery(metrics.recovered)
-        self._given = False  # partitions, or the word that there are none for this worker
-        self._away = False  # Kafka, when it was asked last
+        self._assigned_once = False  # also to no partitions
+        self._kafka_away = False  # at the last request
         self.app = self._build()
 
     def _build(self) -> Any:
@@ -111,7 +110,7 @@ class Worker:
         async def fold(stream: Any) -> None:
             try:
                 await self._fold(stream)
-            except Exception as fault:  # Faust would start it again, behind what it has not folded
+            except Exception as fault:  # Faust would restart the agent after records that were not folded
                 log.critical("the fold failed", exc_info=fault)
                 exit_process(f"the fold failed ({type(fault).__name__}: {fault})")
 
@@ -149,7 +148,7 @@ class Worker:
             watch.stop()
 
     def _timed(self, take: Take) -> Take:
-        """Measures how long it is from a chunk to its acknowledgement."""
+        """Measure the time from a chunk to its acknowledgement."""
 
         async def timed(partition: int, records: Sequence[Any], done: Done) -> None:
             began = time.perf_counter()
@@ -162,10 +161,10 @@ class Worker:
 
         return timed
 
-    async def _look(self) -> None:
-        """Tells how far things are, and reads the rows of partitions that were given, before their first record comes."""
+    async def _observe(self) -> None:
+        """Report progress, and read the rows of assigned partitions before their first record comes."""
         while True:
-            await asyncio.sleep(LOOK_CLOSELY if await self.ready() else LOOK)
+            await asyncio.sleep(OBSERVE_OFTEN if await self.ready() else OBSERVE)
             recovery = self.app.tables.recovery
             remaining = recovery.active_remaining_total() if recovery.in_recovery else None
             self.recovery.look(self._table.recovered, remaining)
@@ -173,11 +172,11 @@ class Worker:
             for tp in consumer.delivering:
                 if engine is not None and tp.partition not in engine.opened:
                     await engine.open(tp.partition)
-                if (behind := consumer.lag(tp)) is not None:
-                    self.metrics.lag(tp.topic.removeprefix(self.broker.prefix), tp.partition, behind)
+                if (lag := consumer.lag(tp)) is not None:
+                    self.metrics.lag(tp.topic.removeprefix(self.broker.prefix), tp.partition, lag)
 
     async def _watch(self) -> None:
-        """Ends the process when it does not move although it should, by what Kafka says and not by what it believes."""
+        """End the process if it does not move although it should, by what Kafka says and not by what the process believes."""
         liveness = Liveness(self.settings.stuck)
         while True:
             await asyncio.sleep(min(ASK, self.settings.stuck / 5))
@@ -187,23 +186,26 @@ class Worker:
                     moving = await self._moving()
             except (KafkaError, TimeoutError, OSError) as fault:
                 log.warning("Kafka does not answer: %s", str(fault) or type(fault).__name__)
-                self._away = True
+                self._kafka_away = True
                 liveness.forgive()
                 continue
-            self._away = False
-            if still := liveness.look(moving):
-                exit_process(f"{still}, though records wait and Kafka answers (VIGIA_STUCK)")
+            self._kafka_away = False
+            if stuck := liveness.look(moving):
+                exit_process(f"{stuck}, though records wait and Kafka answers (VIGIA_STUCK)")
 
     async def _moving(self) -> dict[str, Hashable]:
-        """Where everything stands that has to move by now."""
+        """The position of everything that has to move now."""
         if self.app.tables.recovery.in_recovery:
             return {"the recovery of rows": self.recovery.done}
         if self.app.rebalancing:
-            return {"the giving out of partitions": self.app.consumer_generation_id}
+            return {"the assignment of partitions": self.app.consumer_generation_id}
         if lacking := self.app.consumer.lacking():
-            log.warning("%s not given with the rest, asking anew", ", ".join(f"{t}/{n}" for t, n in sorted(lacking)))
+            log.warning(
+                "%s not assigned with the rest; asking for a new assignment",
+                ", ".join(f"{t}/{n}" for t, n in sorted(lacking)),
+            )
             await self.app.consumer.rejoin()
-            return {"the giving out of partitions": "a part"}
+            return {"the assignment of partitions": "a part"}
         inputs = [tp for tp in self.app.consumer.assignment() if tp.topic in self.app.consumer.inputs]
         waiting = await self.offsets.lagging(inputs)
         return {f"the commit of {tp.topic}/{tp.partition}": committed for tp, committed in waiting.items()}
@@ -211,10 +213,10 @@ class Worker:
     def _processor(self, rows: Rows[StoredRow]) -> PartitionProcessor:
         trust = partial(_trusted, self.settings.seal)
         home = partial(partition_of, self.settings.partitions)
-        if astray(rows, home):
+        if misplaced(rows, home):
             exit_process(
                 f"the customers of partition {rows.partition} were spread over another number of partitions than "
-                f"VIGIA_PARTITIONS={self.settings.partitions}: set the former one (docs/operations.md, More partitions)"
+                f"VIGIA_PARTITIONS={self.settings.partitions}: set the former number (docs/operations.md, More partitions)"
             )
         return PartitionProcessor(rows, self.policy, self.broker.name, self.metrics, trust, home)
 
@@ -232,11 +234,11 @@ class Worker:
         if self.engine is not None and self.aligned is not None:
             self.engine.reset()
             self.aligned.reset()
-        with suppress(KafkaError, TimeoutError, OSError):  # then `_watch` will ask again
+        with suppress(KafkaError, TimeoutError, OSError):  # `_watch` asks again
             async with asyncio.timeout(ASK):
                 await self.offsets.check_incarnations(exit_process)
         self.metrics.revoked(range(self.settings.partitions))
-        self._given = True
+        self._assigned_once = True
 
     def _lag(self, tp: TP, position: int | None) -> int | None:
         lag: int | None = self.app.consumer.lag(tp, position)
@@ -250,18 +252,18 @@ class Worker:
         return bool(self.app.should_stop or not self.app.consumer.flow_active)
 
     async def ready(self) -> str:
-        """Why the worker does not work yet; nothing when an agent takes the records of every assigned partition."""
+        """Why the worker does not work yet; empty when the records of every assigned partition are folded."""
         consumer = self.app.consumer
         if not self.app.started or self.engine is None:
             return "starting"
-        if self._away:
+        if self._kafka_away:
             return "Kafka does not answer"
         if self.app.tables.recovery.in_recovery:
             return "rows are being recovered"
-        if self.app.rebalancing or not self._given:
-            return "partitions are being given out"
+        if self.app.rebalancing or not self._assigned_once:
+            return "partitions are being assigned"
         if consumer.lacking():
-            return "partitions of some topics are not given out yet"
+            return "partitions of some topics are not assigned yet"
         inputs = {tp for tp in consumer.assignment() if tp.topic in consumer.inputs}
         if any(tp not in consumer.delivering for tp in inputs):
             return "records are not coming yet"
@@ -277,7 +279,7 @@ class Worker:
             raise self.app.crash_reason
 
     async def serve(self, stop: asyncio.Event) -> None:
-        """Work until told to stop, then fold and commit what was read; raises what ended it otherwise."""
+        """Work until `stop` is set, then fold and commit what was read; raises what ended it otherwise."""
         await check(self.broker, self.settings.partitions, self.settings.replicas)
         self.settings.state.mkdir(parents=True, exist_ok=True)
         set_damaged_aside(self.settings.state)
@@ -285,16 +287,17 @@ class Worker:
         gc.set_threshold(GARBAGE_AFTER)
         sys.setswitchinterval(SWITCH)
         async with self.offsets:
-            adding = aggregate(self.broker, self.settings, self.policy)
-            beside = [asyncio.create_task(w) for w in (self._work(), adding, self._look(), self._watch(), stop.wait())]
+            aggregating = aggregate(self.broker, self.settings, self.policy)
+            parts = (self._work(), aggregating, self._observe(), self._watch(), stop.wait())
+            tasks = [asyncio.create_task(part) for part in parts]
             try:
-                ended, _ = await asyncio.wait(beside, return_when=asyncio.FIRST_COMPLETED)
+                ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 for task in ended:
                     task.result()
             finally:
-                for task in beside:
+                for task in tasks:
                     task.cancel()
-                await asyncio.gather(*beside, return_exceptions=True)
+                await asyncio.gather(*tasks, return_exceptions=True)
                 try:
                     await asyncio.wait_for(self.app.stop(), self.settings.drain)
                 except TimeoutError:
@@ -306,18 +309,18 @@ def _trusted(secret: str, control: ModelInForce) -> bool:
 
 
 def _credentials(broker: Broker) -> Any:
-    told: Mapping[str, Any] = broker.client()
+    client: Mapping[str, Any] = broker.client()
     if broker.user:
         return faust.SASLCredentials(
             username=broker.user,
             password=broker.password,
-            mechanism=told["sasl_mechanism"],
-            ssl_context=told.get("ssl_context"),
+            mechanism=client["sasl_mechanism"],
+            ssl_context=client.get("ssl_context"),
         )
-    return faust.SSLCredentials(context=told["ssl_context"]) if broker.tls else None
+    return faust.SSLCredentials(context=client["ssl_context"]) if broker.tls else None
 
 
-def astray(rows: Rows[StoredRow], home: Callable[[bytes], int]) -> bool:
-    """Whether customers lie here who would be looked for elsewhere: some are looked at, and a quarter is enough."""
+def misplaced(rows: Rows[StoredRow], home: Callable[[bytes], int]) -> bool:
+    """Whether rows here belong to other partitions: a quarter of a sample is enough."""
     keys = list(islice((key for key, _ in rows.recovered() if not key.startswith(b"\x00")), SAMPLE))
     return 4 * sum(home(key) != rows.partition for key in keys) > len(keys)

@@ -139,7 +139,7 @@ async def at(school: School) -> None:
         )
         async with school.trainer() as again:
             await until(again, 30)
-        assert (again.learner.lessons, again.refused) == (30, 1)
+        assert (again.learner.lessons, again.rejected) == (30, 1)
         assert again.learner.encode() == trainer.learner.encode()
         whole = (await read(school.broker, "models"))[-2]
         newer = msgspec.msgpack.encode([*msgspec.msgpack.decode(whole)[:6], 2, "auto"])
@@ -154,11 +154,11 @@ async def at(school: School) -> None:
             await school.producer.send_and_wait("models", spoilt, key=b"trainer/0", partition=0, headers=headers)
         async with school.trainer() as again:
             await until(again, 30)
-        assert (again.learner.lessons, again.refused) == (30, 6)
+        assert (again.learner.lessons, again.rejected) == (30, 6)
         assert again.learner.encode() == trainer.learner.encode()
         async with school.trainer(secret="other") as stranger:
             await until(stranger, 30)
-        assert stranger.refused > 1
+        assert stranger.rejected > 1
 
 
 async def test_the_policy_names_who_speaks_and_the_change_is_on_record() -> None:
