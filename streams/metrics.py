@@ -189,24 +189,24 @@ class TrainerMetrics(Collector):
         ):
             yield GaugeMetricFamily(name, description, value=value)
         learner = None if self._trainer is None else self._trainer.learner
-        contest, watch = (learner.contest, learner.watch) if learner else (None, None)
+        selection, drift = (learner.selection, learner.drift) if learner else (None, None)
         for name, description, value in (
-            ("vigia_trainer_drifts", "Times that answers drifted from the predictions.", watch.drifts if watch else 0),
-            ("vigia_trainer_shifts", "Times that a column drifted from its past.", watch.shifts if watch else 0),
+            ("vigia_trainer_drifts", "Times that answers drifted from the predictions.", drift.drifts if drift else 0),
+            ("vigia_trainer_shifts", "Times that a column drifted from its past.", drift.shifts if drift else 0),
             (
                 "vigia_trainer_shaken",
                 "1 while a drift makes the model forget faster.",
-                int(learner.shaken) if learner else 0,
+                int(learner.is_adapting) if learner else 0,
             ),
-            ("vigia_trainer_elections", "Changes of champion.", contest.changes if contest else 0),
+            ("vigia_trainer_elections", "Changes of champion.", selection.changes if selection else 0),
         ):
             yield GaugeMetricFamily(name, description, value=value)
         losses = GaugeMetricFamily("vigia_trainer_loss", "Recent log-loss of the predictions.", labels=["learner"])
         speaks = GaugeMetricFamily("vigia_trainer_champion", "1 for the learner that speaks.", labels=["learner"])
-        lately = contest.mean_loss() if contest else {}
+        lately = selection.mean_loss() if selection else {}
         for name in LEARNERS:
             losses.add_metric([name], lately.get(name, 0.0))
-            speaks.add_metric([name], float(contest is not None and name == contest.champion))
+            speaks.add_metric([name], float(selection is not None and name == selection.champion))
         yield losses
         yield speaks
 

@@ -1,9 +1,8 @@
-"""Whether the world still is what the model learned: what was told against what came, and the columns against their past.
+"""Drift detection: whether answers still follow the predicted risk, and whether features keep their distribution.
 
-A cumulative sum grows while the answers lie beyond what was told by more than a tolerance, and rings when it has grown
-past what chance explains. It reads the scores as they were told, as a learner that adapts each day hides a change from
-itself. Columns are told of and not reacted to: customers may change without the model being wrong of them. Days go in,
-flags come out; what is done about them is decided elsewhere.
+One-sided cumulative sums (CUSUM, Page 1954) compare answers with the risk that was predicted when asked, as a learner
+that adapts each day hides a change from itself. River's PageHinkley and ADWIN estimate the usual level from the stream
+itself; here the prediction gives both the level and the variance, and the state must be plain numbers.
 """
 
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from math import log, sqrt
 
 from msgspec import Struct, field
 
-SLACK = 0.05  # of a chance, or nats of loss: an error within this is no drift
+SLACK = 0.05  # of a probability, or nats of loss: an error within this is no drift
 LIMIT = 5.0  # standard deviations of what chance explains
 WATCHED = (
     "rate",
@@ -28,11 +27,15 @@ WATCHED = (
 )  # columns that do not grow by themselves as a shop grows older
 COLUMN_SLACK = 0.5  # of a column's own standard deviation
 
+MORE_INACTIVE, FEWER_INACTIVE, LOSS = "more-inactive", "fewer-inactive", "loss"
+DRIFTS = frozenset({MORE_INACTIVE, FEWER_INACTIVE, LOSS})
+"""Findings about answers, to which the model reacts; a finding about a column is only reported."""
 
-class Sum(Struct):
+
+class Cusum(Struct):
     """A one-sided cumulative sum, and the variance of what went into it.
 
-    >>> s = Sum()
+    >>> s = Cusum()
     >>> [s.add(3.0, 9.0, 20.0) for day in range(3)], [s.add(9.0, 9.0, 20.0) for day in range(9)][-1]
     ([False, False, False], True)
     """
@@ -40,9 +43,9 @@ class Sum(Struct):
     total: float = 0.0
     variance: float = 0.0
 
-    def add(self, excess: float, variance: float, tolerated: float, slack: float = SLACK) -> bool:
-        """A day's excess over what was told; whether it rings. So many answers were tolerated the slack each."""
-        self.total += excess - slack * tolerated
+    def add(self, excess: float, variance: float, answers: float, slack: float = SLACK) -> bool:
+        """Add the excess of a day, less the slack for each answer; returns whether the limit is exceeded."""
+        self.total += excess - slack * answers
         self.variance += variance
         if self.total <= 0.0:
             self.total = self.variance = 0.0
@@ -51,69 +54,73 @@ class Sum(Struct):
 
 
 class Day(Struct):
-    """What the answers of one day add up to."""
+    """Sums over the answers of one day."""
 
-    many: float = 0.0
-    excess: float = 0.0  # more inactive than was told
+    answers: float = 0.0
+    excess: float = 0.0  # inactive customers beyond the predicted number
     variance: float = 0.0
-    loss: float = 0.0  # beyond the loss of a true chance
+    loss: float = 0.0  # log-loss beyond that of a true probability
     loss_variance: float = 0.0
     columns: list[float] = field(default_factory=lambda: [0.0] * len(WATCHED))
 
 
-class Watch(Struct):
-    """The sums, and what has rung."""
+class DriftDetector(Struct):
+    """The cumulative sums of answers and columns, and how often they found something."""
 
     today: Day = field(default_factory=Day)
-    gone: Sum = field(default_factory=Sum)  # more are lost than was told
-    come: Sum = field(default_factory=Sum)  # fewer
-    blind: Sum = field(default_factory=Sum)  # the loss is above what the chances told admit
-    up: list[Sum] = field(default_factory=lambda: [Sum() for _ in WATCHED])
-    down: list[Sum] = field(default_factory=lambda: [Sum() for _ in WATCHED])
-    drifts: int = 0  # of the answers
-    shifts: int = 0  # of a column
+    more_inactive: Cusum = field(default_factory=Cusum)
+    fewer_inactive: Cusum = field(default_factory=Cusum)
+    loss: Cusum = field(default_factory=Cusum)  # the predictions are worse than they claim to be
+    up: list[Cusum] = field(default_factory=lambda: [Cusum() for _ in WATCHED])
+    down: list[Cusum] = field(default_factory=lambda: [Cusum() for _ in WATCHED])
+    drifts: int = 0  # of answers
+    shifts: int = 0  # of columns
 
-    def note(self, told: float, inactive: bool, columns: Sequence[float]) -> None:
-        """An answer: the risk as it was told, what came, and `WATCHED` in standard deviations from the usual."""
-        p, day = min(max(told, 1e-3), 1.0 - 1e-3), self.today
-        heed, odds = p * (1.0 - p), log(p / (1.0 - p))
-        day.many += 1.0
+    def add(self, predicted: float, inactive: bool, columns: Sequence[float]) -> None:
+        """Add an answer: the predicted risk, the label, and `WATCHED` in standard deviations from their means."""
+        p, day = min(max(predicted, 1e-3), 1.0 - 1e-3), self.today
+        variance, odds = p * (1.0 - p), log(p / (1.0 - p))
+        day.answers += 1.0
         day.excess += inactive - p
-        day.variance += heed
+        day.variance += variance
         day.loss += p * log(p) + (1.0 - p) * log(1.0 - p) - log(p if inactive else 1.0 - p)
-        day.loss_variance += heed * odds * odds
+        day.loss_variance += variance * odds * odds
         day.columns = [total + value for total, value in zip(day.columns, columns, strict=True)]
 
-    def close(self, share: float) -> tuple[str, ...]:
-        """End the day: what has drifted. Overlapping answers are news by a share each, so chance explains more."""
+    def end_day(self, share: float) -> tuple[str, ...]:
+        """End the day; returns what has drifted. Answers overlap and count by a share, so chance explains more."""
         day, self.today = self.today, Day()
+        return *self._drifted(day, share), *self._shifted(day, share)
+
+    def _drifted(self, day: Day, share: float) -> list[str]:
         variance, loss_variance = day.variance / share, day.loss_variance / share
-        rung = [
-            name
-            for name, rings in (
-                ("more-inactive", self.gone.add(day.excess, variance, day.many)),
-                ("fewer-inactive", self.come.add(-day.excess, variance, day.many)),
-                ("loss", self.blind.add(day.loss, loss_variance, day.many)),
-            )
-            if rings
-        ]
-        if rung:
-            self.gone, self.come, self.blind = Sum(), Sum(), Sum()
+        exceeded = {
+            MORE_INACTIVE: self.more_inactive.add(day.excess, variance, day.answers),
+            FEWER_INACTIVE: self.fewer_inactive.add(-day.excess, variance, day.answers),
+            LOSS: self.loss.add(day.loss, loss_variance, day.answers),
+        }
+        found = [name for name, exceeds in exceeded.items() if exceeds]
+        if found:
+            self._reset_sums()
             self.drifts += 1
+        return found
+
+    def _shifted(self, day: Day, share: float) -> list[str]:
+        found, variance = [], day.answers / share
         for n, name in enumerate(WATCHED):
-            moved, noise = day.columns[n], day.many / share
-            if self.up[n].add(moved, noise, day.many, COLUMN_SLACK) or self.down[n].add(
-                -moved, noise, day.many, COLUMN_SLACK
+            moved = day.columns[n]
+            if self.up[n].add(moved, variance, day.answers, COLUMN_SLACK) or self.down[n].add(
+                -moved, variance, day.answers, COLUMN_SLACK
             ):
-                self.up[n], self.down[n] = Sum(), Sum()
+                self.up[n], self.down[n] = Cusum(), Cusum()
                 self.shifts += 1
-                rung.append(name)
-        return tuple(rung)
+                found.append(name)
+        return found
 
-    def rest(self) -> None:
-        """Answers in flight were told before a reaction: they are no new drift."""
-        self.today, self.gone, self.come, self.blind = Day(), Sum(), Sum(), Sum()
+    def reset(self) -> None:
+        """Forget what was seen of answers: the model is about to change."""
+        self.today = Day()
+        self._reset_sums()
 
-
-REACTED = frozenset({"more-inactive", "fewer-inactive", "loss"})
-"""What makes the model forget faster."""
+    def _reset_sums(self) -> None:
+        self.more_inactive, self.fewer_inactive, self.loss = Cusum(), Cusum(), Cusum()

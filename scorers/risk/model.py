@@ -1,9 +1,7 @@
-"""The chance that a customer does not buy again within the horizon.
+"""The risk that a customer does not buy again within the horizon, as a small and fixed model.
 
-Three voices say what they think in log-odds: the rules, which need no lesson; the streaming prior, whose population is
-learned; and a Bayesian logistic over all features, which starts as the prior's echo. Their say is measured: each voice
-weighs by how well it foretold the answers so far, so the rules carry the score from the first event and lose it to
-whoever beats them. A `Model` is what scores, small and fixed; what learns is in `training`. No clock, no topic, no file.
+It mixes three components in log-odds: the rules, which need no training; the prior, whose population is learned; and a
+logistic over all features, which starts as a copy of the prior. `training` makes models; nothing is learned here.
 """
 
 import hashlib
@@ -12,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from math import log, tanh
 from operator import itemgetter, mul
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -22,130 +20,160 @@ from scorers.contract.lessons import LEARNERS
 from scorers.in_force.base_rhythm import BaseRhythm
 from scorers.in_force.control import ModelInForce
 from scorers.in_force.risk_model import PopulationParameters
-from scorers.risk.columns import FEATURES_VERSION, INDEX, NAMES
+from scorers.risk.columns import FEATURES_VERSION, NAMES, SPENT, WIDTH
 from scorers.risk.features import prior_arguments
 from scorers.risk.log_odds import logit, sigmoid
 from scorers.risk.prior import Population, no_purchase, strangers
 
-VOICES = ("rules", "prior", "logistic")
+COMPONENTS = ("rules", "prior", "logistic")
 KNOTS = (-2.0, -1.0, 0.0, 1.0, 2.0)  # log-odds of the prior at which the logistic may correct it differently
-RHYTHM = INDEX["spent"]  # the columns before this one tell of time alone
+TIMING_WIDTH = SPENT  # the columns before this one are of timing alone
+FORMAT = 1  # of a model's record; a release reads up to its own
+_MOST_LOG_ODDS = 35.0
 
 
-class Rival(Struct, frozen=True):
-    """What another learner would say: the fields of `Model` of the same names."""
+def gate(prior: float) -> float:
+    """A factor from -2 to 2 that lets features of timing weigh differently for active and for silent customers."""
+    return 2.0 * tanh(0.5 * prior)
 
-    name: str
-    bias: float
-    echo: float
-    bends: tuple[float, ...]
-    weights: tuple[float, ...]
-    gate_bias: float
-    gated: tuple[float, ...]
+
+class LinearModel(Struct, frozen=True):
+    """The log-odds of one learner, linear in the features and piecewise linear in the prior's log-odds."""
+
+    name: str = LEARNERS[0]
+    intercept: float = 0.0
+    prior: float = 1.0  # coefficient of the prior's log-odds
+    bends: tuple[float, ...] = ()  # how that coefficient changes at each of `KNOTS`
+    coefficients: tuple[float, ...] = ()  # by column
+    gated_intercept: float = 0.0
+    gated: tuple[float, ...] = ()  # coefficients by column of timing, multiplied by the gate
+
+    def log_odds(self, prior: float, features: Sequence[float]) -> float:
+        """The log-odds, which are kept inside 16 bits."""
+        z: float = self.intercept + self.prior * prior + sum(map(mul, self.coefficients, features))
+        for knot, bend in zip(KNOTS, self.bends, strict=True):
+            z += bend * max(prior - knot, 0.0)
+        gated: float = self.gated_intercept + sum(map(mul, self.gated, features))
+        return min(max(z + gate(prior) * gated, -_MOST_LOG_ODDS), _MOST_LOG_ODDS)
+
+    def segments(self) -> list[tuple[float, float]]:
+        """Level and slope in the prior's log-odds, for each stretch between knots."""
+        level, slope = self.intercept, self.prior
+        found = [(level, slope)]
+        for knot, bend in zip(KNOTS, self.bends, strict=True):
+            level, slope = level - bend * knot, slope + bend
+            found.append((level, slope))
+        return found
+
+
+class _Compiled(NamedTuple):
+    """The champion without the columns that weigh nothing."""
+
+    segments: list[tuple[float, float]]
+    read: Callable[[Sequence[float]], Any]  # the columns that weigh anything
+    coefficients: list[float]
+    gated_intercept: float
+    gated: list[float]  # for the first of those columns
 
 
 class Model(Struct, frozen=True, dict=True):
-    """What scores: a snapshot of the trainer, small and fixed.
+    """A snapshot of what the trainer has learned; a `RiskModel`.
 
-    >>> from scorers.risk.columns import WIDTH
     >>> UNTRAINED.risk([0.0] * WIDTH, 0.3)
     0.3
     """
 
     version: str
-    say: tuple[float, float, float]  # how much each of `VOICES` weighs; they add up to 1
+    weights: tuple[float, float, float]  # of each of `COMPONENTS`; they add up to 1
     population: Population
-    bias: float = 0.0
-    echo: float = 1.0  # the logistic's weight of the prior's log-odds
-    bends: tuple[float, ...] = ()  # how that weight changes at each of `KNOTS`
-    weights: tuple[float, ...] = ()  # by column, per unit
-    gate_bias: float = 0.0
-    gated: tuple[float, ...] = ()  # by column of rhythm, per unit, times the gate
-    usual: tuple[float, ...] = ()  # mean of each column: what contributions are measured from
+    champion: LinearModel = LinearModel()  # the logistic
+    challengers: tuple[LinearModel, ...] = ()  # evaluated only so that they can be judged
+    means: tuple[float, ...] = ()  # of each column: contributions are measured from there
     features_version: str = FEATURES_VERSION
-    champion: str = LEARNERS[0]  # whose weights these are
-    rivals: tuple[Rival, ...] = ()  # those of the others, asked only so that they can be judged
-    drifted: Micros = 0  # when what was told and what came last drifted apart; 0 where never
-    format: int = 1  # of this record; a newer one may mean what we cannot read
+    drifted: Micros = 0  # when answers last drifted from predictions; 0 for never
+    format: int = FORMAT
 
     @property
     def is_trained(self) -> bool:
-        """Whether features have a say: as long as the rules alone have it, nobody need make them."""
-        return self.say[0] < 1.0
+        """Whether the risk depends on features."""
+        return self.weights[0] < 1.0
 
     def risk(self, features: Sequence[float], rules: float) -> float:
-        """P(no purchase within the horizon); `features` as `features.features` gives them, if the model `is_trained`."""
+        """P(no purchase within the horizon), given `features.features` and the risk by the rules.
+
+        Features are not read unless the model `is_trained`.
+        """
         if not self.is_trained:
             return rules
         prior = self._prior(features)
-        told, read, weights, gated = self._compiled
-        column = read(features)
-        level, slope = told[bisect_left(KNOTS, prior)]
-        learned = level + slope * prior + sum(map(mul, weights, column))
-        learned += gate(prior) * (self.gate_bias + sum(map(mul, gated, column)))
-        say = self.say
-        return sigmoid(say[0] * logit(rules) + say[1] * prior + say[2] * learned)
+        segments, read, coefficients, gated_intercept, gated = self._compiled
+        columns = read(features)
+        level, slope = segments[bisect_left(KNOTS, prior)]
+        logistic = level + slope * prior + sum(map(mul, coefficients, columns))
+        logistic += gate(prior) * (gated_intercept + sum(map(mul, gated, columns)))
+        weights = self.weights
+        return sigmoid(weights[0] * logit(rules) + weights[1] * prior + weights[2] * logistic)
 
     def member_log_odds(self, features: Sequence[float]) -> tuple[float, ...]:
-        """The log-odds that each of `MEMBERS` gives by itself; none before any lesson."""
-        if not self.rivals:
+        """The log-odds that each of `contract.lessons.MEMBERS` gives by itself; empty if the model is not trained."""
+        if not self.challengers:
             return ()
         prior = self._prior(features)
-        said = {one.name: _linear(one, prior, features) for one in self.rivals}
-        said[self.champion] = _linear(self, prior, features)
-        return (*(min(max(said[name], -35.0), 35.0) for name in LEARNERS), prior)
-
-    @cached_property
-    def _compiled(self) -> tuple[list[tuple[float, float]], Callable[..., Any], list[float], list[float]]:
-        """The bends as a line for each stretch between knots, and the columns that weigh anything."""
-        level, slope = self.bias, self.echo
-        told = [(level, slope)]
-        for knot, bend in zip(KNOTS, self.bends, strict=True):
-            level, slope = level - bend * knot, slope + bend
-            told.append((level, slope))
-        gates = dict(enumerate(self.gated))
-        live = [i for i, weight in enumerate(self.weights) if i < 2 or weight or gates.get(i)]  # a row has two at least
-        gated = [gates[i] for i in live if i in gates]
-        return told, itemgetter(*live), [self.weights[i] for i in live], gated
+        learners = {one.name: one.log_odds(prior, features) for one in (self.champion, *self.challengers)}
+        return (*(learners[name] for name in LEARNERS), prior)
 
     def contributions(self, features: Sequence[float], rules: float) -> list[tuple[str, float]]:
-        """What moves the log-odds, strongest first: `rules`, `prior`, then columns by their distance from the usual.
+        """What moves the log-odds, strongest first: `rules`, `prior`, then columns by their distance from the mean.
 
         They add up to the log-odds of the risk.
         """
         if not self.is_trained:
             return [("rules", logit(rules))]
-        say = self.say
-        prior = self._prior(features)
+        of_rules, of_prior, of_logistic = self.weights
+        champion, prior = self.champion, self._prior(features)
         opening = gate(prior)
-        gated = (*self.gated, *(0.0 for _ in self.weights[len(self.gated) :]))
-        slopes = [weight + opening * more for weight, more in zip(self.weights, gated, strict=True)]
-        level, slope = self._compiled[0][bisect_left(KNOTS, prior)]
-        level += slope * prior + opening * self.gate_bias + sum(map(mul, slopes, self.usual))
-        found = [("rules", say[0] * logit(rules)), ("prior", say[1] * prior + say[2] * level)]
-        for name, slope, value, usual in zip(NAMES, slopes, features, self.usual, strict=True):
-            found.append((name, say[2] * slope * (value - usual)))
+        gated = (*champion.gated, *(0.0 for _ in champion.coefficients[len(champion.gated) :]))
+        slopes = [weight + opening * more for weight, more in zip(champion.coefficients, gated, strict=True)]
+        level, slope = self._compiled.segments[bisect_left(KNOTS, prior)]
+        level += slope * prior + opening * champion.gated_intercept + sum(map(mul, slopes, self.means))
+        found = [("rules", of_rules * logit(rules)), ("prior", of_prior * prior + of_logistic * level)]
+        for name, slope, value, mean in zip(NAMES, slopes, features, self.means, strict=True):
+            found.append((name, of_logistic * slope * (value - mean)))
         return sorted((pair for pair in found if pair[1]), key=lambda pair: (-abs(pair[1]), pair[0]))
 
     def parameters(self, base: BaseRhythm) -> PopulationParameters:
-        """The population by which this model judges rhythms: strangers until one is learned."""
-        return self._shop if self.is_trained else strangers(base.first_mean)
+        """The parameters of the learned population; those of strangers if the model is not trained."""
+        return self._parameters if self.is_trained else strangers(base.first_mean)
 
     @cached_property
-    def _shop(self) -> PopulationParameters:
+    def _parameters(self) -> PopulationParameters:
         return self.population.parameters()
 
+    @cached_property
+    def _compiled(self) -> _Compiled:
+        champion = self.champion
+        gates = dict(enumerate(champion.gated))
+        # `itemgetter` gives a tuple only for two columns or more
+        live = [i for i, weight in enumerate(champion.coefficients) if i < 2 or weight or gates.get(i)]
+        return _Compiled(
+            champion.segments(),
+            itemgetter(*live),
+            [champion.coefficients[i] for i in live],
+            champion.gated_intercept,
+            [gates[i] for i in live if i in gates],
+        )
+
     def _prior(self, features: Sequence[float]) -> float:
-        p = no_purchase(*self._shop, *prior_arguments(features))
+        p = no_purchase(*self._parameters, *prior_arguments(features))
         return log(p / (1.0 - p))
 
     def encode(self) -> bytes:
-        """The snapshot as JSON."""
+        """The model as JSON."""
         return msgspec.json.encode(self)
 
     @classmethod
     def decode(cls, data: bytes) -> "Model":
-        """The snapshot that `encode` gave; raises ValueError where it is none, or of other features."""
+        """The model that `encode` wrote; ValueError if it is none, was changed, is newer, or reads other features."""
         try:
             model = msgspec.json.decode(data, type=cls)
         except msgspec.DecodeError as error:
@@ -160,54 +188,38 @@ class Model(Struct, frozen=True, dict=True):
                 f"model {model.version} reads features version {model.features_version}, "
                 f"this is {FEATURES_VERSION}: train a new one from the lessons"
             )
-        if model.version != UNTRAINED.version and model.version != version_of(model):
+        if model.version == UNTRAINED.version:
+            return UNTRAINED
+        if model.version != version_of(model):
             raise ValueError(
                 f"model {model.version} was changed after it was made: its content hashes to {version_of(model)}"
             )
+        _check_shape(model)
         return model
 
 
-def _linear(one: "Model | Rival", prior: float, features: Sequence[float]) -> float:
-    told: float = one.bias + one.echo * prior + sum(map(mul, one.weights, features))
-    for knot, bend in zip(KNOTS, one.bends, strict=True):
-        told += bend * max(prior - knot, 0.0)
-    gated: float = one.gate_bias + sum(map(mul, one.gated, features))
-    return told + gate(prior) * gated
-
-
-FORMAT = 2  # since the prior bends its clock: who cannot would say something else
-_SINCE_1 = {
-    "champion": LEARNERS[0],
-    "rivals": (),
-    "drifted": 0,
-    "format": 1,
-}  # fields that older models had not, at their defaults
-_POPULATION_SINCE_1 = {name: getattr(Population(), name) for name in ("ageing", "tail", "unit")}
-
-
 def version_of(model: Model) -> str:
-    """The name of a model: a digest of what it says."""
-    told = msgspec.to_builtins(msgspec.structs.replace(model, version=""))
-    told = _without(told, _SINCE_1)
-    told["population"] = _without(told["population"], _POPULATION_SINCE_1)
-    return hashlib.sha256(msgspec.json.encode(told)).hexdigest()[:12]
+    """The name of a model: a digest of its content."""
+    return hashlib.sha256(msgspec.structs.replace(model, version="").encode()).hexdigest()[:12]
 
 
-def _without(told: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in told.items() if name not in defaults or value != defaults[name]}
+def _check_shape(model: Model) -> None:
+    """ValueError unless every tuple has as many numbers as there are columns or knots."""
+    wanted = {"bends": len(KNOTS), "coefficients": WIDTH, "gated": TIMING_WIDTH}
+    for one in (model.champion, *model.challengers):
+        for name, width in wanted.items():
+            if len(getattr(one, name)) != width:
+                raise ValueError(f"model {model.version}: {one.name} has {len(getattr(one, name))} {name}, not {width}")
+    if len(model.means) != WIDTH:
+        raise ValueError(f"model {model.version} has {len(model.means)} means, not {WIDTH}")
 
 
 UNTRAINED = Model("cold", (1.0, 0.0, 0.0), Population())
-"""The model before any lesson: the rules."""
-
-
-def gate(prior: float) -> float:
-    """How the columns of rhythm speak differently of the lively and of the silent: from -2 to 2."""
-    return 2.0 * tanh(0.5 * prior)
+"""The model before any lesson: the rules alone."""
 
 
 def read_model(control: ModelInForce) -> Model:
-    """The model that a control record holds; ValueError if it holds none, was changed, or reads other features."""
+    """The model that a control record holds; ValueError as `Model.decode`, or if the record names another."""
     model = Model.decode(control.model.encode())
     if model.version != control.version:
         raise ValueError(f"the record names model {control.version} and holds {model.version}")

@@ -180,12 +180,14 @@ class Trainer:
 
     async def _publish(self, producer: AIOKafkaProducer, day: FiguresInForce) -> None:
         """Put what is learned in force together with the figures of a day."""
-        before = self.learner.contest.champion
+        before = self.learner.selection.champion
         model = self.learner.snapshot(self.saved.champion)
-        for news in self.learner.news():
-            log.warning("%s, from model %s of %s", news, model.version, rfc3339(Instant(day.in_force)))
-        if model.champion != before:
-            await self._send(producer, b"champion/%d" % self.learner.contest.changes, self._change(before, model, day))
+        for notice in self.learner.take_notices():
+            log.warning("%s, from model %s of %s", notice, model.version, rfc3339(Instant(day.in_force)))
+        if model.champion.name != before:
+            await self._send(
+                producer, b"champion/%d" % self.learner.selection.changes, self._change(before, model, day)
+            )
         if model.version == self.saved.model:
             return
         data = model.encode()
@@ -202,11 +204,11 @@ class Trainer:
         """The record of a change of champion."""
         change = {
             "from": before,
-            "to": model.champion,
+            "to": model.champion.name,
             "in_force": rfc3339(Instant(day.in_force)),
             "model": model.version,
             "policy": self.saved.champion,
-            "loss": self.learner.contest.mean_loss(),
+            "loss": self.learner.selection.mean_loss(),
             "lessons": self.learner.lessons,
         }
         return msgspec.json.encode(change)

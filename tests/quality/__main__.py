@@ -76,8 +76,8 @@ def measure(data: DataSet) -> Judged:
     others = [data.horizon_days // 3, data.horizon_days * 2]
     asked, _ = ours(history, data, origins, others)
     models = rivals.told(history, origins, data.horizon_days)
-    models["prior alone"] = [question.voice("prior") for question in asked]
-    models["logistic alone"] = [question.voice("logistic") for question in asked]
+    models["prior alone"] = [question.component("prior") for question in asked]
+    models["logistic alone"] = [question.component("logistic") for question in asked]
     models["rules alone"] = [question.rules for question in asked]
     models[OURS] = [question.risks(question.model) for question in asked]
     within = [_within(history, days, origins, asked) for days in others]

@@ -19,9 +19,9 @@ from scorers.contract.lessons import LEARNERS, MEMBERS, Lesson
 from scorers.policy.tables import AUTO
 from scorers.risk import training
 from scorers.risk.columns import INDEX, NAMES
-from scorers.risk.learners import PopulationBelief
 from scorers.risk.log_odds import logit
 from scorers.risk.model import Model
+from scorers.risk.population import PopulationBelief
 from scorers.risk.training import Trainer
 from tests.quality.__main__ import origins_of, ours
 from tests.quality.history import History
@@ -36,18 +36,18 @@ BOUGHT = INDEX["bought_horizon"]
 
 
 class Hindsight(Trainer):
-    """Charges the learned voices for what they believe when the answer comes."""
+    """Judges the learned components by what they give when the answer comes."""
 
-    def _judge(self, lesson: Lesson, prior: float, learned: float) -> None:
-        super()._judge(msgspec.structs.replace(lesson, voices=()), prior, learned)
+    def _judge(self, lesson: Lesson, prior: float, logistic: float) -> None:
+        super()._judge(msgspec.structs.replace(lesson, voices=()), prior, logistic)
 
 
 class Asking(Trainer):
-    """Charges prior and logistic against each other, too, for what they said when asked."""
+    """Compares prior and logistic, too, by what they gave when asked."""
 
-    def _judge(self, lesson: Lesson, prior: float, learned: float) -> None:
-        said = dict(zip(MEMBERS, lesson.voices, strict=False))
-        super()._judge(lesson, said.get("prior", prior), said.get(LEARNERS[0], learned))
+    def _judge(self, lesson: Lesson, prior: float, logistic: float) -> None:
+        asked = dict(zip(MEMBERS, lesson.voices, strict=False))
+        super()._judge(lesson, asked.get("prior", prior), asked.get(LEARNERS[0], logistic))
 
 
 class Recent(Trainer):
@@ -59,7 +59,7 @@ class Recent(Trainer):
 
 
 class Stepping(Trainer):
-    """SGD speaks as the learned voice."""
+    """SGD is the champion."""
 
     def snapshot(self, champion: str = AUTO) -> Model:
         return super().snapshot("sgd")
@@ -90,15 +90,15 @@ VARIATIONS = (
     Without("- season", ("season_sin", "season_cos")),
     Without("- bends and gate", settings=(("BEND_SPREAD", NEVER), ("GATED_SPREAD", NEVER))),
     Without("- bent clock", trainer=Straight),
-    Without("- bank of spreads", settings=(("BOLDER", (1.0,)),)),
-    Without("- bank and bent clock", settings=(("BOLDER", (1.0,)),), trainer=Straight),
+    Without("- ensemble of spreads", settings=(("BOLDNESS", (1.0,)),)),
+    Without("- ensemble and bent clock", settings=(("BOLDNESS", (1.0,)),), trainer=Straight),
     Without("- drift", settings=(("DRIFT", 0.0), ("POPULATION_DRIFT", 0.0))),
     Without("answers count whole", settings=(("OVERLAP", 1.0),)),
     Without("quick: drift x10", settings=(("DRIFT", 2.0), ("SPREAD", 0.28))),
-    Without("SGD speaks", trainer=Stepping),
+    Without("SGD as champion", trainer=Stepping),
     Without("recent count twice", trainer=Recent),
-    Without("say in hindsight", trainer=Hindsight),
-    Without("say when asked", trainer=Asking),
+    Without("weights in hindsight", trainer=Hindsight),
+    Without("weights when asked", trainer=Asking),
 )
 
 
@@ -156,7 +156,7 @@ def tried(data: DataSet, history: History, *, with_trees: bool) -> tuple[list[Or
     origins = origins_of(history, data)
     asked, tape = ours(history, data, origins)
     models = {"whole": [question.risks(question.model) for question in asked]}
-    models["prior alone"] = [question.voice("prior") for question in asked]
+    models["prior alone"] = [question.component("prior") for question in asked]
     if with_trees:
         return origins, models | trees(tape, asked)
     for part in VARIATIONS:

@@ -1,4 +1,4 @@
-"""One run of the core over a shop: the risk told at each origin, what each voice alone would have said, and the lessons.
+"""One run of the core over a shop: the risk told at each origin, what each component alone would have said, and the lessons.
 
 The same partition, figures and trainer as in `streams.replay.replay`; a test holds that both tell the same risk.
 """
@@ -18,7 +18,7 @@ from scorers.in_force.figures import FigureBook
 from scorers.partition.partition import Partition
 from scorers.policy.tables import AUTO, Policy
 from scorers.risk.features import features
-from scorers.risk.model import UNTRAINED, VOICES, Model
+from scorers.risk.model import COMPONENTS, UNTRAINED, Model
 from scorers.risk.packing import pack_floats, unpack_floats
 from scorers.risk.rules import rules_risk
 from scorers.risk.training import Trainer
@@ -59,15 +59,12 @@ class Asked(msgspec.Struct):
         rows = self.columns if columns is None else columns
         return np.array([model.risk(x, r) for x, r in zip(rows.tolist(), self.rules.tolist(), strict=True)])
 
-    def voice(self, name: str) -> Floats:
-        """What one of the voices says alone."""
-        alone = tuple(float(voice == name) for voice in VOICES)
-        return self.risks(self.model if self.model.version == UNTRAINED.version else with_say(self.model, alone))
-
-
-def with_say(model: Model, say: tuple[float, ...]) -> Model:
-    """The model with other weights of its voices."""
-    return msgspec.structs.replace(model, say=say)
+    def component(self, name: str) -> Floats:
+        """The risk by one component alone."""
+        if not self.model.is_trained:
+            return self.risks(self.model)
+        alone = tuple(float(component == name) for component in COMPONENTS)
+        return self.risks(msgspec.structs.replace(self.model, weights=alone))
 
 
 def run(

@@ -12,22 +12,24 @@ from scorers.customer.lifecycle import gone_after, quiet_after
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.risk.columns import NAMES
-from scorers.risk.model import KNOTS, UNTRAINED, Model
+from scorers.risk.model import KNOTS, UNTRAINED, LinearModel, Model
 from tests.support.driver import Driver, record
 
 START = int(parse_instant("2024-01-01T09:00:00Z"))
 
-_WEIGHTS = {"silence": 0.4, "complaints": 0.8, "satisfaction": -0.5, "trouble": 0.3}
+_COEFFICIENTS = {"silence": 0.4, "complaints": 0.8, "satisfaction": -0.5, "trouble": 0.3}
 FIXED = Model(
     "fixed",
-    say=(0.2, 0.3, 0.5),
+    weights=(0.2, 0.3, 0.5),
     population=UNTRAINED.population,
-    bias=-0.1,
-    bends=tuple(0.1 for _ in KNOTS),
-    weights=tuple(_WEIGHTS.get(name, 0.0) for name in NAMES),
-    usual=tuple(0.0 for _ in NAMES),
+    champion=LinearModel(
+        intercept=-0.1,
+        bends=tuple(0.1 for _ in KNOTS),
+        coefficients=tuple(_COEFFICIENTS.get(name, 0.0) for name in NAMES),
+    ),
+    means=tuple(0.0 for _ in NAMES),
 )
-"""A model that listens to more than the rules."""
+"""A trained model, the same for all tests."""
 
 SHAPES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("purchase.completed", {"amount_minor": 1500, "currency": "EUR"}),

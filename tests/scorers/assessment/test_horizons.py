@@ -15,11 +15,16 @@ from scorers.in_force.context import Context
 from scorers.policy.reading import parse_policy
 from scorers.policy.tables import Policy
 from scorers.risk.columns import WIDTH
-from scorers.risk.model import KNOTS, UNTRAINED, Model
+from scorers.risk.model import KNOTS, UNTRAINED, LinearModel, Model
 from scorers.risk.prior import Population
 
 START = 10_000 * DAY
-ODD = Model("odd", (0.1, 0.2, 0.7), Population(0.3, 4.0, 0.5, 1.0, 0.7), 0.4, 0.8, (0.1,) * len(KNOTS), (0.02,) * WIDTH)
+ODD = Model(
+    "odd",
+    (0.1, 0.2, 0.7),
+    Population(0.3, 4.0, 0.5, 1.0, 0.7),
+    LinearModel("kalman", 0.4, 0.8, (0.1,) * len(KNOTS), (0.02,) * WIDTH),
+)
 BENT = msgspec.structs.replace(ODD, version="bent", population=Population(0.3, 4.0, 0.5, 1.0, 0.7, 0.6, 1.8, 20.0))
 
 
@@ -91,9 +96,8 @@ def test_who_never_bought_has_no_such_risk() -> None:
 def test_the_shift_is_what_was_learned() -> None:
     """A model that is surer than the prior is surer at every horizon."""
     c, now = customer([30, 30]), START + 80 * DAY
-    plain = msgspec.structs.replace(ODD, say=(0.0, 1.0, 0.0))
-    surer = msgspec.structs.replace(
-        plain, say=(0.0, 0.0, 1.0), bias=-1.0, echo=1.0, bends=(0.0,) * 5, weights=(0.0,) * WIDTH
-    )
+    plain = msgspec.structs.replace(ODD, weights=(0.0, 1.0, 0.0))
+    lower = LinearModel(intercept=-1.0, bends=(0.0,) * len(KNOTS), coefficients=(0.0,) * WIDTH)
+    surer = msgspec.structs.replace(plain, weights=(0.0, 0.0, 1.0), champion=lower)
     low, high = risk_by_horizon(c, now, context(surer)), risk_by_horizon(c, now, context(plain))
     assert all(low[horizon] < high[horizon] - 0.05 for horizon in low)

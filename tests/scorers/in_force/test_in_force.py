@@ -85,13 +85,13 @@ def _newer(model: Model) -> bytes:
 
 
 SPOILT: dict[str, Callable[[Model], tuple[bytes, str]]] = {
-    "altered": lambda m: (m.encode().replace(b'"echo":', b'"echo":1'), sign("right", m.encode())),
+    "altered": lambda m: (m.encode().replace(b'"intercept":', b'"intercept":1'), sign("right", m.encode())),
     "altered and sealed by whoever altered it": lambda m: (
-        (bad := m.encode().replace(b'"echo":', b'"echo":1')),
+        (bad := m.encode().replace(b'"intercept":', b'"intercept":1')),
         sign("wrong", bad),
     ),
     "altered by the trainer itself": lambda m: (
-        (bad := m.encode().replace(b'"echo":', b'"echo":1')),
+        (bad := m.encode().replace(b'"intercept":', b'"intercept":1')),
         sign("right", bad),
     ),
     "truncated": lambda m: (m.encode()[:-40], sign("right", m.encode()[:-40])),

@@ -6,7 +6,8 @@ import random
 import numpy as np
 import pytest
 
-from scorers.risk.learners import Bank, BayesianLogistic, BuyTillYouDie
+from scorers.risk.estimators import BayesianLogistic, BuyTillYouDie
+from scorers.risk.learners import Ensemble
 from scorers.risk.log_odds import logit, sigmoid
 from scorers.risk.prior import Population
 
@@ -129,21 +130,21 @@ def test_the_clock_of_the_prior_bends() -> None:
     assert Population(ageing=0.6).risk(*young) != pytest.approx(Population(ageing=0.6).risk(*silent))
 
 
-def test_a_bank_finds_out_how_far_weights_spread() -> None:
-    """Where a column tells much the bold belief has the say, where it tells nothing the careful one; no answer, no change."""
-    says = []
+def test_an_ensemble_finds_out_how_far_weights_spread() -> None:
+    """A column that tells much gives weight to the bold belief, one that tells nothing to the careful; both start even."""
+    shares = []
     for slope in (1.5, 0.0):
-        world, bank = random.Random(4), Bank(np.zeros(20), [np.full(20, s**2) for s in (0.14, 0.03, 0.6)], 0.0)
-        assert bank.say().argmax() == 0
+        world, ensemble = random.Random(4), Ensemble(np.zeros(20), [np.full(20, s**2) for s in (0.14, 0.03, 0.6)], 0.0)
+        assert ensemble.shares().argmax() == 0
         for _ in range(600):
             x = np.array([world.gauss(0, 1) for _ in range(20)])
-            bank.learn(x, world.random() < sigmoid(slope * x[0]), 1.0)
-        says.append(bank.say())
-    assert says[0].argmax() == 2
-    assert says[1].argmax() == 1
-    before = bank.loss - bank.loss.min()
-    bank.age(1.0, 0.5)
-    assert bank.loss == pytest.approx(before / 2)
+            ensemble.learn(x, world.random() < sigmoid(slope * x[0]), 1.0)
+        shares.append(ensemble.shares())
+    assert shares[0].argmax() == 2
+    assert shares[1].argmax() == 1
+    before = ensemble.loss - ensemble.loss.min()
+    ensemble.age(1.0, 0.5)
+    assert ensemble.loss == pytest.approx(before / 2)
 
 
 @pytest.mark.parametrize("p", [1e-6, 0.01, 0.5, 0.999])

@@ -1,6 +1,5 @@
 """Features, rules, model and trainer: what the score is made of, and that it is honest."""
 
-import hashlib
 import math
 import random
 import struct
@@ -17,7 +16,7 @@ from scorers.customer.state import Customer
 from scorers.in_force.base_rhythm import BaseRhythm
 from scorers.risk.columns import FEATURES_VERSION, INDEX, NAMES, WIDTH
 from scorers.risk.features import features
-from scorers.risk.model import UNTRAINED, Model, version_of
+from scorers.risk.model import UNTRAINED, Model
 from scorers.risk.packing import pack_features, unpack_features
 from scorers.risk.prior import Population
 from scorers.risk.rules import rules_risk
@@ -188,9 +187,9 @@ def test_before_any_lesson_the_rules_speak() -> None:
 
 def test_the_say_goes_to_who_foretells() -> None:
     """The rules keep nearly all weight for the first lessons and lose it to the learned voices as those beat them."""
-    assert trained(WORLD[:20]).say()[0] > 0.7
-    assert trained(WORLD).say()[0] < 0.1
-    assert sum(trained(WORLD[:300]).say()) == pytest.approx(1)
+    assert trained(WORLD[:20]).weights()[0] > 0.7
+    assert trained(WORLD).weights()[0] < 0.1
+    assert sum(trained(WORLD[:300]).weights()) == pytest.approx(1)
 
 
 def test_the_model_beats_rules_and_prior_on_what_it_has_not_seen() -> None:
@@ -202,7 +201,7 @@ def test_the_model_beats_rules_and_prior_on_what_it_has_not_seen() -> None:
 
 def test_do_no_harm() -> None:
     """Where the prior is the whole truth, the model with all its columns is hardly behind the prior alone."""
-    prior = msgspec.structs.replace(MODEL, say=(0.0, 1.0, 0.0))
+    prior = msgspec.structs.replace(MODEL, weights=(0.0, 1.0, 0.0))
     bland = [msgspec.structs.replace(lesson, features=without_money(lesson)) for lesson in WORLD]
     model = trained(bland).snapshot()
     fresh = [(without_money(lesson), lesson) for lesson in lessons(1500, 3)]
@@ -257,7 +256,7 @@ def ranked(told: list[tuple[float, bool]]) -> float:
 def test_do_no_harm_where_the_prior_is_the_truth() -> None:
     """On data made by BG/NBD's own process the model is never behind the streaming prior alone by more than .005."""
     model = trained(sorted(bgnbd(4000, 11), key=lambda lesson: lesson.answered_at)).snapshot()
-    alone = msgspec.structs.replace(model, say=(0.0, 1.0, 0.0))
+    alone = msgspec.structs.replace(model, weights=(0.0, 1.0, 0.0))
     fresh = bgnbd(3000, 12)
     ours, theirs = (
         ranked([(who.risk(lesson.features, lesson.rules), lesson.inactive) for lesson in fresh])
@@ -300,7 +299,7 @@ def test_models_and_states_that_are_none_are_refused() -> None:
     assert Model.decode(data) == MODEL
     assert Model.decode(UNTRAINED.encode()) == UNTRAINED
     with pytest.raises(ValueError, match="was changed after it was made"):
-        Model.decode(data.replace(b'"echo":', b'"echo":1'))
+        Model.decode(data.replace(b'"intercept":', b'"intercept":1'))
     with pytest.raises(ValueError, match="not a risk model"):
         Model.decode(b"\x80\x04.")
     with pytest.raises(ValueError, match="train a new one"):
@@ -309,41 +308,15 @@ def test_models_and_states_that_are_none_are_refused() -> None:
         Trainer.decode(b"{}")
 
 
-def test_a_state_of_before_goes_on() -> None:
-    """A trainer kept by a release without bank and bent clock is restored, says what it said, and learns on."""
-    before = trained(WORLD[:600])
-    state = msgspec.msgpack.decode(before.encode())
-    assert (len(state["population"]), len(state["population_cov"])) == (5, 25)  # as the release of before reads them
-    for name in ("others", "spread_loss", "powers", "powers_cov", "unit"):
-        del state[name]
-    restored = Trainer.decode(msgspec.msgpack.encode(state))
-    model = restored.snapshot()
-    assert (model.population.ageing, model.population.tail) == (1.0, 1.0)
-    assert model.population.log_r == before.snapshot().population.log_r
-    for lesson in WORLD[600:1200]:
-        restored.learn(lesson)
-    assert restored.snapshot().population.tail != 1.0
-    again = Trainer.decode(restored.encode())
-    assert again.encode() == restored.encode()
-    fresh = [(restored.snapshot().risk(one.features, one.rules), one.rules, one.inactive) for one in WORLD[1800:]]
-    assert loss([(p, y) for p, _, y in fresh]) < loss([(rules, y) for _, rules, y in fresh])
-
-
-def test_a_model_of_before_is_what_it_was() -> None:
-    """A model whose prior has a straight clock is read, and its version still names its content."""
-    told = msgspec.to_builtins(msgspec.structs.replace(MODEL, format=1))
-    for name in ("ageing", "tail", "unit"):
-        del told["population"][name]
-    older = msgspec.convert(told, Model)
-    named = msgspec.to_builtins(msgspec.structs.replace(older, version=version_of(older)))
-    for name in ("ageing", "tail", "unit"):
-        del named["population"][name]
-    read = Model.decode(msgspec.json.encode(named))
-    assert (read.population.ageing, read.population.tail) == (1.0, 1.0)
-    for name in ("version", "format", "champion", "drifted"):  # which it had not, or at their defaults
-        del named[name]
-    text = msgspec.json.encode({"version": "", **named})
-    assert read.version == hashlib.sha256(text).hexdigest()[:12]
+def test_a_state_of_another_shape_is_refused() -> None:
+    """A trainer's state with a weight or a column too few is a named error."""
+    state = msgspec.msgpack.decode(trained(WORLD[:5]).encode())
+    for part, wrong in (("scaler", "a scaler of 56 columns"), ("sgd", "AdaGrad over 83 weights")):
+        fields = dict(state[part])
+        first = "mean" if part == "scaler" else "weights"
+        fields[first] = fields[first][1:]
+        with pytest.raises(ValueError, match=wrong):
+            Trainer.decode(msgspec.msgpack.encode(state | {part: fields}))
 
 
 def test_lessons_of_other_features_teach_nothing() -> None:
@@ -357,8 +330,8 @@ def test_a_first_year_tells_no_season() -> None:
     """The columns of the season weigh nothing until part of the year was seen twice."""
     assert WORLD[-1].asked_at - WORLD[0].asked_at < SEASONS_FROM
     season = INDEX["season_cos"]
-    assert MODEL.weights[season] == 0
-    assert trained(lessons(300, days=700)).snapshot().weights[season] != 0
+    assert MODEL.champion.coefficients[season] == 0
+    assert trained(lessons(300, days=700)).snapshot().champion.coefficients[season] != 0
 
 
 def test_the_population_of_a_shop_is_the_models() -> None:

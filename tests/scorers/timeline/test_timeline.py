@@ -14,7 +14,7 @@ from scorers.contract.rfc3339 import parse_instant
 from scorers.contract.wire import decode
 from scorers.customer.state import Ref
 from scorers.risk.columns import NAMES
-from scorers.risk.model import KNOTS
+from scorers.risk.model import KNOTS, LinearModel
 from scorers.timeline import timeline
 from scorers.timeline.row import decode_customer
 from scorers.timeline.timeline import MAX_RING, Monitor
@@ -247,7 +247,8 @@ def test_a_customer_at_the_edge_of_a_threshold_for_a_year_raises_one_alarm():
     ]
     ordered = sorted(facts + swings, key=lambda raw: decode(raw).time)
     risks: list[float] = []
-    moody = replace(FIXED, say=(0.0, 0.0, 1.0), echo=0.0, bends=tuple(0.0 for _ in KNOTS), bias=0.4, weights=MOOD)
+    by_mood = LinearModel(prior=0.0, bends=tuple(0.0 for _ in KNOTS), intercept=0.4, coefficients=MOOD)
+    moody = replace(FIXED, weights=(0.0, 0.0, 1.0), champion=by_mood)
     quiet = Driver("[risk.threshold]\niron = 0.9", moody)
     for raw in ordered:
         quiet.feed(raw)

@@ -189,7 +189,7 @@ async def names(school: School) -> None:
         for raw in await read(school.broker, "clock")
         if isinstance(control := decode_control(raw), ModelInForce)
     ]
-    assert [model.champion for model in told] == ["sgd", "kalman"]
+    assert [model.champion.name for model in told] == ["sgd", "kalman"]
     changes = [msgspec.json.decode(raw) for raw in await read(school.broker, "models") if raw.startswith(b'{"from"')]
     assert [(change["from"], change["to"], change["model"]) for change in changes] == [
         ("kalman", "sgd", told[0].version),
