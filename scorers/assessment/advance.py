@@ -22,9 +22,8 @@ from scorers.customer.tiers import RANK
 from scorers.in_force.context import Context
 from scorers.in_force.figures import YEARS, Contribution, value_bucket
 from scorers.policy.tables import Risk
-from scorers.risk.columns import FEATURES_VERSION
+from scorers.risk.columns import FEATURES_VERSION, pack_features, pack_floats, unpack_features, unpack_floats
 from scorers.risk.features import features
-from scorers.risk.packing import pack_features, pack_floats, unpack_features, unpack_floats
 from scorers.risk.rules import rules_risk
 
 

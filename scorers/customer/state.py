@@ -118,7 +118,7 @@ class Question(Struct, array_like=True, gc=False):
     rules: int = 0  # what the rules said, likewise
     model_version: str = ""
     voices: bytes = (
-        b""  # log-odds of each of `contract.lessons.MEMBERS` when asked, packed by `risk.packing.pack_floats`
+        b""  # log-odds of each of `contract.lessons.MEMBERS` when asked, packed by `risk.columns.pack_floats`
     )
 
 

@@ -17,9 +17,9 @@ from scorers.in_force.context import Context
 from scorers.in_force.figures import FigureBook
 from scorers.partition.partition import Partition
 from scorers.policy.tables import AUTO, Policy
+from scorers.risk.columns import pack_floats, unpack_floats
 from scorers.risk.features import features
 from scorers.risk.model import COMPONENTS, UNTRAINED, Model
-from scorers.risk.packing import pack_floats, unpack_floats
 from scorers.risk.rules import rules_risk
 from scorers.risk.training import Trainer
 from scorers.timeline.timeline import Monitor

@@ -10,11 +10,10 @@ import pytest
 from scorers.contract.events import DAY, Instant
 from scorers.contract.lessons import MEMBERS, Lesson
 from scorers.risk.champion_challenger import ChampionChallenger
-from scorers.risk.columns import FEATURES_VERSION, INDEX, NAMES, WIDTH
+from scorers.risk.columns import FEATURES_VERSION, INDEX, NAMES, WIDTH, pack_floats, unpack_floats
 from scorers.risk.drift import DriftDetector
 from scorers.risk.log_odds import sigmoid
 from scorers.risk.model import FORMAT, KNOTS, UNTRAINED, LinearModel, Model, version_of
-from scorers.risk.packing import pack_floats, unpack_floats
 from scorers.risk.training import Trainer
 from streams.records.lessons import decode_lesson, encode_lesson
 

@@ -14,10 +14,9 @@ from scorers.contract.events import DAY, Instant
 from scorers.contract.lessons import Lesson
 from scorers.customer.state import Customer
 from scorers.in_force.base_rhythm import BaseRhythm
-from scorers.risk.columns import FEATURES_VERSION, INDEX, NAMES, WIDTH
+from scorers.risk.columns import FEATURES_VERSION, INDEX, NAMES, WIDTH, pack_features, unpack_features
 from scorers.risk.features import features
 from scorers.risk.model import UNTRAINED, Model
-from scorers.risk.packing import pack_features, unpack_features
 from scorers.risk.prior import Population
 from scorers.risk.rules import rules_risk
 from scorers.risk.training import SEASONS_FROM, Trainer
