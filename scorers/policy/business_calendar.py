@@ -1,8 +1,7 @@
-"""Business time: when a deadline falls due if only open hours count (X6).
+"""Business time: deadlines that count open hours only (X6).
 
-Around the clock, the default, a deadline is plain addition. Otherwise the open spans of each weekday, several a day if
-need be, are walked until the time is used up; holidays have none. Offsets are fixed: a zone with summer time is
-stated by the offset of its winter, an hour's error that no complaint notices.
+Each weekday has open spans, holidays have none; by default all hours are open. The UTC offset is fixed: a zone with summer
+time is stated by its winter offset, and deadlines are then an hour off in summer.
 """
 
 from datetime import date
@@ -57,7 +56,7 @@ class Calendar:
         return () if day in self._holidays else self._week[(day + _EPOCH_WEEKDAY) % 7]
 
     def add(self, start: Micros, span: Duration) -> Micros:
-        """The instant at which so much open time has passed since the start."""
+        """The instant at which this much open time has passed since the start."""
         if self.around_the_clock:
             return start + span
         local = start + self._offset
@@ -73,7 +72,7 @@ class Calendar:
         raise ValueError("the calendar's open hours do not reach this deadline within years")
 
     def between(self, start: Micros, end: Micros) -> Duration:
-        """Open time from start to end; 0 where the end comes first."""
+        """Open time from start to end; 0 if the end comes first."""
         if end <= start:
             return 0
         if self.around_the_clock:

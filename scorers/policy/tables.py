@@ -21,11 +21,11 @@ AUTO = "auto"  # the champion is the learner with the best evidence
 
 
 class _Strict(Struct, frozen=True, forbid_unknown_fields=True):
-    """A table of the file: a key that is not known is an error."""
+    """A table of the file; an unknown key is an error."""
 
 
 class Time(_Strict, frozen=True):
-    """How the stream's time is read."""
+    """How late facts and notifications may be."""
 
     allowed_lateness: Span = days(1)
     notify_within: Span = days(2)
@@ -52,7 +52,7 @@ class Lifecycle(_Strict, frozen=True):
 
 
 class Silence(_Strict, frozen=True):
-    """L1, Q6: silence against the own rhythm."""
+    """L1, Q6: silence compared with the customer's rhythm."""
 
     quiet_quantile: Annotated[float, Meta(ge=0.5, lt=1)] = 0.99
     defected_factor: Annotated[float, Meta(ge=1, le=100)] = 2.0
@@ -71,7 +71,7 @@ class Tiers(_Strict, frozen=True):
 
 
 class Clocks(_Strict, frozen=True):
-    """X6, X7: how long a complaint or a request may lie, by the tier at its opening."""
+    """X6, X7: how long a complaint or a request may stay open, by the tier at its opening."""
 
     acknowledge: ByTier[Span] = field(
         default_factory=lambda: ByTier(platinum=hours(1), gold=hours(4), iron=days(1), lead=days(1), none=days(1))
@@ -108,13 +108,13 @@ class Ledger(_Strict, frozen=True):
 
 
 class Outreach(_Strict, frozen=True):
-    """X8: our own contacts, and what counts as an answer to one."""
+    """X8: contacts made by the business, and what counts as an answer to one."""
 
     answer_within: Span = days(14)
 
 
 class Risk(_Strict, frozen=True):
-    """A5, A7: the chance of no purchase within the horizon."""
+    """A5, A7: the risk, which is the probability of no purchase within the horizon."""
 
     horizon: Span = days(90)
     champion: str = AUTO
@@ -132,7 +132,7 @@ class Risk(_Strict, frozen=True):
 
 
 class Value(_Strict, frozen=True):
-    """A5: what the loss would cost."""
+    """A5: what the loss of a customer would cost."""
 
     margin_share: Share = 0.25
     life_horizons: Positive = 8.0
@@ -140,7 +140,7 @@ class Value(_Strict, frozen=True):
 
 
 class Opening(_Strict, frozen=True):
-    """The business calendar: open spans per weekday in a time offset; none at all means around the clock."""
+    """The business calendar: open spans of each weekday at a UTC offset; by default all hours are open."""
 
     monday: tuple[str, ...] = ("00:00-24:00",)
     tuesday: tuple[str, ...] = ("00:00-24:00",)
@@ -171,5 +171,5 @@ class Policy(_Strict, frozen=True):
 
     @property
     def version(self) -> str:
-        """A short hash of the values: two files that say the same have the same version."""
+        """A short hash of the values: two files with the same values have the same version."""
         return hashlib.sha256(msgspec.json.encode(self, enc_hook=int)).hexdigest()[:12]

@@ -1,12 +1,12 @@
-"""The chance of no purchase in a while, in closed form: customers buy at their own pace until they quietly stop.
+"""The probability of no purchase within a horizon, in closed form: customers buy at their own pace until they stop unseen.
 
 The kind of model is "buy till you die" (Schmittlein, Morrison & Colombo 1987; Batislam et al. 2007; regular gaps after
 Platzer & Reutterer 2016). Gaps of one customer are gamma-distributed with the customer's own shape; paces differ from
-customer to customer by a gamma distribution; after each purchase a customer may stop for ever, with a chance that
-differs by a beta distribution. Given pace and drop-out, all that matters is how many gaps there were, how long they
+customer to customer by a gamma distribution; after each purchase a customer may stop for ever, with a probability
+that differs by a beta distribution. Given pace and drop-out, all that matters is how many gaps there were, how long they
 took, and the present silence. Two powers bend the clock on which all that runs: habits may slow down or quicken with a
-customer's age (Moe & Fader 2004), and gaps may have longer or shorter tails than gamma's. Nothing but purchase times is
-known here.
+customer's age (Moe & Fader 2004), and gaps may have longer or shorter tails than gamma's. Only purchase times are
+used here.
 """
 
 from math import exp, log
@@ -16,7 +16,7 @@ from msgspec import Struct
 from scorers.in_force.risk_model import PopulationParameters
 
 CERTAIN = 1e-6
-MOST_SHAPE = 12.0  # beyond, the sum below only costs time
+MOST_SHAPE = 12.0  # a larger shape only makes the sum in `_outlasts` longer
 
 
 class Population(Struct, frozen=True):
@@ -26,9 +26,9 @@ class Population(Struct, frozen=True):
     log_alpha: float = 3.4
     log_a: float = -1.0
     log_b: float = 0.0
-    trust: float = 0.4  # how far the seen regularity is believed: 0 not at all, 1 to the letter
-    ageing: float = 1.0  # power of a customer's clock: under 1 habits slow down with age, over 1 they quicken
-    tail: float = 1.0  # power of a gap's clock: under 1 a long silence says less than a gamma-distributed gap has it
+    trust: float = 0.4  # how far the observed regularity counts: 0 not at all, 1 fully
+    ageing: float = 1.0  # power of a customer's time: below 1 purchases slow down with age, above 1 they quicken
+    tail: float = 1.0  # power of a gap's time: below 1 a long silence says less than under a gamma distribution
     unit: float = 30.0  # days; both powers are of (1 + days / unit), so that 1 changes nothing
 
     def risk(
@@ -109,7 +109,7 @@ def _bent(days: float, power: float, unit: float) -> float:
 
 
 def _outlasts(scaled: float, behind: float, certainty: float, shape: float) -> float:
-    """P(a gap is longer), its pace known up to a gamma distribution: a negative binomial sum, cut at the shape."""
+    """P(a gap is longer), its pace being gamma-distributed: a negative binomial sum with as many terms as the shape."""
     share = scaled / (behind + scaled)
     term = total = exp(certainty * log(1.0 - share))
     left = shape - 1.0
