@@ -4,14 +4,11 @@ Whatever arrives becomes an action or a rejection that says why, never an except
 its alarm is checked in `incident`.
 """
 
-from typing import Any
-
 import msgspec
 
 from alerts.pipeline.incident import Action
-from scorers.contract.events import Instant
 from scorers.contract.rejection import MAX_BYTES, MAX_DEPTH, Rejection, too_deep
-from scorers.contract.rfc3339 import parse_instant, rfc3339
+from scorers.contract.rfc3339 import decode_instant, encode_instant
 
 
 def read_action(raw: bytes) -> Action | Rejection:
@@ -43,17 +40,5 @@ def encode_action(action: Action) -> bytes:
     return _encode(action)
 
 
-def _read(_: type, value: Any) -> Instant:
-    if not isinstance(value, str):
-        raise TypeError("is RFC 3339 text")
-    return parse_instant(value)
-
-
-def _write(value: object) -> str:
-    if isinstance(value, Instant):
-        return rfc3339(value)
-    raise TypeError(f"{type(value).__name__} is not of the contract")
-
-
-_decode = msgspec.json.Decoder(Action, dec_hook=_read).decode
-_encode = msgspec.json.Encoder(enc_hook=_write).encode
+_decode = msgspec.json.Decoder(Action, dec_hook=decode_instant).decode
+_encode = msgspec.json.Encoder(enc_hook=encode_instant).encode

@@ -103,3 +103,31 @@ def rfc3339(micros: Micros) -> str:
     if fraction:
         return f"{prefix}{_TAILS[second]}.{fraction:06}Z"
     return f"{prefix}{_TAILS[second]}Z"
+
+
+# Hooks for msgspec, which knows no `Instant`.
+
+
+def decode_instant(_: type, value: object) -> Instant:
+    """`dec_hook` for records whose instants are those of events: `parse_instant`."""
+    return parse_instant(value if type(value) is str else _text(value))
+
+
+def decode_any_instant(_: type, value: object) -> Instant:
+    """`dec_hook` for records whose instants may have any year: `parse_any_instant`."""
+    return parse_any_instant(_text(value))
+
+
+def encode_instant(value: object) -> str:
+    """`enc_hook` that writes an instant as RFC 3339."""
+    if isinstance(value, Instant):
+        return rfc3339(value)
+    raise TypeError(f"{type(value).__name__} cannot be encoded: the contract has no such type")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError("is a number, not RFC 3339: seconds and milliseconds cannot be told apart")
+    raise TypeError("is RFC 3339 text")

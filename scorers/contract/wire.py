@@ -29,7 +29,7 @@ from scorers.contract.rejection import (
     rejection_of,
     too_deep,
 )
-from scorers.contract.rfc3339 import parse_any_instant, parse_instant, rfc3339
+from scorers.contract.rfc3339 import decode_any_instant, decode_instant, encode_instant, parse_instant, rfc3339
 
 __all__ = [
     "MAX_BYTES",
@@ -94,32 +94,10 @@ def encode_alarm(alarm: Alarm) -> bytes:
     return _encoder.encode(_with_instants(alarm, "time", "at", "deadline"))
 
 
-def _read_instant(_: type, value: object) -> Instant:
-    return parse_instant(value if type(value) is str else _text(value))
-
-
-def _read_any_instant(_: type, value: object) -> Instant:
-    return parse_any_instant(_text(value))
-
-
-def _text(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        raise ValueError("is a number, not RFC 3339: seconds and milliseconds cannot be told apart")
-    raise TypeError("is RFC 3339 text")
-
-
-def _encode_instant(value: object) -> str:
-    if isinstance(value, Instant):
-        return rfc3339(value)
-    raise TypeError(f"{type(value).__name__} cannot be encoded: the contract has no such type")
-
-
-_decode_event = msgspec.json.Decoder(AnyEvent, dec_hook=_read_instant).decode
-_decode_alarm = msgspec.json.Decoder(Alarm, dec_hook=_read_any_instant).decode
+_decode_event = msgspec.json.Decoder(AnyEvent, dec_hook=decode_instant).decode
+_decode_alarm = msgspec.json.Decoder(Alarm, dec_hook=decode_any_instant).decode
 _decode_anything = msgspec.json.Decoder().decode
-_encoder = msgspec.json.Encoder(enc_hook=_encode_instant)
+_encoder = msgspec.json.Encoder(enc_hook=encode_instant)
 _skeleton = msgspec.json.Encoder(enc_hook=lambda _: "").encode
 
 

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 
 from scorers.contract.events import Duration, Instant
 from scorers.contract.rejection import MAX_BYTES, Rejection, rejection_of
-from scorers.contract.rfc3339 import parse_any_instant, rfc3339
+from scorers.contract.rfc3339 import decode_any_instant, encode_instant
 from scorers.in_force.base_rhythm import BaseRhythm
 from scorers.in_force.figures import Figures
 
@@ -98,17 +98,5 @@ def encode_control(control: Control) -> bytes:
     return _encode(control)
 
 
-def _read(_: type, value: object) -> Instant:
-    if not isinstance(value, str):
-        raise TypeError("is RFC 3339 text")
-    return parse_any_instant(value)
-
-
-def _tell(value: object) -> str:
-    if isinstance(value, Instant):
-        return rfc3339(value)
-    raise TypeError(f"{type(value).__name__} is not of the contract")
-
-
-_decode = msgspec.json.Decoder(Control, dec_hook=_read).decode
-_encode = msgspec.json.Encoder(enc_hook=_tell).encode
+_decode = msgspec.json.Decoder(Control, dec_hook=decode_any_instant).decode
+_encode = msgspec.json.Encoder(enc_hook=encode_instant).encode

@@ -4,14 +4,14 @@ This is the public form on the topic `lessons`, between the worker that asked an
 A column that is not named is 0, so that a shop without complaints does not carry their columns about.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
 
 from scorers.contract.events import DAY, Instant
 from scorers.contract.lessons import Lesson
-from scorers.contract.rfc3339 import parse_any_instant, rfc3339
+from scorers.contract.rfc3339 import decode_any_instant, encode_instant
 from scorers.risk.columns import FEATURES_VERSION, INDEX, NAMES, WIDTH
 from scorers.risk.training import OVERLAP
 
@@ -72,18 +72,8 @@ class LessonRecord(Struct, frozen=True, kw_only=True):
         )
 
 
-def _tell(value: object) -> str:
-    if isinstance(value, Instant):
-        return rfc3339(value)
-    raise TypeError(f"{type(value).__name__} is not of a lesson")
-
-
-def _read(_: type, value: Any) -> Instant:
-    return parse_any_instant(value)
-
-
-_encode = msgspec.json.Encoder(enc_hook=_tell).encode
-_decode = msgspec.json.Decoder(LessonRecord, dec_hook=_read).decode
+_encode = msgspec.json.Encoder(enc_hook=encode_instant).encode
+_decode = msgspec.json.Decoder(LessonRecord, dec_hook=decode_any_instant).decode
 
 
 def encode_lesson(lesson: Lesson) -> bytes:
