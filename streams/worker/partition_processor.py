@@ -45,6 +45,7 @@ from streams.worker.partition_state import CONTROL, KEY, PartitionState
 from streams.worker.reports import Report
 from streams.worker.stored_row import StoredRow
 from vigia.runtime.dead_letter import encode
+from vigia.runtime.erasures import ERASURES, customer_of, null_id
 
 AHEAD = DAY  # an event may be so far ahead of the newest tick
 HISTORY = 1_600  # control records that are kept: two a day for the time that `Context` looks back
@@ -132,8 +133,8 @@ class PartitionProcessor:
         if step.verdict == "core_error":
             return [self.dead_letter(record, "core_error", step.fault)]
         outputs = self._outputs(step)
-        if record.value is None and plain != "feedback" and event.time:  # where all others look for who was erased
-            outputs.append(Output(self._names("feedback"), record.key, encode_event(event)))
+        if record.value is None and plain != ERASURES and event.time:  # where all others look for who was erased
+            outputs.append(Output(self._names(ERASURES), record.key, encode_event(event)))
         self._remember(step.counts, newest=int(event.time))
         return outputs
 
@@ -165,11 +166,8 @@ class PartitionProcessor:
 
     def _forget(self, record: Any) -> AnyEvent | Rejection:
         """A null value asks to forget the customer of its key: everything known of them up to now."""
-        try:
-            name = (record.key or b"").decode()
-        except UnicodeDecodeError:
-            name = ""
-        if not name or name.startswith("\x00"):
+        name = customer_of(record.key)
+        if not name:
             return Rejection("key_mismatch", "neither a value nor a key that names a customer")
         if fault := self._astray(record):
             return Rejection("key_mismatch", fault)
@@ -177,8 +175,8 @@ class PartitionProcessor:
         known = monitor.head.last_fact if monitor is not None else 0
         at = Instant(max(known, self.story.point.clock))
         plain = self._plain.get(record.topic, record.topic)
-        told = f"null-{record.offset}" if plain == "feedback" else f"null-{plain}-{record.partition}-{record.offset}"
-        return CustomerErased(id=told, source=record.topic, time=at, customer_id=name)
+        event_id = null_id(plain, record.partition, record.offset)
+        return CustomerErased(id=event_id, source=record.topic, time=at, customer_id=name)
 
     # --- time and what is in force ----------------------------------------------------------------------------
 
