@@ -80,14 +80,14 @@ def kept_wrong(p: Inspection) -> Findings:
         yield "unknown", "the broker does not report the settings of topics", ""
         return
     for topic in TOPICS:
-        told, wanted = p.settings.get(topic.name, {}), topic.settings()
+        settings, wanted = p.settings.get(topic.name, {}), topic.settings()
         name = p.prefix + topic.name
         for setting, want in wanted.items():
-            has = told.get(setting, want)
+            has = settings.get(setting, want)
             short = setting != "cleanup.policy" and has != "-1" and int(has) < int(want)
             if short or (setting == "cleanup.policy" and has != want):
                 yield "fault", f"topic {name} has {setting}={has}, {want} is needed", _alter(name, setting, want)
-        if (most := told.get("retention.bytes", "-1")) != "-1" and not topic.compacted:
+        if (most := settings.get("retention.bytes", "-1")) != "-1" and not topic.compacted:
             yield "fault", f"topic {name} drops records beyond {most} bytes", _alter(name, "retention.bytes", "-1")
 
 
@@ -213,9 +213,9 @@ def clock_heard(p: Inspection) -> Findings:
         return
     newest = max(records, key=lambda seen: seen.written)
     quiet = p.now - newest.written
-    told = decode_control(newest.value or b"")
+    control = decode_control(newest.value or b"")
     if quiet > CLOCK_SILENT:
-        if isinstance(told, Tick) and told.follows:
+        if isinstance(control, Tick) and control.follows:
             yield "note", f"the clock follows the events, and the last one was {quiet // MINUTE} minutes ago", ""
         else:
             says = f"the last tick was {quiet // MINUTE} minutes ago: silence is not noticed since"
@@ -244,10 +244,10 @@ def dead_letters(p: Inspection) -> Findings:
     fresh = [seen for seen in p.newest.get("dead-letters", ()) if p.now - seen.written < DAY]
     codes = Counter(seen.headers["code"].decode("utf-8", "replace") for seen in fresh if "code" in seen.headers)
     if codes:
-        told = ", ".join(f"{printable(code, 20)} {count}" for code, count in codes.most_common(5))
+        listed = ", ".join(f"{printable(code, 20)} {count}" for code, count in codes.most_common(5))
         yield (
             "note",
-            f"records were rejected within the last day, the newest: {told}",
+            f"records were rejected within the last day, the newest: {listed}",
             "vigia dead-letters list --since 1d",
         )
 

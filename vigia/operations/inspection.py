@@ -121,8 +121,8 @@ async def _topics(inspection: Inspection, broker: Broker, admin: AIOKafkaAdminCl
     inspection.brokers = len(nodes)
     node = await _described(admin, ConfigResourceType.BROKER, [str(nodes[0]["node_id"])])
     inspection.broker = None if node is None else next(iter(node.values()), {})
-    told = await _described(admin, ConfigResourceType.TOPIC, [broker.name(name) for name in inspection.counts])
-    inspection.settings = None if told is None else {plain[name]: settings for name, settings in told.items()}
+    described = await _described(admin, ConfigResourceType.TOPIC, [broker.name(name) for name in inspection.counts])
+    inspection.settings = None if described is None else {plain[name]: one for name, one in described.items()}
 
 
 async def _described(
