@@ -1,13 +1,12 @@
-"""Events by HTTP, for tills and forms that speak no Kafka: `POST /v1/events`, a JSON event or NDJSON lines.
+"""Events by HTTP, for tills and forms without a Kafka client: `POST /v1/events`, one JSON event or NDJSON lines.
 
     202  every event is in Kafka, acknowledged by all replicas
     400  none is: the answer names each line that is no event, with its reason
-    401  no token, or none that is known                413, 415  too large, or neither JSON nor NDJSON
+    401  no token, or an unknown one                    413, 415  too large, or neither JSON nor NDJSON
     503  Kafka did not acknowledge in time: send the same again, as repeated events count once
 
-A batch goes in whole or not at all, so the status alone says what to do; a sender that is told of bad lines takes them
-out and sends the rest. Tokens are known by their SHA-256 only. On aiohttp, which Faust brings anyway: one route needs
-no framework. It knows Kafka's intake and the wire contract, and neither customers nor alarms.
+A batch is accepted whole or not at all, so the status alone says what to do: remove the bad lines and send the rest.
+Tokens are stored as SHA-256 only. It is built on aiohttp, which Faust needs anyway: one route needs no framework.
 """
 
 import asyncio
@@ -34,7 +33,7 @@ from vigia.runtime.broker import Broker
 
 MAX_BATCH = 4 * 1024 * 1024
 READ_WITHIN = 30.0  # seconds for a body to come in
-NAMED = 100  # bad lines that an answer names; the others are counted
+MAX_NAMED = 100  # bad lines that an answer names; the others are counted
 ONE, LINES = ("application/json",), ("application/x-ndjson", "application/jsonl", "application/ndjson")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -43,7 +42,7 @@ def new_token() -> tuple[str, str]:
     """A token for a sender, and its digest for the gateway.
 
     >>> token, digest = new_token()
-    >>> Tokens([digest]).know(f"Bearer {token}"), Tokens([digest]).know("Bearer x")
+    >>> Tokens([digest]).accept(f"Bearer {token}"), Tokens([digest]).accept("Bearer x")
     (True, False)
     """
     token = f"vigia_{secrets.token_urlsafe(32)}"
@@ -51,7 +50,7 @@ def new_token() -> tuple[str, str]:
 
 
 class Tokens:
-    """The tokens that are let in, by their digests; several while one is being changed."""
+    """The accepted tokens, by their digests; several while one is being replaced."""
 
     def __init__(self, digests: Iterable[str]) -> None:
         self._digests = [digest.strip().lower() for digest in digests]
@@ -61,8 +60,8 @@ class Tokens:
     def __bool__(self) -> bool:
         return bool(self._digests)
 
-    def know(self, header: str) -> bool:
-        """Whether an Authorization header brings a known token; takes equally long for any wrong one."""
+    def accept(self, header: str) -> bool:
+        """Whether an Authorization header has a known token; takes equally long for any wrong one."""
         scheme, _, token = header.partition(" ")
         digest = hashlib.sha256(token.strip().encode(errors="replace")).hexdigest()
         known = [hmac.compare_digest(digest, one) for one in self._digests]
@@ -70,7 +69,7 @@ class Tokens:
 
 
 class Gateway:
-    """The application; without any token everybody is let in, which is for this machine only."""
+    """The HTTP application; without any token every request is accepted, which is meant for loopback only."""
 
     def __init__(self, intake: Intake, tokens: Tokens, registry: CollectorRegistry | None = None) -> None:
         self.intake = intake
@@ -94,7 +93,7 @@ class Gateway:
             self._answers.labels(status)
 
     def app(self) -> web.Application:
-        """What is to be served."""
+        """The application to serve."""
         app = web.Application(client_max_size=MAX_BATCH)
         app.router.add_post("/v1/events", self._post)
         app.add_routes(health.routes(self.registry, self.intake.ready))
@@ -106,32 +105,32 @@ class Gateway:
         return answer
 
     async def _answer(self, request: web.Request) -> web.Response:
-        if self.tokens and not self.tokens.know(request.headers.get("Authorization", "")):
-            return _say(401, {"error": "send Authorization: Bearer and a token that is known here"})
+        if self.tokens and not self.tokens.accept(request.headers.get("Authorization", "")):
+            return _response(401, {"error": "send Authorization: Bearer with a valid token"})
         if request.content_type not in ONE + LINES:
-            return _say(415, {"error": f"send {ONE[0]} for one event or {LINES[0]} for lines"})
+            return _response(415, {"error": f"send {ONE[0]} for one event or {LINES[0]} for lines"})
         limit = MAX_BYTES if request.content_type in ONE else MAX_BATCH
         try:
             body = await _body(request, limit)
         except web.HTTPRequestEntityTooLarge:
             self._rejects.labels("too_large").inc()
-            return _say(413, {"error": f"more than {limit} bytes; send less at once"})
+            return _response(413, {"error": f"more than {limit} bytes; send less at once"})
         except TimeoutError:
-            return _say(408, {"error": f"the body did not come within {READ_WITHIN:.0f} seconds"})
+            return _response(408, {"error": f"the body did not come within {READ_WITHIN:.0f} seconds"})
         facts, bad = _read([(1, body)] if request.content_type in ONE else _lines(body))
         if bad or not facts:
             for _, fault in bad:
                 self._rejects.labels(fault.code).inc()
-            return _say(400, _faults(bad))
+            return _response(400, _faults(bad))
         began = perf_counter()
         try:
             await self.intake.send(facts)
         except KafkaAway as fault:
-            return _say(503, {"error": f"{fault}; send the same again"}, {"Retry-After": "5"})
+            return _response(503, {"error": f"{fault}; send the same again"}, {"Retry-After": "5"})
         self._ack.observe(perf_counter() - began)
         for (topic, type), count in Tally((fact.topic, fact.type) for fact in facts).items():
             self._events.labels(topic, type).inc(count)
-        return _say(202, {"accepted": len(facts)})
+        return _response(202, {"accepted": len(facts)})
 
 
 @asynccontextmanager
@@ -148,7 +147,7 @@ async def accepting(
 
 
 async def _body(request: web.Request, limit: int) -> bytes:
-    """The body, refused as soon as it is known to be too large."""
+    """The body; rejected as soon as it is known to be too large."""
     if (request.content_length or 0) > limit:
         raise web.HTTPRequestEntityTooLarge(limit, request.content_length or 0)
     async with asyncio.timeout(READ_WITHIN):
@@ -174,12 +173,16 @@ def _read(lines: Iterable[tuple[int, bytes]]) -> tuple[list[Fact], list[tuple[in
 
 
 def _faults(bad: list[tuple[int, Rejection]]) -> dict[str, object]:
-    named = [{"line": number, "code": fault.code, "detail": fault.detail} for number, fault in bad[:NAMED]]
-    return {"error": "nothing was taken" if bad else "there is no event in it", "rejected": len(bad), "lines": named}
+    named = [{"line": number, "code": fault.code, "detail": fault.detail} for number, fault in bad[:MAX_NAMED]]
+    return {
+        "error": "no event was accepted" if bad else "the body contains no event",
+        "rejected": len(bad),
+        "lines": named,
+    }
 
 
-def _say(status: int, told: dict[str, object], headers: dict[str, str] | None = None) -> web.Response:
+def _response(status: int, content: dict[str, object], headers: dict[str, str] | None = None) -> web.Response:
     if status == 401:
         headers = {"WWW-Authenticate": "Bearer"}
-    body = msgspec.json.encode(told) + b"\n"
+    body = msgspec.json.encode(content) + b"\n"
     return web.Response(status=status, body=body, content_type="application/json", headers=headers)

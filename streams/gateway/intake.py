@@ -1,9 +1,8 @@
-"""Facts on their way into Kafka, for whoever brings them: on the topic of their type, under their customer's key, and
-acknowledged by every replica before anybody is told that they are in.
+"""Sends facts to Kafka: on the topic of their type, keyed by their customer, acknowledged by every replica.
 
-The bytes go as they came, unknown fields included. The partition is murmur2 of the customer's id, as Java's clients and
-aiokafka have it, so that one customer's facts meet in one partition whoever sends them; a sale without a customer goes
-anywhere. A second try of the same event is harmless: (`source`, `id`) makes it a duplicate.
+The bytes are sent as they came, unknown fields included. The partition is murmur2 of the customer's id, as Java's
+clients and aiokafka have it, so the facts of a customer meet in one partition whoever sends them; a sale without a
+customer goes to any. A second attempt of the same event is harmless: (`source`, `id`) makes it a duplicate.
 """
 
 import asyncio
@@ -25,7 +24,7 @@ class KafkaAway(RuntimeError):
 
 
 class Fact(NamedTuple):
-    """An event, and the bytes that told it."""
+    """An event, and the bytes that contained it."""
 
     event: AnyEvent
     raw: bytes
@@ -42,7 +41,7 @@ class Fact(NamedTuple):
 
 
 class Intake:
-    """One producer. It starts when Kafka is there and says so as long as it is not."""
+    """One producer, started when Kafka is reachable; `KafkaAway` is raised until then."""
 
     def __init__(self, broker: Broker, deadline: float = DEADLINE) -> None:
         self.broker = broker
@@ -51,29 +50,31 @@ class Intake:
         self._starting = asyncio.Lock()
 
     async def send(self, facts: Iterable[Fact]) -> None:
-        """Return once every fact is acknowledged; on the topic they stand in the order given."""
-        handed: list[asyncio.Future[object]] = []
+        """Return once every fact is acknowledged; their order is kept on each topic. Raises `KafkaAway`."""
+        pending: list[asyncio.Future[object]] = []
         try:
             async with asyncio.timeout(self.deadline):
                 producer = await self._started()
                 for fact in facts:
-                    handed.append(await self._hand_over(producer, fact))  # noqa: PERF401  # so that all can be let go
-                await asyncio.gather(*handed)
+                    pending.append(await self._enqueue(producer, fact))  # noqa: PERF401  # so that all can be cancelled
+                await asyncio.gather(*pending)
         except (KafkaError, TimeoutError, OSError) as fault:
-            for one in handed:
+            for one in pending:
                 one.cancel()
             raise KafkaAway(f"Kafka at {self.broker.address} did not acknowledge ({type(fault).__name__})") from fault
 
-    async def hand_over(self, fact: Fact) -> "asyncio.Future[object]":
-        """Put one fact into the producer's hands; the future ends when it is acknowledged."""
+    async def enqueue(self, fact: Fact) -> "asyncio.Future[object]":
+        """Pass one fact to the producer; the future completes when it is acknowledged. Raises `KafkaAway`."""
         try:
             async with asyncio.timeout(self.deadline):
-                return await self._hand_over(await self._started(), fact)
+                return await self._enqueue(await self._started(), fact)
         except (KafkaError, TimeoutError, OSError) as fault:
-            raise KafkaAway(f"Kafka at {self.broker.address} does not take events ({type(fault).__name__})") from fault
+            raise KafkaAway(
+                f"Kafka at {self.broker.address} does not accept events ({type(fault).__name__})"
+            ) from fault
 
     async def ready(self) -> str:
-        """Why it cannot send now; nothing when it can."""
+        """Why it cannot send now; empty when it can."""
         try:
             async with asyncio.timeout(PROBE):
                 producer = await self._started()
@@ -84,20 +85,20 @@ class Intake:
         return f"no topic {', '.join(missing)}: run vigia topics apply" if missing else ""
 
     async def close(self) -> None:
-        """Let go of Kafka; what was never acknowledged is given up."""
+        """Disconnect; what was never acknowledged is given up."""
         if self._producer is not None:
             try:
                 async with asyncio.timeout(PROBE):
                     await self._producer.stop()
             except (KafkaError, TimeoutError, OSError):
-                pass  # who waited for an acknowledgement was told otherwise long ago
+                pass  # whoever waited for an acknowledgement has got `KafkaAway` long before
 
-    async def _hand_over(self, producer: AIOKafkaProducer, fact: Fact) -> "asyncio.Future[object]":
-        whose = fact.event.customer_id
-        handed: asyncio.Future[object] = await producer.send(
-            self.broker.name(fact.topic), fact.raw, key=None if whose is None else whose.encode()
+    async def _enqueue(self, producer: AIOKafkaProducer, fact: Fact) -> "asyncio.Future[object]":
+        customer_id = fact.event.customer_id
+        future: asyncio.Future[object] = await producer.send(
+            self.broker.name(fact.topic), fact.raw, key=None if customer_id is None else customer_id.encode()
         )
-        return handed
+        return future
 
     async def _started(self) -> AIOKafkaProducer:
         async with self._starting:

@@ -1,7 +1,7 @@
-"""Lessons as a table with typed columns, for whoever trains on them: parquet, written a bounded piece at a time.
+"""Writes lessons as a table with typed columns, for external training: parquet, in pieces of bounded size.
 
-Where the lessons come from, a topic or a file, is known to the callers. The library that writes parquet is an extra:
-it is asked for when a table is begun.
+Where the lessons come from, a topic or a file, is the caller's concern. The library that writes parquet is an optional
+dependency, imported when a table is opened.
 """
 
 import os
@@ -17,9 +17,9 @@ from scorers.risk.columns import FEATURES_VERSION, NAMES
 from streams.records.lessons import decode_record
 
 PIECE = 10_000  # rows held before they are written
-KNOWN = 100_000  # lessons known again when a worker that was killed tells them twice
+KNOWN = 100_000  # lessons that are recognized if a worker that was killed sends them twice
 
-COLUMN = "x_{}"  # a feature's column, so that all of them can be picked by their first letters
+COLUMN = "x_{}"  # the column of a feature: all of them can be selected by the prefix
 VOICE = "voice_{}"
 
 
@@ -28,7 +28,7 @@ class NoParquet(RuntimeError):
 
 
 class LessonTable:
-    """A parquet file in the making; it takes its name when it is whole."""
+    """A parquet file that is being written; it gets its name when it is complete."""
 
     def __init__(self, path: Path) -> None:
         try:
@@ -43,7 +43,7 @@ class LessonTable:
         self._held: list[Lesson] = []
         self._weights: list[float] = []
         self._known: dict[bytes, None] = {}
-        self._part.touch()  # a folder that is not there is said in the words of the system
+        self._part.touch()  # a missing folder raises the error of the operating system
         self._file: Any = ParquetWriter(str(self._part), self._schema, compression="zstd")
 
     def __enter__(self) -> Self:
@@ -59,7 +59,7 @@ class LessonTable:
             self._part.unlink(missing_ok=True)
 
     def add(self, raw: bytes) -> None:
-        """Take in a record of `lessons`; one told twice, of other features or broken is counted and left out."""
+        """Add a record of `lessons`; a repeated one, one of other features and a broken one are counted and left out."""
         try:
             record = decode_record(raw)
             if record.features_version != FEATURES_VERSION:

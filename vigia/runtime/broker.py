@@ -1,7 +1,7 @@
-"""Where Kafka is, how it is spoken to, and what our topics are called there: what every client of it needs.
+"""How to reach Kafka: address, encryption, log-in, and the prefix of our topics and groups.
 
-Credentials come from the environment or from files that it names, never from a command line, and stand in no repr, no
-log and no error. What is said in the clear stays on this machine, unless somebody has said that it may leave it.
+Credentials come from the environment or from files that it names, never from a command line, and appear in no repr, log
+or error. Without TLS only brokers on this machine are accepted, unless VIGIA_KAFKA_PLAINTEXT allows more.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from vigia.runtime.usage_error import UsageError
 
 INPUTS = tuple(sorted(set(TOPIC_OF.values())))
 MECHANISMS = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")
-GREETING_MS = 10_000  # that a broker may take to answer when it is asked why it did not
+HANDSHAKE_MS = 10_000  # that a broker may take when `refused` connects to it
 YES, NO = ("yes", "true", "1"), ("no", "false", "0", "")
 
 EXPIRED, UNKNOWN_ISSUER, ANOTHER_NAME = (10,), (2, 18, 19, 20, 21), (62, 64)
@@ -31,12 +31,12 @@ EXPIRED, UNKNOWN_ISSUER, ANOTHER_NAME = (10,), (2, 18, 19, 20, 21), (62, 64)
 
 
 class Broker(Struct, frozen=True, dict=True):
-    """A Kafka to connect to; `prefix` stands before every topic and group, so that several Vigías can share it."""
+    """A Kafka to connect to; `prefix` precedes every topic and group, so that several Vigías can share it."""
 
     address: str = "127.0.0.1:9092"
     prefix: str = ""
     tls: bool = False
-    ca: str = ""  # files: who may vouch for the broker, and what this client shows of itself
+    ca: str = ""  # files in PEM: authorities for the broker's certificate; certificate and key of this client
     certificate: str = ""
     key: str = ""
     key_password: str = ""
@@ -57,11 +57,11 @@ class Broker(Struct, frozen=True, dict=True):
 
     def client(self) -> dict[str, Any]:
         """The arguments that every aiokafka client gets."""
-        return {"bootstrap_servers": self.address, **self._spoken}
+        return {"bootstrap_servers": self.address, **self._security}
 
     @cached_property
     def context(self) -> ssl.SSLContext:
-        """Who is believed, and what is shown; `UsageError` names the file that cannot be used."""
+        """The TLS context; raises `UsageError` with the name of a file that cannot be used."""
         try:
             context = ssl.create_default_context(cafile=self.ca or None)
         except (OSError, ssl.SSLError) as fault:
@@ -77,19 +77,19 @@ class Broker(Struct, frozen=True, dict=True):
         return context
 
     @property
-    def _spoken(self) -> dict[str, Any]:
-        told: dict[str, Any] = {}
+    def _security(self) -> dict[str, Any]:
+        options: dict[str, Any] = {}
         if self.tls or self.user:
-            told["security_protocol"] = ("SASL_" if self.user else "") + ("SSL" if self.tls else "PLAINTEXT")
+            options["security_protocol"] = ("SASL_" if self.user else "") + ("SSL" if self.tls else "PLAINTEXT")
         if self.tls:
-            told["ssl_context"] = self.context
+            options["ssl_context"] = self.context
         if self.user:
-            told |= {
+            options |= {
                 "sasl_mechanism": self.mechanism,
                 "sasl_plain_username": self.user,
                 "sasl_plain_password": self.password,
             }
-        return told
+        return options
 
     def hosts(self) -> Iterator[tuple[str, int]]:
         """Host and port of each node that is named.
@@ -102,25 +102,25 @@ class Broker(Struct, frozen=True, dict=True):
             yield host.strip("[]"), int(port)
 
     async def refused(self) -> str:
-        """Why no named node takes this client in, with the mend; nothing if one does."""
+        """Why no named node accepts this client, with the remedy; empty if one does."""
         why = ""
         for host, port in self.hosts():
             try:
-                greeting = await create_conn(host, port, request_timeout_ms=GREETING_MS, **self._spoken)
+                connection = await create_conn(host, port, request_timeout_ms=HANDSHAKE_MS, **self._security)
             except (OSError, KafkaError, TimeoutError) as fault:
                 why = _why(fault)
             else:
-                greeting.close()
+                connection.close()
                 return ""
         return why
 
 
 def read(environment: Mapping[str, str], address: str, prefix: str = "") -> Broker:
-    """The broker at an address, spoken to as an environment tells.
+    """The broker at an address, with the security settings of an environment. Raises `UsageError`.
 
     >>> read({}, "kafka.example.com:9092")
     Traceback (most recent call last):
-    vigia.runtime.usage_error.UsageError: Kafka at kafka.example.com:9092 would be spoken to in the clear: set VIGIA_KAFKA_TLS=yes (or \
+    vigia.runtime.usage_error.UsageError: Kafka at kafka.example.com:9092 would be reached without encryption: set VIGIA_KAFKA_TLS=yes (or \
 VIGIA_KAFKA_CA), or VIGIA_KAFKA_PLAINTEXT=yes if nobody else is on the way there
     """
     ca, certificate, key = (environment.get(f"VIGIA_KAFKA_{name}", "").strip() for name in ("CA", "CERT", "KEY"))
@@ -156,35 +156,35 @@ VIGIA_KAFKA_CA), or VIGIA_KAFKA_PLAINTEXT=yes if nobody else is on the way there
         _ = broker.context
     elif not _yes(environment, "VIGIA_KAFKA_PLAINTEXT") and not all(_is_here(host) for host, _ in broker.hosts()):
         raise UsageError(
-            f"Kafka at {address} would be spoken to in the clear: set VIGIA_KAFKA_TLS=yes (or VIGIA_KAFKA_CA), "
+            f"Kafka at {address} would be reached without encryption: set VIGIA_KAFKA_TLS=yes (or VIGIA_KAFKA_CA), "
             f"or VIGIA_KAFKA_PLAINTEXT=yes if nobody else is on the way there"
         )
     return broker
 
 
 def secret(environment: Mapping[str, str], variable: str) -> str:
-    """A secret from its variable, or from the file that the variable with `_FILE` behind names."""
-    told, file = environment.get(variable, ""), environment.get(f"{variable}_FILE", "").strip()
-    if told and file:
+    """A secret from its variable, or from the file that the variable with the suffix `_FILE` names."""
+    value, file = environment.get(variable, ""), environment.get(f"{variable}_FILE", "").strip()
+    if value and file:
         raise UsageError(f"{variable} and {variable}_FILE are both set: leave one out")
     if not file:
-        return told
+        return value
     try:
         return Path(file).read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError, ValueError) as fault:
         if Path(file).is_absolute():
             raise UsageError(f"{variable}_FILE={file!r}: {_said(fault)}") from None
-        # it may be the secret itself, put in the wrong place: then no log is to repeat it
+        # it may be the secret itself in the wrong variable, which no log may repeat
         raise UsageError(
             f"{variable}_FILE: {_said(fault)}; give the full path of a file that holds the secret"
         ) from None
 
 
 def _yes(environment: Mapping[str, str], variable: str, default: bool = False) -> bool:
-    told = environment.get(variable, "").strip().lower()
-    if told not in (*YES, *NO):
-        raise UsageError(f"{variable}={told!r}: write yes or no")
-    return told in YES if told else default
+    value = environment.get(variable, "").strip().lower()
+    if value not in (*YES, *NO):
+        raise UsageError(f"{variable}={value!r}: write yes or no")
+    return value in YES if value else default
 
 
 def _is_here(host: str) -> bool:
@@ -194,7 +194,7 @@ def _is_here(host: str) -> bool:
 
 
 def _said(fault: Exception) -> str:
-    """What a fault says, without numbers and places in somebody's source."""
+    """The message of a fault, without numbers and source locations."""
     if isinstance(fault, ssl.SSLError):
         return (fault.reason or "not what it must be").lower().replace("_", " ")
     if isinstance(fault, OSError) and fault.errno:

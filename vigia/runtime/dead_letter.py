@@ -1,8 +1,7 @@
-"""What a dead letter is: a record that could not be used, as it came, with its reason and its origin as headers.
+"""The form of a dead letter: a record that could not be used, as it came, with the reason and its origin as headers.
 
-Whoever writes one (worker, notifier) and whoever reads them takes the form from here. A letter that was sent back to
-its topic is answered by a mark: an empty record that names the same origin and no code. Clients of Kafka are
-not known here.
+A letter that was sent back to its topic is answered by a replay mark: an empty record that names the same origin and no
+code. Kafka clients are not known here.
 """
 
 from typing import Any
@@ -14,14 +13,17 @@ from scorers.contract.inert import printable
 TOPIC = "dead-letters"
 REPLAYED = "replayed"
 MAX_DETAIL = 240
-MAX_KEY, MAX_VALUE = 4_096, 900_000  # bytes: a record may be as large as a broker takes, its letter has headers too
+MAX_KEY, MAX_VALUE = (
+    4_096,
+    900_000,
+)  # bytes: a record may be as large as a broker accepts, and its letter has headers too
 
 Headers = tuple[tuple[str, bytes], ...]
 Origin = tuple[str, int, int]
 
 
 class Letter(Struct, frozen=True, kw_only=True):
-    """A dead letter as it is read: `topic`, `partition` and `offset` say where the record stood when it was refused."""
+    """A dead letter as it is read; `topic`, `partition` and `offset` are those of the rejected record."""
 
     code: str
     detail: str
@@ -34,15 +36,15 @@ class Letter(Struct, frozen=True, kw_only=True):
 
     @property
     def origin(self) -> Origin:
-        """Where the record stood: one refusal, however often it was told."""
+        """The place of the record, which identifies the rejection however often it was sent."""
         return self.topic, self.partition, self.offset
 
 
 def encode(record: Any, code: str, detail: str) -> tuple[bytes | None, bytes | None, Headers]:
     """Key, value and headers of the dead letter that a record becomes.
 
-    A record of nothing at all has an empty value here, as aiokafka sends none that has neither key nor value. One that
-    is larger than any valid record can be is cut: its letter would be refused, and whoever writes it ended.
+    A record with neither key nor value gets an empty value, because aiokafka sends no other. A record larger than any
+    valid one is cut: otherwise its letter would be rejected and end the process that writes it.
     """
     key, value = record.key, b"" if record.key is None and record.value is None else record.value
     if len(key or b"") > MAX_KEY or len(value or b"") > MAX_VALUE:
@@ -57,23 +59,23 @@ def encode(record: Any, code: str, detail: str) -> tuple[bytes | None, bytes | N
 
 
 def replay_headers(origin: Origin) -> Headers:
-    """The headers of the mark that the letter of this origin was sent back."""
+    """The headers of the replay mark: the letter of this origin was sent back."""
     return ((REPLAYED, b"1"), *_origin(origin))
 
 
 def read(record: Any) -> Letter | Origin | None:
-    """The letter that a record of `dead-letters` is, or the origin that a mark names; None for anything else."""
-    told = {name: value.decode("utf-8", "replace") for name, value in record.headers if value is not None}
+    """The letter in a record of `dead-letters`, or the origin that a replay mark names; None for anything else."""
+    headers = {name: value.decode("utf-8", "replace") for name, value in record.headers if value is not None}
     try:
-        origin = told["topic"], int(told["partition"]), int(told["offset"])
+        origin = headers["topic"], int(headers["partition"]), int(headers["offset"])
     except (KeyError, ValueError):
         return None
-    if REPLAYED in told:
+    if REPLAYED in headers:
         return origin
     topic, partition, offset = origin
     return Letter(
-        code=told.get("code", ""),
-        detail=told.get("detail", ""),
+        code=headers.get("code", ""),
+        detail=headers.get("detail", ""),
         topic=topic,
         partition=partition,
         offset=offset,

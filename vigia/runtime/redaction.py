@@ -1,17 +1,17 @@
-"""A fault as a log may tell it: what it is and where it happened, never what it says.
+"""Describes a fault for a log: its type and where it happened, never its message.
 
-What a fault of the core or of a server says may quote what was being read: a customer's name, a sender's token. Whoever
-may see that finds it elsewhere: in the dead letter, or in the answer to the one who asked.
+The message of a fault of the core or of a server may quote what was being read: a customer's name, a sender's token.
+Whoever may see it finds it in the dead letter or in the answer to the request.
 """
 
 import traceback
 from pathlib import Path
 
-DEPTH = 8  # calls that are told
+DEPTH = 8  # calls that are named
 
 
 def describe(fault: BaseException) -> str:
-    """The fault's sort, and the calls that led to it, the innermost first, in one line.
+    """The type of a fault and the calls that led to it, the innermost first, in one line.
 
     >>> try:
     ...     int("Ana Ruiz")

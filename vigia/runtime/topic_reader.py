@@ -49,7 +49,7 @@ async def whole_topic(consumer: AIOKafkaConsumer, topic: str) -> tuple[Offsets, 
     """
     partitions = consumer.assignment()
     if not partitions:
-        raise UsageError(f"the topic {topic} is not there; run vigia topics apply, or mend --prefix")
+        raise UsageError(f"the topic {topic} does not exist; run vigia topics apply, or correct --prefix")
     consumer.unsubscribe()
     return await bounds(consumer, partitions)
 

@@ -1,7 +1,7 @@
-"""The topics: their names, how many partitions, what is kept how long; made if they are missing, and checked.
+"""The topics: names, partitions, retention; `apply` creates missing ones, `check` verifies all.
 
-A wrong topic is a named error before anything starts, never a silent wait or half a customer. A broker that cannot
-make topics or tell their settings, as the embedded one, has them checked as far as it answers.
+A wrong topic is an error with a message before anything starts, never a silent wait or half a customer. A broker that
+cannot create topics or describe their settings, as the embedded one, is checked as far as it answers.
 """
 
 import asyncio
@@ -18,17 +18,17 @@ from vigia.runtime.broker import INPUTS, Broker
 log = logging.getLogger(__name__)
 
 DAY_MS = 86_400_000
-KEPT = ("retention.ms", "min.compaction.lag.ms")  # for how long: work goes on without, and remembers less
+KEPT = ("retention.ms", "min.compaction.lag.ms")  # with less of these, processes run and remember less
 TABLE = "customers"
-LOOKS = 100  # for topics that were made just now
+ATTEMPTS = 100  # to see topics that were just created
 
 
 class TopicsWrong(RuntimeError):
-    """Topics are missing or not as they must be; the message names each with its mend."""
+    """Topics are missing or wrong; the message names each with the command that fixes it."""
 
 
 class Topic(NamedTuple):
-    """A topic as it has to be; `partitions` 0 is the count of the inputs."""
+    """A topic as it has to be; `partitions` 0 stands for VIGIA_PARTITIONS, `days` is the retention."""
 
     name: str
     partitions: int = 0
@@ -37,11 +37,11 @@ class Topic(NamedTuple):
     more: tuple[tuple[str, str], ...] = ()
 
     def settings(self) -> dict[str, str]:
-        """As Kafka writes them."""
-        kept = {"cleanup.policy": "compact"} if self.compacted else {"cleanup.policy": "delete"}
+        """The settings in Kafka's terms."""
+        settings = {"cleanup.policy": "compact"} if self.compacted else {"cleanup.policy": "delete"}
         if not self.compacted:
-            kept["retention.ms"] = str(self.days * DAY_MS)
-        return {**kept, **dict(self.more)}
+            settings["retention.ms"] = str(self.days * DAY_MS)
+        return {**settings, **dict(self.more)}
 
 
 WORKER = "vigia"  # the consumer group of workers, and the id of the Faust app
@@ -50,7 +50,7 @@ READ = (*INPUTS, "alarm-actions", "groups", "clock")  # what the worker's agent 
 WRITTEN = ("alarms", "lessons", "figures", "groups", "dead-letters", CHANGELOG)  # and what it writes, beside `clock`
 
 TOPICS = (
-    # Who was erased stands on `feedback`: whoever reads old alarms again has to meet it there.
+    # Erasures are on `feedback`: whoever reads old alarms again has to find them there.
     *(Topic(name, days=400 if name == "feedback" else 30) for name in INPUTS),
     Topic("alarm-actions", days=400),
     # Facts keyed by another subject than their customer: workers write them for each other.
@@ -62,37 +62,37 @@ TOPICS = (
     Topic("models", partitions=1, compacted=True, more=(("max.message.bytes", "4000000"),)),
     Topic("dead-letters", days=90),
     Topic("notifications", compacted=True),
-    # A row that was replaced stays for a while: a worker that was away may still have to read past it.
+    # A replaced row stays for an hour: a worker that was away may still have to read past it.
     Topic(CHANGELOG, compacted=True, more=(("min.compaction.lag.ms", "3600000"),)),
 )
 
 
 async def apply(broker: Broker, partitions: int, replicas: int = 1) -> list[str]:
-    """Make what is missing, then check everything; the names of the topics made."""
+    """Create missing topics, then check all; the names of the topics created."""
     async with _admin(broker) as admin:
-        there = await _described(admin, broker)
-        missing = [topic for topic in TOPICS if broker.name(topic.name) not in there]
+        found = await _described(admin, broker)
+        missing = [topic for topic in TOPICS if broker.name(topic.name) not in found]
         try:
             made = await _make(admin, broker, missing, partitions, replicas) if missing else []
         except IncompatibleBrokerVersion:
-            made = []  # it makes topics by itself, or not at all: the check will tell
-        for _ in range(LOOKS):  # brokers hear of them a moment after they are made
-            if all(broker.name(name) in there for name in made):
+            made = []  # it creates topics by itself or not at all; the check decides
+        for _ in range(ATTEMPTS):  # brokers learn of them a moment after they are created
+            if all(broker.name(name) in found for name in made):
                 break
             await asyncio.sleep(0.1)
-            there = await _described(admin, broker)
+            found = await _described(admin, broker)
     await check(broker, partitions, replicas)
     return made
 
 
 async def check(broker: Broker, partitions: int, replicas: int = 1, *, strict: bool = False) -> None:
-    """Raise `TopicsWrong` unless every topic is as it has to be; what could be kept better is one too if `strict`."""
+    """Raise `TopicsWrong` unless every topic is as it has to be; too little retention or replicas count if `strict`."""
     async with _admin(broker) as admin:
-        there = await _described(admin, broker)
-        told = await _settings(admin, list(there))
-    wrong, poor = list(_count_faults(broker, there, partitions)), list(_copy_faults(there, replicas))
+        found = await _described(admin, broker)
+        settings = await _settings(admin, list(found))
+    wrong, poor = list(_partition_faults(broker, found, partitions)), list(_replica_faults(found, replicas))
     for topic in TOPICS:
-        for key, fault in _setting_faults(topic, broker.name(topic.name), told):
+        for key, fault in _setting_faults(topic, broker.name(topic.name), settings):
             (poor if key in KEPT else wrong).append(fault)
     if wrong or (strict and poor):
         raise TopicsWrong("; ".join(wrong + poor))
@@ -108,54 +108,54 @@ async def _make(
         for topic in missing
     ]
     answer = await admin.create_topics(wanted)
-    for name, code, *told in answer.topic_errors:
+    for name, code, *message in answer.topic_errors:
         if code not in (0, TopicAlreadyExistsError.errno):
-            raise TopicsWrong(f"topic {name} cannot be made: {told[0] if told else f'error {code}'}")
+            raise TopicsWrong(f"topic {name} cannot be created: {message[0] if message else f'error {code}'}")
     return [topic.name for topic in wanted]
 
 
-class _There(NamedTuple):
+class _Found(NamedTuple):
     """A topic as it is."""
 
     partitions: int
-    copies: int  # of the partition that has the fewest
+    replicas: int  # of the partition that has the fewest
 
 
-async def _described(admin: AIOKafkaAdminClient, broker: Broker) -> dict[str, _There]:
-    told = await admin.describe_topics([broker.name(topic.name) for topic in TOPICS])
+async def _described(admin: AIOKafkaAdminClient, broker: Broker) -> dict[str, _Found]:
+    described = await admin.describe_topics([broker.name(topic.name) for topic in TOPICS])
     return {
-        topic["topic"]: _There(len(parts), min((len(part["replicas"]) for part in parts), default=0))
-        for topic in told
+        topic["topic"]: _Found(len(parts), min((len(part["replicas"]) for part in parts), default=0))
+        for topic in described
         if not topic["error_code"] and (parts := topic["partitions"])
     }
 
 
-def _count_faults(broker: Broker, there: dict[str, _There], partitions: int) -> Iterator[str]:
+def _partition_faults(broker: Broker, found: dict[str, _Found], partitions: int) -> Iterator[str]:
     for topic in TOPICS:
         name, wanted = broker.name(topic.name), topic.partitions or partitions
-        if name not in there:
+        if name not in found:
             yield f"topic {name} is missing: run 'vigia topics apply'"
             continue
-        count = there[name].partitions
+        count = found[name].partitions
         if count < wanted or (count != wanted and not topic.partitions):
             yield (
                 f"topic {name} has {count} partitions and needs {wanted}: customers would be read in two halves; "
-                f"set VIGIA_PARTITIONS={count}, or delete and make it anew"
+                f"set VIGIA_PARTITIONS={count}, or delete and create it again"
             )
 
 
-def _copy_faults(there: dict[str, _There], replicas: int) -> Iterator[str]:
-    for name, topic in there.items():
-        if topic.copies < replicas:
+def _replica_faults(found: dict[str, _Found], replicas: int) -> Iterator[str]:
+    for name, topic in found.items():
+        if topic.replicas < replicas:
             yield (
-                f"topic {name} has {topic.copies} copies and needs {replicas}: add them with kafka-reassign-partitions, "
-                f"or set VIGIA_REPLICAS={topic.copies}"
+                f"topic {name} has {topic.replicas} replicas and needs {replicas}: add them with kafka-reassign-partitions, "
+                f"or set VIGIA_REPLICAS={topic.replicas}"
             )
 
 
-def _setting_faults(topic: Topic, name: str, told: dict[str, dict[str, str]]) -> Iterator[tuple[str, str]]:
+def _setting_faults(topic: Topic, name: str, settings: dict[str, dict[str, str]]) -> Iterator[tuple[str, str]]:
     for key, wanted in topic.settings().items():
-        found = told.get(name, {}).get(key)
+        found = settings.get(name, {}).get(key)
         if found is not None and not _suffices(key, found, wanted):
             yield (
                 key,
@@ -165,14 +165,14 @@ def _setting_faults(topic: Topic, name: str, told: dict[str, dict[str, str]]) ->
 
 
 def _suffices(key: str, found: str, wanted: str) -> bool:
-    """Numbers are the least that is needed; no limit is enough."""
+    """A number is the least that is needed; no limit is enough."""
     if not wanted.isdigit():
         return set(found.split(",")) == set(wanted.split(","))
     return (key == "retention.ms" and found == "-1") or int(found) >= int(wanted)
 
 
 async def _settings(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
-    """What the broker says of topics; nothing where it cannot be asked."""
+    """The settings of topics; empty where the broker cannot be asked."""
     try:
         answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
     except (IncompatibleBrokerVersion, KafkaError):
@@ -186,7 +186,7 @@ async def _settings(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, d
 
 
 class _admin:
-    """An admin client while the block runs."""
+    """An admin client inside the block."""
 
     def __init__(self, broker: Broker) -> None:
         self._client = AIOKafkaAdminClient(**broker.client())

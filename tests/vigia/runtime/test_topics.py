@@ -51,5 +51,5 @@ async def test_the_embedded_broker_is_checked_as_far_as_it_answers() -> None:
         await topics.check(broker, PARTITIONS, strict=True)
         with pytest.raises(TopicsWrong, match=r"topic purchases has 4 partitions and needs 8: .*VIGIA_PARTITIONS=4"):
             await topics.check(broker, 8)
-        with pytest.raises(TopicsWrong, match=r"topic purchases has 1 copies and needs 3: .*VIGIA_REPLICAS=1"):
+        with pytest.raises(TopicsWrong, match=r"topic purchases has 1 replicas and needs 3: .*VIGIA_REPLICAS=1"):
             await topics.check(broker, PARTITIONS, 3, strict=True)
