@@ -21,6 +21,6 @@ class Lesson(Struct, frozen=True, kw_only=True):
     bought_after: Duration | None = None  # time to the first purchase, if one came within the horizon
     rules: float  # the risk by the rules when asked
     predicted: float  # the risk by the model in force when asked
-    voices: tuple[float, ...] = ()  # the log-odds of each of `MEMBERS` when asked; empty before any model was trained
+    voices: tuple[float, ...] = ()  # the log-odds of each of `MEMBERS` when asked; empty if the model was untrained
     model_version: str
     features_version: str

@@ -1,8 +1,8 @@
 """Drift detection: whether answers still follow the predicted risk, and whether features keep their distribution.
 
 One-sided cumulative sums (CUSUM, Page 1954) compare answers with the risk that was predicted when asked, as a learner
-that adapts each day hides a change from itself. River's PageHinkley and ADWIN estimate the usual level from the stream
-itself; here the prediction gives both the level and the variance, and the state must be plain numbers.
+that adapts each day hides a change from itself. River's detectors are not used: a trainer is kept as plain numbers, and
+theirs can only be pickled. In five shops of the tests ADWIN found the change of regime 6 to 18 days earlier.
 """
 
 from collections.abc import Sequence

@@ -29,7 +29,7 @@ def test_the_shipped_policy_is_the_default() -> None:
 
 
 def test_the_shipped_policy_names_every_key() -> None:
-    """No key is missing from the file, so that whoever reads it has seen them all."""
+    """No key is missing from the file."""
 
     def keys(table: dict[str, object], before: str = "") -> set[str]:
         return {
@@ -42,7 +42,7 @@ def test_the_shipped_policy_names_every_key() -> None:
 
 
 def test_every_key_names_its_rule_and_says_what_it_means() -> None:
-    """The comment behind a key begins with rule ids; its sentence stands there or beside its table."""
+    """The comment of a key begins with rule ids; its sentence is there or beside its table."""
     table = ""
     for line in SHIPPED.read_text().splitlines():
         if line.startswith("["):
@@ -119,7 +119,7 @@ WRONG = (
 
 
 @pytest.mark.parametrize(("text", "line", "told"), WRONG, ids=[told[:50] for _, _, told in WRONG])
-def test_a_wrong_policy_names_key_line_and_mend(text: str, line: int, told: str) -> None:
+def test_a_wrong_policy_names_line_key_and_correction(text: str, line: int, told: str) -> None:
     """Each error points at the line to change and says what to write there."""
     with pytest.raises(PolicyError) as caught:
         parse_policy(text, "mine.toml")
@@ -137,8 +137,8 @@ FINE = (
 
 
 @pytest.mark.parametrize("text", FINE)
-def test_the_edge_of_sense_is_sense(text: str) -> None:
-    """Values at the edge of what is refused are taken."""
+def test_values_at_the_bounds_are_accepted(text: str) -> None:
+    """Values at the very bounds are accepted."""
     assert parse_policy(text) != Policy()
 
 
@@ -156,7 +156,7 @@ def test_every_default_can_be_written_back(key: str) -> None:
     assert parse_policy(f"{key} = {written(dict(leaves(Policy()))[key])}") == Policy()
 
 
-def test_differences_are_told_by_key() -> None:
-    """Only what differs is told, with both values."""
+def test_differences_are_listed_by_key() -> None:
+    """Only keys that differ are listed, with both values."""
     changed = parse_policy("[risk]\nhorizon = '28d'\nhysteresis = 0.05")
     assert list(differences(Policy(), changed)) == [("risk.horizon", Span(90 * DAY), Span(28 * DAY))]

@@ -100,8 +100,8 @@ def told(selection: ChampionChallenger, many: int, better: float, seed: int = 1)
         selection.learn((truth + world.gauss(0, better), truth), world.random() < sigmoid(truth), 0.25)
 
 
-def test_a_large_and_sure_gain_is_elected() -> None:
-    """Neither few lessons nor a hair's breadth change who speaks; much better over many lessons does."""
+def test_a_large_and_significant_gain_changes_the_champion() -> None:
+    """A gain in few lessons or a tiny gain changes nothing; a large gain over many lessons does."""
     few, hair, much = ChampionChallenger(), ChampionChallenger(), ChampionChallenger()
     told(few, 200, 1.0)
     told(hair, 20_000, 0.02)
@@ -112,8 +112,8 @@ def test_a_large_and_sure_gain_is_elected() -> None:
     assert hair.evidence["sgd"].errors() > few.evidence["sgd"].errors() or hair.evidence["sgd"].mean() < 0.002
 
 
-def test_equals_are_not_exchanged() -> None:
-    """Two that are equally good are left in peace in every one of many shops."""
+def test_equal_learners_keep_the_champion() -> None:
+    """In many shops a challenger that is as good as the champion does not replace it."""
     for seed in range(20):
         selection, world = ChampionChallenger(), random.Random(seed)
         for _ in range(2000):
@@ -124,8 +124,8 @@ def test_equals_are_not_exchanged() -> None:
         assert not selection.select()
 
 
-def test_a_policy_names_the_champion_and_undoes_an_election() -> None:
-    """What was elected is undone by naming another, who stays whatever the evidence."""
+def test_the_policy_may_name_the_champion() -> None:
+    """A learner that the policy names becomes champion and stays so whatever the evidence."""
     selection = ChampionChallenger()
     told(selection, 2_000, 1.0)
     assert selection.select()
@@ -136,22 +136,22 @@ def test_a_policy_names_the_champion_and_undoes_an_election() -> None:
 
 
 def test_old_evidence_fades() -> None:
-    """A gain of years ago elects nobody."""
+    """A gain of years ago does not change the champion."""
     selection = ChampionChallenger()
     told(selection, 2_000, 1.0)
     selection.age(2 * 365)
     assert not selection.select()
 
 
-def test_lessons_without_voices_judge_nobody() -> None:
-    """Questions that an earlier release had asked carry no voices."""
+def test_lessons_of_an_untrained_model_judge_no_learner() -> None:
+    """Without log-odds of members there is no evidence."""
     selection = ChampionChallenger()
     selection.learn((), True, 0.25)
     assert selection.mean_loss() == {}
 
 
-def test_the_challenger_pays_where_the_prior_knows_little() -> None:
-    """In a shop whose customers go by their moods the quick learner is elected early, and the score gains by it."""
+def test_the_challenger_wins_where_the_prior_knows_little() -> None:
+    """Where satisfaction decides, the quick learner becomes champion early and lowers the loss."""
     moody = shop(330, by=MOODS)
     elected, kept = Lived(moody), Lived(moody, champion="kalman")
     assert [news for _, news in elected.news if news.startswith("champion: kalman to sgd")]
@@ -161,7 +161,7 @@ def test_the_challenger_pays_where_the_prior_knows_little() -> None:
     assert elected.models[-1].champion.name == elected.trainer.selection.champion
 
 
-# --- the say ------------------------------------------------------------------------------------------------------
+# --- the mixture ------------------------------------------------------------------------------------------------------
 
 
 def tides(days: int, per_day: int = 6) -> list[Lesson]:
@@ -175,18 +175,18 @@ def tides(days: int, per_day: int = 6) -> list[Lesson]:
     return found
 
 
-def test_what_is_known_in_hindsight_gets_no_say() -> None:
-    """Where learning is a tide behind, the rules, which learn nothing, keep the say: voices are charged as they spoke."""
+def test_hindsight_gets_no_weight() -> None:
+    """Where learning always comes too late, the rules keep the weight: components are judged by what they gave when asked."""
     lived = Lived(tides(300), champion="kalman", deaf=True)
     assert lived.trainer.weights()[0] > 0.9
     assert lived.mean(200, 270) < math.log(2) + 0.05
 
 
-# --- voices in models and lessons ---------------------------------------------------------------------------------
+# --- log-odds of members in models and lessons ---------------------------------------------------------------------------------
 
 
-def test_each_learner_is_judged_by_what_it_had_said() -> None:
-    """A model carries all learners; the champion's log-odds are those that its score is made of."""
+def test_a_model_gives_the_log_odds_of_each_member() -> None:
+    """A model holds all learners; the risk is made of the champion's log-odds."""
     model = Lived(CALM[:1500], champion="sgd").models[-1]
     assert model.champion.name == "sgd"
     assert [one.name for one in model.challengers] == ["kalman"]
@@ -198,8 +198,8 @@ def test_each_learner_is_judged_by_what_it_had_said() -> None:
         assert said["sgd"] != said["kalman"]
 
 
-def test_voices_are_kept_inside_sixteen_bits() -> None:
-    """Whatever a learner says fits a question."""
+def test_log_odds_fit_sixteen_bits() -> None:
+    """The log-odds of any learner can be packed into a question."""
     flat = {"bends": (0.0,) * len(KNOTS), "coefficients": (0.0,) * WIDTH}
     wild = LinearModel("sgd", intercept=1e9, prior=0.0, **flat)
     model = Model("x", (0.0, 0.0, 1.0), UNTRAINED.population, LinearModel(**flat), (wild,))
@@ -207,15 +207,15 @@ def test_voices_are_kept_inside_sixteen_bits() -> None:
     pack_floats(model.member_log_odds(CALM[0].features))
 
 
-def test_voices_travel_with_the_lesson() -> None:
-    """On the topic they are what they were, to the bit; a lesson of before has none."""
+def test_a_lesson_keeps_the_log_odds_of_members() -> None:
+    """They survive the topic to the bit; a lesson of an untrained model has none."""
     lesson = msgspec.structs.replace(CALM[0], voices=(0.125, -3.5))
     assert decode_lesson(encode_lesson(lesson)) == lesson
     assert decode_lesson(encode_lesson(CALM[0])).voices == ()
 
 
-def test_lessons_teach_the_same_in_the_process_and_over_kafka() -> None:
-    """A trainer that reads lessons off their topic has the model of one that is handed them, to the bit."""
+def test_lessons_from_kafka_make_the_same_model() -> None:
+    """A trainer makes the same model from lessons in process and from their records, to the bit."""
     near, far = Trainer(), Trainer()
     for n, lesson in enumerate(CALM[:800]):
         spoken = msgspec.structs.replace(lesson, voices=unpack_floats(pack_floats((0.1 * (n % 7), -0.3, 0.2))))
@@ -228,8 +228,8 @@ def test_lessons_teach_the_same_in_the_process_and_over_kafka() -> None:
 # --- drift --------------------------------------------------------------------------------------------------------
 
 
-def test_a_change_of_regime_is_met() -> None:
-    """A competitor opens: the drift is found when the first answers are in, and the loss recovers faster than without."""
+def test_a_change_of_regime_is_found_and_learned() -> None:
+    """A competitor opens: drift is found once the first answers are in, and the loss recovers faster than without detection."""
     met, deaf = Lived(TURNED, champion="kalman"), Lived(TURNED, champion="kalman", deaf=True)
     found = [day for day, news in met.news if news.startswith("drift") and "loss" in news]
     assert found
@@ -241,13 +241,13 @@ def test_a_change_of_regime_is_met() -> None:
     assert met.models[-1].drifted // DAY - START // DAY == found[-1] - 1  # in force from the next day on
 
 
-def test_a_calm_shop_rings_no_bell() -> None:
-    """While nothing changes nothing is said to have."""
+def test_no_drift_is_found_where_nothing_changes() -> None:
+    """A shop that does not change has no drift."""
     assert [news for _, news in Lived(CALM, champion="kalman").news if "drift" in news] == []
 
 
-def test_a_column_that_moves_is_told_and_changes_nothing() -> None:
-    """Baskets twice as large are told; the model, which was right of them, goes on as it was."""
+def test_a_shifted_column_is_reported_and_changes_nothing() -> None:
+    """Larger baskets are reported; the model, whose predictions still hold, is not changed."""
     place = INDEX["basket"]
     lesson = CALM[0]
     detector = DriftDetector()
@@ -261,8 +261,8 @@ def test_a_column_that_moves_is_told_and_changes_nothing() -> None:
     assert detector.shifts == rung.count("basket")
 
 
-def test_contest_and_watch_survive_a_restart() -> None:
-    """Kept and restored in the middle of a selection and of a drift, a trainer has the same future."""
+def test_selection_and_drift_survive_a_restart() -> None:
+    """Restored in the middle of a selection and of a drift, a trainer makes the same models."""
     lived = Lived(TURNED[: 12 * 345])
     again = Trainer.decode(lived.trainer.encode())
     assert again.encode() == lived.trainer.encode()

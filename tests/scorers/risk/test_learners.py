@@ -39,7 +39,7 @@ def test_weights_are_found_and_probabilities_are_true() -> None:
 
 
 def test_drift_follows_a_change_of_regime() -> None:
-    """With drift the weights follow a world that turns round; without, they are still undecided."""
+    """With drift the weights follow a reversal of the world; without it they lag behind."""
     steady, drifting = BayesianLogistic(), BayesianLogistic(drift=0.003)
     world = random.Random(2)
     for n in range(4000):
@@ -83,7 +83,7 @@ def rows(world: random.Random, truth: Population, many: int) -> list[tuple[dict[
 
 
 def test_the_population_is_learned() -> None:
-    """On data made by its very process the learned population foretells nearly as well as the true one."""
+    """On data made by its very process the learned population predicts nearly as well as the true one."""
     truth = Population(log_r=0.7, log_alpha=5.0, log_a=-3.0, log_b=1.0)
     world = random.Random(3)
     model = BuyTillYouDie()
@@ -107,7 +107,7 @@ def test_the_population_is_learned() -> None:
     assert gain / 2500 > 0.02
 
 
-def test_the_prior_reads_a_rhythm() -> None:
+def test_the_prior_follows_silence_horizon_and_regularity() -> None:
     """Risk rises with silence, falls with the horizon, and a trusted regularity sharpens both."""
     shop = Population(trust=1.0)
     silent = [shop.risk(10, 70, days, 28, 1.0, 10, 70) for days in (0, 7, 20, 60, 200)]
@@ -117,8 +117,8 @@ def test_the_prior_reads_a_rhythm() -> None:
     assert shop.risk(10, 70, 1, 14, 8.0, 10, 70) < shop.risk(10, 70, 1, 14, 1.0, 10, 70)
 
 
-def test_the_clock_of_the_prior_bends() -> None:
-    """With long tails a silence says less of having left; who is young and who is old differ; powers of 1 bend nothing."""
+def test_ageing_and_tail_change_the_prior() -> None:
+    """Long tails make silence a weaker sign of leaving, ageing separates young from old customers, powers of 1 change nothing."""
     silent = (10.0, 200.0, 60.0, 28.0, 1.0, 10.0, 400.0)
     straight = Population().risk(*silent)
     assert Population(unit=7.0).risk(*silent) == straight
@@ -130,7 +130,7 @@ def test_the_clock_of_the_prior_bends() -> None:
     assert Population(ageing=0.6).risk(*young) != pytest.approx(Population(ageing=0.6).risk(*silent))
 
 
-def test_an_ensemble_finds_out_how_far_weights_spread() -> None:
+def test_an_ensemble_learns_how_far_weights_spread() -> None:
     """A column that tells much gives weight to the bold belief, one that tells nothing to the careful; both start even."""
     shares = []
     for slope in (1.5, 0.0):
@@ -148,6 +148,6 @@ def test_an_ensemble_finds_out_how_far_weights_spread() -> None:
 
 
 @pytest.mark.parametrize("p", [1e-6, 0.01, 0.5, 0.999])
-def test_log_odds_and_back(p: float) -> None:
+def test_a_probability_survives_its_log_odds(p: float) -> None:
     """A probability survives its log-odds."""
     assert sigmoid(logit(p)) == pytest.approx(p)

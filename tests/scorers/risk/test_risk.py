@@ -1,5 +1,6 @@
 """Features, rules, model and trainer: what the score is made of, and that it is honest."""
 
+import hashlib
 import math
 import random
 import struct
@@ -103,12 +104,18 @@ def trained(some: list[Lesson]) -> Trainer:
 
 
 def test_what_is_unknown_is_zero() -> None:
-    """Of a customer with purchases alone every column of contacts, complaints and moods is exactly 0."""
+    """For a customer with purchases alone every column of signals is exactly 0."""
     x = features(buyer(0, 7, 14), at(20), HORIZON, NOTHING)
     assert len(x) == len(NAMES) == WIDTH == len(set(NAMES))
     silent = NAMES[INDEX["trips"] : INDEX["season_sin"]]
     assert {name for name in silent if x[INDEX[name]]} == set()
     assert x[INDEX["overdue"]] < 0 < x[INDEX["silence"]]
+
+
+def test_the_order_of_columns_belongs_to_their_version() -> None:
+    """Rows, lessons and models keep columns by place: whoever changes them must change the version and this digest."""
+    digest = hashlib.sha256(" ".join(NAMES).encode()).hexdigest()[:12]
+    assert (FEATURES_VERSION, digest) == ("1", "69ef06719edc")
 
 
 def test_counts_are_of_purchases_up_to_the_instant() -> None:
@@ -158,8 +165,8 @@ def test_rules_judge_silence_by_the_own_rhythm() -> None:
     assert rules_risk(monthly, monthly.rhythm.last + 35 * DAY, HORIZON, NOTHING) < 0.6
 
 
-def test_rules_hear_what_the_customer_says() -> None:
-    """Low marks raise the risk, praise lowers it, a goodbye settles it."""
+def test_rules_use_what_the_customer_says() -> None:
+    """Low satisfaction raises the risk, high satisfaction lowers it, an exit makes it nearly certain."""
     c = buyer(0, 20, 40, 60)
     now = at(80)
     plain = rules_risk(c, now, HORIZON, NOTHING)
@@ -177,15 +184,15 @@ def test_rules_hear_what_the_customer_says() -> None:
 MODEL = trained(WORLD).snapshot()
 
 
-def test_before_any_lesson_the_rules_speak() -> None:
-    """A new trainer's snapshot is the cold model, whose risk is the rules' to the bit."""
+def test_an_untrained_model_gives_the_risk_by_rules() -> None:
+    """A new trainer's snapshot is the untrained model, whose risk is the risk by rules to the bit."""
     assert Trainer().snapshot() == UNTRAINED
     assert UNTRAINED.risk([0.1] * WIDTH, 0.123) == 0.123
     assert UNTRAINED.contributions([0.1] * WIDTH, 0.5) == [("rules", 0.0)]
 
 
-def test_the_say_goes_to_who_foretells() -> None:
-    """The rules keep nearly all weight for the first lessons and lose it to the learned voices as those beat them."""
+def test_weight_goes_to_the_component_that_predicts_best() -> None:
+    """The rules keep nearly all weight for the first lessons and lose it to the learned components that beat them."""
     assert trained(WORLD[:20]).weights()[0] > 0.7
     assert trained(WORLD).weights()[0] < 0.1
     assert sum(trained(WORLD[:300]).weights()) == pytest.approx(1)
@@ -271,7 +278,7 @@ def without_money(lesson: Lesson) -> tuple[float, ...]:
 
 
 def test_contributions_add_up() -> None:
-    """The signed shares of a score sum to its log-odds, so that nothing is left unexplained."""
+    """The contributions of a risk add up to its log-odds."""
     for lesson in WORLD[:50]:
         p = MODEL.risk(lesson.features, lesson.rules)
         shares = MODEL.contributions(lesson.features, lesson.rules)
@@ -281,8 +288,8 @@ def test_contributions_add_up() -> None:
 
 @settings(deadline=None, max_examples=10)
 @given(st.integers(0, 400))
-def test_a_restored_trainer_has_the_same_future(cut: int) -> None:
-    """Kept and restored at any lesson, a trainer ends at the very same model."""
+def test_a_restored_trainer_makes_the_same_models(cut: int) -> None:
+    """Restored at any lesson, a trainer ends at the same model."""
     whole, first = trained(WORLD[:400]), trained(WORLD[:cut])
     restored = Trainer.decode(first.encode())
     assert restored.encode() == first.encode()
@@ -292,7 +299,7 @@ def test_a_restored_trainer_has_the_same_future(cut: int) -> None:
     assert restored.encode() == whole.encode()
 
 
-def test_models_and_states_that_are_none_are_refused() -> None:
+def test_bytes_that_are_no_model_or_state_are_refused() -> None:
     """A model survives encoding to the bit; bytes that were changed, or are of other features, are a named error."""
     data = MODEL.encode()
     assert Model.decode(data) == MODEL
@@ -318,14 +325,14 @@ def test_a_state_of_another_shape_is_refused() -> None:
             Trainer.decode(msgspec.msgpack.encode(state | {part: fields}))
 
 
-def test_lessons_of_other_features_teach_nothing() -> None:
-    """A lesson whose columns are not ours is left alone."""
+def test_lessons_of_other_features_are_ignored() -> None:
+    """A lesson of another features version is ignored."""
     trainer = trained([msgspec.structs.replace(WORLD[0], features_version="0")])
     assert trainer.lessons == 0
     assert trainer.snapshot() == UNTRAINED
 
 
-def test_a_first_year_tells_no_season() -> None:
+def test_the_season_weighs_nothing_in_the_first_year() -> None:
     """The columns of the season weigh nothing until part of the year was seen twice."""
     assert WORLD[-1].asked_at - WORLD[0].asked_at < SEASONS_FROM
     season = INDEX["season_cos"]
@@ -333,6 +340,6 @@ def test_a_first_year_tells_no_season() -> None:
     assert trained(lessons(300, days=700)).snapshot().champion.coefficients[season] != 0
 
 
-def test_the_population_of_a_shop_is_the_models() -> None:
-    """The snapshot carries the learned population, not the strangers' one."""
+def test_a_model_has_the_learned_population() -> None:
+    """The snapshot holds the learned population and not the default."""
     assert MODEL.population != Population()
