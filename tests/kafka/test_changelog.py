@@ -48,8 +48,8 @@ async def history(running: Running) -> None:
     running.kill()
 
 
-async def anew(running: Running, **config: str) -> None:
-    """The changelog is deleted and made anew, and is empty."""
+async def recreate(running: Running, **config: str) -> None:
+    """Delete the changelog and create it again, empty."""
     name = running.broker.name(CHANGELOG)
     await running.admin.delete_topics([name])
     for _ in range(100):
@@ -60,10 +60,10 @@ async def anew(running: Running, **config: str) -> None:
     await running.admin.create_topics([topic])
 
 
-async def test_a_changelog_made_anew_under_a_disk_that_knows_more_is_named(running: Running) -> None:
+async def test_a_recreated_changelog_under_a_disk_that_holds_more_is_named(running: Running) -> None:
     """The disk holds what no changelog has: the worker ends by itself and names the changelog and the mend."""
     await history(running)
-    await anew(running)
+    await recreate(running)
     running.start()
     assert await running.died(within=60) != 0
     said = (running.directory / "a.log").read_text()
@@ -74,7 +74,7 @@ async def test_a_changelog_made_anew_under_a_disk_that_knows_more_is_named(runni
 async def test_an_empty_changelog_is_a_new_beginning_where_the_disk_is_empty_too(running: Running) -> None:
     """Rows and changelog are both gone: the worker starts at once, with nobody known."""
     await history(running)
-    await anew(running)
+    await recreate(running)
     shutil.rmtree(running.directory / "a")
     before = len(await running.alarms())
     running.start()

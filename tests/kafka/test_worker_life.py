@@ -1,4 +1,4 @@
-"""How a worker ends on a real Kafka: told to, stopped and woken, stuck, or with a topic of another life."""
+"""How a worker ends on a real Kafka: asked to, stopped and woken, stuck, or with another incarnation of a topic."""
 
 import asyncio
 import random
@@ -131,7 +131,7 @@ async def make(proof: Proof, plain: str) -> None:
     await proof.producer.client.force_metadata_update()
 
 
-async def test_a_topic_that_was_made_anew_is_read_from_its_beginning(proof: Proof, tmp_path: Path) -> None:
+async def test_a_recreated_topic_is_read_from_its_beginning(proof: Proof, tmp_path: Path) -> None:
     """F11: with as many records again as before, while the worker is away and while it runs: none is taken for known."""
     lines = simulated(tmp_path / "sim", 100, 60, 24)
     thirds = [lines[turn * len(lines) // 3 : (turn + 1) * len(lines) // 3] for turn in range(3)]
@@ -157,7 +157,7 @@ async def test_a_topic_that_was_made_anew_is_read_from_its_beginning(proof: Proo
 
 
 async def test_who_comes_back_is_given_what_was_made_meanwhile(proof: Proof, tmp_path: Path) -> None:
-    """Kafka gives a worker that comes back by its name what it had last, when a topic was gone: it asks anew."""
+    """Kafka gives a worker that comes back by its name what it had last, when a topic was gone: it asks for a new assignment."""
     lines = simulated(tmp_path / "sim", 60, 30, 25)
     half = len(lines) // 2
     proof.start("a", VIGIA_MARGIN=LATER)
@@ -174,13 +174,13 @@ async def test_who_comes_back_is_given_what_was_made_meanwhile(proof: Proof, tmp
     proof.start("a", VIGIA_MARGIN=LATER, VIGIA_STUCK="20")
     proof.tick()
     await proof.ticked(max(map(time_of, lines)))
-    assert "not given with the rest, asking anew" in (tmp_path / "a.log").read_text()
+    assert "not assigned with the rest; asking for a new assignment" in (tmp_path / "a.log").read_text()
     assert await proof.stop("a") == 0
     verdict = await proof.verdict(lines, least=20)
     assert verdict.exact(), verdict
 
 
-async def test_a_commit_of_an_earlier_life_is_named(proof: Proof, tmp_path: Path) -> None:
+async def test_a_commit_of_an_earlier_incarnation_is_named(proof: Proof, tmp_path: Path) -> None:
     """F11: an offset that was committed before the topic was created again is refused, with the command that mends it."""
     group = AIOKafkaConsumer(group_id=proof.broker.name(WORKER), enable_auto_commit=False, **proof.broker.client())
     await group.start()

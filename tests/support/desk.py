@@ -1,4 +1,4 @@
-"""A folder of one partition on rows in memory, driven record by record as the engine drives it."""
+"""The processor of one partition on rows in memory, driven record by record as the engine drives it."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -57,7 +57,7 @@ class Memory:
 
 
 class Desk:
-    """A folder on rows in memory, driven as the engine drives it."""
+    """A processor on rows in memory, driven as the engine drives it."""
 
     def __init__(self, policy: str = "", secret: str = "") -> None:
         self.policy, self.secret = parse_policy(policy), secret
@@ -68,7 +68,7 @@ class Desk:
         self.open()
 
     def open(self) -> None:
-        """Begin a life: rows are recovered."""
+        """Begin a run: rows are recovered."""
         self.rows: Rows[StoredRow] = Rows(0, self.store, CODEC)
         trust = (lambda c: verify(self.secret, c.model.encode(), c.seal)) if self.secret else (lambda c: True)
         self.folder = PartitionProcessor(self.rows, self.policy, lambda plain: plain, WorkerMetrics(), trust)

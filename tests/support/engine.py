@@ -1,4 +1,4 @@
-"""The engine on a shelf and a producer in memory, which keep a diary of what was done in which order."""
+"""The engine on a row store and a producer in memory, which keep a diary of what was done in which order."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ class Delivered(NamedTuple):
 
 @dataclass
 class Table:
-    """A shelf in memory, which writes what it does into the diary."""
+    """A row store in memory, which writes what it does into the diary."""
 
     diary: list[str] = field(default_factory=list)
     rows: dict[tuple[int, bytes], bytes] = field(default_factory=dict)

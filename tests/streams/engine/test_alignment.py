@@ -32,12 +32,12 @@ class Broker:
         self.folded: list[Record] = []
         self.done: dict[tuple[str, int], bool] = {}
         self.halted = False
-        self.told = dict.fromkeys(ends, 1 << 62)  # when each topic was asked for last
+        self.polled = dict.fromkeys(ends, 1 << 62)  # when each topic was polled last
 
-    def asked(self, tp: TP) -> int:
-        return self.told[tp.topic]
+    def polled_at(self, tp: TP) -> int:
+        return self.polled[tp.topic]
 
-    def behind(self, tp: TP, position: int | None) -> int:
+    def lag(self, tp: TP, position: int | None) -> int:
         return self.ends[tp.topic] - (position or 0)
 
     async def take(self, partition: int, records: Sequence[Any], done: Any) -> None:
@@ -45,7 +45,7 @@ class Broker:
         done()
 
     def alignment(self, patience: float = 1e9) -> Alignment:
-        return Alignment(self.take, list(self.ends), self.behind, lambda: self.halted, patience, self.asked)
+        return Alignment(self.take, list(self.ends), self.lag, lambda: self.halted, patience, self.polled_at)
 
     async def chunk(self, to: Alignment, records: list[Record]) -> None:
         name = records[0].topic, records[-1].offset
@@ -123,15 +123,15 @@ NOW = 1_700_000_000_000
 async def test_a_leap_in_time_waits_until_silent_topics_were_asked_again() -> None:
     """Days that are written in a moment: what another topic had before them is read first, though it was not there yet."""
     broker = Broker(a=2, b=1)
-    broker.told["b"] = NOW
+    broker.polled["b"] = NOW
     alignment = broker.alignment()
     await broker.chunk(alignment, [record("b", 0, NOW - 9_000)])
     await broker.chunk(alignment, [record("a", 0, NOW + 5, 3600), record("a", 1, NOW + 7, 15 * DAYS)])
     assert len(broker.folded) == 1, "b was asked before those days were written"
-    broker.told["b"] = NOW + 7
+    broker.polled["b"] = NOW + 7
     await alignment._pass_on(0)
     assert len(broker.folded) == 1, "an answer may have been on its way for a while"
-    broker.ends["b"], broker.told["b"] = 2, NOW + 200
+    broker.ends["b"], broker.polled["b"] = 2, NOW + 200
     await alignment._pass_on(0)
     assert len(broker.folded) == 1, "and b has something now"
     await broker.chunk(alignment, [record("b", 1, NOW + 6, DAYS)])
@@ -141,7 +141,7 @@ async def test_a_leap_in_time_waits_until_silent_topics_were_asked_again() -> No
 async def test_without_a_leap_and_in_a_backlog_nobody_is_asked_again() -> None:
     """In true time an event goes at once; what was written long before the others were asked has nothing before it."""
     broker = Broker(a=3, b=0)
-    broker.told["b"] = NOW
+    broker.polled["b"] = NOW
     alignment = broker.alignment()
     await broker.chunk(alignment, [record("a", 0, NOW - 9_000)])
     await broker.chunk(alignment, [record("a", 1, NOW - 8_000, 15 * DAYS)])
@@ -152,7 +152,7 @@ async def test_without_a_leap_and_in_a_backlog_nobody_is_asked_again() -> None:
 async def test_a_leap_does_not_wait_for_ever() -> None:
     """A broker that does not answer for a topic holds the others up until patience ends."""
     broker = Broker(a=1, b=0)
-    broker.told["b"] = 0
+    broker.polled["b"] = 0
     alignment = broker.alignment(patience=0.1)
     async with alignment.running():
         await broker.chunk(alignment, [record("a", 0, NOW)])

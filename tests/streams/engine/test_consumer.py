@@ -348,7 +348,7 @@ async def test_a_fetch_that_brought_little_is_followed_by_a_pause(app: App) -> N
     await drive(app, scenario)
 
 
-async def test_a_topic_made_anew_is_an_error_and_not_silence(app: App) -> None:
+async def test_a_recreated_topic_is_an_error_and_not_silence(app: App) -> None:
     """Records below an offset that the topic no longer reaches are not old: the topic is another one."""
 
     async def scenario(wire: Wire) -> None:

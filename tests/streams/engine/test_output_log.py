@@ -1,4 +1,4 @@
-"""What a killed worker has told and its successor does not tell again is taken back, and nothing else is."""
+"""Alarms that a killed worker sent and its successor does not repeat are withdrawn, and no others."""
 
 import asyncio
 import signal
@@ -57,12 +57,12 @@ async def drained(running: Running) -> None:
 
 
 def words(alarms: list[Alarm], customer: str) -> list[str]:
-    """What was told of a customer's silence, in this order."""
+    """The changes of the alarm about a customer's silence, in order."""
     return [alarm.type for alarm in alarms if alarm.customer_id == customer and alarm.kind == "gone-quiet"]
 
 
 async def test_what_the_successor_does_not_tell_again_is_withdrawn(running: Running) -> None:
-    """A silence told by a worker that died, which a purchase read first by the next one forestalls, does not stand."""
+    """An alarm of a worker that died is withdrawn if its successor reads a purchase first that prevents it."""
     regulars = [f"C{number}" for number in range(1, 9)]
     await running.publish(purchase(MAY + n * 3 * DAY, name) for n in range(8) for name in regulars)
     running.start()
@@ -75,7 +75,7 @@ async def test_what_the_successor_does_not_tell_again_is_withdrawn(running: Runn
     assert await running.died() == -signal.SIGKILL
     told = await running.alarms()
     missed = [name for name in regulars if words(told, name) == ["alarm.raised"]]
-    assert missed, "the worker that died told of no silence"
+    assert missed, "the worker that died sent no alarm"
 
     back = missed[0]
     topic = running.broker.name("purchases")
@@ -163,7 +163,7 @@ class Kafka:
         future.set_result(what)
         return future
 
-    # as a shelf, recovered from the changelog
+    # as a row store, recovered from the changelog
 
     def get(self, partition: int, key: bytes) -> bytes | None:
         return self.rows.get(key)
@@ -203,8 +203,8 @@ class Killed(Exception):
     pass
 
 
-class Life:
-    """One life of a worker; it ends when it is let go."""
+class Run:
+    """One run of a worker; it ends when it is dropped."""
 
     def __init__(self, kafka: Kafka) -> None:
         self.kafka, self.offsets = kafka, dict[str, int]()
@@ -219,7 +219,7 @@ class Life:
             store=kafka,
             producer=kafka,
             changelog="changelog",
-            output_log=lambda rows, folder: OutputLog("alarms", rows, Reconciler(folder, "alarms"), kafka),  # type: ignore[arg-type]
+            output_log=lambda rows, processor: OutputLog("alarms", rows, Reconciler(processor, "alarms"), kafka),  # type: ignore[arg-type]
             fail=killed,
         )
 
@@ -243,66 +243,66 @@ def ticked(offset: int, at: int) -> Letter:
 
 
 async def regular(kafka: Kafka, *customers: str) -> int:
-    """A life that has flushed the history of some who buy every third day; the next offset of purchases."""
-    life, offset = Life(kafka), 0
+    """A run that has flushed the history of some who buy every third day; the next offset of purchases."""
+    run, offset = Run(kafka), 0
     for n in range(8):
         for name in customers:
-            await life.take(sale(offset, MAY + n * 3 * DAY, name))
+            await run.take(sale(offset, MAY + n * 3 * DAY, name))
             offset += 1
-    await life.take(ticked(0, LAST + DAY))
-    await life.flush()
+    await run.take(ticked(0, LAST + DAY))
+    await run.flush()
     return offset
 
 
-async def test_an_orphan_is_withdrawn_once_all_is_folded_that_it_could_follow_from() -> None:
+async def test_a_pending_alarm_is_withdrawn_once_all_is_folded_that_it_could_follow_from() -> None:
     """Not before: until then the fold may still tell it by itself."""
     kafka = Kafka()
     at = await regular(kafka, "C1", "C2")
-    died = Life(kafka)
+    died = Run(kafka)
     await died.take(ticked(1, SILENT))
     assert words(died.alarms(), "C1") == words(died.alarms(), "C2") == ["alarm.raised"]
     told = len(died.alarms())
 
-    heir = Life(kafka)
-    await heir.take(sale(at, LAST + 3 * DAY, "C1"))
-    assert len(heir.alarms()) == told, "the clock has not come so far"
-    await heir.take(ticked(1, SILENT))
-    assert words(heir.alarms(), "C1") == ["alarm.raised", "alarm.withdrawn"]
-    assert words(heir.alarms(), "C2") == ["alarm.raised", "alarm.raised"]
-    await heir.flush()
-    said = len(heir.alarms())
+    successor = Run(kafka)
+    await successor.take(sale(at, LAST + 3 * DAY, "C1"))
+    assert len(successor.alarms()) == told, "the clock has not come so far"
+    await successor.take(ticked(1, SILENT))
+    assert words(successor.alarms(), "C1") == ["alarm.raised", "alarm.withdrawn"]
+    assert words(successor.alarms(), "C2") == ["alarm.raised", "alarm.raised"]
+    await successor.flush()
+    said = len(successor.alarms())
 
-    third = Life(kafka)
+    third = Run(kafka)
     await third.take(ticked(2, SILENT + 1))
     assert len(third.alarms()) == said
 
 
-async def test_what_is_owed_outlives_the_successor() -> None:
+async def test_what_is_pending_outlives_the_successor() -> None:
     """It dies too, after its rows were safe and before it could speak: the next one knows."""
     kafka = Kafka()
     at = await regular(kafka, "C1")
-    await Life(kafka).take(ticked(1, SILENT))
-    second = Life(kafka)
+    await Run(kafka).take(ticked(1, SILENT))
+    second = Run(kafka)
     await second.take(sale(at, LAST + 3 * DAY))
     await second.flush()
-    third = Life(kafka)
+    third = Run(kafka)
     await third.take(ticked(1, SILENT))
     assert words(third.alarms(), "C1") == ["alarm.raised", "alarm.withdrawn"]
 
 
 async def test_rows_that_the_successor_wrote_are_not_taken_for_the_dead_workers() -> None:
-    """It dies between two batches of its own flush: its rows hold the record that told the orphan, and tell nothing."""
+    """It dies between two batches of its own flush: its rows hold the record that caused the alarm, and send nothing."""
     kafka = Kafka()
     at = await regular(kafka, "C1", "C2")
     call = Letter("contacts", 0, 0, b"C2", record("contact.received", LAST + 2 * DAY, "C2", channel="phone"))
-    await Life(kafka).take(call, ticked(1, SILENT))
-    second = Life(kafka)
+    await Run(kafka).take(call, ticked(1, SILENT))
+    second = Run(kafka)
     await second.take(sale(at, LAST + 3 * DAY), ticked(1, SILENT))
     kafka.cut = 2
     with pytest.raises(Killed):
         await second.flush()
     kafka.cut = 1 << 62
-    third = Life(kafka)
+    third = Run(kafka)
     await third.take(sale(at, LAST + 3 * DAY), ticked(1, SILENT))
     assert words(third.alarms(), "C1") == ["alarm.raised"]
     await third.take(call)
@@ -310,43 +310,43 @@ async def test_rows_that_the_successor_wrote_are_not_taken_for_the_dead_workers(
 
 
 async def test_what_the_rows_hold_already_was_told_rightly() -> None:
-    """A worker that died between two batches of one flush has rows that are ahead of the mark: nothing is taken back."""
+    """A worker that died between two batches of one flush has rows that are ahead of the checkpoint: nothing is withdrawn."""
     kafka = Kafka()
     await regular(kafka, "C1")
-    died = Life(kafka)
+    died = Run(kafka)
     await died.take(ticked(1, SILENT))
     kafka.cut = 2
     with pytest.raises(Killed):
         await died.flush()
     kafka.cut = 1 << 62
-    heir = Life(kafka)
-    await heir.take(ticked(1, SILENT))
-    await heir.take(ticked(2, SILENT + 1))
-    assert words(heir.alarms(), "C1") == ["alarm.raised"]
+    successor = Run(kafka)
+    await successor.take(ticked(1, SILENT))
+    await successor.take(ticked(2, SILENT + 1))
+    assert words(successor.alarms(), "C1") == ["alarm.raised"]
 
 
 async def test_an_alarm_that_only_the_dead_worker_ended_is_raised_again() -> None:
     """It had read the comeback; the comeback was another's view, and the row still holds the alarm open."""
     kafka = Kafka()
     at = await regular(kafka, "C1")
-    first = Life(kafka)
+    first = Run(kafka)
     await first.take(ticked(1, SILENT))
     await first.flush()
     await first.take(sale(at, SILENT + DAY))
     assert words(first.alarms(), "C1")[-1] == "alarm.settled"
-    heir = Life(kafka)
-    await heir.take(sale(at, LAST - 300 * DAY, "C9"))  # as if the record had been another
-    assert words(heir.alarms(), "C1")[-1] == "alarm.raised"
+    successor = Run(kafka)
+    await successor.take(sale(at, LAST - 300 * DAY, "C9"))  # as if the record had been another
+    assert words(successor.alarms(), "C1")[-1] == "alarm.raised"
 
 
 async def test_without_a_tail_nothing_is_read_and_nothing_is_owed() -> None:
-    """Restarts that find all told and safe read not one record of the topic."""
+    """Restarts that find everything safe do not read a record of the topic."""
     kafka = Kafka()
     at = await regular(kafka, "C1")
-    assert Life(kafka).alarms()
+    assert Run(kafka).alarms()
     kafka.read = 0
     for n in range(3):
-        life = Life(kafka)
-        await life.take(sale(at + n, LAST + n * DAY))
-        await life.flush()
+        run = Run(kafka)
+        await run.take(sale(at + n, LAST + n * DAY))
+        await run.flush()
     assert kafka.read == 0

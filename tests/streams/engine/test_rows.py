@@ -129,8 +129,8 @@ def test_a_row_that_is_ahead_of_its_neighbours_stays_ahead() -> None:
     assert dict(rows.take_changed()) == {b"a": pack({"events@0": 10, "clock@0": 3}, b"\x07")}
 
 
-def test_what_the_mark_says_is_in_all_rows() -> None:
-    """The mark is the last of a complete flush: rows that it found unchanged hold as much as those it has written."""
+def test_what_the_checkpoint_says_is_in_all_rows() -> None:
+    """The checkpoint is the last row of a complete flush: rows that it found unchanged hold as much as those it has written."""
     store = RowStore(a=pack({"events@0": 1}, b"\x01"), b=pack({"events@0": 6}, b"\x01"))
     store.rows[CHECKPOINT] = pack({"events@0": 6}, b"")
     rows = Rows(0, store, Many().codec())

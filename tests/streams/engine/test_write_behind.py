@@ -48,7 +48,7 @@ async def test_after_a_failure_nothing_further_is_done(what: str) -> None:
 
 @dataclass
 class Busy(Producer):
-    """A producer that takes no batch until it is told to: a request is on its way."""
+    """A producer that takes no batch until it is free: a request is on its way."""
 
     free: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -61,7 +61,7 @@ class Busy(Producer):
 
 
 async def test_outputs_of_two_flushes_share_no_batch() -> None:
-    """The end of the last batch says up to where all is told rightly: nothing of later rows may lie before it."""
+    """The checkpoint ends with the last batch of a flush: no output of later rows may be before that."""
     table = Table()
     producer = Busy(table.diary)
     engine = build(table, producer)
@@ -105,8 +105,8 @@ async def test_a_record_that_is_already_in_the_row_has_no_effect_but_the_row_is_
     assert stored(table) == {b"a": 7}
 
 
-async def test_a_topic_made_anew_is_not_fenced() -> None:
-    """Offsets of another epoch of the topic are other records."""
+async def test_a_recreated_topic_is_not_fenced() -> None:
+    """Offsets of another incarnation of the topic are other records."""
     table = Table()
     await _through(table, records((b"a", b"1")))
     engine = build(table, Producer(table.diary), incarnations={"events": "2"})
@@ -194,7 +194,7 @@ async def test_a_partition_is_recovered_before_its_first_record() -> None:
 
 
 async def test_an_assignment_forgets_what_was_not_flushed() -> None:
-    """After `reset` nothing of the former assignment is written or acknowledged, and rows are read anew."""
+    """After `reset` nothing of the former assignment is written or acknowledged, and rows are read again."""
     table = Table()
     producer = Producer(table.diary)
     engine = build(table, producer)
@@ -299,7 +299,7 @@ async def test_chunks_flushes_and_a_crash_do_not_show(steps: list[Any], cuts: se
 
 
 async def _through(table: Table, chunk: list[Record], partition: int = 0) -> None:
-    """One whole life of an engine."""
+    """One whole run of an engine."""
     engine = build(table, Producer(table.diary))
     await engine.take(partition, chunk, lambda: None)
     await engine.flush()

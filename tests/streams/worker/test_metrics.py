@@ -32,7 +32,7 @@ def alarm(alarm_id: str = "a1", customer: str | None = "C1", **changed: Any) -> 
     return an_alarm(NOW, alarm_id, customer, **{"value_at_risk_minor": 5000, "currency": "EUR"} | changed)
 
 
-def told(registry: CollectorRegistry, name: str, **labels: str) -> float | None:
+def value(registry: CollectorRegistry, name: str, **labels: str) -> float | None:
     """One figure as a scrape would find it."""
     return registry.get_sample_value(name, labels)
 
@@ -44,29 +44,29 @@ def test_the_customers_are_right_at_once_after_a_rebalance() -> None:
     metrics.customers(0, mine)
     metrics.customers(1, {("core_customer", "gold"): 4, ("defector", "iron"): 2})
     at = {"stage": "core_customer", "tier": "gold"}
-    assert told(metrics.registry, "vigia_customers", **at) == 7
+    assert value(metrics.registry, "vigia_customers", **at) == 7
     mine["core_customer", "gold"] -= 1
-    assert told(metrics.registry, "vigia_customers", **at) == 6
+    assert value(metrics.registry, "vigia_customers", **at) == 6
     metrics.revoked([1])
-    assert told(metrics.registry, "vigia_customers", **at) == 2
-    assert told(metrics.registry, "vigia_customers", stage="defector", tier="iron") == 0
-    assert told(metrics.registry, "vigia_partitions") == 1
+    assert value(metrics.registry, "vigia_customers", **at) == 2
+    assert value(metrics.registry, "vigia_customers", stage="defector", tier="iron") == 0
+    assert value(metrics.registry, "vigia_partitions") == 1
 
 
 def test_the_lag_is_that_of_the_slowest() -> None:
     """Records add up by topic, event time is the oldest partition's, and neither outlives its partition."""
     metrics = WorkerMetrics(now=lambda: NOW / SECOND + 100)
-    assert told(metrics.registry, "vigia_event_time_lag_seconds") is None
+    assert value(metrics.registry, "vigia_event_time_lag_seconds") is None
     metrics.clock(0, NOW)
     metrics.clock(1, NOW + 60 * SECOND)
     metrics.lag("purchases", 0, 5)
     metrics.lag("purchases", 1, 7)
     metrics.lag("purchases", 1, 2)
-    assert told(metrics.registry, "vigia_event_time_lag_seconds") == 100
-    assert told(metrics.registry, "vigia_lag_records", topic="purchases") == 7
+    assert value(metrics.registry, "vigia_event_time_lag_seconds") == 100
+    assert value(metrics.registry, "vigia_lag_records", topic="purchases") == 7
     metrics.revoked([0])
-    assert told(metrics.registry, "vigia_event_time_lag_seconds") == 40
-    assert told(metrics.registry, "vigia_lag_records", topic="purchases") == 2
+    assert value(metrics.registry, "vigia_event_time_lag_seconds") == 40
+    assert value(metrics.registry, "vigia_lag_records", topic="purchases") == 2
 
 
 def series(registry: CollectorRegistry) -> int:
@@ -114,14 +114,14 @@ def test_what_stands_open_is_counted_once_a_customer() -> None:
     incident(alarm("a3", "C2", tier="iron", value_at_risk_minor=None, currency=None))
     incident(alarm("a4", None, value_at_risk_minor=10**9))
     worth = {"tier": "gold", "currency": "EUR"}
-    assert told(metrics.registry, "vigia_customers_at_risk", tier="gold") == 1
-    assert told(metrics.registry, "vigia_value_at_risk_minor", **worth) == 9000
-    assert told(metrics.registry, "vigia_alarms_open", kind="risk-high", severity="error", tier="gold") == 2
+    assert value(metrics.registry, "vigia_customers_at_risk", tier="gold") == 1
+    assert value(metrics.registry, "vigia_value_at_risk_minor", **worth) == 9000
+    assert value(metrics.registry, "vigia_alarms_open", kind="risk-high", severity="error", tier="gold") == 2
     incident(alarm("a2", kind="gone-quiet"), ended=True)
-    assert told(metrics.registry, "vigia_value_at_risk_minor", **worth) == 5000
+    assert value(metrics.registry, "vigia_value_at_risk_minor", **worth) == 5000
     metrics.incident("a1", None)
-    assert told(metrics.registry, "vigia_customers_at_risk", tier="gold") is None
-    assert told(metrics.registry, "vigia_customers_at_risk", tier="iron") == 1
+    assert value(metrics.registry, "vigia_customers_at_risk", tier="gold") is None
+    assert value(metrics.registry, "vigia_customers_at_risk", tier="iron") == 1
 
 
 class Moody:
@@ -151,11 +151,11 @@ async def test_every_attempt_to_deliver_is_counted() -> None:
             with pytest.raises(fault):
                 await channel.send(one)
     counted = {
-        outcome: told(metrics.registry, "vigia_deliveries_total", channel="desk", outcome=outcome)
+        outcome: value(metrics.registry, "vigia_deliveries_total", channel="desk", outcome=outcome)
         for outcome in ("sent", "retry", "refused", "failed")
     }
     assert counted == {"sent": 2, "retry": 1, "refused": 1, "failed": 1}
-    assert told(metrics.registry, "vigia_delivery_seconds_count", channel="desk") == 5
+    assert value(metrics.registry, "vigia_delivery_seconds_count", channel="desk") == 5
 
 
 async def test_what_waits_before_a_channel_is_seen() -> None:
@@ -165,10 +165,10 @@ async def test_what_waits_before_a_channel_is_seen() -> None:
     dispatcher = Dispatcher(routes, metrics.counted({"desk": Moody(None)}), Memory())
     metrics.queues(dispatcher.queues)
     metrics.decided(await dispatcher.take(alarm(), NOW))
-    assert told(metrics.registry, "vigia_notifications_waiting", channel="desk") == 1
-    assert told(metrics.registry, "vigia_notifications_decided_total", state="waiting", rule="first") == 1
+    assert value(metrics.registry, "vigia_notifications_waiting", channel="desk") == 1
+    assert value(metrics.registry, "vigia_notifications_decided_total", state="waiting", rule="first") == 1
     await dispatcher.deliver("desk", NOW)
-    assert told(metrics.registry, "vigia_notifications_waiting", channel="desk") == 0
+    assert value(metrics.registry, "vigia_notifications_waiting", channel="desk") == 0
 
 
 async def test_a_process_tells_of_itself() -> None:
@@ -199,5 +199,5 @@ def test_two_processes_in_one_share_nothing() -> None:
     """Every registry is its own: in `vigia up` nothing is counted twice and nothing collides."""
     first, second = WorkerMetrics(), WorkerMetrics()
     first.step(0.001)
-    assert told(first.registry, "vigia_step_seconds_count") == 1
-    assert told(second.registry, "vigia_step_seconds_count") == 0
+    assert value(first.registry, "vigia_step_seconds_count") == 1
+    assert value(second.registry, "vigia_step_seconds_count") == 0
