@@ -64,10 +64,10 @@ class Fences:
 
     def advance(self, source: str, offset: int) -> bool:
         """Take up the record at hand; False if all rows hold it already."""
-        if offset <= self.shared.get(source, -1):
+        shared, furthest = self.shared, self._furthest
+        if offset <= shared.get(source, -1):
             return False
-        self.shared[source] = offset
-        furthest = self._furthest
+        shared[source] = offset
         self.replaying = furthest is None or offset <= furthest.get(source, -1)
         if self.replaying:
             self._source, self._offset = source, offset

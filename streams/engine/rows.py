@@ -48,14 +48,6 @@ class Unreadable(BaseException):
     """A row could not be read from the store. No fault of the record at hand, so no `Exception` that a fold may catch."""
 
 
-class _Undo(NamedTuple, Generic[Row]):
-    """What a change replaced."""
-
-    key: bytes
-    row: Row | None
-    fence: Fence | None  # the own fence that a deletion dropped
-
-
 class Rows(Generic[Row]):
     """The rows of one partition: a fold uses `get`, `put`, `delete` and `folded`, the engine all the rest."""
 
@@ -66,7 +58,7 @@ class Rows(Generic[Row]):
         self._fences = Fences()
         self._cache: dict[bytes, Row | None] = {}  # idle rows first; None where there is no row
         self._changed: dict[bytes, None] = {}
-        self._undo: list[_Undo[Row]] = []
+        self._undo: list[tuple[bytes, Row | None, Fence | None]] = []  # what a change replaced; plain tuples, for speed
         self._last_line, self._last_fence = b"", dict[str, int]()  # of the row read last: neighbours have the same
 
     # --- for the fold -----------------------------------------------------------------------------------------
@@ -80,18 +72,19 @@ class Rows(Generic[Row]):
 
     def put(self, key: bytes, row: Row) -> None:
         """Replace the row of this key; a row that holds the record at hand already stays and is only written again."""
-        before = self.get(key)
+        cache, fences = self._cache, self._fences
+        before = cache[key] if key in cache else self._load(key)
         self._changed[key] = None
-        if not self._fences.holds_current(key):
-            self._undo.append(_Undo(key, before, None))
-            self._cache[key] = row
+        if not fences.replaying or not fences.holds_current(key):
+            self._undo.append((key, before, None))
+            cache[key] = row
 
     def delete(self, key: bytes) -> None:
         """Delete the row and its fence: an older record that is repeated would create it again, unless a row fences it."""
         before = self.get(key)
         self._changed[key] = None
         if not self._fences.holds_current(key):
-            self._undo.append(_Undo(key, before, self._fences.forget(key)))
+            self._undo.append((key, before, self._fences.forget(key)))
             self._cache[key] = None
 
     def folded(self, key: bytes) -> bool:
@@ -135,7 +128,8 @@ class Rows(Generic[Row]):
     def begin(self, source: str, offset: int, key: bytes | None) -> bool:
         """Set the record at hand; False if it must not be folded because the row of its key holds it already."""
         self._undo.clear()
-        if self._fences.advance(source, offset) and (key is None or not self.folded(key)):
+        fences = self._fences
+        if fences.advance(source, offset) and (not fences.replaying or key is None or not self.folded(key)):
             return True
         if key is not None:
             self._put_again(key)
