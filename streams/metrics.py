@@ -14,20 +14,20 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from scorers.alarms.kinds import KINDS
+from scorers.alarms.catalogue import KINDS
 from scorers.contract.alarms import Alarm, Stage, Tier
 from scorers.contract.events import SECOND, TOPIC_OF, Micros
 from scorers.contract.lessons import LEARNERS
 from scorers.contract.rejection import RejectCode
 from scorers.contract.wire import EVENT_TYPES
-from scorers.timeline.timeline import Verdict
+from scorers.timeline.timeline import Status
 
 FAST = (1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 5e-2, 0.25)
 SLOW = (1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 TOPICS = frozenset({*TOPIC_OF.values(), "clock", "groups", "lessons", "figures", "models", "alarms", "alarm-actions"})
 OTHER = "other"  # what is on no closed list, in one series
 
-Fate = Verdict | Literal["anonymous", "unfolded"]
+Fate = Status | Literal["anonymous", "unfolded"]
 """What became of an event; the last two are accepted and no fact about a customer."""
 Census = Mapping[tuple[Stage, Tier], int]
 
@@ -65,7 +65,7 @@ class WorkerMetrics(Collector):
         self._recovered = 0, 0
         for code in get_args(RejectCode):
             self._rejects.labels(code)
-        self._fated = {fate: self._fates.labels(fate) for fate in (*get_args(Verdict), "anonymous", "unfolded")}
+        self._fated = {fate: self._fates.labels(fate) for fate in (*get_args(Status), "anonymous", "unfolded")}
         self._alarm_counters: dict[tuple[str, str, str], Counter] = {}
         self.registry.register(self)
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from alerts.channels.contract import change_id
 from alerts.pipeline.routes import Ladder
-from scorers.alarms.kinds import STATE_CHANGES
+from scorers.alarms.catalogue import STATE_CHANGES
 from scorers.contract.alarms import Alarm, Change, Severity
 from scorers.contract.events import Instant
 

@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from alerts.channels.contract import Channel, Notification, Refused, Retry
 from alerts.pipeline.channel_queue import ChannelQueue
 from alerts.pipeline.incident import Delivery, Incident
-from scorers.alarms.kinds import KINDS
+from scorers.alarms.catalogue import KINDS
 from scorers.contract.alarms import Severity, Tier
 
 TIMES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)

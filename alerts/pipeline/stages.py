@@ -15,7 +15,7 @@ from alerts.pipeline.incident import ENDINGS, Delivery, Incident
 from alerts.pipeline.routes import Route, Routes
 from alerts.settings.hours import next_of
 from alerts.wording.formats import day_and_time
-from scorers.alarms.kinds import STATE_CHANGES
+from scorers.alarms.catalogue import STATE_CHANGES
 from scorers.contract.alarms import SEVERITIES, Alarm
 from scorers.contract.events import DAY, HOUR, Duration, Instant
 

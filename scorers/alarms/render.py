@@ -1,52 +1,96 @@
-"""From an episode to the record that is sent: the alarm as the wire contract states it."""
+"""From an episode to the record of the topic `alarms`, with the subject as it is at the time."""
 
-from scorers.alarms.kinds import KINDS
-from scorers.alarms.reasons import counterfactual, deadline, reasons, treatment
-from scorers.contract.alarms import Alarm, Change, Evidence, Subject
+from typing import Any
+
+from scorers.alarms.words import date
+from scorers.contract.alarms import Alarm, Change, Evidence, Subject, Treatment
 from scorers.contract.events import DAY, SECOND, Instant, Micros
-from scorers.customer.state import Customer, Episode, Ref
+from scorers.customer.state import Customer
 from scorers.customer.value import value_at_risk
 from scorers.in_force.context import Context
+from scorers.timeline.episodes import Episode
+from scorers.timeline.facts import Ref
+from scorers.timeline.kinds import Kind
+from scorers.timeline.subjects import State
 
 
-def record(c: Customer, e: Episode, change: Change, time: Micros, cause: tuple[Ref, ...], ctx: Context) -> Alarm:
-    """One change in the life of an alarm, with the customer as seen at the time."""
-    kind = KINDS[e.kind]
-    about = e.subject_id or c.id
+def render(
+    kind: Kind,
+    state: State,
+    e: Episode,
+    change: Change,
+    time: Micros,
+    cause: tuple[Ref, ...],
+    ctx: Context,
+    **own: Any,
+) -> Alarm:
+    """One change in the life of an alarm; `own` are the attributes that only this type of subject has."""
+    about = e.subject_id or state.id
     ended = change in ("alarm.settled", "alarm.withdrawn")
-    why = () if ended else reasons(c, e, time, ctx)
-    by = None if ended else deadline(c, e, ctx)
-    skill = "de_escalation" if c.tone or c.loyalty == "terrorist" else kind.skill
+    by = None if ended or kind.deadline is None else kind.deadline(state, e, ctx)
+    fields: dict[str, Any] = {"treatment": kind.treatment, "skill": kind.skill, "customer_id": None, **own}
+    if not ended:
+        fields |= {
+            "reasons": tuple(kind.reasons(state, e, time, ctx)),
+            "deadline": Instant(by // SECOND * SECOND) if by else None,
+            "counterfactual": _remedy(kind, by),
+        }
     return Alarm(
         type=change,
         alarm_id=e.alarm_id,
         dedup_key=f"{e.kind}:{e.subject}:{about}",
         subject=Subject(e.subject, about),
-        customer_id=c.id,
         kind=e.kind,
         severity=e.severity,
         time=Instant(time // SECOND * SECOND),
         at=Instant(e.at // SECOND * SECOND),
         outcome=e.outcome if change == "alarm.settled" else None,
         cause=tuple(ref.id for ref in cause),
-        stage=c.stage,
-        tier=c.tier,
-        loyalty_type=c.loyalty,
-        risk=round(c.risk, 6) if c.risk >= 0 else None,
-        horizon_days=ctx.policy.risk.horizon / DAY,
-        value_at_risk_minor=value_at_risk(c, time, ctx.policy),
-        currency=c.currency or None,
-        reasons=why,
-        treatment=None if ended else treatment(c, e),
-        deadline=Instant(by // SECOND * SECOND) if by else None,
-        counterfactual=None if ended else counterfactual(e, by),
-        name=c.name or None,
-        store_id=c.store_id or None,
-        owner_id=c.owner_id or None,
-        locale=c.locale or None,
-        skill=skill,
         evidence=tuple([Evidence(r.topic, r.partition, r.offset, r.id) for r in (e.opener, *e.evidence)]),
         policy_version=ctx.policy_version,
         figures_version=ctx.figures(time).version,
         model_version=ctx.model(time).version,
+        **({**fields, "treatment": None} if ended else fields),
     )
+
+
+def render_customer(
+    kind: Kind, c: Customer, e: Episode, change: Change, time: Micros, cause: tuple[Ref, ...], ctx: Context
+) -> Alarm:
+    """One change in the life of a customer's alarm, or of an alarm about a customer's case."""
+    tense = c.contacts.tone or c.attitude.type == "terrorist"
+    return render(
+        kind,
+        c,
+        e,
+        change,
+        time,
+        cause,
+        ctx,
+        customer_id=c.id,
+        stage=c.life.stage,
+        tier=c.tiering.tier,
+        loyalty_type=c.attitude.type,
+        risk=round(c.risk.last, 6) if c.risk.last >= 0 else None,
+        horizon_days=ctx.policy.risk.horizon / DAY,
+        value_at_risk_minor=value_at_risk(c, time, ctx.policy),
+        currency=c.spending.currency or None,
+        treatment=_treatment(kind, c),
+        name=c.profile.name or None,
+        store_id=c.profile.store_id or None,
+        owner_id=c.profile.owner_id or None,
+        locale=c.profile.locale or None,
+        skill="de_escalation" if tense else kind.skill,
+    )
+
+
+def _treatment(kind: Kind, c: Customer) -> Treatment:
+    """The kind's treatment; nothing is spent on customers who cost more than they bring."""
+    return "do_not_spend" if c.tiering.tier == "lead" and not kind.is_case and not kind.fixed else kind.treatment
+
+
+def _remedy(kind: Kind, by: Instant | None) -> str | None:
+    """One line that says what would settle the alarm, where that can be said."""
+    if kind.remedy is None or ("{by}" in kind.remedy and by is None):
+        return None
+    return kind.remedy.format(by=date(by)) if by is not None else kind.remedy

@@ -281,7 +281,7 @@ class CustomerErased(Event, frozen=True, kw_only=True, gc=False, tag="customer.e
     """The customer asked to be erased."""
 
 
-AnyEvent = (
+CustomerEvent = (
     Purchase
     | Refund
     | ContactReceived
@@ -302,11 +302,11 @@ AnyEvent = (
     | BondStarted
     | BondEnded
     | LeadCreated
-    | StaffPulse
     | CustomerDescribed
-    | CustomerMerged
-    | CustomerErased
 )
+"""The events that change the state of a customer."""
+
+AnyEvent = CustomerEvent | StaffPulse | CustomerMerged | CustomerErased
 
 TOPIC_OF: dict[str, str] = {
     "purchase": "purchases",

@@ -12,48 +12,51 @@ from scorers.policy.tables import Ledger
 
 def debt(c: Customer, now: Micros, rules: Ledger) -> float:
     """Good experiences still owed at an instant."""
-    if not c.debt:
+    if not c.account.debt:
         return 0.0
-    return float(c.debt * 0.5 ** ((now - c.debt_at) / rules.half_life))
-
-
-def _book(c: Customer, at: Micros, owed: float, rules: Ledger) -> None:
-    c.debt = max(0.0, debt(c, at, rules) + owed)
-    c.debt_at = at
+    return float(c.account.debt * 0.5 ** ((now - c.account.debt_at) / rules.half_life))
 
 
 def mature(c: Customer, now: Micros, rules: Ledger) -> None:
-    """Book the purchases whose week has passed."""
-    while c.pending and c.pending[0] + rules.quiet_week < now:
-        at = c.pending.pop(0) + rules.quiet_week
-        if c.debt:
-            _book(c, at, -1.0, rules)
+    """Enter the purchases whose week has passed."""
+    pending = c.account.pending
+    while pending and pending[0] + rules.quiet_week < now:
+        at = pending.pop(0) + rules.quiet_week
+        if c.account.debt:
+            _enter(c, at, -1.0, rules)
 
 
 def good(c: Customer, at: Micros, rules: Ledger) -> None:
     """A good experience repays one."""
     mature(c, at, rules)
-    if c.debt:
-        _book(c, at, -1.0, rules)
+    if c.account.debt:
+        _enter(c, at, -1.0, rules)
 
 
 def bad(c: Customer, at: Micros, rules: Ledger) -> None:
     """A bad experience owes a dozen, and spoils the purchases of its week."""
     mature(c, at, rules)
-    _book(c, at, rules.owed_per_negative, rules)
-    c.pending.clear()
+    _enter(c, at, rules.owed_per_negative, rules)
+    c.account.pending.clear()
 
 
 def bought(c: Customer, at: Micros, rules: Ledger) -> None:
     """A purchase waits a week to be a good experience."""
     mature(c, at, rules)
-    if len(c.pending) == MAX_PENDING:
-        del c.pending[0]
-    c.pending.append(at)
+    pending = c.account.pending
+    if len(pending) == MAX_PENDING:
+        del pending[0]
+    pending.append(at)
 
 
 def settled_after(c: Customer, rules: Ledger) -> Micros:
-    """When the debt falls under the settling mark if nothing more happens; it counts from the second after."""
-    if c.debt < rules.debt_settled:
+    """When the debt falls under the settling mark if nothing more happens, rounded up to the next second."""
+    account = c.account
+    if account.debt < rules.debt_settled:
         return 0
-    return c.debt_at + int(rules.half_life * log2(c.debt / rules.debt_settled)) + SECOND
+    return account.debt_at + int(rules.half_life * log2(account.debt / rules.debt_settled)) + SECOND
+
+
+def _enter(c: Customer, at: Micros, owed: float, rules: Ledger) -> None:
+    c.account.debt = max(0.0, debt(c, at, rules) + owed)
+    c.account.debt_at = at

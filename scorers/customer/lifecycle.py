@@ -8,8 +8,12 @@ from scorers.contract.alarms import Stage
 from scorers.contract.events import Micros
 from scorers.customer.state import Customer
 from scorers.policy.tables import Policy
+from scorers.timeline.episodes import NEVER
 
 LEFT: frozenset[Stage] = frozenset({"defector", "core_defector"})
+PRESENT: frozenset[Stage] = frozenset(
+    {"prospect", "first_time_buyer", "early_repeat_buyer", "core_customer", "dormant"}
+)
 
 TRANSITIONS: dict[Stage, dict[Stage, str]] = {
     "prospect": {
@@ -61,42 +65,43 @@ class IllegalTransition(ValueError):
 
 def quiet_after(c: Customer) -> Micros:
     """The instant after which a repeat buyer's silence is longer than the own rhythm allows."""
-    return c.last_purchase + c.quiet_limit
+    return c.purchases.last + c.purchases.quiet_limit
 
 
 def gone_after(c: Customer, policy: Policy) -> Micros:
     """The instant after which silence is past the point of likely return."""
     if c.rhythm.occasions == 1:
-        return c.rhythm.first + round(policy.lifecycle.second_purchase_defected * c.second_limit)
-    return c.last_purchase + round(policy.silence.defected_factor * c.quiet_limit)
+        return c.rhythm.first + round(policy.lifecycle.second_purchase_defected * c.purchases.second_limit)
+    return c.purchases.last + round(policy.silence.defected_factor * c.purchases.quiet_limit)
 
 
-def judge(c: Customer, now: Micros, policy: Policy) -> Stage:
-    """The stage that the facts give at an instant; a deadline at that very instant has not passed yet.
+def judge(c: Customer, now: Micros, policy: Policy) -> tuple[Stage, Micros]:
+    """The stage that the facts give at an instant, and when time alone may change it.
 
-    >>> judge(Customer("c1"), 0, Policy())
+    A deadline at that very instant has not passed yet.
+
+    >>> judge(Customer("c1"), 0, Policy())[0]
     'prospect'
     """
-    occasions = c.rhythm.occasions
-    if c.stage in LEFT and (c.exit_at or c.last_purchase < c.stage_since):
-        return c.stage
+    occasions, exited = c.rhythm.occasions, c.exit.at
+    if c.life.stage in LEFT and (exited or c.purchases.last < c.life.since):
+        return c.life.stage, NEVER
     if not occasions:
-        return "defector" if c.exit_at else "prospect"
+        return ("defector" if exited else "prospect"), NEVER
     gone = gone_after(c, policy)
     if occasions == 1:
-        return "defector" if c.exit_at or gone < now else "first_time_buyer"
-    quiet = quiet_after(c)
-    rules = policy.lifecycle
-    core = (
-        occasions >= rules.core_occasions
-        and c.rhythm.first + rules.core_tenure < min(now, quiet + 1)
-        and (not c.satisfaction_count or c.satisfaction_sum >= rules.core_satisfaction * c.satisfaction_count)
+        return ("defector", NEVER) if exited or gone < now else ("first_time_buyer", gone)
+    quiet, rules, opinion = quiet_after(c), policy.lifecycle, c.opinion
+    ripe = c.rhythm.first + rules.core_tenure if occasions >= rules.core_occasions else NEVER
+    core = ripe < min(now, quiet + 1) and (
+        not opinion.marks or opinion.marks_sum >= rules.core_satisfaction * opinion.marks
     )
-    if c.exit_at or gone < now:
-        return "core_defector" if core else "defector"
+    if exited or gone < now:
+        return ("core_defector" if core else "defector"), NEVER
+    until = gone if ripe < now else min(gone, ripe)
     if quiet < now:
-        return "dormant"
-    return "core_customer" if core else "early_repeat_buyer"
+        return "dormant", until
+    return ("core_customer" if core else "early_repeat_buyer"), min(until, quiet)
 
 
 def move(before: Stage, after: Stage) -> str:

@@ -1,38 +1,26 @@
-"""What is known of one customer: facts and the alarms that stand open, nothing judged beside them.
+"""What is known of one customer: the state of the subject `customer`, one struct for each concern.
 
-One bounded record, O(1) to update, plain numbers and short lists, so that it packs into about a kilobyte. Instants are
-microseconds, 0 where unknown; lists are bounded by the constants below. Facts change in `evolve` alone. Nothing here can
-refer back to what holds it, so Python's search for cycles leaves these records out (`gc=False`).
+The state holds facts and the verdicts in force, never text that can be rendered from them. Each struct packs as an array and grows at
+its own end, so an older row of the same form can still be read. Every list is bounded by a constant below. Instants are
+microseconds, 0 where unknown. Only the modules of this room change it; `evolve` is the index.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 from msgspec import Struct, field
 
-from scorers.contract.alarms import LoyaltyType, Outcome, Severity, Stage, SubjectType, Tier
-from scorers.contract.events import ComplaintSeverity, Duration, Micros, PartyType
+from scorers.contract.alarms import LoyaltyType, Stage, Tier
+from scorers.contract.events import ComplaintSeverity, Duration, Micros
 from scorers.customer.rhythm import Rhythm
+from scorers.timeline.facts import NO_FACT, Ref
+from scorers.timeline.subjects import State
 
 MAX_OPEN_CASES = 48
 MAX_CLOSED_CASES = 6
 MAX_OUTREACH = 12
-MAX_EVIDENCE = 6
 MAX_QUESTIONS = 4
 MAX_PENDING = 16
 MILLION = 1_000_000
-
-
-class Ref(Struct, array_like=True, frozen=True, gc=False):
-    """Which fact, and where it stands in the log (in replay: file, 0, line)."""
-
-    source: str
-    id: str
-    topic: str = ""
-    partition: int = 0
-    offset: int = 0
-
-
-NOBODY = Ref("", "")
 
 
 class Case(Struct, array_like=True, gc=False):
@@ -49,13 +37,13 @@ class Case(Struct, array_like=True, gc=False):
     acknowledged: Micros = 0
     resolved: Micros = 0
     left: Duration = 0  # business time that was left when the clock stopped
-    breached: bool = False  # the rectification deadline has passed in this spell
+    breached: bool = False  # the rectification deadline has passed since it was opened or reopened
     occasions_since_breach: int = 0
     hostage_at: Micros = 0
     subject: str = ""
     store_id: str = ""
-    grave_since: Micros = 0  # a minor complaint became a major one then
-    grave_ref: Ref = NOBODY
+    grave_since: Micros = 0  # when a minor complaint became a major one
+    grave_ref: Ref = NO_FACT
 
 
 class Request(Struct, array_like=True, gc=False):
@@ -69,18 +57,18 @@ class Request(Struct, array_like=True, gc=False):
 
 
 class Promise(Struct, array_like=True, gc=False):
-    """Something we said we would do (X11)."""
+    """Something we promised to do (X11)."""
 
     id: str
     made: Micros
     opener: Ref
     due: Micros = 0
     broken: Micros = 0
-    breaker: Ref = NOBODY
+    breaker: Ref = NO_FACT
 
 
 class Trouble(Struct, array_like=True, gc=False):
-    """Negative experiences since the last occasion, and the stage in which the first one hit (L3, L4)."""
+    """Negative experiences since the last occasion, and the stage at the first of them (L3, L4)."""
 
     stage: Stage
     at: Micros
@@ -89,174 +77,233 @@ class Trouble(Struct, array_like=True, gc=False):
     evidence: list[Ref] = field(default_factory=list)  # beyond the opener
 
 
-class Episode(Struct, array_like=True, gc=False):
-    """An alarm from its raising to its end, as the customer's row keeps it."""
-
-    alarm_id: str
-    kind: str
-    subject: SubjectType
-    subject_id: str  # "" for the customer
-    at: Micros
-    opener: Ref
-    severity: Severity
-    status: Literal["open", "settled", "spent", "told"] = "open"
-    # spent: timed out while its condition still holds; told: a state change, born settled
-    outcome: Outcome | None = None
-    evidence: list[Ref] = field(default_factory=list)  # beyond the opener
-    cause: list[Ref] = field(default_factory=list)
-    detail: str = ""  # for state changes: from what to what
-    ended: Micros = 0
-
-
 class Question(Struct, array_like=True, gc=False):
-    """Will this customer buy again within the horizon? Asked with the features of that day, answered late."""
+    """Will this customer buy again within the horizon? Asked with the features of that day, answered later."""
 
     asked: Micros
     features: bytes  # packed
     answered: Micros = 0  # instant of the first purchase after it was asked
-    risk: int = 0  # what the model in force said, in millionths
-    rules: int = 0  # what the rules said, likewise
+    risk: int = 0  # by the model in force, in millionths
+    rules: int = 0  # by the rules, in millionths
     model_version: str = ""
     voices: bytes = (
         b""  # log-odds of each of `contract.lessons.MEMBERS` when asked, packed by `risk.columns.pack_floats`
     )
 
 
-class Customer(Struct, array_like=True, gc=False):
-    """Everything known of one customer at one instant of event time."""
+class Purchases(Struct, array_like=True, gc=False):
+    """When the customer bought, and the silences allowed since, with the figures in force at the last occasion."""
 
-    id: str
-    first_seen: Micros = 0
-    last_fact: Micros = 0
+    count: int = 0
+    last: Micros = 0
+    last_ref: Ref = NO_FACT
+    first_ref: Ref = NO_FACT
+    quiet_limit: Duration = 0
+    second_limit: Duration = 0
 
-    # purchases
-    rhythm: Rhythm = field(default_factory=Rhythm)
-    purchases: int = 0
-    last_purchase: Micros = 0
-    last_purchase_ref: Ref = NOBODY
-    first_purchase_ref: Ref = NOBODY
+
+class Spending(Struct, array_like=True, gc=False):
+    """Money, in minor units of the customer's currency."""
+
     currency: str = ""
     amount_minor: int = 0
     margin_minor: int = 0
     margin_of_minor: int = 0  # revenue of the purchases whose margin is known
     discount_minor: int = 0
-    discounted: int = 0  # purchases bought at a discount
+    discounted: int = 0  # number of purchases at a discount
     refunds: int = 0
     refund_minor: int = 0
-    last_refund: Micros = 0
     days: list[int] = field(default_factory=list)  # purchase days of the last year, as day numbers
     takings: list[int] = field(default_factory=list)  # margin (else revenue) of each of these days
     year_minor: int = 0  # their sum
-    spend_fast: float = 0.0
-    spend_slow: float = 0.0
-    variety: int = 0  # a bit for each category bought, categories hashed to 64
-    breadth_fast: float = 0.0
+    year_bucket: int = -1  # where the histogram of yearly values counts this customer
+    fast: float = 0.0  # spend per occasion, exponentially weighted
+    slow: float = 0.0
+
+
+class Visit(Struct, array_like=True, gc=False):
+    """One occasion: when it began, and a bit for each category bought, categories hashed to 64."""
+
+    at: Micros
+    categories: int = 0
+
+
+class Baskets(Struct, array_like=True, gc=False):
+    """What is bought: categories, and how many of them per occasion."""
+
+    variety: int = 0  # a bit for each category ever bought
+    breadth_fast: float = 0.0  # categories per occasion, exponentially weighted
     breadth_slow: float = 0.0
-    store_id: str = ""
+    visits: list[Visit] = field(default_factory=list)  # the newest occasions
+    bored_at: Micros = 0  # since when variety has fallen while gaps grew (X9)
+    bored_ref: Ref = NO_FACT
+    bored_from: float = 0.0  # the variety before
 
-    # limits set by the last occasion, with the figures in force then
-    quiet_limit: Duration = 0
-    second_limit: Duration = 0
 
-    # contacts
-    first_contact: Micros = 0  # first contact or lead
-    first_contact_ref: Ref = NOBODY
-    contacts_in: int = 0
-    contacts_out: int = 0
-    last_contact_in: Micros = 0
-    last_contact_out: Micros = 0
-    outreach: list[Micros] = field(default_factory=list)  # unanswered outreach
-    answers: int = 0  # outreach answered within the window
+class Contacts(Struct, array_like=True, gc=False):
+    """Who contacted whom, and what is still unanswered on either side."""
+
+    first: Micros = 0  # first contact or lead
+    first_ref: Ref = NO_FACT
+    received: int = 0
+    made: int = 0
+    last_received: Micros = 0
+    last_made: Micros = 0
+    outreach: list[Micros] = field(default_factory=list)  # outreach without an answer
+    answered: int = 0  # outreach answered within the window
     tone: int = 0  # 0 calm, 1 tense, 2 rude: the last known
     requests: list[Request] = field(default_factory=list)
-    cost_minor: int = 0
+    outreach_ref: Ref = NO_FACT  # the newest outreach
 
-    # complaints
-    cases: list[Case] = field(default_factory=list)
+
+class Complaints(Struct, array_like=True, gc=False):
+    """Complaints, open and recently closed."""
+
+    open: list[Case] = field(default_factory=list)
     closed: list[Case] = field(default_factory=list)
-    complaints: int = 0
-    complaints_public: int = 0
-    resolutions_in_time: int = 0
-    breaches: int = 0
-    last_complaint: Micros = 0
-    last_public: Micros = 0
-    promises: list[Promise] = field(default_factory=list)
-    promises_broken: int = 0
+    count: int = 0
+    public: int = 0  # how many of them were made in public
+    last: Micros = 0
 
-    # what they say
-    satisfaction_count: int = 0
-    satisfaction_sum: int = 0
-    satisfaction_last: int = 0
-    satisfaction_at: Micros = 0
-    satisfaction_mood: float = 0.0  # exponentially weighted mean, 0 where unknown
-    survey_last: int = 0  # of surveys alone
-    survey_at: Micros = 0
-    recommend_last: int = -1
-    referrals_good: int = 0
-    referrals_bad: int = 0
-    referral_last: int = 0  # +1 good, -1 bad, 0 none
-    referral_at: Micros = 0
-    bad_experiences: int = 0  # complaints, refunds, satisfaction 1-2, broken promises
-    last_bad: Micros = 0
-    last_bad_ref: Ref = NOBODY
-    owner_good: int = 0  # +1 good, -1 not, 0 never judged
-    competitor_mentions: int = 0
-    last_competitor: Micros = 0
+
+class Promises(Struct, array_like=True, gc=False):
+    """Our promises that are not kept yet."""
+
+    open: list[Promise] = field(default_factory=list)
+    broken: int = 0
+
+
+class Opinion(Struct, array_like=True, gc=False):
+    """What the customer says of us, and what the owner says of the customer."""
+
+    marks: int = 0  # satisfaction marks given
+    marks_sum: int = 0
+    mark: int = 0  # the last, 1 to 5
+    mood: float = 0.0  # their exponentially weighted mean, 0 where unknown
+    survey: int = 0  # the last mark given in a survey
+    recommends: int = -1  # the last answer, 0 to 10
+    referrals: int = 0  # positive ones
+    referral: int = 0  # the last: +1 positive, -1 negative, 0 none
+    owner: int = 0  # the owner's judgement: +1 good, -1 not good, 0 none
+    competitors: int = 0  # mentions of competitors
+    competitor_at: Micros = 0
+
+
+class Ties(Struct, array_like=True, gc=False):
+    """Rewards and bonds (P5)."""
+
     rewards: int = 0
     last_reward: Micros = 0
     bonds: list[str] = field(default_factory=list)
-    exit_at: Micros = 0  # said goodbye after the last purchase
-    exit_ref: Ref = NOBODY
-    exit_reason: str = ""
 
-    # the ledger (X1)
-    debt: float = 0.0
+
+class Exit(Struct, array_like=True, gc=False):
+    """An explained exit since the last purchase."""
+
+    at: Micros = 0
+    ref: Ref = NO_FACT
+    reason: str = ""
+
+
+class Account(Struct, array_like=True, gc=False):
+    """The ledger of experiences (X1), and the negative experiences that are not made good."""
+
+    debt: float = 0.0  # at `debt_at`
     debt_at: Micros = 0
     pending: list[Micros] = field(default_factory=list)  # purchases whose week is not over
+    bad: int = 0  # negative experiences ever
+    last_bad_ref: Ref = NO_FACT
     trouble: Trouble | None = None
-    golden_by: Micros = 0  # first purchase + a week, where it was inside the conversion window
 
-    # verdicts in force: what the next assessment is compared with
+
+class Life(Struct, array_like=True, gc=False):
+    """The stage in force (L1)."""
+
     stage: Stage = "prospect"
-    stage_since: Micros = 0
-    core_before: bool = False  # went dormant as a core customer
+    since: Micros = 0
+    core_before: bool = False  # was core before the present stage
+    golden_by: Micros = 0  # end of the first purchase's week, where that purchase was inside the conversion window
+
+
+class Tiering(Struct, array_like=True, gc=False):
+    """The tier in force (T1), and a fall that is not yet or not again made good (T2)."""
+
     tier: Tier = "none"
-    tier_ranked: bool = False
-    tier_low_since: Micros = 0  # the lower verdict has lasted since then
-    tier_low_opener: Ref = NOBODY
+    ranked: bool = False
+    low_since: Micros = 0  # the lower tier has been due since then
+    low_opener: Ref = NO_FACT
     drop_from: Tier = "none"
     drop_at: Micros = 0
-    drop_opener: Ref = NOBODY
-    loyalty: LoyaltyType = "unknown"
-    apostle_until: Micros = 0  # left the apostles then, dwell running
-    apostle_opener: Ref = NOBODY
+    drop_opener: Ref = NO_FACT
+
+
+class Attitude(Struct, array_like=True, gc=False):
+    """The loyalty type in force (Q1)."""
+
+    type: LoyaltyType = "unknown"
+    apostle_until: Micros = 0  # stopped being an apostle then; the dwell time runs
+    apostle_opener: Ref = NO_FACT
     terrorist_at: Micros = 0
-    terrorist_opener: Ref = NOBODY
-    risk: float = -1.0  # the last reading, -1 where none
-    risk_at: Micros = 0
-    year_bucket: int = -1  # where the histogram of yearly values counts this customer
+    terrorist_opener: Ref = NO_FACT
 
-    # who they are
-    name: str = ""
-    party_type: PartyType = "final"
-    locale: str = ""
-    owner_id: str = ""
 
-    # alarms and questions
-    open: list[Episode] = field(default_factory=list)
-    questions: list[Question] = field(default_factory=list)
+class RiskReading(Struct, array_like=True, gc=False):
+    """The risk as last read, and the questions that will become lessons."""
+
+    last: float = -1.0  # -1 where none
+    at: Micros = 0
     next_review: Micros = 0
     next_question: Micros = 0
-    due: Micros = 0  # the next instant at which something may change by itself
+    questions: list[Question] = field(default_factory=list)
 
-    def cases_open(self) -> int:
-        """How many cases are kept, the closed ones among them."""
-        return len(self.cases) + len(self.requests) + len(self.promises) + len(self.closed)
+
+class Profile(Struct, array_like=True, gc=False):
+    """Who the customer is, for lists and messages."""
+
+    name: str = ""
+    locale: str = ""
+    owner_id: str = ""
+    store_id: str = ""
+
+
+class Customer(State, array_like=True, gc=False):
+    """Everything known of one customer at one instant of event time."""
+
+    rhythm: Rhythm = field(default_factory=Rhythm)
+    purchases: Purchases = field(default_factory=Purchases)
+    spending: Spending = field(default_factory=Spending)
+    baskets: Baskets = field(default_factory=Baskets)
+    contacts: Contacts = field(default_factory=Contacts)
+    complaints: Complaints = field(default_factory=Complaints)
+    promises: Promises = field(default_factory=Promises)
+    opinion: Opinion = field(default_factory=Opinion)
+    ties: Ties = field(default_factory=Ties)
+    exit: Exit = field(default_factory=Exit)
+    account: Account = field(default_factory=Account)
+    life: Life = field(default_factory=Life)
+    tiering: Tiering = field(default_factory=Tiering)
+    attitude: Attitude = field(default_factory=Attitude)
+    risk: RiskReading = field(default_factory=RiskReading)
+    profile: Profile = field(default_factory=Profile)
+
+    def cases(self) -> int:
+        """How many cases are kept, closed ones among them."""
+        return (
+            len(self.complaints.open)
+            + len(self.complaints.closed)
+            + len(self.contacts.requests)
+            + len(self.promises.open)
+        )
 
     def forget_oldest_half(self) -> None:
-        """Make room: the newer half of the cases, and the alarms on them, are kept."""
-        kept: list[list[Any]] = [self.cases, self.requests, self.promises, self.closed]
-        for cases in kept:
+        """Make room: keep the newer half of the cases, and the alarms about them."""
+        lists: list[list[Any]] = [
+            self.complaints.open,
+            self.contacts.requests,
+            self.promises.open,
+            self.complaints.closed,
+        ]
+        for cases in lists:
             del cases[: (len(cases) + 1) // 2]
-        known = {"", *(case.id for cases in kept for case in cases)}
+        known = {"", *(case.id for cases in lists for case in cases)}
         self.open = [e for e in self.open if e.subject_id in known]

@@ -4,6 +4,8 @@ The boundaries are figures of the base; here a customer is placed between them. 
 when the lower place has lasted the dwell time, and only beyond the hysteresis, so that nobody flaps.
 """
 
+from bisect import bisect_right
+
 from scorers.contract.alarms import Tier
 from scorers.contract.events import DAY, Micros
 from scorers.customer.state import Customer
@@ -17,22 +19,22 @@ _BY_RANK: tuple[Tier, ...] = ("none", "lead", "iron", "gold", "platinum")
 def expire(c: Customer, now: Micros, policy: Policy) -> None:
     """Drop what was brought in before the rolling year."""
     oldest = (now - policy.tiers.window) // DAY
-    days = c.days
+    spending = c.spending
+    days = spending.days
     if not days or days[0] > oldest:
         return
-    n = 0
-    while n < len(days) and days[n] <= oldest:
-        c.year_minor -= c.takings[n]
-        n += 1
-    del days[:n], c.takings[:n]
+    n = bisect_right(days, oldest)
+    spending.year_minor -= sum(spending.takings[:n])
+    del days[:n], spending.takings[:n]
 
 
 def year_value(c: Customer, now: Micros, policy: Policy) -> int:
     """Margin, else revenue, of the rolling year up to an instant, in minor units."""
     oldest = (now - policy.tiers.window) // DAY
-    if not c.days or c.days[0] > oldest:
-        return c.year_minor
-    return sum(taken for day, taken in zip(c.days, c.takings, strict=True) if day > oldest)
+    spending = c.spending
+    if not spending.days or spending.days[0] > oldest:
+        return spending.year_minor
+    return sum(spending.takings[bisect_right(spending.days, oldest) :])
 
 
 def place(value_minor: int, current: Tier, figures: Figures, policy: Policy) -> Tier:

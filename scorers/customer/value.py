@@ -14,13 +14,13 @@ _MATURE_YEARS, _GROWTH = 3.0, 2.5
 
 def yearly_margin(c: Customer, now: Micros, policy: Policy) -> float:
     """Margin of a year at the pace of the last one; where margins are unknown, a share of the revenue."""
-    if not c.purchases:
+    if not c.purchases.count:
         return 0.0
     tenure = max(now - c.rhythm.first, 0)
     value = year_value(c, now, policy)
     if tenure < _YEAR:  # a young customer is not judged by a year that was not lived; a quarter is the least
         value = round(value * _YEAR / max(tenure, _YEAR // 4))
-    return value if c.margin_of_minor else value * policy.value.margin_share
+    return value if c.spending.margin_of_minor else value * policy.value.margin_share
 
 
 def value_at_risk(c: Customer, now: Micros, policy: Policy) -> int:
@@ -32,7 +32,7 @@ def value_at_risk(c: Customer, now: Micros, policy: Policy) -> int:
     2000
     """
     rules = policy.value
-    years = max(now - c.rhythm.first, 0) / _YEAR if c.purchases else 0.0
+    years = max(now - c.rhythm.first, 0) / _YEAR if c.purchases.count else 0.0
     ripe = min(years / _MATURE_YEARS, 1.0)
     growth = _GROWTH + (1.0 - _GROWTH) * ripe  # what the years to come may still bring beyond the last one
     life = rules.life_horizons * policy.risk.horizon / _YEAR

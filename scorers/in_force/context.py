@@ -4,6 +4,9 @@ Each has a history, so that a late fact is judged with what was in force at its 
 """
 
 from bisect import bisect_right
+from collections.abc import Mapping
+
+from msgspec import Struct
 
 from scorers.contract.events import Micros
 from scorers.in_force.figures import Figures, no_figures
@@ -12,6 +15,16 @@ from scorers.policy.business_calendar import Calendar
 from scorers.policy.tables import Policy
 
 _KEPT = 800  # daily figures of two years: older instants are judged by the oldest kept
+_KEPT_OF_GROUP = 64  # changes of what is known of a group
+_NOTHING: Mapping[str, int] = {}
+
+
+class GroupHistory(Struct):
+    """What was known of a group, and since when, ascending."""
+
+    times: list[Micros]
+    values: list[Mapping[str, int]]
+    reported: Micros = -1  # the instant up to which the newest report goes
 
 
 class Context:
@@ -27,6 +40,7 @@ class Context:
         self._model_times: list[Micros] = [0]
         self.newest_figures = self._figures[0]
         self.newest_model: RiskModel = untrained
+        self._groups: dict[tuple[str, str], GroupHistory] = {}
         self._figures_from = 0
         self._model_from = 0
 
@@ -49,6 +63,31 @@ class Context:
         self.newest_model, self._model_from = model, in_force
         if len(self._models) > _KEPT:
             del self._models[: _KEPT // 4], self._model_times[: _KEPT // 4]
+
+    def adopt_group(
+        self, subject: str, name: str, reported: Micros, in_force: Micros, values: Mapping[str, int]
+    ) -> bool:
+        """Put in force what is known of a group, from an instant on; False if it brings nothing new.
+
+        Reports may come again after newer ones, sent by a worker that took over: they are passed over.
+        """
+        history = self._groups.setdefault((subject, name), GroupHistory([], []))
+        if reported < history.reported or (reported == history.reported and history.values[-1] == values):
+            return False
+        history.reported = reported
+        history.times.append(max(in_force, history.times[-1] if history.times else 0))
+        history.values.append(values)
+        if len(history.times) > _KEPT_OF_GROUP:
+            del history.times[0], history.values[0]
+        return True
+
+    def group(self, subject: str, name: str, now: Micros) -> Mapping[str, int]:
+        """What was known of a group at an instant; nothing if customers were not told yet."""
+        history = self._groups.get((subject, name))
+        if history is None:
+            return _NOTHING
+        place = bisect_right(history.times, now) - 1
+        return history.values[place] if place >= 0 else _NOTHING
 
     def figures(self, now: Micros) -> Figures:
         """The figures in force at an instant."""

@@ -10,21 +10,27 @@ from typing import Annotated, get_args
 import msgspec
 from msgspec import Meta, Struct
 
+from scorers.contract.alarms import Subject
 from scorers.contract.events import Duration, Instant
 from scorers.contract.rejection import MAX_BYTES, Rejection, rejection_of
 from scorers.contract.rfc3339 import decode_any_instant, encode_instant
 from scorers.in_force.base_rhythm import BaseRhythm
+from scorers.in_force.context import Context
 from scorers.in_force.figures import Figures
 
 
 class Tick(Struct, frozen=True, kw_only=True, tag_field="type", tag="clock.ticked", omit_defaults=True):
     """Everything before this instant has been read: what falls due before it is judged.
 
-    `follows` says that the time is that of the events and not the world's, so that no event can be ahead of it.
+    `follows` says that the time is that of the events and not the world's, so that no event can be ahead of it. `groups` says that
+    only groups are judged, so that what they report is in force before the tick of the customers; it comes in force at `in_force`,
+    which is later than anything that was judged.
     """
 
     until: Instant
     follows: bool = False
+    groups: bool = False
+    in_force: Instant | None = None
 
 
 class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="figures.in_force"):
@@ -74,15 +80,34 @@ class PolicyInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="po
     text: Annotated[str, Meta(max_length=MAX_BYTES)]
 
 
-Control = Tick | FiguresInForce | ModelInForce | PolicyInForce
+class GroupInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="group.in_force"):
+    """What is known of a group, such as a store, and from when on verdicts on its customers use it.
+
+    `reported` is the instant up to which it is known: of two reports of a group the one with the later instant is newer.
+    """
+
+    in_force: Instant
+    reported: Instant
+    subject: Subject
+    values: dict[str, int]
+
+
+Control = Tick | GroupInForce | FiguresInForce | ModelInForce | PolicyInForce
 CONTROL_TYPES = frozenset(str(control.__struct_config__.tag) for control in get_args(Control))
+
+
+def put_group_in_force(ctx: Context, control: GroupInForce) -> bool:
+    """Put what is known of a group in force; False if it brings nothing new."""
+    subject = control.subject
+    reported, at = int(control.reported), int(control.in_force)
+    return ctx.adopt_group(subject.type, subject.id, reported, at, control.values)
 
 
 def decode_control(raw: bytes) -> Control | Rejection:
     """The control record that the bytes tell, or why they tell none.
 
     >>> decode_control(b'{"type": "clock.ticked", "until": "2024-05-06T00:00:00Z"}')
-    Tick(until=1714953600000000, follows=False)
+    Tick(until=1714953600000000, follows=False, groups=False, in_force=None)
     """
     if len(raw) > MAX_BYTES:
         return Rejection("too_large", f"{len(raw)} bytes, allowed are {MAX_BYTES}")

@@ -1,10 +1,9 @@
-"""Many customers under one clock: whom a fact concerns, whose deadlines fall due, and what the base adds up to.
+"""Many subjects under one clock: whom a fact concerns, whose deadlines fall due, and what the base adds up to.
 
-Deadlines in their order make silence an event: a tick costs what is due, never a scan. At the end of each day plus
-the allowed lateness the base's figures are closed and, where the runner learns itself, a new model comes in force.
-Both runners, the replay and the Faust worker, fold through this one class; a partition is to the worker what the whole
-of its files is to the replay. What differs is who moves the time: in a replay every event does (`feed`), on Kafka only
-ticks do (`fold` and `tick`), as topics are read at unequal speed and an event from afar must not make others silent.
+Deadlines in their order make silence an event: a tick costs what is due, never a scan. At the end of each day plus the allowed lateness
+the base's figures are closed and, where the runner learns itself, a new model comes in force. Both runners, the replay and the Faust
+worker, fold through this one class. They differ in who moves the time: in a replay every event does (`feed`), on Kafka only ticks do
+(`fold` and `tick`), since topics are read at unequal speed and an event far ahead must not make others silent.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,17 +11,18 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from scorers.contract.events import DAY, AnyEvent, CustomerErased, CustomerMerged, Micros, StaffPulse
-from scorers.customer.state import Ref
+from scorers.contract.events import DAY, AnyEvent, Micros
 from scorers.in_force.context import Context
 from scorers.in_force.figures import FigureBook
 from scorers.partition.deadlines import Deadlines
+from scorers.partition.routing import Address, erases, other_subjects, own_subject, subject_type
 from scorers.risk.training import Trainer
-from scorers.timeline.timeline import Monitor, Step
+from scorers.timeline.facts import Ref
+from scorers.timeline.timeline import AnyTimeline, Step, Timeline
 
 
 class Tally(Struct):
-    """What became of the events."""
+    """How many events there were, and how many of them had no effect."""
 
     events: int = 0
     anonymous: int = 0
@@ -30,33 +30,33 @@ class Tally(Struct):
     conflicts: int = 0
     too_late: int = 0
     core_errors: int = 0
-    unfolded: int = 0  # accepted, but no fact of a customer's: staff pulses, merges
+    unfolded: int = 0  # accepted, but without effect: merges
 
 
-class Monitors(Protocol):
-    """Monitors by customer; one that has folded something is set again, for those who keep it elsewhere."""
+class Timelines(Protocol):
+    """Timelines by name; one that has changed is set again, for those who keep it elsewhere."""
 
-    def get(self, name: str, /) -> Monitor | None: ...
+    def get(self, name: str, /) -> AnyTimeline | None: ...
 
-    def __setitem__(self, name: str, monitor: Monitor, /) -> None: ...
+    def __setitem__(self, name: str, timeline: AnyTimeline, /) -> None: ...
 
 
 class Partition:
-    """The customers of one partition, and the time that they share.
+    """The subjects of one partition, and the time that they share.
 
-    Where making a monitor is dear, `due` says when a customer falls due, so that none is made for a deadline that moved.
+    Where making a timeline is slow, `due` says when a subject falls due, so that none is made for a deadline that has moved.
     """
 
     def __init__(
         self,
         ctx: Context,
-        monitors: Monitors,
+        timelines: Timelines,
         book: FigureBook | None = None,
         trainer: Trainer | None = None,
         due: Callable[[str], Micros] | None = None,
     ) -> None:
         self.ctx = ctx
-        self.monitors = monitors
+        self.timelines = timelines
         self.tally = Tally()
         self.clock: Micros = 0
         self._book = book
@@ -66,38 +66,48 @@ class Partition:
         self._deadlines = Deadlines()
 
     def expect(self, due: Micros, name: str) -> None:
-        """Something falls due for a customer of an earlier life of this process."""
+        """A subject that was stored earlier falls due."""
         self._deadlines.add(due, name)
 
     def feed(self, event: AnyEvent, ref: Ref) -> Iterator[Step]:
-        """Fold one event; first, the time of all customers moves up to it."""
+        """Fold one event for every subject that it concerns; first, the time of all subjects advances to it."""
         if event.time > self.clock:
             yield from self.tick(int(event.time))
         step = self.fold(event, ref)
         if step is not None:
             yield step
+        if step is None or step.is_new:
+            for address in other_subjects(event):
+                yield self.fold_for(address, event, ref)
 
     def fold(self, event: AnyEvent, ref: Ref) -> Step | None:
-        """Fold one event, with its own customer's deadlines before it; None where it is no customer's."""
+        """Fold one event for the subject of its key, after that subject's deadlines before it; None if there is none."""
         self.tally.events += 1
-        if event.customer_id is None:
-            self.tally.anonymous += 1
+        address = own_subject(event)
+        if address is None:
+            if event.customer_id is None:
+                self.tally.anonymous += 1
+            elif not other_subjects(event):
+                self.tally.unfolded += 1
             return None
-        if isinstance(event, (StaffPulse, CustomerMerged)):
-            self.tally.unfolded += 1
-            return None
-        monitor = self.monitors.get(event.customer_id)
-        if monitor is None:
-            monitor = Monitor.new(event.customer_id, self.ctx)
-        if isinstance(event, CustomerErased):
-            step = monitor.erase(int(event.time), ref, self.clock, self.ctx)
-        else:
-            step = monitor.step(event, ref, self.clock, self.ctx)
+        step = self.fold_for(address, event, ref)
         self._count(step)
-        return self._after(monitor, step)
+        return step
+
+    def fold_for(self, address: Address, event: AnyEvent, ref: Ref, origin: tuple[str, int] | None = None) -> Step:
+        """Fold one event for a subject; `origin` as in `Timeline.step`."""
+        name = address.name
+        timeline = self.timelines.get(name)
+        if timeline is None:
+            timeline = Timeline.new(subject_type(name), address.id, self.ctx)
+        if erases(event):
+            step = timeline.erase(int(event.time), ref, self.clock, self.ctx)
+        else:
+            step = timeline.step(event, ref, self.clock, self.ctx, origin)
+        return self._after(name, timeline, step)
 
     def tick(self, until: Micros) -> Iterator[Step]:
-        """Let the time of all customers pass up to an instant: deadlines and the ends of days, in their order."""
+        """Let the time of all subjects pass up to an instant: deadlines and the ends of days, in their order."""
         if not self._boundary:
             self._boundary = self._next_boundary(until)
         while self._boundary <= until:
@@ -107,23 +117,42 @@ class Partition:
         yield from self._settle(until)
         self.clock = max(self.clock, until)
 
-    def _settle(self, until: Micros) -> Iterator[Step]:
-        while (next_due := self._deadlines.take(until)) is not None:
-            due, name = next_due
-            if self._due is not None and self._due(name) != due:
-                continue
-            monitor = self.monitors.get(name)
-            if monitor is None or monitor.due != due:
-                continue  # moved since, and pushed anew
-            self.clock = max(self.clock, due)
-            yield self._after(monitor, monitor.settle(due + 1, self.clock, self.ctx))
+    def tick_groups(self, until: Micros) -> Iterator[Step]:
+        """Let the time of the groups pass, the given instant included; customers and the clock stay as they are."""
+        waiting = []
+        while (entry := self._deadlines.take(until + 1)) is not None:
+            if subject_type(entry[1]).name == "customer":
+                waiting.append(entry)
+            elif (step := self._settle_one(*entry, self.clock)) is not None:
+                yield step
+        for due, name in waiting:
+            self._deadlines.add(due, name)
 
-    def _after(self, monitor: Monitor, step: Step) -> Step:
-        self.monitors[monitor.row.id] = monitor
-        if monitor.due:
-            self._deadlines.add(monitor.due, monitor.row.id)
-        if self._book is not None and step.counts:
-            self._book.add(step.counts)
+    def _settle(self, until: Micros) -> Iterator[Step]:
+        while (entry := self._deadlines.take(until)) is not None:
+            due, name = entry
+            if (step := self._settle_one(due, name, max(self.clock, due))) is not None:
+                self.clock = max(self.clock, due)
+                yield step
+
+    def _settle_one(self, due: Micros, name: str, clock: Micros) -> Step | None:
+        """Judge a deadline, unless it has moved since it was entered."""
+        if self._due is not None and self._due(name) != due:
+            return None
+        timeline = self.timelines.get(name)
+        if timeline is None or timeline.due != due:
+            return None
+        return self._after(name, timeline, timeline.settle(due + 1, clock, self.ctx))
+
+    def _after(self, name: str, timeline: AnyTimeline, step: Step) -> Step:
+        self.timelines[name] = timeline
+        if timeline.due:
+            self._deadlines.add(timeline.due, name)
+        if self._book is not None:
+            if step.counts:
+                self._book.add(step.counts)
+            for report in step.reports:
+                self.ctx.adopt_group(report.subject, report.id, report.in_force, report.in_force, report.values)
         if self._trainer is not None:
             for lesson in step.lessons:
                 self._trainer.learn(lesson)
@@ -144,14 +173,12 @@ class Partition:
 
     def _count(self, step: Step) -> None:
         tally = self.tally
-        if step.verdict == "folded":
-            return
-        if step.verdict == "duplicate":
+        if step.status == "duplicate":
             tally.duplicates += 1
-        elif step.verdict == "conflict":
+        elif step.status == "conflict":
             tally.duplicates += 1
             tally.conflicts += 1
-        elif step.verdict == "too_late":
+        elif step.status == "too_late":
             tally.too_late += 1
-        elif step.verdict == "core_error":
+        elif step.status == "core_error":
             tally.core_errors += 1

@@ -15,6 +15,7 @@ from scorers.policy.spans import Span, days, hours
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+Ceiling = Annotated[int, Meta(ge=0, le=11)]  # under the number of messages that a customer keeps
 Positive = Annotated[float, Meta(gt=0, le=1e9)]
 
 AUTO = "auto"  # the champion is the learner with the best evidence
@@ -108,9 +109,32 @@ class Ledger(_Strict, frozen=True):
 
 
 class Outreach(_Strict, frozen=True):
-    """X8: contacts made by the business, and what counts as an answer to one."""
+    """X8: contacts made by the business, what counts as an answer to one, and how many without an answer are too many."""
 
     answer_within: Span = days(14)
+    window: Span = days(30)
+    ceiling: ByTier[Ceiling] = field(default_factory=lambda: ByTier(platinum=6, gold=6, iron=6, lead=6, none=6))
+
+
+class Boredom(_Strict, frozen=True):
+    """X9: by how much variety falls and gaps grow over the last occasions, against those before."""
+
+    variety_fall: Share = 0.25
+    gap_growth: Positive = 0.25
+
+
+class Staff(_Strict, frozen=True):
+    """P2: how long the staff of a site may go without being asked, and without being thanked."""
+
+    ask_every: Span = days(90)
+    thank_every: Span = days(30)
+
+
+class Stores(_Strict, frozen=True):
+    """X2, X4: what the customers of a store are told of the complaints about it."""
+
+    complaint_window: Span = days(14)
+    mention_from: Count = 3
 
 
 class Risk(_Strict, frozen=True):
@@ -164,7 +188,10 @@ class Policy(_Strict, frozen=True):
     clocks: Clocks = field(default_factory=Clocks)
     loyalty: Loyalty = Loyalty()
     ledger: Ledger = Ledger()
-    outreach: Outreach = Outreach()
+    outreach: Outreach = field(default_factory=Outreach)
+    boredom: Boredom = Boredom()
+    staff: Staff = Staff()
+    stores: Stores = Stores()
     risk: Risk = field(default_factory=Risk)
     value: Value = Value()
     calendar: Opening = Opening()

@@ -31,8 +31,8 @@ def features(c: Customer, now: Micros, horizon: Duration, base: BaseRhythm) -> l
     """The columns of `NAMES` for a customer with at least one purchase, at an instant not before their last fact."""
     x = [0.0] * WIDTH
     _fill_timing(x, c.rhythm, now, horizon, base)
-    if c.days:
-        _fill_counts(x, c.days, now, horizon)
+    if c.spending.days:
+        _fill_counts(x, c.spending.days, now, horizon)
     _fill_spending(x, c)
     season = _TURN * (now % _YEAR)
     x[col.SEASON_SIN] = sin(season)
@@ -92,85 +92,85 @@ def _fill_counts(x: list[float], days: Sequence[int], now: Micros, horizon: Dura
 
 
 def _fill_spending(x: list[float], c: Customer) -> None:
-    n, purchases, amount = c.rhythm.occasions, c.purchases, c.amount_minor
+    n, purchases, amount = c.rhythm.occasions, c.purchases.count, c.spending.amount_minor
     if amount and n:
         x[col.SPENT] = log1p(amount / 100.0)
         x[col.BASKET] = log1p(amount / (100.0 * n))
-        x[col.SPEND_TREND] = log((c.spend_fast + 1.0) / (c.spend_slow + 1.0))
+        x[col.SPEND_TREND] = log((c.spending.fast + 1.0) / (c.spending.slow + 1.0))
     if purchases > n > 0:
         x[col.TRIPS] = log(purchases / n)
-    if c.variety:
-        x[col.BREADTH] = log1p(c.variety.bit_count())
-        x[col.BREADTH_TREND] = log((c.breadth_fast + 1.0) / (c.breadth_slow + 1.0))
-    if c.discounted:
-        x[col.DISCOUNTED] = c.discounted / purchases
-        x[col.DISCOUNT_SHARE] = c.discount_minor / (c.discount_minor + amount + 1.0)
-    if c.refunds:
-        x[col.REFUNDS] = log1p(c.refunds)
-        x[col.REFUND_SHARE] = min(c.refund_minor / (amount + 1.0), 2.0)
+    if c.baskets.variety:
+        x[col.BREADTH] = log1p(c.baskets.variety.bit_count())
+        x[col.BREADTH_TREND] = log((c.baskets.breadth_fast + 1.0) / (c.baskets.breadth_slow + 1.0))
+    if c.spending.discounted:
+        x[col.DISCOUNTED] = c.spending.discounted / purchases
+        x[col.DISCOUNT_SHARE] = c.spending.discount_minor / (c.spending.discount_minor + amount + 1.0)
+    if c.spending.refunds:
+        x[col.REFUNDS] = log1p(c.spending.refunds)
+        x[col.REFUND_SHARE] = min(c.spending.refund_minor / (amount + 1.0), 2.0)
 
 
 def _has_signals(c: Customer) -> bool:
     """Whether any column of `SIGNALS` may differ from 0: most customers of most shops have none."""
     return bool(
-        c.contacts_in
-        or c.contacts_out
-        or c.requests
-        or c.rewards
-        or c.complaints
-        or c.satisfaction_count
-        or c.recommend_last >= 0
-        or c.referral_last
-        or c.debt
-        or c.trouble is not None
-        or c.tone
-        or c.promises_broken
-        or c.competitor_mentions
-        or c.exit_at
-        or c.owner_good
-        or c.bonds
+        c.contacts.received
+        or c.contacts.made
+        or c.contacts.requests
+        or c.ties.rewards
+        or c.complaints.count
+        or c.opinion.marks
+        or c.opinion.recommends >= 0
+        or c.opinion.referral
+        or c.account.debt
+        or c.account.trouble is not None
+        or c.contacts.tone
+        or c.promises.broken
+        or c.opinion.competitors
+        or c.exit.at
+        or c.opinion.owner
+        or c.ties.bonds
     )
 
 
 def _fill_signals(x: list[float], c: Customer, now: Micros, horizon: Duration) -> None:
-    if c.contacts_in:
-        x[col.CONTACTS_IN] = log1p(c.contacts_in)
-        x[col.CONTACT_IN_LATELY] = exp((c.last_contact_in - now) / horizon)
-    if c.contacts_out:
-        x[col.CONTACTS_OUT] = log1p(c.contacts_out)
-        x[col.CONTACT_OUT_LATELY] = exp((c.last_contact_out - now) / horizon)
-        x[col.UNANSWERED] = log1p(len(c.outreach))
-        x[col.ANSWERED] = c.answers / c.contacts_out
-    x[col.REQUESTS_OPEN] = log1p(len(c.requests))
-    if c.rewards:
-        x[col.REWARDS] = log1p(c.rewards)
-        x[col.REWARD_LATELY] = exp((c.last_reward - now) / horizon)
-    if c.complaints:
-        x[col.COMPLAINTS] = log1p(c.complaints)
-        x[col.COMPLAINT_LATELY] = exp((c.last_complaint - now) / horizon)
-        if c.cases:
-            x[col.COMPLAINTS_OPEN] = log1p(len(c.cases))
-            x[col.COMPLAINTS_OVERDUE] = log1p(sum(case.rectify_by < now for case in c.cases))
-    if c.satisfaction_count:
-        x[col.SATISFACTION] = c.satisfaction_mood - 3.0
-        x[col.SATISFACTION_LAST] = c.satisfaction_last - 3.0
-    if c.recommend_last >= 0:
-        x[col.RECOMMENDS] = (c.recommend_last - 7.0) / 3.0
-    x[col.REFERRAL] = c.referral_last
-    if c.debt:
-        x[col.DEBT] = min(c.debt / 12.0, 1000.0) * 0.5 ** ((now - c.debt_at) / _DEBT_HALF_LIFE)
-    if c.trouble is not None:
-        x[col.TROUBLE] = log1p(c.trouble.count)
-    x[col.TONE] = c.tone
-    if c.promises_broken:
-        x[col.PROMISES_BROKEN] = log1p(c.promises_broken)
-    if c.competitor_mentions:
-        x[col.COMPETITOR_LATELY] = exp((c.last_competitor - now) / horizon)
-    if c.exit_at:
+    if c.contacts.received:
+        x[col.CONTACTS_IN] = log1p(c.contacts.received)
+        x[col.CONTACT_IN_LATELY] = exp((c.contacts.last_received - now) / horizon)
+    if c.contacts.made:
+        x[col.CONTACTS_OUT] = log1p(c.contacts.made)
+        x[col.CONTACT_OUT_LATELY] = exp((c.contacts.last_made - now) / horizon)
+        x[col.UNANSWERED] = log1p(len(c.contacts.outreach))
+        x[col.ANSWERED] = c.contacts.answered / c.contacts.made
+    x[col.REQUESTS_OPEN] = log1p(len(c.contacts.requests))
+    if c.ties.rewards:
+        x[col.REWARDS] = log1p(c.ties.rewards)
+        x[col.REWARD_LATELY] = exp((c.ties.last_reward - now) / horizon)
+    if c.complaints.count:
+        x[col.COMPLAINTS] = log1p(c.complaints.count)
+        x[col.COMPLAINT_LATELY] = exp((c.complaints.last - now) / horizon)
+        if c.complaints.open:
+            x[col.COMPLAINTS_OPEN] = log1p(len(c.complaints.open))
+            x[col.COMPLAINTS_OVERDUE] = log1p(sum(case.rectify_by < now for case in c.complaints.open))
+    if c.opinion.marks:
+        x[col.SATISFACTION] = c.opinion.mood - 3.0
+        x[col.SATISFACTION_LAST] = c.opinion.mark - 3.0
+    if c.opinion.recommends >= 0:
+        x[col.RECOMMENDS] = (c.opinion.recommends - 7.0) / 3.0
+    x[col.REFERRAL] = c.opinion.referral
+    if c.account.debt:
+        x[col.DEBT] = min(c.account.debt / 12.0, 1000.0) * 0.5 ** ((now - c.account.debt_at) / _DEBT_HALF_LIFE)
+    if c.account.trouble is not None:
+        x[col.TROUBLE] = log1p(c.account.trouble.count)
+    x[col.TONE] = c.contacts.tone
+    if c.promises.broken:
+        x[col.PROMISES_BROKEN] = log1p(c.promises.broken)
+    if c.opinion.competitors:
+        x[col.COMPETITOR_LATELY] = exp((c.opinion.competitor_at - now) / horizon)
+    if c.exit.at:
         x[col.SAID_GOODBYE] = 1.0
-    x[col.OWNER_JUDGED] = c.owner_good
-    if c.bonds:
-        x[col.BONDS] = log1p(len(c.bonds))
+    x[col.OWNER_JUDGED] = c.opinion.owner
+    if c.ties.bonds:
+        x[col.BONDS] = log1p(len(c.ties.bonds))
 
 
 def prior_arguments(x: Sequence[float]) -> tuple[float, float, float, float, float, float, float]:

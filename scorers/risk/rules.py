@@ -11,7 +11,7 @@ RISK_OF_EXIT = 0.97  # of a customer who said that they left
 
 def rules_risk(c: Customer, now: Micros, horizon: Duration, base: BaseRhythm) -> float:
     """P(no purchase within the horizon) for a customer with at least one purchase, by the rules alone."""
-    if c.exit_at:
+    if c.exit.at:
         return RISK_OF_EXIT
     rhythm = c.rhythm
     silence = max(now - rhythm.last, 0) / DAY
@@ -27,14 +27,14 @@ def rules_risk(c: Customer, now: Micros, horizon: Duration, base: BaseRhythm) ->
 def _moved(c: Customer, now: Micros, horizon: Duration) -> float:
     """What satisfaction, complaints, referrals and competitors add to the log-odds."""
     moved = 0.0
-    if c.satisfaction_count:
-        moved -= 0.3 * (c.satisfaction_mood - 3.0)
-    for case in c.cases:
+    if c.opinion.marks:
+        moved -= 0.3 * (c.opinion.mood - 3.0)
+    for case in c.complaints.open:
         moved += 0.8 if case.rectify_by < now else 0.3
-    if c.trouble is not None:
+    if c.account.trouble is not None:
         moved += 0.3
-    if c.referral_last:
-        moved -= 0.3 * c.referral_last
-    if c.competitor_mentions and now - c.last_competitor < horizon:
+    if c.opinion.referral:
+        moved -= 0.3 * c.opinion.referral
+    if c.opinion.competitors and now - c.opinion.competitor_at < horizon:
         moved += 0.5
     return moved

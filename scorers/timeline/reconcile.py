@@ -1,26 +1,25 @@
-"""What to tell of an alarm that another runner told last, and that this one's own fold never mentioned.
+"""Reconcile an alarm that a dead worker published and this one did not reproduce.
 
-The other had read the same facts in another order, or further, and died before its row was safe. The row at hand is what
-stands; whatever was told beyond it is put right by one more record, in the form in which the core tells.
+The dead worker had read the same facts in another order, or further, and died before its row was safe. The row at hand counts;
+whatever was published beyond it is corrected by one more record.
 """
 
 import msgspec
 
-from scorers.alarms.render import record
 from scorers.contract.alarms import Alarm, Change
 from scorers.contract.events import SECOND, Instant, Micros
-from scorers.customer.state import Episode
 from scorers.in_force.context import Context
-from scorers.timeline.timeline import Monitor
+from scorers.timeline.episodes import Episode
+from scorers.timeline.timeline import AnyTimeline
 
 
-def amend(monitor: Monitor | None, last: Alarm, clock: Micros, ctx: Context) -> Alarm | None:
-    """The record that makes the world's last word on an alarm true again; None if it is true already."""
-    e = None if monitor is None else monitor.told.get(last.alarm_id)
+def reconcile(timeline: AnyTimeline | None, last: Alarm, clock: Micros, ctx: Context) -> Alarm | None:
+    """The record that corrects the last published state of an alarm; None if it is right already."""
+    e = None if timeline is None else timeline.emitted.get(last.alarm_id)
     time = max(clock // SECOND * SECOND, int(last.time))
-    if monitor is None or e is None:
+    if timeline is None or e is None:
         return None if last.type == "alarm.withdrawn" else _withdrawn(last, time)
-    return record(monitor.head, e, _change(e, last), time, (), ctx)
+    return timeline.subject.render(timeline.state, e, _change(e, last), time, (), ctx)
 
 
 def _change(e: Episode, last: Alarm) -> Change:

@@ -1,6 +1,6 @@
-"""The row of a customer, all that is kept, and how it becomes bytes and a row again.
+"""The row of a subject: all that is kept of it, and how it becomes bytes and a row again.
 
-What the fields mean to each other is `monitor`'s; nothing is folded or judged here.
+`timeline` says what the fields mean to each other; nothing is folded or judged here.
 """
 
 import zlib
@@ -8,70 +8,60 @@ import zlib
 import msgspec
 from msgspec import Struct, field
 
-from scorers.contract.events import AnyEvent, Instant, Micros
-from scorers.customer.state import Customer, Episode, Ref
+from scorers.contract.events import Instant, Micros
 from scorers.in_force.figures import Contribution
+from scorers.timeline.episodes import Episode
+from scorers.timeline.facts import Fact
 
-ROW_VERSION = 1
-
-
-class Fact(Struct, array_like=True, frozen=True, gc=False):
-    """An event in a customer's ring, and where it stands in the log."""
-
-    time: Micros
-    event: AnyEvent
-    ref: Ref
-
-    @property
-    def key(self) -> tuple[Micros, str, str]:
-        """Facts fold in this order."""
-        return (self.time, self.ref.source, self.ref.id)
+ROW_FORM = 1
 
 
-class Row(Struct, array_like=True, gc=False):
-    """All that is kept of a customer; the head is derived from the rest and not stored."""
+class CachedState(Struct, array_like=True, frozen=True, gc=False):
+    """The state some deadlines after the newest fact, so that a silent subject is read without judging them again."""
 
-    version: int
-    id: str
-    base: bytes
-    base_time: Micros = 0  # of the newest fact in the base
-    forced: bool = False  # a crowded day: facts younger than the lateness were settled
-    clock: Micros = 0  # deadlines before this instant have been judged
-    ring: list[Fact] = field(default_factory=list)
-    told: list[Episode] = field(default_factory=list)  # what the world was last told of each alarm since the base
-    counts: list[Contribution] = field(default_factory=list)
-    lessons: list[Micros] = field(default_factory=list)  # answered questions since the base
-    seen: list[int] = field(default_factory=list)
-    erased: Micros = 0  # facts up to then stay out
-    later: "Later | None" = None
-
-
-class Later(Struct, array_like=True, frozen=True, gc=False):
-    """The head as it was some deadlines after the newest fact."""
-
-    head: bytes  # deflated; the base is the dictionary
-    policy: str  # the version it was judged by: under another one it says nothing
-    fired: Micros  # the last of these deadlines
+    state: bytes  # deflated; the snapshot is the dictionary
+    policy: str  # the version by which it was judged: under another one it is of no use
+    judged_to: Micros  # the last of these deadlines
     touched: tuple[str, ...]  # the alarms that they touched
 
     @classmethod
-    def of(cls, head: bytes, base: bytes, policy: str, fired: Micros, touched: set[str]) -> "Later":
-        told = zlib.compressobj(6, wbits=-15, zdict=base)
-        return cls(told.compress(head) + told.flush(), policy, fired, tuple(touched))
+    def of(cls, state: bytes, snapshot: bytes, policy: str, judged_to: Micros, touched: set[str]) -> "CachedState":
+        """Compress a state against the snapshot that it follows from."""
+        deflate = zlib.compressobj(6, wbits=-15, zdict=snapshot)
+        return cls(deflate.compress(state) + deflate.flush(), policy, judged_to, tuple(touched))
 
-    def read(self, base: bytes) -> bytes:
-        """The head again, as bytes."""
-        return zlib.decompressobj(-15, zdict=base).decompress(self.head)
+    def read(self, snapshot: bytes) -> bytes:
+        """The encoded state."""
+        return zlib.decompressobj(-15, zdict=snapshot).decompress(self.state)
+
+
+class Row(Struct, array_like=True, gc=False):
+    """All that is kept of a subject; its current state follows from it and is not stored."""
+
+    form: int
+    id: str
+    snapshot: bytes  # the settled state
+    snapshot_time: Micros = 0  # of the newest fact in it
+    forced: bool = False  # facts within the lateness were settled to make room
+    clock: Micros = 0  # deadlines before this instant have been judged
+    recent: list[Fact] = field(default_factory=list)  # facts after the snapshot
+    emitted: list[Episode] = field(default_factory=list)  # each alarm as last emitted, since the snapshot
+    counts: list[Contribution] = field(default_factory=list)  # contributed since the snapshot
+    lessons: list[Micros] = field(default_factory=list)  # questions answered since the snapshot
+    seen: list[int] = field(default_factory=list)  # digests of the newest settled identities
+    erased: Micros = 0  # facts up to then stay out
+    cached: CachedState | None = None
+    reported: dict[str, int] | None = None  # of a group: what customers were last told
+    origins: dict[str, int] | None = None  # of a group: how far each log was folded that facts were forwarded from
 
 
 def _int(value: Instant) -> int:
     return int(value)
 
 
-def _instant(wanted: type, value: int) -> Instant:
+def _instant(_: type, value: int) -> Instant:
     return Instant(value)
 
 
-encode = msgspec.msgpack.Encoder(enc_hook=_int).encode
-decode_customer = msgspec.msgpack.Decoder(Customer, dec_hook=_instant).decode
+encode_row = msgspec.msgpack.Encoder(enc_hook=_int).encode
 decode_row = msgspec.msgpack.Decoder(Row, dec_hook=_instant).decode

@@ -1,58 +1,65 @@
-"""A customer's head: what the base, the facts since and the deadlines between them make of the customer.
-
-`monitor` says when a head is folded anew and when a mark of it becomes the base; here stands only what either is.
-"""
+"""Folding facts into a settled snapshot, and the checkpoints from which a newer snapshot can be taken."""
 
 from collections import Counter
+from typing import Any
 
 from msgspec import Struct
 
-from scorers.assessment.advance import Log, instant
 from scorers.contract.events import Micros
-from scorers.customer.state import NOBODY, Customer
 from scorers.in_force.context import Context
 from scorers.in_force.figures import Contribution
-from scorers.timeline.row import Fact, Row, decode_customer, encode
+from scorers.timeline.facts import NO_FACT, Fact
+from scorers.timeline.row import Row
+from scorers.timeline.subjects import Effects, S, State, SubjectType, encode_state
 
 
-class Mark(Struct, gc=False):
-    """A head after the newest fact before anything was told: the base to be, if the next fact comes so much later."""
+class Checkpoint(Struct, gc=False):
+    """A state in which no alarm has been touched since the newest fact.
 
-    base: bytes
+    It becomes the new snapshot if the next fact is more than the lateness newer.
+    """
+
+    state: bytes
     at: Micros  # the last instant judged in it
-    counts: list[Contribution]  # what had been contributed since the old base
-    lessons: list[Micros]  # and answered
-    open: tuple[str, ...]  # the alarms
+    counts: list[Contribution]  # contributed since the old snapshot
+    lessons: list[Micros]  # questions answered since the old snapshot
+    open: tuple[str, ...]  # its open alarms
 
     @classmethod
-    def of(cls, head: Customer, at: Micros, row: Row) -> "Mark":
-        return cls(encode(head), at, row.counts[:], row.lessons[:], tuple([e.alarm_id for e in head.open]))
+    def of(cls, state: State, at: Micros, row: Row) -> "Checkpoint":
+        """The state as it is now, with what the row has contributed up to now."""
+        return cls(encode_state(state), at, row.counts[:], row.lessons[:], open_ids(state))
 
 
-def fold(base: bytes, facts: list[Fact], ctx: Context, log: Log) -> Customer:
-    """The customer after some facts and the deadlines between them."""
-    c = decode_customer(base)
-    log.touched.update((e.alarm_id, e) for e in c.open)
+def open_ids(state: State) -> tuple[str, ...]:
+    """The ids of the open alarms."""
+    return tuple([e.alarm_id for e in state.open])
+
+
+def fold(subject: SubjectType[S], snapshot: bytes, facts: list[Fact], ctx: Context, effects: Effects) -> S:
+    """The state after some facts and the deadlines between them."""
+    state = subject.decode(snapshot)
+    effects.touched.update((e.alarm_id, e) for e in state.open)
     for fact in facts:
-        lapse(c, fact.time, ctx, log)
-        instant(c, fact.time, fact.event, fact.ref, ctx, log)
-    return c
+        lapse(subject, state, fact.time, ctx, effects)
+        subject.advance(state, fact.time, fact.event, fact.ref, ctx, effects)
+    return state
 
 
-def lapse(c: Customer, until: Micros, ctx: Context, log: Log) -> tuple[int, Micros]:
-    """Judge every deadline before an instant; how many, and the last of them."""
-    judged, fired = 0, 0
-    while c.due and c.due < until:
-        fired = c.due
-        instant(c, fired, None, NOBODY, ctx, log)
+def lapse(subject: SubjectType[Any], state: State, until: Micros, ctx: Context, effects: Effects) -> tuple[int, Micros]:
+    """Judge every deadline before an instant; how many there were, and the last of them."""
+    judged, last = 0, 0
+    while state.due and state.due < until:
+        last = state.due
+        subject.advance(state, last, None, NO_FACT, ctx, effects)
         judged += 1
-    return judged, fired
+    return judged, last
 
 
-def joined(facts: Log, silence: Log, answered: set[Micros]) -> Log:
-    """What happened to facts and in the silence after them; the lessons that were not given before."""
+def joined(facts: Effects, silence: Effects, answered: set[Micros]) -> Effects:
+    """The effects of facts and of the silence after them, without the lessons that were given before."""
     lessons = [lesson for lesson in facts.lessons + silence.lessons if lesson.asked_at not in answered]
-    return Log(facts.touched | silence.touched, facts.counts + silence.counts, lessons)
+    return Effects(facts.touched | silence.touched, facts.counts + silence.counts, lessons)
 
 
 def difference(before: list[Contribution], after: list[Contribution]) -> list[Contribution]:

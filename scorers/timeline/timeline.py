@@ -1,350 +1,407 @@
-"""The line of an event, on one screen: fact in, alarms and lessons out, for one customer.
+"""The timeline of one subject: facts go in, in any order; alarms, lessons and contributions to the figures come out.
 
-    bytes -decode-> Event -evolve-> Customer -assess-> verdicts -compare-> Alarm*
-                                       `-> Lesson* (features + the label now known)
+A row holds a settled snapshot and the recent facts after it; the current state follows from both. A fact in order is folded into the
+current state. A late fact is put in its place and everything after the snapshot is folded again; what is then emitted is the difference
+to what was emitted before, so the order of arrival changes nothing in the end.
 
-A row keeps a settled base, the recent facts since, and what was told of them. In order, a fact is folded into the head.
-A late fact inside the allowed lateness is put in its place and the head is folded anew from the base; what is then told
-is the difference to what was told before, so the order of arrival changes nothing that stands. The base moves by facts
-only, never by ticks: a silence that was told is taken back when a fact proves it false. A fact that is accepted says that
-none older than the allowed lateness will be, so the base moves up to there, over deadlines too as long as nothing was told
-at them. So that a customer who has been quiet for months can be read without judging those months again, the head of a
-while ago is kept beside the base.
+Once a fact is accepted, nothing older than the allowed lateness can follow, so the snapshot advances to that point. It advances by
+facts only, never by ticks: an alarm about a silence is withdrawn if a later-read fact shows that there was none. The snapshot also
+passes deadlines, as long as no alarm was touched at them.
 """
 
 import copy
 import hashlib
-from typing import Literal
+from typing import Any, Generic, Literal
 
+import msgspec
 from msgspec import Struct, field
 
-from scorers.alarms.render import record
-from scorers.assessment.advance import Log, instant
 from scorers.contract.alarms import Alarm, Change, Outcome
-from scorers.contract.events import DAY, AnyEvent, Micros
+from scorers.contract.events import AnyEvent, Micros
 from scorers.contract.lessons import Lesson
-from scorers.customer.retained_fields import short_ref, slim
-from scorers.customer.state import NOBODY, Customer, Episode, Ref
 from scorers.in_force.context import Context
-from scorers.in_force.figures import YEARS, Contribution
-from scorers.timeline.row import ROW_VERSION, Fact, Later, Row, decode_customer, decode_row, encode
-from scorers.timeline.snapshot import Mark, difference, fold, joined, lapse
+from scorers.in_force.figures import Contribution
+from scorers.timeline.episodes import Episode
+from scorers.timeline.facts import NO_FACT, Fact, Ref, short_ref
+from scorers.timeline.row import ROW_FORM, CachedState, Row, decode_row, encode_row
+from scorers.timeline.silence import Silence
+from scorers.timeline.snapshot import Checkpoint, difference, fold, joined, lapse, open_ids
+from scorers.timeline.subjects import Effects, Report, S, SubjectType, encode_state
 
 MAX_ROW = 60 * 1024
-MAX_RING = 64  # facts inside the allowed lateness that are kept to be refolded
-_TIDY = 16  # facts kept before the older ones are settled
+MAX_RECENT = 64  # recent facts within the allowed lateness
+_TIDY = 16  # recent facts beyond which the older ones are settled
 _SEEN = 8  # settled identities that are still known as duplicates
-_OFTEN = 4  # deadlines judged since, and the head is kept as it is
 
-Verdict = Literal["folded", "refolded", "duplicate", "conflict", "too_late", "core_error"]
+Status = Literal["folded", "refolded", "duplicate", "conflict", "too_late", "core_error"]
 
 
 class Step(Struct, gc=False):
-    """What follows from one fact or from time that passed."""
+    """What one fact caused, or time that passed."""
 
     alarms: list[Alarm] = field(default_factory=list)
     lessons: list[Lesson] = field(default_factory=list)
     counts: list[Contribution] = field(default_factory=list)
-    verdict: Verdict = "folded"
+    reports: list[Report] = field(default_factory=list)
+    status: Status = "folded"
     fault: str = ""  # of a core_error: what went wrong
 
+    @property
+    def is_new(self) -> bool:
+        """Whether the fact was accepted, and not known before."""
+        return self.status in ("folded", "refolded")
 
-class Monitor:
-    """Watches one customer: the row, and its head in memory."""
 
-    __slots__ = ("_judged", "_lapsed", "_marks", "_policy", "before", "fired", "head", "row", "told")
+UndoPoint = tuple[Row, dict[str, Episode]]
 
-    def __init__(self, row: Row, ctx: Context) -> None:
+
+class Timeline(Generic[S]):
+    """One subject: its row, its current state, and what was emitted of it.
+
+    Invariants between two calls: `state` is the snapshot with the recent facts folded in and every deadline before `row.clock`
+    judged; `row.recent` ascends by `Fact.key`; `emitted` holds each alarm as the world was last told of it, for all alarms that were
+    open in the snapshot or touched since.
+    """
+
+    __slots__ = ("emitted", "row", "silence", "state", "subject")
+
+    def __init__(self, subject: SubjectType[S], row: Row, ctx: Context) -> None:
+        self.subject = subject
         self.row = row
-        self.told = {e.alarm_id: e for e in row.told}
-        self.before: tuple[Row, dict[str, Episode]] | None = None
-        self._marks: list[Mark] = []
-        self._policy = ctx.policy_version
-        later, silence = row.later, Log()
-        if later is not None and later.policy == ctx.policy_version:
-            kept = later.read(row.base)
-            self.head = decode_customer(kept)
-            open_then = tuple([e.alarm_id for e in self.head.open])
-            self._judged, fired = lapse(self.head, row.clock, ctx, silence)
-            self.fired = fired or later.fired
-            self._lapsed = {*later.touched, *silence.touched}
-            if not later.touched:
-                since = {lesson.asked_at for lesson in silence.lessons}
-                lessons = [at for at in row.lessons if at not in since]
-                self._marks = [Mark(kept, later.fired, difference(silence.counts, row.counts), lessons, open_then)]
+        self.emitted = {e.alarm_id: e for e in row.emitted}
+        self.state: S
+        self.silence: Silence
+        if row.cached is not None and row.cached.policy == ctx.policy_version:
+            self._resume(row.cached, ctx)
         else:
-            self._refold(ctx, Log(), silence)
+            self._refold(ctx, Effects(), Effects())
 
     @classmethod
-    def new(cls, customer_id: str, ctx: Context) -> "Monitor":
-        """A customer of whom nothing is known yet."""
-        return cls(Row(ROW_VERSION, customer_id, encode(Customer(customer_id))), ctx)
+    def new(cls, subject: SubjectType[S], subject_id: str, ctx: Context) -> "Timeline[S]":
+        """A subject of which nothing is known yet."""
+        return cls(subject, Row(ROW_FORM, subject_id, encode_state(subject.new(subject_id))), ctx)
 
     @classmethod
-    def decode(cls, stored: bytes, ctx: Context) -> "Monitor":
-        """A customer from the bytes of `encode`."""
-        return cls(decode_row(stored), ctx)
+    def decode(cls, subject: SubjectType[S], stored: bytes, ctx: Context) -> "Timeline[S]":
+        """A subject from the bytes of `encode`."""
+        return cls(subject, decode_row(stored), ctx)
 
     def encode(self) -> bytes:
-        """The row as bytes, about a kilobyte and a half."""
-        row = self.row
-        if self._judged >= _OFTEN:
-            row.later = Later.of(encode(self.head), row.base, self._policy, self.fired, self._lapsed)
-            self._judged = 0
-        row.told = list(self.told.values())
-        return encode(row)
+        """The row as bytes, about a kilobyte and a half for a customer."""
+        return encode_row(msgspec.structs.replace(self.row, emitted=list(self.emitted.values())))
+
+    def cache(self) -> None:
+        """Make the row quick to read again, if it is not; called before the row is stored."""
+        self.silence.cache(self.state, self.row)
 
     @property
     def due(self) -> Micros:
-        """The next instant at which something changes by itself; 0 where none."""
-        return self.head.due
+        """The next instant at which something changes without a fact; 0 where none."""
+        return self.state.due
 
-    def step(self, event: AnyEvent, ref: Ref, clock: Micros, ctx: Context) -> Step:
+    # --- one record ---------------------------------------------------------------------------------------------
+
+    def step(
+        self, event: AnyEvent, ref: Ref, clock: Micros, ctx: Context, origin: tuple[str, int] | None = None
+    ) -> Step:
         """Fold one event. `clock` is the newest instant that the runner has seen.
 
-        A fault of the core leaves the row as it was and is a verdict: the stream goes on.
+        `origin` is the log that a forwarded fact was read from, and its offset there: facts of one log come in order, so one that was
+        folded before is a duplicate. If the core fails, the timeline is as it was before and the step's status is `core_error`.
         """
-        kept = self.before is not None
-        if not kept:
-            self.keep()
+        if origin is not None and (self.row.origins or {}).get(origin[0], -1) >= origin[1]:
+            return Step(status="duplicate")
+        undo = self.undo_point()
         try:
+            if origin is not None:
+                self.row.origins = {**(self.row.origins or {}), origin[0]: origin[1]}
             step = self._step(event, ref, clock, ctx)
-            if len(self.row.ring) >= _TIDY or len(self.head.open) + self.head.cases_open() > _TIDY:
+            if len(self.row.recent) >= _TIDY or len(self.state.open) + self.state.cases() > _TIDY:
                 self._bound(ctx)
         except Exception as fault:  # whatever it is, it concerns this record alone
-            self.undo(ctx)
-            return Step(verdict="core_error", fault=f"{type(fault).__name__}: {fault}")
-        if not kept:
-            self.before = None
+            self.restore(undo, ctx)
+            return Step(status="core_error", fault=f"{type(fault).__name__}: {fault}")
         return step
 
-    def keep(self) -> None:
-        """Remember the row as it is; a runner that has more to do with a record than the step lets go of `before`."""
+    def undo_point(self) -> UndoPoint:
+        """What `restore` needs to take back whatever happens from now on."""
         row = copy.copy(self.row)
-        row.ring, row.counts, row.lessons = row.ring[:], row.counts[:], row.lessons[:]
-        self.before = row, dict(self.told)
+        row.recent, row.counts, row.lessons = row.recent[:], row.counts[:], row.lessons[:]
+        return row, dict(self.emitted)
 
-    def undo(self, ctx: Context) -> None:
-        """Be again as before the record at hand."""
-        if self.before is not None:
-            (self.row, self.told), self.before = self.before, None
-            self._refold(ctx, Log(), Log())
-
-    def _step(self, event: AnyEvent, ref: Ref, clock: Micros, ctx: Context) -> Step:
-        row, ring, ref = self.row, self.row.ring, short_ref(ref)
-        fact = Fact(int(event.time), slim(event), ref)
-        oldest = (ring[-1].time if ring else row.base_time) - ctx.policy.time.allowed_lateness
-        late = fact.time < oldest or fact.time <= row.erased or (row.forced and fact.time <= row.base_time)
-        for n, other in enumerate(ring):
-            if other.ref.id == ref.id and other.ref.source == ref.source:
-                mine, its = _digest(fact), _digest(other)
-                if mine < its and not late:  # two payloads under one identity: the smaller hash counts
-                    ring[n] = fact
-                    return self._again(fact, clock, ctx, "conflict")
-                return Step(verdict="duplicate" if mine == its else "conflict")
-        if row.seen and _mark_of(fact) in row.seen:
-            return Step(verdict="duplicate")
-        if late:
-            return Step(verdict="too_late")
-        if (ring and fact.key < ring[-1].key) or fact.time <= self.fired:
-            ring.append(fact)
-            return self._again(fact, clock, ctx, "refolded")
-        if ring and (ring[-1].time < fact.time - ctx.policy.time.allowed_lateness or len(ring) >= _TIDY):
-            self._settle_base(fact.time - ctx.policy.time.allowed_lateness, ctx)
-        out, log = Step(), Log()
-        self._pass(fact.time, clock, ctx, out)
-        row.ring.append(fact)
-        row.later, self.fired, self._judged = None, 0, 0
-        self._lapsed.clear()
-        self._marks.clear()
-        instant(self.head, fact.time, fact.event, fact.ref, ctx, log)
-        self._emit(log, max(clock, fact.time), fact.ref, ctx, out)
-        row.clock = max(row.clock, fact.time)
-        self._pass(row.clock, clock, ctx, out)  # after an erasure a fact may be older than what was judged
-        return out
+    def restore(self, point: UndoPoint, ctx: Context) -> None:
+        """Be as at an undo point, which can be used once."""
+        self.row, self.emitted = point
+        self._refold(ctx, Effects(), Effects())
 
     def settle(self, until: Micros, clock: Micros, ctx: Context) -> Step:
         """Let time pass: judge every deadline before an instant.
 
-        Where the core fails, the customer's deadlines wait for the next fact, and the others' go on.
+        If the core fails, the deadlines of this subject wait for its next fact and those of the others go on.
         """
         out = Step()
         try:
             self._pass(until, clock, ctx, out)
         except Exception as fault:
-            out.verdict, out.fault = "core_error", f"{type(fault).__name__}: {fault}"
-            self.head.due = self._judged = 0  # a head that is half judged is not put into the row's bytes
+            out.status, out.fault = "core_error", f"{type(fault).__name__}: {fault}"
+            self.state.due = self.silence.judged = 0  # a half-judged state must not be cached
         self.row.clock = max(self.row.clock, until)
         return out
 
     def erase(self, at: Micros, ref: Ref, clock: Micros, ctx: Context) -> Step:
-        """Forget the customer: alarms end, and facts up to that instant are gone and stay out; later ones remain."""
+        """Forget the subject up to an instant: alarms end, older facts are gone and stay out, later ones remain."""
         row = self.row
         if at <= row.erased:
-            return Step(verdict="duplicate")
-        gone = Log()
-        was = fold(row.base, [fact for fact in row.ring if fact.time <= at], ctx, gone)
-        lapse(was, at, ctx, gone)
-        if was.year_bucket >= 0:
-            gone.counts.append((at // DAY, YEARS, was.year_bucket, -1))
-        told, counted, answered = self.told, row.counts, set(row.lessons)
-        later = [fact for fact in row.ring if fact.time > at]
-        empty = encode(Customer(row.id))
-        self.row = Row(ROW_VERSION, row.id, empty, base_time=at, clock=max(row.clock, at), ring=later, erased=at)
-        facts, silence, out = Log(), Log(), Step()
+            return Step(status="duplicate")
+        gone = Effects()
+        was = fold(self.subject, row.snapshot, [fact for fact in row.recent if fact.time <= at], ctx, gone)
+        lapse(self.subject, was, at, ctx, gone)
+        contributed = gone.counts + self.subject.contributions(was, at)
+        emitted, counted, answered = self.emitted, row.counts, set(row.lessons)
+        later = [fact for fact in row.recent if fact.time > at]
+        empty = encode_state(self.subject.new(row.id))
+        self.row = Row(ROW_FORM, row.id, empty, snapshot_time=at, clock=max(row.clock, at), recent=later, erased=at)
+        facts, silence, out = Effects(), Effects(), Step()
         self._refold(ctx, facts, silence)
-        log = joined(facts, silence, answered)
-        for name, e in told.items():
-            if e.status == "open" and name not in log.touched:
+        effects = joined(facts, silence, answered)
+        for name, e in emitted.items():
+            if e.status == "open" and name not in effects.touched:
                 e.status, e.outcome = "settled", "expired"
-                self._tell(e, "alarm.settled", max(clock, at), (ref,), ctx, out)
-        self.told = {name: e for name, e in told.items() if name in log.touched}
-        self._emit(log, max(clock, at), ref, ctx, out)
-        out.counts = difference(counted, gone.counts + log.counts)
+                self._emit_one(e, "alarm.settled", max(clock, at), (ref,), ctx, out)
+        self.emitted = {name: e for name, e in emitted.items() if name in effects.touched}
+        self._emit(effects, max(clock, at), ref, ctx, out)
+        out.counts = difference(counted, contributed + effects.counts)
         return out
 
-    # --- in order ---------------------------------------------------------------------------------------------
+    def _step(self, event: AnyEvent, ref: Ref, clock: Micros, ctx: Context) -> Step:
+        row, recent, ref = self.row, self.row.recent, short_ref(ref)
+        lateness = ctx.policy.time.allowed_lateness
+        fact = Fact(int(event.time), self.subject.retained(event), ref)
+        oldest = (recent[-1].time if recent else row.snapshot_time) - lateness
+        late = fact.time < oldest or fact.time <= row.erased or (row.forced and fact.time <= row.snapshot_time)
+        for n, other in enumerate(recent):
+            if other.ref.id == ref.id and other.ref.source == ref.source:
+                mine, its = _digest(fact), _digest(other)
+                if mine < its and not late:  # two payloads under one identity: the smaller hash counts
+                    recent[n] = fact
+                    return self._again(fact, clock, ctx, "conflict")
+                return Step(status="duplicate" if mine == its else "conflict")
+        if row.seen and _identity(fact) in row.seen:
+            return Step(status="duplicate")
+        if late:
+            return self._absorb(fact, ctx)
+        if (recent and fact.key < recent[-1].key) or fact.time <= self.silence.judged_to:
+            recent.append(fact)
+            return self._again(fact, clock, ctx, "refolded")
+        if recent and (recent[-1].time < fact.time - lateness or len(recent) >= _TIDY):
+            self._advance_snapshot(fact.time - lateness, ctx)
+        return self._in_order(fact, clock, ctx)
+
+    # --- in order -------------------------------------------------------------------------------------------------
+
+    def _in_order(self, fact: Fact, clock: Micros, ctx: Context) -> Step:
+        """Fold a fact that is newer than all before it."""
+        row, out, effects = self.row, Step(), Effects()
+        self._pass(fact.time, clock, ctx, out)
+        row.recent.append(fact)
+        row.cached = None
+        self.silence.broken()
+        self.subject.advance(self.state, fact.time, fact.event, fact.ref, ctx, effects)
+        self._emit(effects, max(clock, fact.time), fact.ref, ctx, out)
+        row.clock = max(row.clock, fact.time)
+        self._pass(row.clock, clock, ctx, out)  # after an erasure a fact may be older than what was judged
+        return out
 
     def _pass(self, until: Micros, clock: Micros, ctx: Context, out: Step) -> None:
-        head, marks = self.head, self._marks
-        self._policy = ctx.policy_version
-        while head.due and head.due < until:
-            if self._judged % _OFTEN == 0 and not self._lapsed:
-                marks.append(Mark.of(head, self.fired or head.last_fact, self.row))
-            self.fired = head.due
-            if len(marks) > 1 and marks[1].at < self.fired - ctx.policy.time.allowed_lateness:
-                del marks[0]  # a fact that comes from now on takes the next one
-            log = Log()
-            instant(head, head.due, None, NOBODY, ctx, log)
-            self._judged += 1
-            if log.touched or log.counts or log.lessons:
-                self._lapsed.update(log.touched)
-                self._emit(log, max(clock, self.fired), NOBODY, ctx, out)
+        """Judge the deadlines before an instant, one by one."""
+        state, silence = self.state, self.silence
+        lateness = ctx.policy.time.allowed_lateness
+        silence.policy = ctx.policy_version
+        while state.due and state.due < until:
+            silence.before(state, self.row, lateness)
+            effects = Effects()
+            self.subject.advance(state, state.due, None, NO_FACT, ctx, effects)
+            silence.judged += 1
+            if effects.touched or effects.counts or effects.lessons:
+                silence.touched.update(effects.touched)
+                self._emit(effects, max(clock, silence.judged_to), NO_FACT, ctx, out)
+            self._report(out)
 
-    def _settle_base(self, before: Micros, ctx: Context) -> None:
-        """Move facts that can no longer be overtaken into the base."""
-        row, ring = self.row, self.row.ring
-        if ring[-1].time < before:
-            mark = self._marked(before, ctx)
-            self.told = {name: e for name, e in self.told.items() if name in mark.open or name in self._lapsed}
-            row.counts = difference(mark.counts, row.counts)
-            row.lessons = [at for at in row.lessons if at not in mark.lessons]
-            self._rebase(mark.base, ring, [])
+    def _advance_snapshot(self, before: Micros, ctx: Context) -> None:
+        """Settle the recent facts that no fact can precede any more."""
+        row, recent = self.row, self.row.recent
+        if recent[-1].time < before:
+            self._settle_all(self._checkpoint(before, ctx))
             return
-        old = sum(fact.time < before for fact in ring)
-        if len(ring) >= MAX_RING and not old:
-            old, row.forced = len(ring) - MAX_RING + 1, True
+        old = sum(fact.time < before for fact in recent)
+        if len(recent) >= MAX_RECENT and not old:
+            old, row.forced = len(recent) - MAX_RECENT + 1, True
         if old:
-            self._fold_into_base(old, ctx)
+            self._settle_oldest(old, ctx)
 
-    def _marked(self, before: Micros, ctx: Context) -> "Mark":
-        """The newest head in which nothing was judged from an instant on; folded anew where none was kept."""
-        for mark in reversed(self._marks):
-            if mark.at < before:
-                return mark
-        return self._facts(ctx, Log())[1] if self.fired else Mark.of(self.head, self.head.last_fact, self.row)
+    def _checkpoint(self, before: Micros, ctx: Context) -> Checkpoint:
+        """A state after the newest fact in which nothing was judged from an instant on, as new as can be had."""
+        found = self.silence.checkpoint_before(before)
+        if found is not None:
+            return found
+        if self.silence.judged_to:
+            return self._after_facts(ctx, Effects())[1]
+        return Checkpoint.of(self.state, self.state.last_fact, self.row)
 
-    def _facts(self, ctx: Context, log: Log) -> "tuple[Customer, Mark]":
-        """The head after the base and the facts since, and its mark."""
-        head = fold(self.row.base, self.row.ring, ctx, log)
-        mark = Mark.of(head, head.last_fact, self.row)
-        mark.counts, mark.lessons = log.counts, [int(lesson.asked_at) for lesson in log.lessons]
-        return head, mark
+    def _settle_all(self, checkpoint: Checkpoint) -> None:
+        """Make a checkpoint the snapshot: all recent facts are in it."""
+        row, touched = self.row, self.silence.touched
+        self.emitted = {name: e for name, e in self.emitted.items() if name in checkpoint.open or name in touched}
+        row.counts = difference(checkpoint.counts, row.counts)
+        row.lessons = [at for at in row.lessons if at not in checkpoint.lessons]
+        self._replace_snapshot(checkpoint.state, row.recent, [])
 
-    def _fold_into_base(self, old: int, ctx: Context) -> None:
-        row, log = self.row, Log()
-        base = fold(row.base, row.ring[:old], ctx, log)
-        still = {e.alarm_id for e in base.open}
-        for name, e in log.touched.items():
+    def _settle_oldest(self, old: int, ctx: Context) -> None:
+        """Fold the oldest recent facts into the snapshot."""
+        row, effects = self.row, Effects()
+        state = fold(self.subject, row.snapshot, row.recent[:old], ctx, effects)
+        still = set(open_ids(state))
+        for name, e in effects.touched.items():
             if name not in still and e.status != "open":
-                self.told.pop(name, None)
-        row.counts = difference(log.counts, row.counts)
-        asked = {lesson.asked_at for lesson in log.lessons}
+                self.emitted.pop(name, None)
+        row.counts = difference(effects.counts, row.counts)
+        asked = {lesson.asked_at for lesson in effects.lessons}
         row.lessons = [at for at in row.lessons if at not in asked]
-        self._rebase(encode(base), row.ring[:old], row.ring[old:])
+        self._replace_snapshot(encode_state(state), row.recent[:old], row.recent[old:])
 
-    def _rebase(self, base: bytes, settled: list[Fact], ring: list[Fact]) -> None:
+    def _replace_snapshot(self, snapshot: bytes, settled: list[Fact], recent: list[Fact]) -> None:
         row = self.row
-        row.base, row.base_time = base, settled[-1].time
-        row.seen = (row.seen + [_mark_of(fact) for fact in settled])[-_SEEN:]
-        row.ring = ring
-        row.later = None
-        self._marks.clear()
+        row.snapshot, row.snapshot_time = snapshot, settled[-1].time
+        row.seen = (row.seen + [_identity(fact) for fact in settled])[-_SEEN:]
+        row.recent = recent
+        row.cached = None
+        self.silence.checkpoints.clear()
 
     def _bound(self, ctx: Context) -> None:
-        """No row outgrows its store: recent facts settle early, then the oldest cases are forgotten."""
+        """Keep the row within its limit: settle recent facts early, then forget the oldest cases."""
         row = self.row
-        if len(row.ring) > 1 and len(self.encode()) > MAX_ROW:
+        if len(row.recent) > 1 and len(self.encode()) > MAX_ROW:
             row.forced = True
-            self._fold_into_base(len(row.ring) - 1, ctx)
-        while len(self.encode()) > MAX_ROW and self.head.cases_open():
-            base = decode_customer(encode(self.head))
-            base.forget_oldest_half()
-            self._rebase(encode(base), row.ring, [])
-            self._refold(ctx, Log(), Log())
+            self._settle_oldest(len(row.recent) - 1, ctx)
+        while len(self.encode()) > MAX_ROW and self.state.cases():
+            state = self.subject.decode(encode_state(self.state))
+            state.forget_oldest_half()
+            self._replace_snapshot(encode_state(state), row.recent, [])
+            self._refold(ctx, Effects(), Effects())
 
-    # --- out of order -----------------------------------------------------------------------------------------
+    # --- out of order ---------------------------------------------------------------------------------------------
 
-    def _again(self, fact: Fact, clock: Micros, ctx: Context, verdict: Verdict) -> Step:
-        """Fold anew from the base and tell the difference."""
-        row, facts, silence, out = self.row, Log(), Log(), Step(verdict=verdict)
-        row.ring.sort(key=_order)
+    def _again(self, fact: Fact, clock: Micros, ctx: Context, status: Status) -> Step:
+        """Fold everything after the snapshot again and emit the difference."""
+        row, facts, silence, out = self.row, Effects(), Effects(), Step(status=status)
+        row.recent.sort(key=_order)
         row.clock, clock = max(row.clock, fact.time), max(clock, fact.time)
         counted, answered = row.counts, set(row.lessons)
         row.counts = []
         self._refold(ctx, facts, silence)
-        log = joined(facts, silence, answered)
-        for name in [name for name in self.told if name not in log.touched]:
-            self._tell(self.told.pop(name), "alarm.withdrawn", clock, (fact.ref,), ctx, out)
-        self._emit(log, clock, fact.ref, ctx, out)
-        out.counts = difference(counted, log.counts)
-        if len(row.ring) > MAX_RING:
+        effects = joined(facts, silence, answered)
+        for name in [name for name in self.emitted if name not in effects.touched]:
+            self._emit_one(self.emitted.pop(name), "alarm.withdrawn", clock, (fact.ref,), ctx, out)
+        self._emit(effects, clock, fact.ref, ctx, out)
+        out.counts = difference(counted, effects.counts)
+        if len(row.recent) > MAX_RECENT:
             row.forced = True
-            self._fold_into_base(len(row.ring) - MAX_RING, ctx)
+            self._settle_oldest(len(row.recent) - MAX_RECENT, ctx)
+        self._report(out)
         return out
 
-    def _refold(self, ctx: Context, facts: Log, silence: Log) -> None:
+    def _absorb(self, fact: Fact, ctx: Context) -> Step:
+        """A fact older than the allowed lateness: some subjects can still count it, in any order."""
         row = self.row
-        self.head, mark = self._facts(ctx, facts)
-        self._judged, self.fired = lapse(self.head, row.clock, ctx, silence)
-        row.later, self._lapsed = None, set(silence.touched)
-        self._marks, self._policy = [mark], ctx.policy_version
+        snapshot = self.subject.decode(row.snapshot)
+        if fact.time <= row.erased or not self.subject.absorb(snapshot, fact.event, fact.ref):
+            return Step(status="too_late")
+        row.snapshot = encode_state(snapshot)
+        row.seen = [*row.seen, _identity(fact)][-_SEEN:]
+        self._refold(ctx, Effects(), Effects())
+        out = Step(status="refolded")
+        self._report(out)
+        return out
 
-    # --- telling ----------------------------------------------------------------------------------------------
+    def _refold(self, ctx: Context, facts: Effects, silence: Effects) -> None:
+        """Make state and caches from the row, under the policy in force."""
+        self.state, checkpoint = self._after_facts(ctx, facts)
+        self.row.cached = None
+        now = self.silence = Silence(ctx.policy_version)
+        now.judged, now.judged_to = lapse(self.subject, self.state, self.row.clock, ctx, silence)
+        now.touched, now.checkpoints = set(silence.touched), [checkpoint]
 
-    def _emit(self, log: Log, time: Micros, ref: Ref, ctx: Context, out: Step) -> None:
+    def _resume(self, cached: CachedState, ctx: Context) -> None:
+        """Make state and caches from the cached state of the row."""
+        row, effects = self.row, Effects()
+        stored = cached.read(row.snapshot)
+        self.state = self.subject.decode(stored)
+        open_then = open_ids(self.state)
+        now = self.silence = Silence(ctx.policy_version)
+        now.judged, judged_to = lapse(self.subject, self.state, row.clock, ctx, effects)
+        now.judged_to = judged_to or cached.judged_to
+        now.touched = {*cached.touched, *effects.touched}
+        if not cached.touched:
+            since = {lesson.asked_at for lesson in effects.lessons}
+            lessons = [at for at in row.lessons if at not in since]
+            counts = difference(effects.counts, row.counts)
+            now.checkpoints = [Checkpoint(stored, cached.judged_to, counts, lessons, open_then)]
+
+    def _after_facts(self, ctx: Context, effects: Effects) -> tuple[S, Checkpoint]:
+        """The state after the snapshot and the recent facts, with no deadline after them, and its checkpoint."""
+        state = fold(self.subject, self.row.snapshot, self.row.recent, ctx, effects)
+        checkpoint = Checkpoint.of(state, state.last_fact, self.row)
+        checkpoint.counts, checkpoint.lessons = effects.counts, [int(lesson.asked_at) for lesson in effects.lessons]
+        return state, checkpoint
+
+    # --- emitting -------------------------------------------------------------------------------------------------
+
+    def _emit(self, effects: Effects, time: Micros, ref: Ref, ctx: Context, out: Step) -> None:
+        """Emit what is new in the effects: alarms that differ from what was emitted, lessons and contributions."""
         row = self.row
-        for name, e in log.touched.items():
-            told = self.told.get(name)
-            cause = tuple(e.cause) or (() if ref is NOBODY else (ref,))
-            if told is None:
-                self._tell(e, "alarm.raised", time, (), ctx, out)
-            elif e.status == "open" != told.status:
-                self._tell(e, "alarm.raised", time, cause, ctx, out)
-            elif _look(told) != _look(e) and told.status in ("open", "told"):
-                self._tell(e, "alarm.updated", time, (), ctx, out)
+        for name, e in effects.touched.items():
+            before = self.emitted.get(name)
+            cause = tuple(e.cause) or (() if ref is NO_FACT else (ref,))
+            if before is None:
+                self._emit_one(e, "alarm.raised", time, (), ctx, out)
+            elif e.status == "open" != before.status:
+                self._emit_one(e, "alarm.raised", time, cause, ctx, out)
+            elif _shown(before) != _shown(e) and before.status in ("open", "noted"):
+                self._emit_one(e, "alarm.updated", time, (), ctx, out)
             ended = e.status in ("settled", "spent")
-            if ended and (told is None or told.status == "open" or _end(told) != _end(e)):
-                self._tell(e, "alarm.settled", time, cause, ctx, out)
-            self.told[name] = copy.copy(e)
-        if log.counts:
-            row.counts += log.counts
-            out.counts += log.counts
-        for lesson in log.lessons:
+            if ended and (before is None or before.status == "open" or _ending(before) != _ending(e)):
+                self._emit_one(e, "alarm.settled", time, cause, ctx, out)
+            self.emitted[name] = copy.copy(e)
+        if effects.counts:
+            row.counts += effects.counts
+            out.counts += effects.counts
+        for lesson in effects.lessons:
             row.lessons.append(lesson.asked_at)
             out.lessons.append(lesson)
 
-    def _tell(self, e: Episode, change: Change, time: Micros, cause: tuple[Ref, ...], ctx: Context, out: Step) -> None:
-        out.alarms.append(record(self.head, e, change, time, cause, ctx))
+    def _report(self, out: Step) -> None:
+        """Tell customers what has changed since they were last told."""
+        report = self.subject.report(self.state)
+        if report is not None and report.values != self.row.reported:
+            out.reports.append(report)
+            self.row.reported = report.values
+
+    def _emit_one(
+        self, e: Episode, change: Change, time: Micros, cause: tuple[Ref, ...], ctx: Context, out: Step
+    ) -> None:
+        out.alarms.append(self.subject.render(self.state, e, change, time, cause, ctx))
 
 
-def _look(e: Episode) -> tuple[Micros, str, int]:
-    """What an update would tell."""
+AnyTimeline = Timeline[Any]
+
+
+def _shown(e: Episode) -> tuple[Micros, str, int]:
+    """What an update would show."""
     return (e.at, e.severity, len(e.evidence))
 
 
-def _end(e: Episode) -> tuple[Micros, Outcome | None]:
-    """What ending it again would tell: a late fact may change how an alarm ended."""
+def _ending(e: Episode) -> tuple[Micros, Outcome | None]:
+    """What settling it again would show: a late fact may change how an alarm ended."""
     return (e.at, e.outcome)
 
 
@@ -352,10 +409,10 @@ def _order(fact: Fact) -> tuple[Micros, str, str]:
     return fact.key
 
 
-def _mark_of(fact: Fact) -> int:
-    told = f"{fact.ref.source}\x1f{fact.ref.id}".encode()
-    return int.from_bytes(hashlib.blake2b(told, digest_size=8).digest(), "big")
+def _identity(fact: Fact) -> int:
+    text = f"{fact.ref.source}\x1f{fact.ref.id}".encode()
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")
 
 
 def _digest(fact: Fact) -> bytes:
-    return hashlib.sha256(encode(fact.event)).digest()
+    return hashlib.sha256(encode_row(fact.event)).digest()

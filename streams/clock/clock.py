@@ -24,6 +24,7 @@ from scorers.contract.rfc3339 import parse_instant
 from scorers.in_force.control import PolicyInForce, Tick, decode_control, encode_control
 from scorers.in_force.figures import in_force, last_day
 from scorers.policy.tables import Policy
+from streams.clock.group_phase import GroupPhase, end_of_day
 from streams.records.control_log import send_to_all
 from vigia.runtime.broker import INPUTS, Broker
 from vigia.runtime.settings import Settings
@@ -77,6 +78,9 @@ class Clock:
             for number in range(settings.partitions)
         }
         self._all = [tp for tps in self._inputs.values() for tp in tps]
+        clock = [TopicPartition(self._topic, number) for number in self._inputs]
+        groups = [TopicPartition(broker.name("groups"), number) for number in self._inputs]
+        self.groups = GroupPhase(groups, clock, follows=follows, margin=settings.margin)
         self._noted: dict[int, Noted] = {}
         self.sent: dict[int, Micros] = dict.fromkeys(self._inputs, 0)
         self._policy_sent = ""  # its version
@@ -121,13 +125,26 @@ class Clock:
             await self._read_times(consumer)
         ends = await consumer.end_offsets(self._all)
         done = await self._committed(admin)
+        caught_up = {
+            number: noted.until
+            for number, noted in self._noted.items()
+            if all(done.get(tp, 0) >= end for tp, end in noted.ends.items())
+        }
+        if len(caught_up) == len(self._inputs):
+            day = end_of_day(min(caught_up.values()), self.policy)
+            if await self.groups.holds_back(day, consumer):
+                await self.groups.advance(day, self._newest_event(), done, consumer, producer)
         for number, tps in self._inputs.items():
-            noted = self._noted.get(number)
-            if noted is not None and all(done.get(tp, 0) >= end for tp, end in noted.ends.items()):
+            noted = caught_up.get(number)
+            if noted is not None and not await self.groups.holds_back(end_of_day(noted, self.policy), consumer):
                 del self._noted[number]
-                await self._tick(producer, number, noted.until)
+                await self._tick(producer, number, noted)
             if number not in self._noted and until > self.sent[number]:
                 self._noted[number] = Noted(until, {tp: ends[tp] for tp in tps})
+
+    def _newest_event(self) -> Micros:
+        """No event that was judged is newer."""
+        return self.newest if self.follows else time.time_ns() // 1000
 
     async def _tick(self, producer: AIOKafkaProducer, number: int, until: Micros) -> None:
         for at in steps(self.sent[number], until, self.policy):
@@ -136,7 +153,8 @@ class Clock:
         self.sent[number] = until
 
     async def _committed(self, admin: AIOKafkaAdminClient) -> dict[TopicPartition, int]:
-        found = await committed(admin, self.broker.name(WORKER), self._all)
+        watched = [*self._all, *self.groups.groups, *self.groups.clock]
+        found = await committed(admin, self.broker.name(WORKER), watched)
         return {tp: commit.offset for tp, commit in found.items()}
 
     async def _read_times(self, consumer: AIOKafkaConsumer) -> None:
@@ -156,13 +174,17 @@ class Clock:
                 consumer.seek(tp, max(begins[tp], end - 1))
 
     async def _resume(self, consumer: AIOKafkaConsumer) -> None:
-        """Find the newest tick of each partition and the policy that was sent last."""
-        tps = [TopicPartition(self._topic, number) for number in self._inputs]
+        """Find the newest tick of each partition, of the groups, and the policy that was sent last."""
+        tps = self.groups.clock
         begins, ends = await bounds(consumer, tps)
         starts = {tp: max(begins[tp], ends[tp] - TAIL) for tp in tps}
+        reported = dict.fromkeys(self._inputs, 0)
         async for record in read_range(consumer, starts, ends):
-            control = decode_control(record.value or b"")
-            if isinstance(control, Tick):
-                self.sent[record.partition] = max(self.sent[record.partition], int(control.until))
+            control, number = decode_control(record.value or b""), record.partition
+            if isinstance(control, Tick) and control.groups:
+                reported[number] = max(reported[number], int(control.until))
+            elif isinstance(control, Tick):
+                self.sent[number] = max(self.sent[number], int(control.until))
             elif isinstance(control, PolicyInForce):
                 self._policy_sent = control.version
+        self.groups.reported = min(reported.values())

@@ -55,6 +55,7 @@ class Rows(Generic[Row]):
         self.partition = partition
         self._store = store
         self._codec = codec
+        self.source = ""  # of the record at hand: its topic with the incarnation
         self._fences = Fences()
         self._cache: dict[bytes, Row | None] = {}  # idle rows first; None where there is no row
         self._changed: dict[bytes, None] = {}
@@ -128,6 +129,7 @@ class Rows(Generic[Row]):
     def begin(self, source: str, offset: int, key: bytes | None) -> bool:
         """Set the record at hand; False if it must not be folded because the row of its key holds it already."""
         self._undo.clear()
+        self.source = source
         fences = self._fences
         if fences.advance(source, offset) and (not fences.replaying or key is None or not self.folded(key)):
             return True

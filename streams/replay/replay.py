@@ -19,20 +19,22 @@ from typing import IO, Any
 import msgspec
 from msgspec import Struct
 
-from scorers.assessment.assessment import Verdict, verdict
-from scorers.assessment.horizons import by_span, risk_by_horizon
 from scorers.contract.events import DAY, AnyEvent, Micros
 from scorers.contract.rfc3339 import rfc3339
 from scorers.contract.wire import Rejection, decode, encode_alarm
-from scorers.customer.state import Customer, Ref
+from scorers.customer.state import Customer
 from scorers.in_force.context import Context
-from scorers.in_force.control import Control, FiguresInForce, ModelInForce
+from scorers.in_force.control import Control, FiguresInForce, GroupInForce, ModelInForce, put_group_in_force
 from scorers.in_force.figures import FigureBook
 from scorers.partition.partition import Partition
 from scorers.policy.tables import Policy
 from scorers.risk.model import UNTRAINED, read_model
 from scorers.risk.training import Trainer
-from scorers.timeline.timeline import Monitor, Step
+from scorers.subjects.assessment import Assessment, assess
+from scorers.subjects.customer import CUSTOMER
+from scorers.subjects.customer_row import customer_row
+from scorers.timeline.facts import Ref
+from scorers.timeline.timeline import AnyTimeline, Step, Timeline
 
 SCORE_COLUMNS = (
     "time",
@@ -165,13 +167,15 @@ class _Run:
     ) -> None:
         self.out = out
         self.ctx = Context(policy, UNTRAINED)
-        self.monitors: dict[str, Monitor] = {}
-        self._told: deque[FiguresInForce | ModelInForce] = deque()
+        self.timelines: dict[str, AnyTimeline] = {}
+        self._told: deque[FiguresInForce | GroupInForce | ModelInForce] = deque()
         if controls is None:
-            self.partition = Partition(self.ctx, self.monitors, FigureBook(policy), Trainer())
+            self.partition = Partition(self.ctx, self.timelines, FigureBook(policy), Trainer())
         else:
-            self.partition = Partition(self.ctx, self.monitors)
-            self._told.extend(one for one in controls if isinstance(one, FiguresInForce | ModelInForce))
+            self.partition = Partition(self.ctx, self.timelines)
+            told = FiguresInForce | GroupInForce | ModelInForce
+            found = [one for one in controls if isinstance(one, told)]
+            self._told.extend(sorted(found, key=lambda one: one.in_force))
         self.until = asked.until
         self.first: Micros | None = None
         self.rejected = 0
@@ -204,7 +208,7 @@ class _Run:
             self._score_before(at)
         for step in self.partition.feed(event, Ref(event.source, event.id, line.file, 0, line.number)):
             self._apply((step,))
-            if step.verdict == "core_error":
+            if step.status == "core_error":
                 self._reject(line, "core_error", step.fault)
 
     def _reject(self, line: Line, code: str, detail: str) -> None:
@@ -218,10 +222,10 @@ class _Run:
         self._adopt(end)
         self._score_before(end + 1)
         self._apply(self.partition.tick(end))
-        known = {name: self.monitors[name] for name in sorted(self.monitors) if self.monitors[name].head.first_seen}
+        known = dict(self._customers())
         with (self.out / "customers.jsonl").open("wb") as file:
-            for monitor in known.values():
-                file.write(msgspec.json.encode(customer_row(monitor, end, self.ctx)) + b"\n")
+            for timeline in known.values():
+                file.write(msgspec.json.encode(customer_row(timeline, end, self.ctx)) + b"\n")
         tally = self.partition.tally
         summary = Summary(
             events=tally.events,
@@ -260,6 +264,8 @@ class _Run:
             control = self._told.popleft()
             if isinstance(control, FiguresInForce):
                 self.ctx.adopt_figures(control.figures())
+            elif isinstance(control, GroupInForce):
+                put_group_in_force(self.ctx, control)
             else:
                 self.ctx.adopt_model(read_model(control), int(control.in_force))
 
@@ -289,44 +295,17 @@ class _Run:
 
     def _write_scores(self, now: Micros) -> None:
         time = rfc3339(now)
-        for name in sorted(self.monitors):
-            c = self.monitors[name].head
-            if c.first_seen:
-                v = verdict(c, now, self.ctx)
-                self._scores.writerow((time, name, *_score(v)))
+        for name, timeline in self._customers():
+            self._scores.writerow((time, name, *_score(assess(timeline.state, now, self.ctx))))
+
+    def _customers(self) -> Iterator[tuple[str, Timeline[Customer]]]:
+        """Every customer of whom a fact is known, in the order of their ids."""
+        for name in sorted(self.timelines):
+            timeline = self.timelines[name]
+            if timeline.subject is CUSTOMER and timeline.state.first_seen:
+                yield name, timeline
 
 
-def _score(v: Verdict) -> tuple[Any, ...]:
+def _score(v: Assessment) -> tuple[Any, ...]:
     risk, expected = f"{v.risk:.9g}", f"{v.expected_purchases:.6g}"
     return (v.stage, v.tier, v.loyalty_type, risk, expected, v.value_at_risk_minor, v.currency or "")
-
-
-def customer_row(monitor: Monitor, now: Micros, ctx: Context) -> dict[str, Any]:
-    """A customer as told in `customers.jsonl`."""
-    c: Customer = monitor.head
-    v = verdict(c, now, ctx)
-    return {
-        "customer_id": c.id,
-        "name": c.name or None,
-        "stage": v.stage,
-        "tier": v.tier,
-        "loyalty_type": v.loyalty_type,
-        "risk": round(v.risk, 6),
-        "risk_by_horizon": by_span(risk_by_horizon(c, now, ctx)),
-        "expected_purchases": round(v.expected_purchases, 4),
-        "value_at_risk_minor": v.value_at_risk_minor,
-        "currency": v.currency,
-        "first_seen": rfc3339(c.first_seen),
-        "first_purchase": rfc3339(c.rhythm.first) if c.purchases else None,
-        "last_purchase": rfc3339(c.last_purchase) if c.purchases else None,
-        "occasions": c.rhythm.occasions,
-        "purchases": c.purchases,
-        "amount_minor": c.amount_minor,
-        "refund_minor": c.refund_minor,
-        "complaints": c.complaints,
-        "complaints_open": len(c.cases),
-        "satisfaction": round(c.satisfaction_mood, 3) if c.satisfaction_count else None,
-        "experience_debt": round(v.debt, 3),
-        "alarms_open": sorted(e.kind for e in c.open if e.status == "open"),
-        "next_due": rfc3339(c.due) if c.due else None,
-    }

@@ -1,10 +1,8 @@
-"""What a partition remembers beside its customers: how far time has come, and what its customers add up to.
+"""What a partition keeps beside its subjects: how far time has come, and what its customers add up to.
 
-It lies in one row of the same table, under a key that no customer can have, so that the fence of the engine holds for
-it as for any row. A record adds a few counts to histograms of thousands: the row is kept as a base and the counts since,
-each version sharing what is before it, so that a version once put never changes and putting one costs nothing.
-
-It refuses to know records, topics and customers.
+It is one row of the same table, under a key that no subject can have, so that the engine's fence holds for it as for any row. A record
+adds a few counts to histograms of thousands: so the row is a base and the counts since, and versions share what came before. A version
+once put never changes, and putting one costs nothing.
 """
 
 from collections import Counter
@@ -18,27 +16,28 @@ from scorers.contract.events import Micros
 from scorers.in_force.figures import Contribution, FigureBook
 from scorers.policy.tables import Policy
 
-KEY = b"\x00story"
-CONTROL = b"\x00control:"  # sorts before the story: a story that is on disk has its control records there too
+KEY = b"\x00state"
+CONTROL = b"\x00control:"  # sorts before the state: if the state is on disk, its control records are there too
+GROUP = b"\x00group:"  # likewise
 COMPACT = 1_000  # versions over one base
 
 _encode = msgspec.msgpack.Encoder().encode
 
 
 class Progress(Struct, array_like=True, frozen=True):
-    """Where a partition stands."""
+    """How far a partition has come."""
 
     clock: Micros = 0  # the newest tick
-    follows: bool = False  # it told the time of events
+    follows: bool = False  # whether that was the time of the events
     newest: Micros = 0  # nothing was judged at a later instant
-    day: int = -1  # the newest whose totals were told
+    day: int = -1  # the newest whose totals were reported
     late: int = 0  # control records that would have reached back
 
 
 class Version(NamedTuple):
-    """One version of the story's row."""
+    """One version of the row."""
 
-    point: Progress
+    progress: Progress
     base: bytes
     since: "tuple[Any, Sequence[Contribution]] | None"  # (what was before, counts)
 
@@ -48,11 +47,11 @@ class Version(NamedTuple):
         while cell is not None:
             cell, more = cell
             counts += more
-        return _encode((self.point, self.base, counts))
+        return _encode((self.progress, self.base, counts))
 
 
 class _Stored(Struct, array_like=True):
-    point: Progress
+    progress: Progress
     base: bytes
     counts: list[Contribution]
 
@@ -67,25 +66,25 @@ _based = msgspec.msgpack.Decoder(_Base).decode
 
 
 class PartitionState:
-    """The story as it is now, and the version to put."""
+    """The state as it is now, and the version to put."""
 
     def __init__(self, policy: Policy) -> None:
-        self.point = Progress()
+        self.progress = Progress()
         self.book = FigureBook(policy)
         self._base = b""
         self._since: Any = None
         self._versions = 0
 
     def recover(self, stored: bytes) -> None:
-        """Go on where an earlier life of the process was."""
-        told = _stored(stored)
-        self.point = told.point
-        if told.base:
-            base = _based(told.base)
+        """Go on from the stored row."""
+        stored_state = _stored(stored)
+        self.progress = stored_state.progress
+        if stored_state.base:
+            base = _based(stored_state.base)
             for name, counts in base.total.items():
                 self.book.total[name] = Counter(counts)
             self.book.add(base.pending)
-        self.book.add(told.counts)
+        self.book.add(stored_state.counts)
         self.compact()
 
     def add(self, counts: Sequence[Contribution]) -> None:
@@ -113,5 +112,5 @@ class PartitionState:
         self._since, self._versions = None, 0
 
     def version(self) -> Version:
-        """The row of the story from now on."""
-        return Version(self.point, self._base, self._since)
+        """The row from now on."""
+        return Version(self.progress, self._base, self._since)

@@ -1,46 +1,53 @@
-"""What the fold of customers owes the world for alarms of a worker that died: the link from `orphans` to the core."""
+"""Reconciles alarms that a dead worker published: the link from the engine's output log to the core."""
 
 import logging
 from collections.abc import Iterator
 
 import msgspec
 
-from scorers.contract.alarms import Alarm
+from scorers.contract.alarms import Alarm, Subject
 from scorers.contract.wire import decode_alarm, encode_alarm
-from scorers.timeline.reconcile import amend
+from scorers.partition.routing import Address
+from scorers.timeline.reconcile import reconcile
 from streams.engine.batching_producer import Output
 from streams.worker.partition_processor import PartitionProcessor
 
 log = logging.getLogger(__name__)
 
 
-class _Named(msgspec.Struct):
+class _Identity(msgspec.Struct):
     alarm_id: str
+    subject: Subject
     customer_id: str | None = None
 
 
-_named = msgspec.json.Decoder(_Named).decode
+_identity = msgspec.json.Decoder(_Identity).decode
 
 
 class Reconciler:
-    """Speaks for the rows of one partition."""
+    """Compares alarms of the output log with the rows of one partition."""
 
-    def __init__(self, folder: PartitionProcessor, topic: str) -> None:
-        self._folder, self._topic = folder, topic
+    def __init__(self, processor: PartitionProcessor, topic: str) -> None:
+        self._processor, self._topic = processor, topic
 
     def identify(self, value: bytes) -> tuple[str, bytes]:
-        """The alarm, and the key of its customer's row."""
-        told = _named(value)
-        return told.alarm_id, (told.customer_id or "").encode()
+        """The id of an alarm, and the key of the row that raised it."""
+        found = _identity(value)
+        return found.alarm_id, _name(found.customer_id, found.subject).encode()
 
     def reconcile(self, last: bytes) -> Iterator[Output]:
-        """What the row says of an alarm that was told last so."""
+        """The record that corrects an alarm whose last published record is given, if it is wrong."""
         alarm = decode_alarm(last)
-        if not isinstance(alarm, Alarm) or alarm.customer_id is None:
+        if not isinstance(alarm, Alarm):
             return
-        folder = self._folder
-        monitor = folder.partition.monitors.get(alarm.customer_id)
-        amended = amend(monitor, alarm, folder.partition.clock, folder.ctx)
-        if amended is not None:
-            log.warning("%s of kind %s, told by a worker that died, is %s", alarm.type, alarm.kind, amended.type)
-            yield Output(self._topic, amended.subject.id.encode(), encode_alarm(amended))
+        processor = self._processor
+        timeline = processor.partition.timelines.get(_name(alarm.customer_id, alarm.subject))
+        corrected = reconcile(timeline, alarm, processor.partition.clock, processor.ctx)
+        if corrected is not None:
+            log.warning("%s of kind %s, published by a dead worker, is now %s", alarm.type, alarm.kind, corrected.type)
+            yield Output(self._topic, corrected.subject.id.encode(), encode_alarm(corrected))
+
+
+def _name(customer_id: str | None, subject: Subject) -> str:
+    """The name under which a partition keeps the subject that raised an alarm."""
+    return customer_id if customer_id is not None else Address(subject.type, subject.id).name

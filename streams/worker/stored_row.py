@@ -1,73 +1,89 @@
-"""A row of the worker's table: a customer as bytes, with what must be known of it without reading them.
+"""A row of the worker's table: a subject as bytes, with what must be known of it without reading them.
 
-Making a monitor from bytes folds its recent facts again, which is dear; after a rebalance a million rows are looked at
-for when they fall due. So that instant, the stage and the tier stand before the bytes. A row that was looked at is its
-monitor, which changes in place and becomes bytes once for each flush; a row that was not is its bytes.
+Making a timeline from bytes folds its recent facts again, which is slow; after a rebalance a million rows are looked at for when they
+fall due. So that instant, and a customer's stage and tier, precede the bytes. A row that was read is its timeline, which changes in
+place and is encoded once for each flush; a row that was not is its bytes.
 """
 
 import struct
-from typing import Any, get_args
+from typing import Protocol, get_args
 
 from msgspec import Struct
 
 from scorers.contract.alarms import Stage, Tier
 from scorers.contract.events import Micros
+from scorers.customer.state import Customer
 from scorers.in_force.context import Context
-from scorers.timeline.timeline import Monitor
+from scorers.partition.routing import subject_type
+from scorers.subjects.customer import CUSTOMER
+from scorers.timeline.timeline import AnyTimeline, Timeline
 from streams.engine.rows import Codec
-from streams.worker.partition_state import Version
 
 STAGES: tuple[Stage, ...] = get_args(Stage)
 TIERS: tuple[Tier, ...] = get_args(Tier)
-_head = struct.Struct(">qBB")
+_prefix = struct.Struct(">qBB")
+
+
+class Encodable(Protocol):
+    """What the partition keeps beside its subjects, encoded when it is flushed."""
+
+    def encode(self) -> bytes:
+        """The bytes of the row."""
 
 
 class StoredRow(Struct):
-    """A row: of a customer, or of what the partition keeps beside them (then `due` is 0)."""
+    """A row: of a subject, or of what the partition keeps beside them (then `due` is 0)."""
 
     due: Micros
-    stage: Stage
-    tier: Tier
-    data: bytes | Version = b""  # nothing while the customer is `live`
-    live: Monitor | None = None
-    era: int = 0  # the policy under which `live` was folded
+    stage: Stage = "prospect"
+    tier: Tier = "none"
+    data: bytes | Encodable = b""  # empty while there is a timeline
+    timeline: AnyTimeline | None = None
+    era: int = 0  # the policy under which the timeline was folded
+    is_customer: bool = False
 
     @classmethod
-    def of(cls, monitor: Monitor, era: int) -> "StoredRow":
-        """The row of a customer."""
-        kept = cls(0, "prospect", "none", live=monitor, era=era)
-        kept.look()
-        return kept
+    def of(cls, timeline: AnyTimeline, era: int) -> "StoredRow":
+        """The row of a subject."""
+        row = cls(0, timeline=timeline, era=era, is_customer=isinstance(timeline.state, Customer))
+        row.look()
+        return row
 
     @classmethod
-    def beside(cls, data: "bytes | Version") -> "StoredRow":
-        """A row that is no customer's."""
-        return cls(0, "prospect", "none", data)
+    def beside(cls, data: bytes | Encodable) -> "StoredRow":
+        """A row that belongs to no subject."""
+        return cls(0, data=data)
 
     def look(self) -> None:
-        """Say again what stands before the bytes: the monitor has changed."""
-        assert self.live is not None
-        head = self.live.head
-        self.due, self.stage, self.tier = head.due, head.stage, head.tier
+        """Copy what precedes the bytes from the timeline, which has changed."""
+        assert self.timeline is not None
+        state = self.timeline.state
+        self.due = state.due
+        if self.is_customer:
+            self.stage, self.tier = state.life.stage, state.tiering.tier
 
-    def monitor(self, ctx: Context, era: int) -> Monitor:
-        """The customer, folded under the policy of an era; made from the bytes if need be."""
-        if self.live is None or self.era != era:
-            data = self.data if self.live is None else self.live.encode()
+    def read(self, name: str, ctx: Context, era: int) -> AnyTimeline:
+        """The timeline of the subject of this name, folded under the policy of an era; decoded if need be."""
+        if self.timeline is None or self.era != era:
+            data = self.data if self.timeline is None else self.timeline.encode()
             assert isinstance(data, bytes)
-            self.live, self.era, self.data = Monitor.decode(data, ctx), era, b""
-        return self.live
+            subject = subject_type(name)
+            self.timeline, self.era, self.data = Timeline.decode(subject, data, ctx), era, b""
+            self.is_customer = subject is CUSTOMER
+        return self.timeline
 
 
-def _encode(kept: StoredRow) -> bytes:
-    data: Any = kept.data if kept.live is None else kept.live
-    told = _head.pack(kept.due, STAGES.index(kept.stage), TIERS.index(kept.tier))
-    return told + (data if isinstance(data, bytes) else data.encode())
+def _encode(row: StoredRow) -> bytes:
+    prefix = _prefix.pack(row.due, STAGES.index(row.stage), TIERS.index(row.tier))
+    if row.timeline is not None:
+        row.timeline.cache()
+        return prefix + row.timeline.encode()
+    return prefix + (row.data if isinstance(row.data, bytes) else row.data.encode())
 
 
 def _decode(stored: bytes) -> StoredRow:
-    due, stage, tier = _head.unpack_from(stored)
-    return StoredRow(due, STAGES[stage], TIERS[tier], stored[_head.size :])
+    due, stage, tier = _prefix.unpack_from(stored)
+    return StoredRow(due, STAGES[stage], TIERS[tier], stored[_prefix.size :])
 
 
 CODEC: Codec[StoredRow] = Codec(_encode, _decode)

@@ -12,13 +12,13 @@ from rocksdict import AccessType, Options, Rdict
 
 from scorers.contract.events import Micros
 from scorers.in_force.context import Context
-from scorers.in_force.control import FiguresInForce, ModelInForce, decode_control
 from scorers.policy.tables import Policy
-from scorers.risk.model import UNTRAINED, read_model
+from scorers.risk.model import UNTRAINED
+from scorers.subjects.customer_row import customer_row
 from streams.engine.fences import unpack
-from streams.replay.replay import customer_row
-from streams.worker.partition_state import CONTROL
-from streams.worker.stored_row import CODEC
+from streams.worker.in_force import adopt_stored
+from streams.worker.partition_state import CONTROL, GROUP
+from streams.worker.stored_row import CODEC, StoredRow
 from vigia.runtime.topics import TABLE
 
 
@@ -32,25 +32,18 @@ def customers(state: Path, policy: Policy, now: Micros) -> Iterator[dict[str, An
 
 def _partition(path: Path, policy: Policy, now: Micros) -> Iterator[dict[str, Any]]:
     ctx = Context(policy, UNTRAINED)
-    kept = []
-    for key, row in _rows(path):
-        if key.startswith(CONTROL):
-            _adopt(ctx, row)
-        elif not key.startswith(b"\x00"):
-            kept.append(CODEC.decode(row))
-    for one in kept:
-        monitor = one.monitor(ctx, 0)
-        if monitor.head.first_seen:
-            yield customer_row(monitor, now, ctx)
-
-
-def _adopt(ctx: Context, row: bytes) -> None:
-    """Put in force what the worker was told; the order of the keys is that of the records."""
-    control = decode_control(cast(bytes, CODEC.decode(row).data))
-    if isinstance(control, FiguresInForce):
-        ctx.adopt_figures(control.figures())
-    elif isinstance(control, ModelInForce):
-        ctx.adopt_model(read_model(control), int(control.in_force))
+    in_force: list[tuple[bytes, bytes]] = []
+    stored: list[tuple[str, StoredRow]] = []
+    for key, data in _rows(path):
+        if key.startswith((CONTROL, GROUP)):
+            in_force.append((key, cast(bytes, CODEC.decode(data).data)))
+        elif key > b"\x02":  # customers: the rows of the partition and of groups begin with smaller bytes
+            stored.append((key.decode(), CODEC.decode(data)))
+    adopt_stored(ctx, in_force)
+    for name, row in stored:
+        timeline = row.read(name, ctx, 0)
+        if timeline.state.first_seen:
+            yield customer_row(timeline, now, ctx)
 
 
 def _rows(path: Path) -> Iterator[tuple[bytes, bytes]]:

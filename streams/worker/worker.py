@@ -218,7 +218,9 @@ class Worker:
                 f"the customers of partition {rows.partition} were spread over another number of partitions than "
                 f"VIGIA_PARTITIONS={self.settings.partitions}: set the former number (docs/operations.md, More partitions)"
             )
-        return PartitionProcessor(rows, self.policy, self.broker.name, self.metrics, trust, home)
+        return PartitionProcessor(
+            rows, self.policy, self.broker.name, self.metrics, trust, home, self.settings.partitions
+        )
 
     def _output_log(self, tail: TopicTail, rows: Rows[StoredRow], processor: Any) -> OutputLog:
         alarms = self.broker.name("alarms")

@@ -13,16 +13,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from scorers.assessment import advance
 from scorers.contract.wire import Rejection, decode
-from scorers.customer.state import Ref
 from scorers.in_force.context import Context
 from scorers.in_force.figures import FigureBook
 from scorers.partition.partition import Partition
 from scorers.policy.tables import Policy
 from scorers.risk.model import UNTRAINED
 from scorers.risk.training import Trainer
-from scorers.timeline import snapshot, timeline
+from scorers.subjects import customer, reviews
+from scorers.subjects.customer import CUSTOMER
+from scorers.timeline.facts import Ref
 from streams.replay.replay import replay
 from vigia.lab.simulate import simulate
 
@@ -77,15 +77,12 @@ def once(lines: list[bytes]) -> tuple[dict[str, float], list[int]]:
     policy = Policy()
     partition = Partition(Context(policy, UNTRAINED), {}, FigureBook(policy), Trainer())
     watch = Stopwatch()
-    folds = dict(advance.EVOLVE)
-    for kind, fold in folds.items():
-        advance.EVOLVE[kind] = watch.timed(fold, "fold")
     for module, name, part in (
-        (advance, "_read_risk", "score"),
-        (advance, "compare", "compare"),
-        (timeline, "instant", "instant"),
-        (snapshot, "instant", "instant"),
-        (timeline, "record", "tell"),
+        (customer, "evolve", "fold"),
+        (reviews, "read_risk", "score"),
+        (customer, "compare", "compare"),
+        (CUSTOMER, "advance", "instant"),
+        (CUSTOMER, "render", "tell"),
     ):
         watch.wrap(module, name, part)
     took = dict.fromkeys((*PARTS, "step", "deadline"), 0)
@@ -102,11 +99,10 @@ def once(lines: list[bytes]) -> tuple[dict[str, float], list[int]]:
         for part in PARTS:
             took[part] += watch.spent[part] - before[part]
     watch.stop()
-    advance.EVOLVE.update(folds)
     n = len(events) * 1000
     found = {part: spent / n for part, spent in took.items()}
     found |= {"json.loads": parsed / n, "decode": decoded / n, "deadlines": deadlines / len(events)}
-    return found, [len(m.encode()) for m in partition.monitors.values()]
+    return found, [len(m.encode()) for m in partition.timelines.values() if m.subject is CUSTOMER]
 
 
 def step(lines: list[bytes], passes: int = 3) -> list[Row]:

@@ -20,13 +20,13 @@ from aiokafka import AIOKafkaProducer
 from scorers.contract.events import HOUR, SECOND, TOPIC_OF, Instant
 from scorers.contract.rfc3339 import rfc3339
 from scorers.contract.wire import Rejection, decode
-from scorers.customer.state import Ref
 from scorers.in_force.context import Context
 from scorers.in_force.control import FiguresInForce, Tick, encode_control
 from scorers.in_force.figures import FigureBook, Figures
 from scorers.partition.partition import Partition
 from scorers.policy.tables import Policy
 from scorers.risk.model import UNTRAINED
+from scorers.timeline.facts import Ref
 from streams.engine.batching_producer import partition_of
 from streams.engine.fences import pack
 from streams.worker.partition_state import CONTROL

@@ -27,13 +27,14 @@ from uuid import uuid4
 import msgspec
 
 from scorers.contract.wire import Rejection, decode, encode_alarm
-from scorers.customer.state import Ref
 from scorers.in_force.context import Context
 from scorers.in_force.figures import FigureBook
 from scorers.partition.partition import Partition
 from scorers.policy.tables import Policy
 from scorers.risk.model import UNTRAINED
-from scorers.timeline.timeline import Monitor
+from scorers.subjects.customer import CUSTOMER
+from scorers.timeline.facts import Ref
+from scorers.timeline.timeline import AnyTimeline, Timeline
 from streams.records.lessons import encode_lesson
 
 GARBAGE_AFTER = 100_000  # as the worker does
@@ -84,7 +85,7 @@ class InDict:
 
         self._at = message_context
         self._policy = Policy()
-        self._partitions: dict[int, tuple[Partition, dict[str, Monitor]]] = {}
+        self._partitions: dict[int, tuple[Partition, dict[str, AnyTimeline]]] = {}
 
     def __call__(self, value: bytes, state: Any) -> Iterable[Out]:
         event = decode(value)
@@ -101,11 +102,11 @@ class InDict:
         if (monitor := people.get(name)) is not None:
             state.set_bytes("row", monitor.encode())
 
-    def begin(self, partition: Partition, people: dict[str, Monitor], name: str, state: Any) -> None:
+    def begin(self, partition: Partition, people: dict[str, AnyTimeline], name: str, state: Any) -> None:
         """Before an event of this customer is folded: everybody is in the dict."""
 
-    def _new(self, number: int) -> tuple[Partition, dict[str, Monitor]]:
-        people: dict[str, Monitor] = {}
+    def _new(self, number: int) -> tuple[Partition, dict[str, AnyTimeline]]:
+        people: dict[str, AnyTimeline] = {}
         partition = Partition(Context(self._policy, UNTRAINED), people, FigureBook(self._policy))
         return self._partitions.setdefault(number, (partition, people))
 
@@ -113,11 +114,11 @@ class InDict:
 class InState(InDict):
     """The core, and each customer in the state alone."""
 
-    def begin(self, partition: Partition, people: dict[str, Monitor], name: str, state: Any) -> None:
+    def begin(self, partition: Partition, people: dict[str, AnyTimeline], name: str, state: Any) -> None:
         """Nobody is there but the event's customer, made from the row."""
         people.clear()
         if name and (row := state.get_bytes("row")) is not None:
-            monitor = people[name] = Monitor.decode(row, partition.ctx)
+            monitor = people[name] = Timeline.decode(CUSTOMER, row, partition.ctx)
             if monitor.due:
                 partition.expect(monitor.due, name)
 

@@ -39,13 +39,13 @@ from aiokafka.admin import NewTopic
 
 from scorers.contract.events import DAY, Instant
 from scorers.contract.wire import Rejection, decode, encode_alarm
-from scorers.customer.state import Ref
 from scorers.in_force.context import Context
 from scorers.in_force.control import Control, FiguresInForce, Tick, encode_control
 from scorers.in_force.figures import FigureBook, Figures
 from scorers.partition.partition import Partition
 from scorers.policy.tables import Policy
 from scorers.risk.model import UNTRAINED
+from scorers.timeline.facts import Ref
 from streams.engine.chunk import Done, Take
 from streams.metrics import WorkerMetrics
 from streams.records.lessons import encode_lesson

@@ -16,13 +16,15 @@ from msgspec import Struct
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import AnyEvent, Instant
 from scorers.contract.wire import decode
-from scorers.customer.state import Customer, Ref
+from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.in_force.control import Control, FiguresInForce, ModelInForce, Tick, decode_control, encode_control
 from scorers.partition.partition import Partition
 from scorers.policy.tables import Policy
 from scorers.risk.model import UNTRAINED, read_model
-from scorers.timeline.timeline import Monitor
+from scorers.subjects.customer import CUSTOMER
+from scorers.timeline.facts import Ref
+from scorers.timeline.timeline import AnyTimeline, Timeline
 from streams.engine.batching_producer import partition_of
 from streams.engine.fences import unpack
 from streams.records.control_log import send_to_all
@@ -85,8 +87,8 @@ def canonical(value: Any) -> Hashable:
     return value
 
 
-def states(heads: dict[str, Customer]) -> dict[str, Hashable]:
-    return {name: canonical(head) for name, head in heads.items() if head.first_seen}
+def comparable(states: dict[str, Customer]) -> dict[str, Hashable]:
+    return {name: canonical(state) for name, state in states.items() if state.first_seen}
 
 
 Kept = Mapping[bytes, bytes]
@@ -105,20 +107,20 @@ def put_in_force(kept: Kept) -> list[FiguresInForce | ModelInForce]:
     return found
 
 
-def heads(kept: Kept, ctx: Context) -> dict[str, Customer]:
+def states(kept: Kept, ctx: Context) -> dict[str, Customer]:
     """The customers of a partition."""
     found = {}
     for key, stored in kept.items():
-        if not key.startswith(b"\x00"):
+        if key > b"\x02":  # the rows of the partition and of groups come first
             data = CODEC.decode(unpack(stored)[1]).data
             assert isinstance(data, bytes)
-            found[key.decode()] = Monitor.decode(data, ctx).head
+            found[key.decode()] = Timeline.decode(CUSTOMER, data, ctx).state
     return found
 
 
-def outcome(events: Counter[str], money: Counter[str], heads: dict[str, Customer], effects: set[Any]) -> Outcome:
+def outcome(events: Counter[str], money: Counter[str], found: dict[str, Customer], effects: set[Any]) -> Outcome:
     """What is told of a run by events and money counted, states and effects."""
-    return Outcome(events, states(heads) | {f"{name} money": amount for name, amount in money.items()}, effects)
+    return Outcome(events, comparable(found) | {f"{name} money": amount for name, amount in money.items()}, effects)
 
 
 def of_partition(lines: Iterable[bytes], number: int, partitions: int) -> list[bytes]:
@@ -141,15 +143,15 @@ def folded(
     lines: Iterable[bytes], until: int, policy: Policy, told: Iterable[FiguresInForce | ModelInForce]
 ) -> dict[str, Customer]:
     """The customers after all events, folded in their order in this process by the same core."""
-    monitors: dict[str, Monitor] = {}
-    partition = Partition(context(policy, told), monitors)
+    timelines: dict[str, AnyTimeline] = {}
+    partition = Partition(context(policy, told), timelines)
     for number, line in enumerate(lines):
         event: Any = decode(line)
         assert isinstance(event, AnyEvent), event
         for step in partition.feed(event, Ref(event.source, event.id, "ledger", 0, number)):
-            assert step.verdict != "core_error", step.fault
+            assert step.status != "core_error", step.fault
     list(partition.tick(until))
-    return {name: monitor.head for name, monitor in monitors.items()}
+    return {name: one.state for name, one in timelines.items() if one.subject is CUSTOMER}
 
 
 class Proof(Running):
@@ -227,12 +229,12 @@ class Proof(Running):
         """
         rows = await self.rows()
         until = until or max(map(time_of, lines))
-        expected_heads, found_heads = dict[str, Customer](), dict[str, Customer]()
+        expected_states, found_states = dict[str, Customer](), dict[str, Customer]()
         again = list[Alarm]()
         for number, kept in rows.items():
             mine, told_here = of_partition(lines, number, self.settings.partitions), put_in_force(kept)
-            expected_heads |= folded(mine, until, self.policy, told_here)
-            found_heads |= heads(kept, context(self.policy, told_here))
+            expected_states |= folded(mine, until, self.policy, told_here)
+            found_states |= states(kept, context(self.policy, told_here))
             control = self.directory / f"control-{number}.jsonl"
             control.write_bytes(b"".join(encode_control(one) + b"\n" for one in told_here))
             again += replayed(mine, self.directory / f"replay-{number}", control, self.policy, until)
@@ -244,4 +246,4 @@ class Proof(Running):
             gone = {a.alarm_id for a in alarms if a.type == "alarm.withdrawn"} - ids if taken_back else set()
             due, came = due | told(again), came | {change for change in told(alarms) if change[0] not in gone}
         counted = sent(lines if ledger is None else ledger)
-        return judge(outcome(*counted, expected_heads, due), outcome(*held(found_heads), found_heads, came))
+        return judge(outcome(*counted, expected_states, due), outcome(*held(found_states), found_states, came))

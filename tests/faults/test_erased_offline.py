@@ -16,9 +16,11 @@ import pytest_asyncio
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from scorers.contract.events import DAY
+from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.risk.model import UNTRAINED
-from scorers.timeline.timeline import Monitor
+from scorers.subjects.customer import CUSTOMER
+from scorers.timeline.timeline import Timeline
 from streams.engine.fences import unpack
 from streams.worker.stored_row import CODEC
 from tests.kafka.running import Running
@@ -80,12 +82,12 @@ async def folded(running: Running) -> None:
     await running.until(so)
 
 
-def of(stored: bytes | None, running: Running) -> Monitor:
+def of(stored: bytes | None, running: Running) -> Timeline[Customer]:
     """The customer of a row."""
     assert stored is not None
     data = CODEC.decode(unpack(stored)[1]).data
     assert isinstance(data, bytes)
-    return Monitor.decode(data, Context(running.policy, UNTRAINED))
+    return Timeline.decode(CUSTOMER, data, Context(running.policy, UNTRAINED))
 
 
 async def test_a_disk_of_before_an_erasure_brings_nobody_back(running: Running, tmp_path: Path) -> None:
@@ -111,6 +113,6 @@ async def test_a_disk_of_before_an_erasure_brings_nobody_back(running: Running, 
     assert await running.stop() == 0
     rows = await changelog(running)
     monitor = of(rows[GONE.encode()][-1], running)
-    assert (monitor.head.purchases, monitor.head.amount_minor) == (1, 777)
+    assert (monitor.state.purchases, monitor.state.amount_minor) == (1, 777)
     assert monitor.row.erased == MAY + 30 * DAY
-    assert Counter(of(rows[name.encode()][-1], running).head.purchases > 8 for name in OTHERS) == {True: len(OTHERS)}
+    assert Counter(of(rows[name.encode()][-1], running).state.purchases > 8 for name in OTHERS) == {True: len(OTHERS)}

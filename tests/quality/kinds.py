@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from scorers.alarms.kinds import KINDS, STATE_CHANGES
+from scorers.alarms.catalogue import KINDS, STATE_CHANGES
 from scorers.contract.events import DAY
 from scorers.contract.rfc3339 import parse_instant
 

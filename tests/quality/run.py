@@ -8,11 +8,10 @@ from collections.abc import Iterable, Sequence
 import msgspec
 import numpy as np
 
-from scorers.assessment.horizons import risk_by_horizon
 from scorers.contract.events import DAY, Micros
 from scorers.contract.lessons import Lesson
 from scorers.contract.wire import Rejection, decode
-from scorers.customer.state import MILLION, Customer, Ref
+from scorers.customer.state import MILLION, Customer
 from scorers.in_force.context import Context
 from scorers.in_force.figures import FigureBook
 from scorers.partition.partition import Partition
@@ -22,7 +21,9 @@ from scorers.risk.features import features
 from scorers.risk.model import COMPONENTS, UNTRAINED, Model
 from scorers.risk.rules import rules_risk
 from scorers.risk.training import Trainer
-from scorers.timeline.timeline import Monitor
+from scorers.subjects.horizons import risk_by_horizon
+from scorers.timeline.facts import Ref
+from scorers.timeline.timeline import AnyTimeline
 from tests.quality.judge import Floats
 
 
@@ -71,7 +72,7 @@ def run(
     lines: Iterable[bytes], policy: Policy, origins: Sequence[Micros], others: Sequence[int] = ()
 ) -> tuple[list[Asked], Tape]:
     """Fold lines of events and ask about everybody at each origin, also within so many other days."""
-    ctx, monitors, tape = Context(policy, UNTRAINED), dict[str, Monitor](), Tape()
+    ctx, monitors, tape = Context(policy, UNTRAINED), dict[str, AnyTimeline](), Tape()
     partition = Partition(ctx, monitors, FigureBook(policy), tape)
     due, told = sorted(origins, reverse=True), []
 
@@ -94,9 +95,9 @@ def run(
     return told, tape
 
 
-def _ask(monitors: dict[str, Monitor], now: Micros, ctx: Context, others: Sequence[int]) -> Asked:
+def _ask(monitors: dict[str, AnyTimeline], now: Micros, ctx: Context, others: Sequence[int]) -> Asked:
     horizon, base = ctx.policy.risk.horizon, ctx.figures(now).base
-    buyers = [monitors[name].head for name in sorted(monitors) if monitors[name].head.purchases]
+    buyers = [monitors[name].state for name in sorted(monitors) if monitors[name].state.purchases.count]
     return Asked(
         now,
         [c.id for c in buyers],

@@ -34,6 +34,7 @@ class Record(NamedTuple):
     value: bytes | None
     partition: int = 0
     timestamp: int = 0
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class Memory:
@@ -59,8 +60,9 @@ class Memory:
 class Desk:
     """A processor on rows in memory, driven as the engine drives it."""
 
-    def __init__(self, policy: str = "", secret: str = "") -> None:
+    def __init__(self, policy: str = "", secret: str = "", partition: int = 0, partitions: int = 1) -> None:
         self.policy, self.secret = parse_policy(policy), secret
+        self.partition, self.partitions = partition, partitions
         self.store = Memory()
         self.log: list[Record] = []
         self.offsets: dict[str, int] = {}
@@ -69,11 +71,13 @@ class Desk:
 
     def open(self) -> None:
         """Begin a run: rows are recovered."""
-        self.rows: Rows[StoredRow] = Rows(0, self.store, CODEC)
+        self.rows: Rows[StoredRow] = Rows(self.partition, self.store, CODEC)
         trust = (lambda c: verify(self.secret, c.model.encode(), c.seal)) if self.secret else (lambda c: True)
-        self.folder = PartitionProcessor(self.rows, self.policy, lambda plain: plain, WorkerMetrics(), trust)
+        self.processor = PartitionProcessor(
+            self.rows, self.policy, lambda plain: plain, WorkerMetrics(), trust, partitions=self.partitions
+        )
         for key, row in self.rows.recovered():
-            self.folder.recover(key, row)
+            self.processor.recover(key, row)
 
     def send(self, topic: str, value: bytes | None, key: bytes | None = None) -> list[Output]:
         """Fold one new record; a key that is not given is the customer's."""
@@ -82,15 +86,21 @@ class Desk:
                 key = json.loads(value).get("customer_id", "").encode() or None
             except (ValueError, AttributeError):
                 key = None
+        return self.receive(topic, key, value)
+
+    def receive(
+        self, topic: str, key: bytes | None, value: bytes | None, headers: tuple[tuple[str, bytes], ...] = ()
+    ) -> list[Output]:
+        """Fold one new record, as it stands on its topic."""
         offset = self.offsets[topic] = self.offsets.get(topic, -1) + 1
-        self.log.append(Record(topic, offset, key, value))
+        self.log.append(Record(topic, offset, key, value, self.partition, headers=headers))
         return self.fold(self.log[-1])
 
     def fold(self, one: Record) -> list[Output]:
         """Fold a record as the engine does; the outputs are sent at once."""
         if not self.rows.begin(one.topic, one.offset, one.key):
             return []
-        outputs = self.folder.fold(one)
+        outputs = self.processor.fold(one)
         self.outputs += outputs
         return outputs
 

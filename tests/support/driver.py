@@ -9,19 +9,19 @@ from typing import Any
 
 import msgspec
 
-from scorers.alarms.kinds import STATE_CHANGES
+from scorers.alarms.catalogue import STATE_CHANGES
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import Micros
 from scorers.contract.lessons import Lesson
 from scorers.contract.rfc3339 import parse_instant, rfc3339
 from scorers.contract.wire import Rejection, decode, decode_alarm, encode_alarm
-from scorers.customer.state import Ref
 from scorers.in_force.context import Context
 from scorers.in_force.figures import FigureBook
 from scorers.partition.partition import Partition
 from scorers.policy.reading import parse_policy
 from scorers.risk.model import UNTRAINED, Model
-from scorers.timeline.timeline import Monitor, Step
+from scorers.timeline.facts import Ref
+from scorers.timeline.timeline import AnyTimeline, Step, Timeline
 
 Standing = tuple[str, str, Micros, str]
 
@@ -30,21 +30,25 @@ class Driver:
     """Feeds one partition and keeps all that it says."""
 
     def __init__(self, policy: str = "", model: Model | None = None, *, figures: bool = True) -> None:
+        self.policy_text = policy
+        self.fed: list[bytes] = []
         self.ctx = Context(parse_policy(policy), UNTRAINED)
         if model is not None:
             self.ctx.adopt_model(model, 0)
         self.book = FigureBook(self.ctx.policy) if figures else None
-        self.monitors: dict[str, Monitor] = {}
-        self.partition = Partition(self.ctx, self.monitors, self.book)
+        self.timelines: dict[str, AnyTimeline] = {}
+        self.partition = Partition(self.ctx, self.timelines, self.book)
         self.alarms: list[Alarm] = []
+        self.fed_before: list[int] = []  # of each alarm: how many records had been fed
         self.lessons: list[Lesson] = []
-        self.verdicts: list[str] = []
+        self.statuses: list[str] = []
         self.rejected: list[Rejection] = []
         self.figures: dict[tuple[int, str, int], int] = {}  # what all contributions add up to
 
     def feed(self, *records: bytes) -> "Driver":
         """Fold records in the order given."""
         for raw in records:
+            self.fed.append(raw)
             event = decode(raw)
             if isinstance(event, Rejection):
                 self.rejected.append(event)
@@ -58,27 +62,22 @@ class Driver:
         return self
 
     def restart(self) -> "Driver":
-        """Forget all heads: rows go to bytes and come back."""
-        for name, monitor in self.monitors.items():
-            self.monitors[name] = Monitor.decode(monitor.encode(), self.ctx)
+        """Forget all states: rows are encoded and decoded."""
+        for name, timeline in self.timelines.items():
+            timeline.cache()
+            self.timelines[name] = Timeline.decode(timeline.subject, timeline.encode(), self.ctx)
         return self
 
     def standing(self) -> set[Standing]:
         """Each alarm by subject, kind and `at`, and whether it stands or how it ended; the withdrawn are gone."""
-        last: dict[str, Alarm] = {}
-        for alarm in self.alarms:
-            if alarm.type == "alarm.withdrawn":
-                last.pop(alarm.alarm_id, None)
-            else:
-                last[alarm.alarm_id] = alarm
-        return {(f"{a.subject.type}:{a.subject.id}", a.kind, int(a.at), a.outcome or "standing") for a in last.values()}
+        return standing_of(self.alarms)
 
-    def heads(self) -> dict[str, bytes]:
+    def states(self) -> dict[str, bytes]:
         """The final state of each known customer, byte for byte."""
         return {
-            name: msgspec.msgpack.encode(m.head, enc_hook=int)
-            for name, m in sorted(self.monitors.items())
-            if m.head.first_seen
+            name: msgspec.msgpack.encode(m.state, enc_hook=int)
+            for name, m in sorted(self.timelines.items())
+            if m.state.first_seen
         }
 
     def kinds(self, customer: str | None = None) -> list[str]:
@@ -91,8 +90,8 @@ class Driver:
 
     def _apply(self, steps: Iterable[Step]) -> None:
         for step in steps:
-            assert step.verdict != "core_error", step.fault
-            self.verdicts.append(step.verdict)
+            assert step.status != "core_error", step.fault
+            self.statuses.append(step.status)
             self.lessons += step.lessons
             for day, name, bucket, count in step.counts:
                 total = self.figures.get((day, name, bucket), 0) + count
@@ -103,6 +102,18 @@ class Driver:
                 told = decode_alarm(encode_alarm(alarm))
                 assert isinstance(told, Alarm), told
                 self.alarms.append(told)
+                self.fed_before.append(len(self.fed))
+
+
+def standing_of(alarms: Iterable[Alarm]) -> set[Standing]:
+    """Each alarm by subject, kind and `at`, and whether it stands or how it ended; the withdrawn are gone."""
+    last: dict[str, Alarm] = {}
+    for alarm in alarms:
+        if alarm.type == "alarm.withdrawn":
+            last.pop(alarm.alarm_id, None)
+        else:
+            last[alarm.alarm_id] = alarm
+    return {(f"{a.subject.type}:{a.subject.id}", a.kind, int(a.at), a.outcome or "standing") for a in last.values()}
 
 
 def instant(at: Micros | str) -> Micros:

@@ -5,14 +5,16 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from scorers.alarms.conditions import cooling_after, ends_after
 from scorers.contract.events import DAY, HOUR, SECOND, Micros
 from scorers.contract.rfc3339 import parse_instant, rfc3339
-from scorers.customer.lifecycle import gone_after, quiet_after
+from scorers.customer import lifecycle
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.risk.columns import NAMES
 from scorers.risk.model import KNOTS, UNTRAINED, LinearModel, Model
+from scorers.subjects.customer import CUSTOMER
+from scorers.timeline.compare import expires_at
+from scorers.timeline.episodes import NEVER, Answer, Finding
 from tests.support.driver import Driver, record
 
 START = int(parse_instant("2024-01-01T09:00:00Z"))
@@ -73,26 +75,24 @@ SPAN = 700 * DAY  # the base's figures are known for two years back, and no hist
 
 
 def deadlines(c: Customer, ctx: Context) -> list[Micros]:
-    """Every instant at which something may change for this customer."""
-    policy = ctx.policy
-    found = [c.due, c.next_question, c.golden_by]
-    if c.first_contact:
-        found.append(cooling_after(c, ctx))
-    if c.rhythm.occasions:
-        found += [c.rhythm.first + c.second_limit, gone_after(c, policy), c.rhythm.first + policy.lifecycle.core_tenure]
-    if c.rhythm.occasions > 1:
-        found.append(quiet_after(c))
-    for case in c.cases:
-        found += [case.acknowledge_by, case.rectify_by]
-    found += [request.answer_by for request in c.requests]
-    found += [promise.due for promise in c.promises]
-    found += [bought + policy.ledger.quiet_week for bought in c.pending]
-    found += [ends_after(e.kind, e.at, ctx) for e in c.open]
-    if c.apostle_until:
-        found.append(c.apostle_until + policy.loyalty.apostle_dwell)
-    if c.tier_low_since:
-        found.append(c.tier_low_since + policy.tiers.dwell)
-    return found
+    """Every instant at which something may change for this customer, as the kinds and the stage answer."""
+    now = max(c.last_fact, c.due - 1)
+    found = [c.due, c.risk.next_question, c.life.golden_by, lifecycle.judge(c, now, ctx.policy)[1]]
+    for kind in CUSTOMER.kinds.values():
+        if kind.condition is not None and (kind.stages is None or c.life.stage in kind.stages):
+            if kind.when is None or kind.when(c):
+                found.append(_until(kind.condition(c, now, ctx, None)))
+        elif kind.cases is not None and kind.case_condition is not None:
+            found += [_until(kind.case_condition(c, case, now, ctx, None)) for case in kind.cases(c)]
+    found += [bought + ctx.policy.ledger.quiet_week for bought in c.account.pending]
+    found += [expires_at(CUSTOMER.kinds[e.kind], e, ctx) for e in c.open]
+    if c.tiering.low_since:
+        found.append(c.tiering.low_since + ctx.policy.tiers.dwell)
+    return [at for at in found if at < NEVER]
+
+
+def _until(answer: Answer) -> Micros:
+    return answer.until if isinstance(answer, Finding) else answer
 
 
 @st.composite
@@ -104,8 +104,8 @@ def histories(draw: st.DrawFn, most: int = 24, names: int = 3, erase: bool = Fal
     records: list[bytes] = []
     for n in range(draw(st.integers(2, most))):
         customer = draw(st.sampled_from(customers))
-        monitor = driver.monitors.get(customer)
-        near = [at for at in deadlines(monitor.head, driver.ctx) if at >= now] if monitor else []
+        monitor = driver.timelines.get(customer)
+        near = [at for at in deadlines(monitor.state, driver.ctx) if at >= now] if monitor else []
         if near and draw(st.booleans()):
             at = near[draw(st.integers(0, len(near) - 1))] + draw(st.sampled_from((-SECOND, -1, 0, 0, 0, 1, SECOND)))
             now = max(now, at)

@@ -12,19 +12,19 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "scorers.in_force": ("scorers.contract", "scorers.policy"),
     "scorers.timeline": ("scorers.contract", "scorers.policy", "scorers.in_force"),
     "scorers.customer": ("scorers.contract", "scorers.policy", "scorers.in_force", "scorers.timeline"),
+    "scorers.groups": ("scorers.contract", "scorers.policy", "scorers.in_force", "scorers.timeline"),
     "scorers.risk": ("scorers.contract", "scorers.policy", "scorers.in_force", "scorers.customer"),
-    "scorers.alarms": ("scorers.contract", "scorers.policy", "scorers.in_force", "scorers.customer", "scorers.risk"),
-    "scorers.assessment": (
+    "scorers.alarms": (
         *("scorers.contract", "scorers.policy", "scorers.in_force", "scorers.timeline"),
-        *("scorers.customer", "scorers.risk", "scorers.alarms"),
+        *("scorers.customer", "scorers.groups", "scorers.risk"),
     ),
-    "scorers.groups": (
+    "scorers.subjects": (
         *("scorers.contract", "scorers.policy", "scorers.in_force", "scorers.timeline"),
-        *("scorers.customer", "scorers.risk", "scorers.alarms", "scorers.assessment"),
+        *("scorers.customer", "scorers.groups", "scorers.risk", "scorers.alarms"),
     ),
     "scorers.partition": (
         *("scorers.contract", "scorers.policy", "scorers.in_force", "scorers.timeline"),
-        *("scorers.customer", "scorers.risk", "scorers.alarms", "scorers.assessment", "scorers.groups"),
+        *("scorers.customer", "scorers.groups", "scorers.risk", "scorers.alarms", "scorers.subjects"),
     ),
     # what every process needs
     "vigia.runtime": ("scorers.contract", "scorers.policy"),

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from alerts.wording.playbooks import TREATMENTS
-from scorers.alarms.kinds import STATE_CHANGES
+from scorers.alarms.catalogue import STATE_CHANGES
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, Micros
 from scorers.contract.inert import inert

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from scorers.alarms.kinds import KINDS, STATE_CHANGES
+from scorers.alarms.catalogue import KINDS, STATE_CHANGES
 from scorers.contract.alarms import SEVERITIES, Alarm
 from scorers.contract.wire import Rejection, decode_alarm
 

@@ -25,7 +25,7 @@ class Erasure(NamedTuple):
 def customer_of(key: bytes | None) -> str:
     """The customer whom a null value with this key erases; empty if the key names nobody.
 
-    Keys that begin with a null byte are the engine's own.
+    Keys that begin with a smaller byte than any id are not those of customers.
 
     >>> customer_of(b"C1"), customer_of(b"\\xff"), customer_of(None)
     ('C1', '', '')
@@ -34,7 +34,7 @@ def customer_of(key: bytes | None) -> str:
         name = (key or b"").decode()
     except UnicodeDecodeError:
         return ""
-    return "" if name.startswith("\x00") else name
+    return "" if name < "\x02" else name
 
 
 def null_id(topic: str, partition: int, offset: int) -> str:

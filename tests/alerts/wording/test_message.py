@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from alerts.wording.message import compose, digest
 from alerts.wording.playbooks import KINDS, PLANS, plan_for
-from scorers.alarms import kinds as catalogue
-from scorers.alarms.kinds import STATE_CHANGES
+from scorers.alarms import catalogue
+from scorers.alarms.catalogue import STATE_CHANGES
 from scorers.contract.alarms import Reason
 from scorers.contract.events import EXIT_REASONS
 from scorers.contract.inert import inert

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from scorers.alarms.kinds import KINDS, STATE_CHANGES
+from scorers.alarms.catalogue import KINDS, STATE_CHANGES
 from scorers.contract.alarms import Alarm
 from scorers.contract.rfc3339 import parse_instant, rfc3339
 from scorers.policy.spans import parse_span
@@ -42,6 +42,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "lead": ("lead.created", ""),
     "described": ("customer.described", "name"),
     "erased": ("customer.erased", ""),
+    "staff": ("staff.pulse", "pulse"),
 }
 OPTIONS = {
     "amount": "amount_minor",
@@ -76,6 +77,10 @@ def records(line: str, number: int) -> list[bytes]:
     own = {OPTIONS.get(name, name): value_of(OPTIONS.get(name, name), word) for name, word in pairs.items()}
     if "amount_minor" in own:
         own["currency"] = "EUR"
+    if "items" in own:
+        own["items"] = [{"sku": name, "quantity": 1, "category": name} for name in own["items"].split(",")]
+    if verb == "staff":
+        own["store_id"] = customer
     own.setdefault("id", f"line-{number}")
     start = int(parse_instant(time))
     name = None if customer == "-" else customer
@@ -84,10 +89,10 @@ def records(line: str, number: int) -> list[bytes]:
     ]
 
 
-def play(text: str) -> tuple[Driver, bool]:
+def play(text: str, make: type[Driver] = Driver) -> tuple[Driver, bool]:
     """The driver after a story, and whether state changes are told of it."""
     policy = "\n".join(re.sub(r"^(\[\w+\]) ", r"\1\n", line) for line in re.findall(r"(?m)^policy (.*)$", text))
-    driver, fed = Driver(policy), []
+    driver, fed = make(policy), []
     for number, line in enumerate(text.splitlines(), 1):
         if line.startswith("until "):
             driver.advance(line.split()[1])

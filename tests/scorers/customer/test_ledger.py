@@ -46,10 +46,10 @@ def test_a_purchase_repays_once_its_week_has_passed():
     c = owing()
     ledger.bought(c, START, RULES)
     ledger.mature(c, START + 7 * DAY, RULES)
-    assert c.debt == 12
+    assert c.account.debt == 12
     ledger.mature(c, START + 30 * DAY, RULES)
-    assert c.debt_at == START + 7 * DAY
-    assert c.debt == pytest.approx(12 * 0.5 ** (7 / 365) - 1)
+    assert c.account.debt_at == START + 7 * DAY
+    assert c.account.debt == pytest.approx(12 * 0.5 ** (7 / 365) - 1)
 
 
 @pytest.mark.parametrize(("after", "repays"), [(7 * DAY, False), (7 * DAY + SECOND, True)])
@@ -59,8 +59,8 @@ def test_trouble_in_the_week_of_a_purchase_spoils_it(after, repays):
     ledger.bought(c, START, RULES)
     ledger.bad(c, START + after, RULES)
     owed = 12 * 0.5 ** (after / (365 * DAY)) + 12
-    assert c.debt == pytest.approx(owed - repays, abs=0.001)
-    assert c.pending == []
+    assert c.account.debt == pytest.approx(owed - repays, abs=0.001)
+    assert c.account.pending == []
 
 
 def test_the_end_of_a_debt_is_foretold():
@@ -97,4 +97,4 @@ def test_what_counts_as_an_experience(title, facts, after, owed):
     """Each fact of the list, and what is no experience."""
     driver = Driver().feed(*facts).advance(START + after + 1)
     now = driver.partition.clock
-    assert ledger.debt(driver.monitors["C1"].head, now, RULES) == pytest.approx(owed, rel=0.02)
+    assert ledger.debt(driver.timelines["C1"].state, now, RULES) == pytest.approx(owed, rel=0.02)

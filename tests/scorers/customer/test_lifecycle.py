@@ -19,7 +19,7 @@ def monthly(n: int, gap: int = 30) -> list[bytes]:
 
 def stage_after(*records: bytes, until: int = 0) -> Stage:
     driver = Driver().feed(*records)
-    return driver.advance(until or driver.partition.clock).monitors["C1"].head.stage
+    return driver.advance(until or driver.partition.clock).timelines["C1"].state.life.stage
 
 
 CASES: list[tuple[str, list[bytes], int, Stage]] = [

@@ -49,7 +49,7 @@ CASES: list[tuple[str, list[bytes], LoyaltyType]] = [
 @pytest.mark.parametrize(("title", "facts", "kind"), CASES, ids=[case[0] for case in CASES])
 def test_what_was_done_and_said_gives_the_type(title, facts, kind):
     """Each type, and what falls just short of it."""
-    assert Driver().feed(*sorted(facts, key=_time)).monitors["C1"].head.loyalty == kind
+    assert Driver().feed(*sorted(facts, key=_time)).timelines["C1"].state.attitude.type == kind
 
 
 def _time(raw: bytes) -> bytes:
@@ -62,12 +62,12 @@ def test_a_hostage_buys_twice_on_two_dates_after_the_deadline_of_a_complaint():
     overdue = START + 33 * DAY + HOUR
     driver = Driver().feed(*BOUGHT, opened, purchase(START + 30 * DAY), purchase(overdue + HOUR))
     driver.feed(purchase(overdue + 2 * HOUR))
-    assert driver.monitors["C1"].head.loyalty == "unknown"
+    assert driver.timelines["C1"].state.attitude.type == "unknown"
     driver.feed(purchase(overdue + DAY))
-    assert driver.monitors["C1"].head.loyalty == "hostage"
+    assert driver.timelines["C1"].state.attitude.type == "hostage"
     assert "hostage" in driver.kinds()
     driver.feed(record("complaint.resolved", overdue + 2 * DAY, complaint_id="K1"))
-    assert driver.monitors["C1"].head.loyalty == "unknown"
+    assert driver.timelines["C1"].state.attitude.type == "unknown"
 
 
 def test_one_of_two_complaints_solved_leaves_a_hostage_of_the_other():

@@ -4,7 +4,7 @@ import pytest
 
 from scorers.contract.events import DAY, SECOND
 from scorers.contract.rfc3339 import parse_instant
-from scorers.customer.state import Customer
+from scorers.customer.state import Customer, Spending
 from scorers.customer.tiers import expire, place, year_value
 from scorers.in_force.base_rhythm import BaseRhythm
 from scorers.in_force.figures import Figures, no_figures
@@ -46,39 +46,39 @@ def test_everybody_is_iron_while_too_few_are_ranked():
     assert place(10**9, "none", no_figures(POLICY), POLICY) == "iron"
     driver = Driver().feed(*(purchase(START + n, f"C{n:02}", amount=100 + n) for n in range(49)))
     driver.advance(START + 40 * DAY)
-    assert {m.head.tier for m in driver.monitors.values()} == {"iron"}
+    assert {m.state.tiering.tier for m in driver.timelines.values()} == {"iron"}
     driver.feed(purchase(START + 41 * DAY, "C99")).advance(START + 80 * DAY)
-    assert {m.head.tier for m in driver.monitors.values()} == {"platinum", "gold", "iron", "lead"}
+    assert {m.state.tiering.tier for m in driver.timelines.values()} == {"platinum", "gold", "iron", "lead"}
 
 
 def test_a_prospect_has_no_tier():
     """Nothing bought, nothing ranked."""
-    assert Driver().feed(record("lead.created", START)).monitors["C1"].head.tier == "none"
+    assert Driver().feed(record("lead.created", START)).timelines["C1"].state.tiering.tier == "none"
 
 
 def test_margin_counts_where_it_is_known_and_revenue_where_not():
     """A refund takes back its share of the margin."""
     driver = Driver().feed(purchase(START, amount=1000, margin_minor=300), purchase(START + DAY, amount=500))
-    c = driver.monitors["C1"].head
+    c = driver.timelines["C1"].state
     assert year_value(c, START + DAY, POLICY) == 800
     driver.feed(record("purchase.refunded", START + 2 * DAY, amount_minor=1000, currency="EUR"))
-    assert year_value(driver.monitors["C1"].head, START + 2 * DAY, POLICY) == 500
+    assert year_value(driver.timelines["C1"].state, START + 2 * DAY, POLICY) == 500
 
 
 def test_a_refund_is_no_day_of_a_purchase():
     """The day on which money went back counts nowhere as a visit."""
     driver = Driver().feed(purchase(START))
     driver.feed(record("purchase.refunded", START + 9 * DAY, amount_minor=100, currency="EUR"))
-    assert driver.monitors["C1"].head.days == [START // DAY]
+    assert driver.timelines["C1"].state.spending.days == [START // DAY]
 
 
 def test_the_year_rolls():
     """What is 365 days old counts no more."""
-    c = Customer("c", days=[100, 200], takings=[7, 5], year_minor=12)
+    c = Customer("c", spending=Spending(days=[100, 200], takings=[7, 5], year_minor=12))
     assert year_value(c, 464 * DAY, POLICY) == 12
     assert year_value(c, 465 * DAY, POLICY) == 5
     expire(c, 465 * DAY, POLICY)
-    assert (c.days, c.takings, c.year_minor) == ([200], [5], 5)
+    assert (c.spending.days, c.spending.takings, c.spending.year_minor) == ([200], [5], 5)
 
 
 def ranked(*facts: bytes) -> Driver:
@@ -96,9 +96,9 @@ def test_a_fall_is_told_at_the_end_of_its_dwell_and_a_rise_ends_it():
     driver = ranked(*(purchase(START + k * 5 * DAY) for k in range(4)))
     low = START + 25 * DAY
     driver.feed(purchase(low, amount=1))
-    low_since = driver.monitors["C1"].head.tier_low_since
+    low_since = driver.timelines["C1"].state.tiering.low_since
     assert START + 20 * DAY <= low_since <= low
-    assert driver.monitors["C1"].head.tier == "platinum"
+    assert driver.timelines["C1"].state.tiering.tier == "platinum"
     ends = low_since + 14 * DAY
     assert not [a for a in driver.advance(ends).alarms if a.kind == "tier-drop"]
     told = [a for a in driver.advance(ends + SECOND).alarms if a.kind == "tier-drop"]

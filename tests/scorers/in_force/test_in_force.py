@@ -22,12 +22,12 @@ def test_control_records_reach_forward_only() -> None:
     desk = Desk()
     desk.send("purchases", purchase(MAY + 9 * DAY))
     desk.tell(figures(desk.policy, 19_840, MAY))
-    point, ctx = desk.folder.story.point, desk.folder.ctx
+    point, ctx = desk.processor.state.progress, desk.processor.ctx
     assert point.late == 1
     assert ctx.figures(MAY + 9 * DAY).version == "none"
     assert ctx.figures(MAY + 9 * DAY + 1).version == ctx.newest_figures.version != "none"
     desk.tell(figures(desk.policy, 19_850, MAY + 20 * DAY))
-    assert desk.folder.story.point.late == 1
+    assert desk.processor.state.progress.late == 1
 
 
 def test_what_is_in_force_outlives_the_process() -> None:
@@ -40,11 +40,11 @@ def test_what_is_in_force_outlives_the_process() -> None:
     desk.tell(ModelInForce(in_force=Instant(MAY), version=snapshot.version, model=snapshot.encode().decode()))
     text = "[risk]\nhorizon = '28d'\n"
     desk.tell(PolicyInForce(in_force=Instant(MAY), version=parse_policy(text).version, text=text))
-    before = desk.folder.ctx
+    before = desk.processor.ctx
     desk.flush()
     desk.open()
     desk.send("purchases", purchase(MAY + DAY))
-    after = desk.folder.ctx
+    after = desk.processor.ctx
     assert after.newest_figures == before.newest_figures
     assert after.figures(MAY - 1).version == "none"
     assert after.newest_model == snapshot == before.newest_model
@@ -58,12 +58,12 @@ def test_partitions_share_the_figures_that_all_are_told() -> None:
     for desk in (one, two):
         desk.tell(figures(desk.policy, MAY // DAY - 2, MAY - DAY))
         desk.tick(MAY)
-    assert one.folder.ctx.newest_figures.ranked == 60
-    assert one.folder.ctx.newest_figures.base is two.folder.ctx.newest_figures.base
+    assert one.processor.ctx.newest_figures.ranked == 60
+    assert one.processor.ctx.newest_figures.base is two.processor.ctx.newest_figures.base
     one.flush()
     one.open()
     one.tick(MAY + HOUR)
-    assert one.folder.ctx.newest_figures.base is two.folder.ctx.newest_figures.base
+    assert one.processor.ctx.newest_figures.base is two.processor.ctx.newest_figures.base
 
 
 def test_a_model_without_the_right_seal_is_refused() -> None:
@@ -76,7 +76,7 @@ def test_a_model_without_the_right_seal_is_refused() -> None:
     for secret in ("wrong", "right"):
         told = ModelInForce(in_force=Instant(MAY), version=model.version, model=data.decode(), seal=sign(secret, data))
         desk.tell(told)
-        assert (desk.folder.ctx.newest_model.version == model.version) is (secret == "right")
+        assert (desk.processor.ctx.newest_model.version == model.version) is (secret == "right")
     assert desk.codes() == ["bad_value"]
 
 
@@ -121,10 +121,10 @@ def test_a_spoilt_model_is_refused_and_the_one_before_stays(how: str) -> None:
     told(first, first.encode(), sign("right", first.encode()))
     told(second, *SPOILT[how](second))
     assert desk.codes() == ["bad_value"]
-    assert desk.folder.ctx.newest_model == first
+    assert desk.processor.ctx.newest_model == first
     desk.send("purchases", purchase(MAY + DAY))
     told(second, second.encode(), sign("right", second.encode()))
-    assert desk.folder.ctx.newest_model == second
+    assert desk.processor.ctx.newest_model == second
 
 
 def test_each_day_is_reported_once_and_all_partitions_make_the_figures() -> None:

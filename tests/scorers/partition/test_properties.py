@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scorers.alarms.kinds import STATE_CHANGES
+from scorers.alarms.catalogue import STATE_CHANGES
 from scorers.contract.events import DAY, SECOND
 from scorers.risk.model import Model
 from tests.support.driver import Driver
@@ -47,7 +47,7 @@ def test_ticks_added_anywhere_change_nothing(model, records, data):
     ticked.advance(end_of(records))
     assert ticked.standing() == plain.standing()
     assert told(ticked) == told(plain)
-    assert ticked.heads() == plain.heads()
+    assert ticked.states() == plain.states()
 
 
 @given(records=histories(erase=True), data=st.data())
@@ -62,7 +62,7 @@ def test_a_record_fed_again_changes_nothing(records, data):
             twice.feed(records[data.draw(st.integers(0, n))])
     twice.feed(*records).advance(end_of(records))
     assert told(twice) == told(plain)
-    assert twice.heads() == plain.heads()
+    assert twice.states() == plain.states()
     assert twice.figures == plain.figures
 
 
@@ -80,7 +80,7 @@ def test_the_order_of_arrival_changes_neither_state_nor_alarms(model, records, d
     """Within the allowed lateness a late fact takes its own place."""
     plain, late = run(records, model), run(delayed(records, data), model)
     assert late.partition.tally.too_late == 0
-    assert late.heads() == plain.heads()
+    assert late.states() == plain.states()
     assert late.standing() == plain.standing()
     assert late.figures == plain.figures
 
@@ -100,7 +100,7 @@ def test_late_facts_and_ticks_between_them_agree_with_the_facts_in_order(records
         if data.draw(st.integers(0, 3)) == 0:
             late.restart()
     late.advance(end_of(records))
-    assert late.heads() == plain.heads()
+    assert late.states() == plain.states()
     assert late.standing() == plain.standing()
 
 
@@ -123,7 +123,7 @@ def test_a_restart_at_any_cut_is_not_noticed(records, data):
     for driver in (plain, restarted):
         driver.advance(end_of(records))
     assert told(restarted) == told(plain)
-    assert restarted.heads() == plain.heads()
+    assert restarted.states() == plain.states()
     assert restarted.figures == plain.figures
     assert restarted.lessons == plain.lessons
 
@@ -138,7 +138,7 @@ def test_customers_do_not_touch_each_other(records):
         for name in {customer_of(raw) for raw in records}
     ]
     assert together.standing() == set().union(*(driver.standing() for driver in alone))
-    assert together.heads() == {name: head for driver in alone for name, head in driver.heads().items()}
+    assert together.states() == {name: head for driver in alone for name, head in driver.states().items()}
 
 
 @MODELS
@@ -165,7 +165,7 @@ def test_no_alarm_is_raised_while_it_stands(model, records, data):
                 standing.discard(a.alarm_id)
             case "alarm.withdrawn":
                 standing.discard(a.alarm_id)
-    assert standing == {e.alarm_id for m in driver.monitors.values() for e in m.head.open if e.status == "open"}
+    assert standing == {e.alarm_id for m in driver.timelines.values() for e in m.state.open if e.status == "open"}
 
 
 @given(records=histories(most=40, names=2))
@@ -176,10 +176,10 @@ def test_after_a_loss_only_a_purchase_leads_back(records):
     for raw in records:
         at, name = time_of(raw), customer_of(raw)
         driver.advance(at)
-        monitor = driver.monitors.get(name)
-        before = monitor.head.stage if monitor else "prospect"
+        monitor = driver.timelines.get(name)
+        before = monitor.state.life.stage if monitor else "prospect"
         driver.feed(raw)
-        after = driver.monitors[name].head.stage
+        after = driver.timelines[name].state.life.stage
         if before in ("defector", "core_defector") and after not in ("defector", "core_defector"):
             assert json.loads(raw)["type"] == "purchase.completed"
 

@@ -33,11 +33,11 @@ def buyer(*days: float) -> Customer:
     for day in days:
         at = START + round(day * DAY)
         c.rhythm.visit(at)
-        c.days.append(at // DAY)
-        c.takings.append(2000)
-        c.purchases += 1
-        c.last_purchase = at
-        c.amount_minor += 2000
+        c.spending.days.append(at // DAY)
+        c.spending.takings.append(2000)
+        c.purchases.count += 1
+        c.purchases.last = at
+        c.spending.amount_minor += 2000
     return c
 
 
@@ -59,9 +59,9 @@ def lessons(many: int, seed: int = 1, days: int = 300) -> list[Lesson]:
         while day < min(asked + 30, ends):
             if day <= asked:
                 c.rhythm.visit(at(day))
-                c.days.append(at(day) // DAY)
-                c.purchases += 1
-                c.amount_minor += round(2000 * world.lognormvariate(-0.5 if left else 0.5, 0.5))
+                c.spending.days.append(at(day) // DAY)
+                c.purchases.count += 1
+                c.spending.amount_minor += round(2000 * world.lognormvariate(-0.5 if left else 0.5, 0.5))
             elif after is None:
                 after = day - asked
             day += world.expovariate(1 / pace)
@@ -144,7 +144,7 @@ def test_any_history_has_finite_features(gaps: list[int], silence: int, horizon:
     for gap in gaps:
         now += gap
         c.rhythm.visit(now)
-        c.days.append(now // DAY)
+        c.spending.days.append(now // DAY)
     x = features(c, now + silence, horizon * DAY, NOTHING)
     assert all(math.isfinite(value) and struct.unpack("e", struct.pack("e", value))[0] == value for value in x)
     rules = rules_risk(c, now + silence, horizon * DAY, NOTHING)
@@ -170,12 +170,12 @@ def test_rules_use_what_the_customer_says() -> None:
     c = buyer(0, 20, 40, 60)
     now = at(80)
     plain = rules_risk(c, now, HORIZON, NOTHING)
-    c.satisfaction_count, c.satisfaction_mood = 1, 1.0
+    c.opinion.marks, c.opinion.mood = 1, 1.0
     unhappy = rules_risk(c, now, HORIZON, NOTHING)
-    c.satisfaction_mood = 5.0
+    c.opinion.mood = 5.0
     happy = rules_risk(c, now, HORIZON, NOTHING)
     assert happy < plain < unhappy
-    c.exit_at = now
+    c.exit.at = now
     assert rules_risk(c, now, HORIZON, NOTHING) > 0.95
 
 
@@ -225,8 +225,8 @@ def bgnbd(many: int, seed: int) -> list[Lesson]:
         while day < asked + 30:
             if day <= asked:
                 c.rhythm.visit(at(day))
-                c.days.append(at(day) // DAY)
-                c.purchases += 1
+                c.spending.days.append(at(day) // DAY)
+                c.purchases.count += 1
             elif after is None:
                 after = day - asked
             if world.random() < stops:

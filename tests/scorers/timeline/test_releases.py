@@ -18,7 +18,8 @@ from scorers.in_force.context import Context
 from scorers.in_force.control import PolicyInForce
 from scorers.policy.tables import Policy
 from scorers.risk.model import UNTRAINED
-from scorers.timeline.timeline import Monitor
+from scorers.subjects.customer import CUSTOMER
+from scorers.timeline.timeline import Timeline
 from streams.engine.fences import pack, unpack
 from streams.engine.output_log import Checkpoint
 from streams.engine.rows import CHECKPOINT
@@ -117,7 +118,7 @@ def test_a_row_with_more_than_this_release_knows_opens(lived: Desk) -> None:
     fields: list[Any] = msgspec.msgpack.decode(kept.data)
     more = msgspec.msgpack.encode([*fields, {"added": "later"}])
     ctx = Context(Policy(), UNTRAINED)
-    assert Monitor.decode(more, ctx).encode() == Monitor.decode(kept.data, ctx).encode()
+    assert Timeline.decode(CUSTOMER, more, ctx).encode() == Timeline.decode(CUSTOMER, kept.data, ctx).encode()
     head = stored[: -len(kept.data)]
     lived.store.rows[b"C1"] = pack(fence, head + more)
     assert len(after(continued(lived, lived.store.rows))) > 5

@@ -7,17 +7,16 @@ from itertools import pairwise
 import pytest
 from msgspec.structs import replace
 
-from scorers.assessment import advance
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, HOUR, SECOND, Micros
 from scorers.contract.rfc3339 import parse_instant
 from scorers.contract.wire import decode
-from scorers.customer.state import Ref
 from scorers.risk.columns import NAMES
 from scorers.risk.model import KNOTS, LinearModel
-from scorers.timeline import timeline
-from scorers.timeline.row import decode_customer
-from scorers.timeline.timeline import MAX_RING, Monitor
+from scorers.subjects import reviews
+from scorers.subjects.customer import CUSTOMER
+from scorers.timeline.facts import Ref
+from scorers.timeline.timeline import MAX_RECENT, Timeline
 from tests.support.driver import Driver, instant, purchase, record
 from tests.support.histories import FIXED
 from vigia.lab.simulate import simulate
@@ -212,7 +211,7 @@ def test_two_payloads_under_one_identity_are_a_conflict_that_any_order_decides_a
     """The smaller hash counts."""
     one, two = purchase(START + HOUR, amount=100, id="x"), purchase(START + HOUR, amount=200, id="x")
     a, b = Driver().feed(BOUGHT, one, two), Driver().feed(BOUGHT, two, one)
-    assert a.heads() == b.heads()
+    assert a.states() == b.states()
     assert a.partition.tally.conflicts == b.partition.tally.conflicts == 1
 
 
@@ -221,14 +220,14 @@ def test_a_fact_older_than_the_allowed_lateness_is_counted_and_not_folded():
     newest = purchase(START + 10 * DAY)
     driver = Driver().feed(BOUGHT, newest, purchase(START + 9 * DAY), purchase(START + 9 * DAY - 1))
     assert driver.partition.tally.too_late == 1
-    assert driver.monitors["C1"].head.purchases == 3
+    assert driver.timelines["C1"].state.purchases.count == 3
 
 
 def test_lateness_is_judged_by_the_customer_not_by_the_clock():
     """A tick months ahead makes no fact late."""
     driver = Driver().feed(BOUGHT).advance(START + 50 * DAY).feed(purchase(START + 10 * DAY))
     assert driver.partition.tally.too_late == 0
-    assert driver.monitors["C1"].head.rhythm.occasions == 2
+    assert driver.timelines["C1"].state.rhythm.occasions == 2
 
 
 def test_an_identity_is_known_after_its_fact_was_settled():
@@ -236,7 +235,7 @@ def test_an_identity_is_known_after_its_fact_was_settled():
     driver = Driver().feed(purchase(START, id="x"), purchase(START + 20 * DAY), purchase(START + 40 * DAY))
     driver.feed(purchase(START + 60 * DAY, id="x"))
     assert driver.partition.tally.duplicates == 1
-    assert driver.monitors["C1"].head.purchases == 3
+    assert driver.timelines["C1"].state.purchases.count == 3
 
 
 def test_a_customer_at_the_edge_of_a_threshold_for_a_year_raises_one_alarm():
@@ -252,7 +251,7 @@ def test_a_customer_at_the_edge_of_a_threshold_for_a_year_raises_one_alarm():
     quiet = Driver("[risk.threshold]\niron = 0.9", moody)
     for raw in ordered:
         quiet.feed(raw)
-        risks.append(quiet.monitors["C1"].head.risk)
+        risks.append(quiet.timelines["C1"].state.risk.last)
     edge = (min(risks[40:]) + max(risks[40:])) / 2
     assert 0.55 < edge < 0.65
     policy = f"[risk.threshold]\nplatinum = {edge:.6f}\ngold = {edge:.6f}\niron = {edge:.6f}"
@@ -266,9 +265,9 @@ def test_a_crowded_day_settles_early_and_stays_bounded():
     """Beyond sixty-four facts in a day the oldest settle; nothing is lost of the count."""
     facts = [purchase(START + n * SECOND) for n in range(300)]
     driver = Driver().feed(*facts)
-    assert driver.monitors["C1"].head.purchases == 300
-    assert len(driver.monitors["C1"].row.ring) <= MAX_RING
-    assert len(driver.monitors["C1"].encode()) < 64 * 1024
+    assert driver.timelines["C1"].state.purchases.count == 300
+    assert len(driver.timelines["C1"].row.recent) <= MAX_RECENT
+    assert len(driver.timelines["C1"].encode()) < 64 * 1024
 
 
 def test_an_erasure_that_comes_late_spares_what_came_after():
@@ -276,10 +275,10 @@ def test_an_erasure_that_comes_late_spares_what_came_after():
     after = purchase(START + 3 * HOUR)
     erased = record("customer.erased", START + 2 * HOUR)
     late, plain = Driver().feed(BOUGHT, after, erased), Driver().feed(BOUGHT, erased, after)
-    assert late.heads() == plain.heads()
+    assert late.states() == plain.states()
     assert late.figures == plain.figures
     late.feed(purchase(START + HOUR), erased)
-    assert late.heads() == plain.heads()
+    assert late.states() == plain.states()
     assert late.partition.tally.too_late == late.partition.tally.duplicates == 1
 
 
@@ -317,19 +316,21 @@ QUESTIONS_EACH_WEEK = "[risk]\nhorizon = '28d'"
 
 def test_features_are_made_where_somebody_reads_them(monkeypatch):
     """A question keeps them; a review under the rules alone does not."""
-    made, features = [], advance.features
-    monkeypatch.setattr(advance, "features", lambda *asked: made.append(asked[1]) or features(*asked))
+    made, features = [], reviews.features
+    monkeypatch.setattr(reviews, "features", lambda *asked: made.append(asked[1]) or features(*asked))
     driver = Driver(QUESTIONS_EACH_WEEK).feed(*weekly(10)).advance(START + 100 * DAY)
-    asked = [q.asked for q in driver.monitors["C1"].head.questions] + [lesson.asked_at for lesson in driver.lessons]
+    asked = [q.asked for q in driver.timelines["C1"].state.risk.questions] + [
+        lesson.asked_at for lesson in driver.lessons
+    ]
     assert sorted(made) == sorted(map(int, asked))
 
 
 def test_the_base_moves_over_a_silence_in_which_nothing_was_told():
     """A customer who comes back is not asked again what was asked in the weeks before."""
     driver = Driver(QUESTIONS_EACH_WEEK).feed(BOUGHT).advance(START + 49 * DAY).feed(purchase(START + 50 * DAY))
-    base = decode_customer(driver.monitors["C1"].row.base)
-    assert base.questions
-    assert base.purchases == 1
+    snapshot = CUSTOMER.decode(driver.timelines["C1"].row.snapshot)
+    assert snapshot.risk.questions
+    assert snapshot.purchases.count == 1
 
 
 def answers(driver: Driver) -> list[tuple[Micros, tuple[float, ...], bool]]:
@@ -344,7 +345,7 @@ def test_a_fact_as_late_as_it_may_be_finds_a_base_from_before_it(restart, more):
     asked = Driver(policy).feed(BOUGHT).advance(START + 60 * DAY)
     questions = [
         *(lesson.asked_at for lesson in asked.lessons),
-        *(q.asked for q in asked.monitors["C1"].head.questions),
+        *(q.asked for q in asked.timelines["C1"].state.risk.questions),
     ]
     for at in questions:
         late, back = purchase(int(at) + more), purchase(int(at) + DAY + more)
@@ -353,8 +354,8 @@ def test_a_fact_as_late_as_it_may_be_finds_a_base_from_before_it(restart, more):
         if restart:
             driver.restart()
         driver.feed(back, late).advance(START + 400 * DAY)
-        assert "refolded" in driver.verdicts
-        assert driver.heads() == plain.heads()
+        assert "refolded" in driver.statuses
+        assert driver.states() == plain.states()
         assert driver.standing() == plain.standing()
         assert driver.figures == plain.figures
         assert answers(driver) == answers(plain)
@@ -364,30 +365,30 @@ def test_the_base_stays_before_the_first_deadline_at_which_something_was_told():
     """What was told in the silence can still be taken back with its own words: the base has not forgotten it."""
     driver = Driver().feed(BOUGHT).advance(START + 100 * DAY).feed(purchase(START + 120 * DAY))
     assert "second-purchase-overdue" in driver.kinds()
-    base = decode_customer(driver.monitors["C1"].row.base)
-    assert not base.open
-    assert driver.restart().monitors["C1"].row.told
+    snapshot = CUSTOMER.decode(driver.timelines["C1"].row.snapshot)
+    assert not snapshot.open
+    assert driver.restart().timelines["C1"].row.emitted
 
 
 def test_a_head_that_failed_is_not_kept(monkeypatch):
     """A restart judges again what the core could not bear."""
-    driver, whole = Driver().feed(BOUGHT).advance(START + 59 * DAY), timeline.instant
-    monkeypatch.setattr(timeline, "instant", lambda c, at, *rest: (setattr(c, "risk", 9.0), 1 // 0))
-    one = driver.monitors["C1"]
+    driver = Driver().feed(BOUGHT).advance(START + 59 * DAY)
+    monkeypatch.setattr(CUSTOMER, "advance", lambda c, at, *rest: (setattr(c.risk, "last", 9.0), 1 // 0))
+    one = driver.timelines["C1"]
     step = one.settle(START + 70 * DAY, START + 70 * DAY, driver.ctx)
-    assert (step.verdict, one.due) == ("core_error", 0)
+    assert (step.status, one.due) == ("core_error", 0)
     stored = one.encode()
-    monkeypatch.setattr(timeline, "instant", whole)
-    again = Monitor.decode(stored, driver.ctx)
-    assert again.head.risk != 9.0
-    assert again.due or again.head.open
+    monkeypatch.undo()
+    again = Timeline.decode(CUSTOMER, stored, driver.ctx)
+    assert again.state.risk.last != 9.0
+    assert again.due or again.state.open
 
 
 def test_rows_of_a_simulated_year_take_a_kilobyte_and_a_half(tmp_path):
     """What a customer of a usual shop packs into; the fullest is not far off."""
     simulate(60, 365, 5, tmp_path)
     driver = Driver().feed(*(tmp_path / "events.jsonl").read_bytes().splitlines())
-    sizes = [len(monitor.encode()) for monitor in driver.monitors.values()]
+    sizes = [len(monitor.encode()) for monitor in driver.timelines.values()]
     assert statistics.median(sizes) <= 1.5 * 1024
     assert max(sizes) <= 4 * 1024
 
@@ -411,15 +412,15 @@ def test_a_row_stays_under_64_kib_whatever_is_fed():
                 items=[{"sku": long, "category": f"{i}{long}", "quantity": 1} for i in range(20)],
             ),
         )
-        assert len(driver.monitors["C1"].encode()) < 64 * 1024, n
+        assert len(driver.timelines["C1"].encode()) < 64 * 1024, n
     assert not driver.rejected
 
 
 def test_a_row_of_another_customer_is_not_touched_by_a_restart():
     """Bytes and back: the same row."""
     driver = Driver().feed(*weekly(12), COMPLAINT)
-    stored = driver.monitors["C1"].encode()
-    assert Monitor.decode(stored, driver.ctx).encode() == stored
+    stored = driver.timelines["C1"].encode()
+    assert Timeline.decode(CUSTOMER, stored, driver.ctx).encode() == stored
 
 
 def test_a_ref_is_told_as_it_was_given():

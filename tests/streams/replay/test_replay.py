@@ -206,7 +206,7 @@ def test_what_is_kept_does_not_grow_with_what_is_read(tmp_path):
     for n in range(2000):
         driver.feed(purchase(START + n * DAY // 3, id=f"till-{n}"))
         if n % 250 == 249:
-            sizes.append(len(driver.monitors["C1"].encode()))
+            sizes.append(len(driver.timelines["C1"].encode()))
     assert max(sizes[5:]) < 1.1 * max(sizes[4:6])
     assert max(sizes) < 16 * 1024
 

@@ -14,12 +14,12 @@ from alerts.pipeline.incident import Incident
 from alerts.pipeline.metrics import NotifierMetrics
 from alerts.pipeline.routes import read
 from alerts.wording.message import compose
-from scorers.alarms.kinds import KINDS
+from scorers.alarms.catalogue import KINDS
 from scorers.contract.alarms import SEVERITIES, Alarm, Change, Stage, Tier
 from scorers.contract.events import SECOND, TOPIC_OF, Instant
 from scorers.contract.rejection import RejectCode
 from scorers.contract.wire import EVENT_TYPES
-from scorers.timeline.timeline import Verdict
+from scorers.timeline.timeline import Status
 from streams.metrics import WorkerMetrics
 from tests.support.alarms import an_alarm
 from vigia.runtime.health import serving_health
@@ -78,7 +78,7 @@ def test_a_million_customers_are_as_many_series_as_ten() -> None:
     """D15 D14: labels come from closed lists; what is on none is one series more, and no id is in any."""
     metrics, notifier = WorkerMetrics(), NotifierMetrics()
     for type in sorted(EVENT_TYPES):
-        for verdict in get_args(Verdict):
+        for verdict in get_args(Status):
             metrics.event(TOPIC_OF[type.partition(".")[0]], type, verdict)
     metrics.event("strange", "strange.thing", "folded")
     for kind in [*KINDS, "strange-kind"]:

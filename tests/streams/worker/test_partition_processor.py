@@ -15,7 +15,7 @@ from scorers.contract.wire import decode_alarm
 from scorers.in_force.control import Control, ModelInForce, PolicyInForce, Tick, decode_control, encode_control
 from scorers.in_force.figures import FigureBook
 from scorers.policy.tables import Policy
-from scorers.timeline.timeline import Monitor
+from scorers.timeline.timeline import Timeline
 from streams.records.lessons import decode_lesson, encode_lesson
 from streams.worker.partition_state import COMPACT, KEY, PartitionState
 from tests.support.desk import MAY, Desk, Memory, Record, a_lesson, figures
@@ -43,9 +43,9 @@ def test_a_deadline_that_moved_makes_no_monitor(monkeypatch: pytest.MonkeyPatch)
     due = desk.rows.get(b"C1").due  # type: ignore[union-attr]
     desk.rows.evict(0)
     made: list[bytes] = []
-    decode = Monitor.decode
-    monkeypatch.setattr(Monitor, "decode", lambda data, ctx: made.append(data) or decode(data, ctx))
-    desk.folder.partition.expect(due - 1, "C1")
+    decode = Timeline.decode
+    monkeypatch.setattr(Timeline, "decode", lambda kind, data, ctx: made.append(data) or decode(kind, data, ctx))
+    desk.processor.partition.expect(due - 1, "C1")
     desk.tick(due)
     assert not made
     desk.tick(due + 1)
@@ -77,13 +77,13 @@ def test_a_record_that_cannot_be_folded_is_a_dead_letter(value: bytes | None, ke
     """It keeps its key and its bytes, and says why and where it stood; no row is made."""
     desk = Desk()
     desk.tick(MAY + DAY)
-    before = dict(desk.folder.census)
+    before = dict(desk.processor.timelines.census)
     (letter,) = desk.send("purchases", value, key)
     told = dict(letter.headers)
     nothing = value is None and key is None  # which a producer cannot send
     assert (letter.topic, letter.key, letter.value) == ("dead-letters", key, b"" if nothing else value)
     assert (told["code"].decode(), told["topic"], told["partition"], told["offset"]) == (code, b"purchases", b"0", b"0")
-    assert dict(desk.folder.census) == before
+    assert dict(desk.processor.timelines.census) == before
 
 
 def test_an_event_may_be_a_day_ahead_of_the_newest_tick_and_further_where_the_clock_follows() -> None:
@@ -102,10 +102,10 @@ def test_an_anonymous_sale_is_nobodys() -> None:
     desk = Desk()
     assert desk.send("purchases", purchase(MAY, None)) == []
     assert desk.rows.get(b"") is None
-    assert not desk.folder.census.total()
+    assert not desk.processor.timelines.census.total()
 
 
-@pytest.mark.parametrize("topic", ["alarm-actions", "groups"])
+@pytest.mark.parametrize("topic", ["alarm-actions"])
 @pytest.mark.parametrize("value", [None, b"not json", purchase(MAY)])
 def test_what_is_not_the_customers_is_passed_over(topic: str, value: bytes | None) -> None:
     """Records of these topics make no row and no dead letter."""
@@ -120,11 +120,11 @@ def test_a_null_value_forgets_the_customer() -> None:
     desk.send("purchases", purchase(MAY))
     desk.send("purchases", None, b"C1")
     desk.send("purchases", purchase(MAY - HOUR))
-    monitor = desk.folder._monitors.get("C1")
+    monitor = desk.processor.timelines.get("C1")
     assert monitor is not None
-    assert monitor.head.purchases == 0
+    assert monitor.state.purchases.count == 0
     desk.send("purchases", purchase(MAY + 5 * DAY))
-    assert monitor.head.purchases == 1
+    assert monitor.state.purchases.count == 1
 
 
 def test_a_null_value_is_told_where_erasures_are_looked_for() -> None:
@@ -152,15 +152,15 @@ def test_a_fault_of_the_fold_leaves_rows_and_monitors_as_they_were(monkeypatch: 
     kept = desk.rows.get(b"C1")
     assert kept is not None
     one = Record("purchases", 1, b"C1", purchase(MAY + DAY))
-    monkeypatch.setattr(desk.folder, "_outputs", lambda step: 1 / 0)
+    monkeypatch.setattr(desk.processor, "_outputs", lambda step: 1 / 0)
     desk.rows.begin("purchases", one.offset, one.key)
     with pytest.raises(ZeroDivisionError):
-        desk.folder.fold(one)
+        desk.processor.fold(one)
     desk.rows.undo()
     assert desk.rows.get(b"C1") is kept
-    monitor = desk.folder._monitors.get("C1")
+    monitor = desk.processor.timelines.get("C1")
     assert monitor is not None
-    assert monitor.head.purchases == 1
+    assert monitor.state.purchases.count == 1
 
 
 CUSTOMERS = ("C1", "C2", "C3", "C4", "C5")
@@ -216,7 +216,7 @@ def unfenced(shelf: Memory) -> dict[bytes, bytes]:
 def totals(desk: Desk) -> Any:
     story = PartitionState(desk.policy)
     story.recover(desk.store.rows[KEY].partition(b"\n")[2][10:])
-    return story.point, {name: dict(counts) for name, counts in story.book.total.items()}, story.book.pending
+    return story.progress, {name: dict(counts) for name, counts in story.book.total.items()}, story.book.pending
 
 
 def change(alarm: Alarm) -> tuple[str, str, int, str | None]:
@@ -271,7 +271,7 @@ def test_the_census_is_right_from_the_first_moment_of_a_life() -> None:
     for n, customer in itertools.product(range(3), CUSTOMERS):
         desk.send("purchases", purchase(MAY + n * 5 * DAY, customer))
     desk.flush()
-    counted = +desk.folder.census
+    counted = +desk.processor.timelines.census
     desk.open()
-    assert +desk.folder.census == counted
+    assert +desk.processor.timelines.census == counted
     assert counted.total() == len(CUSTOMERS)

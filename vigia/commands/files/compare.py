@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from typer import Option
 
-from scorers.alarms.kinds import KINDS, STATE_CHANGES
+from scorers.alarms.catalogue import KINDS, STATE_CHANGES
 from vigia.commands.shared import arguments
 from vigia.commands.shared.options import Events, Horizon
 from vigia.readmodel.alarm_summary import read_alarms

@@ -7,7 +7,7 @@ import typer
 from typer import Argument
 
 from alerts.wording.playbooks import TREATMENTS
-from scorers.alarms.kinds import STATE_CHANGES
+from scorers.alarms.catalogue import STATE_CHANGES
 from scorers.contract.alarms import Alarm
 from scorers.contract.inert import inert
 from scorers.contract.rfc3339 import rfc3339

@@ -15,7 +15,7 @@ from alerts.pipeline.actions import encode_action
 from alerts.pipeline.incident import ENDINGS, Action, ActionName
 from alerts.wording.formats import day_and_time
 from alerts.wording.message import title
-from scorers.alarms.kinds import KINDS
+from scorers.alarms.catalogue import KINDS
 from scorers.contract.alarms import SEVERITIES, Alarm
 from scorers.contract.events import Instant
 from scorers.contract.inert import inert

@@ -10,12 +10,13 @@ import typer
 from typer import Argument, Option
 
 from alerts.pipeline.stages import DecisionContext, candidate, decide, explain
-from scorers.alarms.kinds import KINDS, severity_for
+from scorers.alarms.catalogue import KINDS
 from scorers.contract.alarms import SEVERITIES, Alarm, Severity, Skill, Subject, Tier
 from scorers.contract.events import Instant
 from scorers.contract.inert import inert
 from scorers.contract.rfc3339 import rfc3339
 from scorers.contract.wire import Rejection, decode_alarm
+from scorers.timeline.kinds import severity_for
 from vigia.commands.shared import arguments, routing
 from vigia.commands.shared.arguments import known
 from vigia.commands.shared.options import PolicyFile
@@ -107,7 +108,7 @@ def _example(
         type="alarm.raised",
         alarm_id="example",
         dedup_key="example",
-        subject=Subject(row.subject, "example"),
+        subject=Subject(row.about, "example"),
         customer_id="example",
         kind=kind,
         severity=cast(Severity, severity) if severity else default,

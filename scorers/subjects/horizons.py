@@ -8,13 +8,13 @@ They are computed when somebody asks, never in the line of an event.
 
 from collections.abc import Iterable
 
-from scorers.assessment.assessment import purchase_risk
 from scorers.contract.events import DAY, Duration, Micros
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.policy.spans import format_span
 from scorers.risk.log_odds import logit, sigmoid
 from scorers.risk.prior import no_purchase
+from scorers.subjects.assessment import purchase_risk
 
 
 def risk_by_horizon(
@@ -26,13 +26,14 @@ def risk_by_horizon(
 
     >>> from scorers.policy.tables import Policy
     >>> from scorers.risk.model import UNTRAINED
-    >>> c = Customer("c1", purchases=1)
+    >>> c = Customer("c1")
+    >>> c.purchases.count = 1
     >>> c.rhythm.visit(100 * DAY)
     >>> risks = risk_by_horizon(c, 110 * DAY, Context(Policy(), UNTRAINED))
     >>> {horizon // DAY: round(risk, 2) for horizon, risk in risks.items()}
     {30: 0.71, 60: 0.6, 90: 0.54, 180: 0.45}
     """
-    if not c.purchases:
+    if not c.purchases.count:
         return {}
     rules = ctx.policy.risk
     wanted = sorted({*rules.horizons, rules.horizon} if horizons is None else set(horizons))

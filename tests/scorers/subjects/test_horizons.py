@@ -7,8 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scorers.assessment.assessment import purchase_risk, verdict
-from scorers.assessment.horizons import by_span, risk_by_horizon
 from scorers.contract.events import DAY
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
@@ -17,6 +15,8 @@ from scorers.policy.tables import Policy
 from scorers.risk.columns import WIDTH
 from scorers.risk.model import KNOTS, UNTRAINED, LinearModel, Model
 from scorers.risk.prior import Population
+from scorers.subjects.assessment import assess, purchase_risk
+from scorers.subjects.horizons import by_span, risk_by_horizon
 
 START = 10_000 * DAY
 ODD = Model(
@@ -34,9 +34,9 @@ def customer(gaps: list[int]) -> Customer:
     for gap in [0, *gaps]:
         at += gap * DAY
         c.rhythm.visit(at)
-        c.days.append(at // DAY)
-        c.purchases += 1
-    c.last_purchase = at
+        c.spending.days.append(at // DAY)
+        c.purchases.count += 1
+    c.purchases.last = at
     return c
 
 
@@ -61,9 +61,9 @@ def test_more_time_never_means_more_risk(
     """Whatever the rhythm, the words and the model, the risks fall as the horizon grows, and are chances."""
     c = customer(gaps)
     if troubled:
-        c.satisfaction_count, c.satisfaction_mood = 1, 1.0
-        c.competitor_mentions, c.last_competitor = 1, c.last_purchase
-    risks = risk_by_horizon(c, c.last_purchase + silence * DAY, context(model), [days * DAY for days in horizons])
+        c.opinion.marks, c.opinion.mood = 1, 1.0
+        c.opinion.competitors, c.opinion.competitor_at = 1, c.purchases.last
+    risks = risk_by_horizon(c, c.purchases.last + silence * DAY, context(model), [days * DAY for days in horizons])
     assert list(risks) == sorted(days * DAY for days in horizons)
     assert all(0 < later <= sooner < 1 for sooner, later in pairwise(risks.values()))
 
@@ -72,11 +72,11 @@ def test_more_time_never_means_more_risk(
 def test_the_curve_goes_through_the_headline(model: Model) -> None:
     """At the policy's own horizon the curve says what the score says, what was learned and said included."""
     c = customer([20, 25, 30])
-    c.satisfaction_count, c.satisfaction_mood = 1, 1.0
-    ctx, now = context(model, "[risk]\nhorizon = '45d'"), c.last_purchase + 10 * DAY
+    c.opinion.marks, c.opinion.mood = 1, 1.0
+    ctx, now = context(model, "[risk]\nhorizon = '45d'"), c.purchases.last + 10 * DAY
     risks = risk_by_horizon(c, now, ctx)
     assert [horizon // DAY for horizon in risks] == [30, 45, 60, 90, 180]
-    assert risks[45 * DAY] == pytest.approx(purchase_risk(c, now, ctx)) == pytest.approx(verdict(c, now, ctx).risk)
+    assert risks[45 * DAY] == pytest.approx(purchase_risk(c, now, ctx)) == pytest.approx(assess(c, now, ctx).risk)
     assert risks[30 * DAY] > risks[45 * DAY] > risks[60 * DAY]
 
 

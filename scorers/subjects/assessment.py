@@ -14,7 +14,7 @@ from scorers.risk.rules import rules_risk
 _FRESH, _COOLED = 0.6, 0.97
 
 
-class Verdict(Struct, frozen=True):
+class Assessment(Struct, frozen=True):
     """What is thought of a customer at one instant."""
 
     stage: Stage
@@ -29,7 +29,7 @@ class Verdict(Struct, frozen=True):
 
 def prospect_risk(c: Customer, now: Micros, ctx: Context) -> float:
     """A prospect's chance of buying nothing grows as the conversion window runs out."""
-    run = (now - (c.first_contact or c.first_seen)) / ctx.policy.prospects.conversion_window
+    run = (now - (c.contacts.first or c.first_seen)) / ctx.policy.prospects.conversion_window
     return _FRESH + (_COOLED - _FRESH) * min(max(run, 0.0), 1.0)
 
 
@@ -39,22 +39,22 @@ def purchase_risk(c: Customer, now: Micros, ctx: Context) -> float:
     return ctx.model(now).risk(features(c, now, horizon, base), rules_risk(c, now, horizon, base))
 
 
-def verdict(c: Customer, now: Micros, ctx: Context) -> Verdict:
+def assess(c: Customer, now: Micros, ctx: Context) -> Assessment:
     """The verdicts at an instant not before the customer's last fact."""
     policy = ctx.policy
-    stage = lifecycle.judge(c, now, policy)
+    stage, _ = lifecycle.judge(c, now, policy)
     risk = prospect_risk(c, now, ctx)
     expected = 1.0 - risk
-    if c.purchases:
+    if c.purchases.count:
         risk = purchase_risk(c, now, ctx)
         expected = expected_purchases(c, risk, now, policy)
-    return Verdict(
+    return Assessment(
         stage=stage,
-        tier=c.tier,
+        tier=c.tiering.tier,
         loyalty_type=loyalty.judge(c, stage, policy),
         risk=risk,
         expected_purchases=expected,
         value_at_risk_minor=value_at_risk(c, now, policy),
-        currency=c.currency or None,
+        currency=c.spending.currency or None,
         debt=ledger.debt(c, now, policy.ledger),
     )

@@ -1,0 +1,55 @@
+"""The catalogue: every kind of alarm that the core raises, one line each, in the order in which they are asked."""
+
+from scorers.alarms.changes.changes import GOLDEN_CONVERSION, LOYALTY_CHANGED, REACTIVATED, STAGE_CHANGED, TIER_CHANGED
+from scorers.alarms.complaints import (
+    complaint_overdue,
+    complaint_unacknowledged,
+    experience_debt,
+    major_problem,
+    promise_broken,
+    request_unattended,
+    single_failure,
+    small_mishap,
+)
+from scorers.alarms.loyalty import apostle_lost, boredom, contact_pressure, hostage, terrorist
+from scorers.alarms.money import tier_drop
+from scorers.alarms.risk import risk_high
+from scorers.alarms.silence import defected, gone_quiet, prospect_cooling, second_purchase_overdue
+from scorers.alarms.sites import staff_unasked, staff_unthanked
+from scorers.timeline.kinds import Kind
+
+CATALOGUE: tuple[Kind, ...] = (
+    major_problem.KIND,
+    complaint_unacknowledged.KIND,
+    complaint_overdue.KIND,
+    request_unattended.KIND,
+    promise_broken.KIND,
+    terrorist.KIND,
+    hostage.KIND,
+    tier_drop.KIND,
+    apostle_lost.KIND,
+    experience_debt.KIND,
+    contact_pressure.KIND,
+    boredom.KIND,
+    defected.KIND,
+    prospect_cooling.KIND,
+    second_purchase_overdue.KIND,
+    gone_quiet.KIND,
+    risk_high.KIND,
+    single_failure.KIND,
+    small_mishap.KIND,
+    staff_unasked.KIND,
+    staff_unthanked.KIND,
+    STAGE_CHANGED,
+    TIER_CHANGED,
+    LOYALTY_CHANGED,
+    REACTIVATED,
+    GOLDEN_CONVERSION,
+)
+KINDS: dict[str, Kind] = {kind.name: kind for kind in CATALOGUE}
+STATE_CHANGES = frozenset(kind.name for kind in CATALOGUE if kind.is_state_change)
+
+
+def watched_by(subject: str) -> tuple[Kind, ...]:
+    """The kinds that the timelines of one type of subject raise."""
+    return tuple(kind for kind in CATALOGUE if kind.watched == subject)

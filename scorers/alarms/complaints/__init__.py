@@ -1,0 +1,1 @@
+"""Kinds about what went wrong: complaints, requests, promises, bad experiences."""

@@ -1,0 +1,36 @@
+"""What the kinds about a complaint share: which complaints are asked about, their sentence and their deadline."""
+
+from collections.abc import Sequence
+
+from scorers.alarms.words import date
+from scorers.contract.alarms import Reason
+from scorers.contract.events import Instant
+from scorers.customer.state import Case, Customer
+from scorers.in_force.context import Context
+from scorers.timeline.episodes import Episode
+
+
+def open_cases(c: Customer) -> Sequence[Case]:
+    """The open complaints."""
+    return c.complaints.open
+
+
+def find(c: Customer, e: Episode) -> Case | None:
+    """The complaint that an alarm is about, if it is still kept."""
+    return next((case for case in (*c.complaints.open, *c.complaints.closed) if case.id == e.subject_id), None)
+
+
+def reason(c: Customer, e: Episode, then: str) -> list[Reason]:
+    """One sentence about the complaint; none if it is no longer kept."""
+    case = find(c, e)
+    if case is None:
+        return []
+    about = f" about a {case.subject}" if case.subject in ("product", "service") else ""
+    text = f"A {case.severity} complaint{about}, opened on {date(case.opened)}{then}."
+    return [Reason(e.kind.replace("-", "_"), 1.0, text)]
+
+
+def deadline(c: Customer, e: Episode, ctx: Context) -> Instant | None:
+    """When the complaint must be rectified."""
+    case = find(c, e)
+    return None if case is None else Instant(case.rectify_by)

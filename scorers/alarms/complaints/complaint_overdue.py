@@ -1,0 +1,36 @@
+"""`complaint-overdue`: an open complaint has passed its rectification deadline."""
+
+from scorers.alarms.complaints import cases
+from scorers.contract.alarms import Reason
+from scorers.contract.events import Micros
+from scorers.customer.state import Case, Customer
+from scorers.in_force.context import Context
+from scorers.timeline.episodes import Answer, Episode, Finding
+from scorers.timeline.kinds import Kind
+
+
+def condition(c: Customer, case: Case, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+    """True after the deadline of the tier, in the calendar of the business."""
+    return Finding(case.rectify_by, case.opener) if case.breached else case.rectify_by
+
+
+def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
+    """The complaint, and the deadline missed."""
+    return cases.reason(c, e, ", has not been put right in the time promised to this tier")
+
+
+KIND = Kind(
+    name="complaint-overdue",
+    rules=("X6", "L5", "L6"),
+    headline="The complaint of {who} is past its deadline",
+    example="Eva's lamp was to be replaced within five days; it is the sixth.",
+    severity="error",
+    treatment="faster_attention",
+    remedy="A solution accepted by the customer settles this.",
+    about="complaint",
+    outcome="resolved",
+    skill="service",
+    cases=cases.open_cases,
+    case_condition=condition,
+    reasons=reasons,
+)

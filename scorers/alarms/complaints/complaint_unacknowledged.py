@@ -1,0 +1,39 @@
+"""`complaint-unacknowledged`: an open complaint has passed its acknowledgement deadline."""
+
+from scorers.alarms.complaints import cases
+from scorers.contract.alarms import Reason
+from scorers.contract.events import Micros
+from scorers.customer.state import Case, Customer
+from scorers.in_force.context import Context
+from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
+from scorers.timeline.kinds import Kind
+
+
+def condition(c: Customer, case: Case, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+    """True after the deadline of the tier; a core customer's minor complaint has none."""
+    if case.acknowledged or case.exempt:
+        return NEVER
+    return Finding(case.acknowledge_by, case.opener) if case.acknowledge_by < now else case.acknowledge_by
+
+
+def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
+    """The complaint, and the deadline missed."""
+    return cases.reason(c, e, ", has not been acknowledged in the time promised to this tier")
+
+
+KIND = Kind(
+    name="complaint-unacknowledged",
+    rules=("X6",),
+    headline="Nobody has answered the complaint of {who}",
+    example="Eva complained yesterday at noon, and nobody has told her that it is known.",
+    severity="warning",
+    treatment="faster_attention",
+    remedy="One call that says the complaint is known settles this.",
+    about="complaint",
+    outcome="resolved",
+    skill="service",
+    cases=cases.open_cases,
+    case_condition=condition,
+    reasons=reasons,
+    deadline=cases.deadline,
+)

@@ -1,0 +1,58 @@
+"""`experience-debt`: bad experiences outweigh the good ones that would make up for them."""
+
+from scorers.alarms.words import times
+from scorers.contract.alarms import Reason
+from scorers.contract.events import Micros
+from scorers.customer import ledger
+from scorers.customer.state import Customer
+from scorers.in_force.context import Context
+from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
+from scorers.timeline.kinds import Kind
+
+
+def owes(c: Customer) -> float:
+    """Whether anything is owed."""
+    return c.account.debt
+
+
+def condition(c: Customer, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+    """Raised above the limit, and kept until the debt is under the lower mark; time and quiet purchases lower it."""
+    rules = ctx.policy.ledger
+    owed = ledger.debt(c, now, rules)
+    if standing is None:
+        if owed <= rules.debt_limit:
+            return NEVER
+        return Finding(c.account.debt_at, c.account.last_bad_ref, until=_until(c, now, ctx))
+    if owed < rules.debt_settled:
+        return NEVER
+    return standing.unchanged(_until(c, now, ctx) if standing.status == "open" else NEVER)
+
+
+def _until(c: Customer, now: Micros, ctx: Context) -> Micros:
+    """When the debt falls next: below the mark by time, or at the end of a quiet purchase's week."""
+    rules = ctx.policy.ledger
+    after = ledger.settled_after(c, rules)
+    soon = after if now <= after else NEVER
+    if c.account.pending and now <= (matures := c.account.pending[0] + rules.quiet_week):
+        soon = min(soon, matures)
+    return soon
+
+
+def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
+    """How many good experiences are owed."""
+    owed = round(ledger.debt(c, now, ctx.policy.ledger))
+    return [Reason("experience_debt", 1.0, f"{times(owed, 'good experience')} still owed for bad ones.")]
+
+
+KIND = Kind(
+    name="experience-debt",
+    rules=("X1",),
+    headline="{who} has had too many bad experiences",
+    example="Hana had two complaints in a month and only one good visit since; 23 good experiences are owed.",
+    severity="warning",
+    treatment="preferential_treatment",
+    remedy="Good experiences repay this one by one.",
+    when=owes,
+    condition=condition,
+    reasons=reasons,
+)

@@ -1,0 +1,46 @@
+"""`promise-broken`: a promise is reported broken, or its date has passed without its being kept."""
+
+from collections.abc import Sequence
+
+from scorers.alarms.words import date
+from scorers.contract.alarms import Reason
+from scorers.contract.events import Micros
+from scorers.customer.state import Customer, Promise
+from scorers.in_force.context import Context
+from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
+from scorers.timeline.kinds import Kind
+
+
+def promises(c: Customer) -> Sequence[Promise]:
+    """The promises that are not kept."""
+    return c.promises.open
+
+
+def condition(c: Customer, promise: Promise, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+    """True at the report, or after the date."""
+    if promise.broken:
+        evidence = () if promise.breaker == promise.opener else (promise.breaker,)
+        return Finding(promise.broken, promise.opener, evidence=evidence)
+    return promise.due or NEVER
+
+
+def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
+    """By when it should have been kept."""
+    return [Reason("broken_promise", 1.0, f"Something promised to this customer was not kept by {date(e.at)}.")]
+
+
+KIND = Kind(
+    name="promise-broken",
+    rules=("X11",),
+    headline="We broke a promise to {who}",
+    example="Gil was promised a call by 5 May; it is the 6th.",
+    severity="warning",
+    treatment="trust",
+    remedy="Keeping the promise, be it late, settles this.",
+    about="promise",
+    outcome="resolved",
+    skill="service",
+    cases=promises,
+    case_condition=condition,
+    reasons=reasons,
+)

@@ -1,0 +1,46 @@
+"""`request-unattended`: an open request has had no answer by its deadline."""
+
+from collections.abc import Sequence
+
+from scorers.alarms.words import date
+from scorers.contract.alarms import Reason
+from scorers.contract.events import Micros
+from scorers.customer.state import Customer, Request
+from scorers.in_force.context import Context
+from scorers.timeline.episodes import Answer, Episode, Finding
+from scorers.timeline.kinds import Kind
+
+
+def requests(c: Customer) -> Sequence[Request]:
+    """The requests without an answer."""
+    return c.contacts.requests
+
+
+def condition(c: Customer, request: Request, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+    """True after the deadline of the tier."""
+    return Finding(request.answer_by, request.opener) if request.breached else request.answer_by
+
+
+def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
+    """The date of the request; none once it is answered."""
+    request = next((r for r in c.contacts.requests if r.id == e.subject_id), None)
+    if request is None:
+        return []
+    return [Reason("unattended_service", 1.0, f"A request of {date(request.opened)} has had no answer.")]
+
+
+KIND = Kind(
+    name="request-unattended",
+    rules=("X7", "L6"),
+    headline="{who} asked for something and got no answer",
+    example="Finn asked on Monday when the bicycle will be ready; it is Friday.",
+    severity="warning",
+    treatment="faster_attention",
+    remedy="One answer settles this.",
+    about="request",
+    outcome="resolved",
+    skill="service",
+    cases=requests,
+    case_condition=condition,
+    reasons=reasons,
+)

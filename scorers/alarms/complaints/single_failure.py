@@ -1,0 +1,36 @@
+"""`single-failure`: a first-time buyer has one negative experience."""
+
+from scorers.alarms.complaints import troubles
+from scorers.contract.alarms import Reason
+from scorers.contract.events import Micros
+from scorers.customer.lifecycle import PRESENT
+from scorers.customer.state import Customer
+from scorers.in_force.context import Context
+from scorers.timeline.episodes import Answer, Episode
+from scorers.timeline.kinds import Kind
+
+
+def condition(c: Customer, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+    """True from the first negative experience to the next occasion; a second one updates it."""
+    return troubles.holds_in(c, "first_time_buyer")
+
+
+def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
+    """How many bad experiences there were."""
+    return troubles.reason(c, "a first-time buyer")
+
+
+KIND = Kind(
+    name="single-failure",
+    rules=("L3",),
+    headline="{who} bought once and something went wrong",
+    example="Bea bought once and returned the kettle as faulty.",
+    severity="error",
+    treatment="help",
+    remedy="A next purchase settles this; a solved complaint alone does not.",
+    stages=PRESENT,
+    when=troubles.trouble,
+    condition=condition,
+    reasons=reasons,
+    deadline=troubles.deadline,
+)

@@ -1,0 +1,36 @@
+"""`small-mishap`: an early repeat buyer has one negative experience."""
+
+from scorers.alarms.complaints import troubles
+from scorers.contract.alarms import Reason
+from scorers.contract.events import Micros
+from scorers.customer.lifecycle import PRESENT
+from scorers.customer.state import Customer
+from scorers.in_force.context import Context
+from scorers.timeline.episodes import Answer, Episode
+from scorers.timeline.kinds import Kind
+
+
+def condition(c: Customer, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+    """True from the first negative experience to the next occasion; more of them update it."""
+    return troubles.holds_in(c, "early_repeat_buyer")
+
+
+def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
+    """How many bad experiences there were."""
+    return troubles.reason(c, "a customer who is still judging us")
+
+
+KIND = Kind(
+    name="small-mishap",
+    rules=("L4",),
+    headline="{who} is still judging us and something went wrong",
+    example="Carl has come three times and complains of a cold meal.",
+    severity="warning",
+    treatment="help",
+    remedy="A next purchase settles this.",
+    stages=PRESENT,
+    when=troubles.trouble,
+    condition=condition,
+    reasons=reasons,
+    deadline=troubles.deadline,
+)

@@ -1,0 +1,34 @@
+"""What `single-failure` and `small-mishap` share: negative experiences since the last purchase, by the stage at the first."""
+
+from scorers.alarms.words import times
+from scorers.contract.alarms import Reason, Stage
+from scorers.contract.events import Instant
+from scorers.customer.lifecycle import gone_after
+from scorers.customer.state import Customer, Trouble
+from scorers.in_force.context import Context
+from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
+
+
+def trouble(c: Customer) -> Trouble | None:
+    """The troubles since the last occasion."""
+    return c.account.trouble
+
+
+def holds_in(c: Customer, stage: Stage) -> Answer:
+    """True while there is trouble whose first experience fell in a stage."""
+    found = c.account.trouble
+    if found is None or found.stage != stage:
+        return NEVER
+    return Finding(found.at, found.opener, evidence=tuple(found.evidence))
+
+
+def reason(c: Customer, who: str) -> list[Reason]:
+    """How many bad experiences there were."""
+    found = c.account.trouble
+    count = times(found.count if found else 1, "bad experience")
+    return [Reason("negative_experience", 1.0, f"{count} of {who} since the last purchase.")]
+
+
+def deadline(c: Customer, e: Episode, ctx: Context) -> Instant | None:
+    """When the customer will be given up."""
+    return Instant(gone_after(c, ctx.policy)) if c.rhythm.occasions else None

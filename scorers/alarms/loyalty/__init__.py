@@ -1,0 +1,1 @@
+"""Kinds about attitude and attention."""

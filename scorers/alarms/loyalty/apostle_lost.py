@@ -1,0 +1,39 @@
+"""`apostle-lost`: an apostle has not been one for the dwell time."""
+
+from scorers.alarms.words import date
+from scorers.contract.alarms import Reason
+from scorers.contract.events import Micros
+from scorers.customer.state import Customer
+from scorers.in_force.context import Context
+from scorers.timeline.episodes import Answer, Episode, Finding
+from scorers.timeline.kinds import Kind
+
+
+def was_apostle(c: Customer) -> Micros:
+    """When the customer stopped being an apostle, 0 if that never happened or is over."""
+    return c.attitude.apostle_until
+
+
+def condition(c: Customer, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+    """True once the dwell time has passed without the customer being an apostle again."""
+    at = c.attitude.apostle_until + ctx.policy.loyalty.apostle_dwell
+    return Finding(at, c.attitude.apostle_opener) if at < now else at
+
+
+def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
+    """Since when."""
+    text = f"Used to recommend us, but not any more since {date(c.attitude.apostle_until)}."
+    return [Reason("apostle_lost", 1.0, text)]
+
+
+KIND = Kind(
+    name="apostle-lost",
+    rules=("Q3",),
+    headline="{who} no longer recommends us",
+    example="Jon recommended us twice; two weeks ago he gave 2 of 5.",
+    severity="error",
+    treatment="participation",
+    when=was_apostle,
+    condition=condition,
+    reasons=reasons,
+)

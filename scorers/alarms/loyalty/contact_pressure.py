@@ -1,0 +1,49 @@
+"""`contact-pressure`: we have sent more messages without an answer than the customer's tier should bear (X8)."""
+
+from scorers.alarms.words import span, times
+from scorers.contract.alarms import Reason
+from scorers.contract.events import Micros
+from scorers.customer.state import Customer
+from scorers.in_force.context import Context
+from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
+from scorers.timeline.kinds import Kind
+
+
+def unanswered(c: Customer) -> list[Micros]:
+    """Our messages since the last answer."""
+    return c.contacts.outreach
+
+
+def condition(c: Customer, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+    """Raised by the message beyond the ceiling, kept until an answer comes or enough messages are older than the window."""
+    rules, sent = ctx.policy.outreach, c.contacts.outreach
+    ceiling = rules.ceiling.of(c.tiering.tier)
+    if len(sent) <= ceiling:
+        return NEVER
+    ends = sent[-ceiling - 1] + rules.window
+    if ends <= now:
+        return NEVER
+    if standing is not None:
+        return standing.unchanged(ends)
+    return Finding(sent[-1], c.contacts.outreach_ref, until=ends)
+
+
+def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
+    """How many messages, over how long."""
+    window = ctx.policy.outreach.window
+    count = sum(at >= max(now, e.at) - window for at in c.contacts.outreach)
+    return [Reason("contact_pressure", 1.0, f"{times(count, 'message')} of ours in {span(window)} had no answer.")]
+
+
+KIND = Kind(
+    name="contact-pressure",
+    rules=("X8",),
+    headline="We contact {who} too often",
+    example="We wrote to Mia seven times in a month, and she neither answered nor bought.",
+    severity="warning",
+    treatment="trust",
+    remedy="No message of ours until the customer answers or buys settles this.",
+    when=unanswered,
+    condition=condition,
+    reasons=reasons,
+)

@@ -1,0 +1,44 @@
+"""`hostage`: the customer buys on although a complaint is past its deadline."""
+
+from scorers.contract.alarms import Reason
+from scorers.contract.events import Micros
+from scorers.customer.state import Case, Customer
+from scorers.in_force.context import Context
+from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
+from scorers.timeline.kinds import Kind
+
+
+def complaints(c: Customer) -> list[Case]:
+    """The open complaints."""
+    return c.complaints.open
+
+
+def condition(c: Customer, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+    """True from the occasion that the policy states; if one of several complaints is solved, it stays true for the rest."""
+    held = [case for case in c.complaints.open if case.hostage_at]
+    if not held:
+        return NEVER
+    if standing is not None:
+        return standing.unchanged()
+    case = min(held, key=lambda case: case.hostage_at)
+    return Finding(case.hostage_at, case.opener, evidence=(c.purchases.last_ref,))
+
+
+def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
+    """That a complaint is overdue."""
+    return [Reason("unrectified_defect", 1.0, "Keeps buying although a complaint is past its deadline.")]
+
+
+KIND = Kind(
+    name="hostage",
+    rules=("Q5",),
+    headline="{who} still buys while a complaint is left lying",
+    example="Kim's complaint is two weeks overdue, and she has bought twice since.",
+    severity="warning",
+    treatment="faster_attention",
+    remedy="A solution to the open complaint settles this.",
+    skill="service",
+    when=complaints,
+    condition=condition,
+    reasons=reasons,
+)

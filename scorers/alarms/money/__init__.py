@@ -1,0 +1,1 @@
+"""Kinds about what a customer is worth."""

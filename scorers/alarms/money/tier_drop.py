@@ -1,0 +1,43 @@
+"""`tier-drop`: the customer has fallen by a tier, and stayed there for the dwell time."""
+
+from scorers.alarms.words import span
+from scorers.contract.alarms import Reason
+from scorers.contract.events import Micros
+from scorers.customer.state import Customer
+from scorers.customer.tiers import RANK
+from scorers.in_force.context import Context
+from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
+from scorers.timeline.kinds import Kind
+
+
+def has_fallen(c: Customer) -> bool:
+    """Whether a fall is not made good."""
+    return c.tiering.drop_from != "none"
+
+
+def condition(c: Customer, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+    """True from the end of the dwell time until the customer is back in the tier."""
+    tiering = c.tiering
+    if RANK[tiering.tier] >= RANK[tiering.drop_from]:
+        return NEVER
+    return Finding(tiering.drop_at, tiering.drop_opener)
+
+
+def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
+    """From which tier to which."""
+    dwell, tiering = span(ctx.policy.tiers.dwell), c.tiering
+    text = f"Fell from {tiering.drop_from} to {tiering.tier} and has stayed there for {dwell}."
+    return [Reason("tier_drop", 1.0, text)]
+
+
+KIND = Kind(
+    name="tier-drop",
+    rules=("T2",),
+    headline="{who} has fallen a tier",
+    example="Otto was platinum; his last year's margin has been that of gold for two weeks.",
+    severity="warning",
+    treatment="tailored_service",
+    when=has_fallen,
+    condition=condition,
+    reasons=reasons,
+)

@@ -1,0 +1,1 @@
+"""Kinds about the risk that the model tells."""

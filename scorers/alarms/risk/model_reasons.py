@@ -1,0 +1,66 @@
+"""What the model's contributions say to a reader: one sentence for each column of the features."""
+
+from scorers.alarms.words import days, silence, times
+from scorers.contract.alarms import Reason
+from scorers.contract.events import DAY, Micros
+from scorers.customer.state import Customer
+from scorers.in_force.context import Context
+from scorers.risk.features import features
+from scorers.risk.rules import rules_risk
+
+_MOST = 4  # reasons of one alarm
+_LEAST = 0.005  # a contribution that is worth a sentence
+
+
+def strongest(c: Customer, now: Micros, ctx: Context) -> list[Reason]:
+    """The columns that raise the risk most; those that read the same add up. Without any, the silence itself."""
+    horizon = ctx.policy.risk.horizon
+    base = ctx.figures(now).base
+    x = features(c, now, horizon, base)
+    shares = ctx.model(now).contributions(x, rules_risk(c, now, horizon, base))
+    found: dict[str, Reason] = {}  # by sentence
+    for name, weight in sorted(shares, key=lambda share: (-share[1], share[0])):
+        if weight > _LEAST:
+            text = _sentence(name, c, now)
+            first = found.get(text)
+            found[text] = Reason(first.code if first else name, round(weight + (first.weight if first else 0), 3), text)
+    top = sorted(found.values(), key=lambda reason: (-reason.weight, reason.code))[:_MOST]
+    return top or [Reason("silence", 1.0, silence(c, now))]
+
+
+def _sentence(name: str, c: Customer, now: Micros) -> str:
+    """What a column of the features says of this customer."""
+    count = c.rhythm.occasions
+    gap = c.rhythm.mean_gap()
+    quiet = silence(c, now)
+    if (now - c.purchases.last) / DAY < gap:  # not silent for long: the visits are few or far apart
+        quiet = f"Has come on {times(count, 'day')} in {days((now - c.rhythm.first) / DAY)}, {days(gap)} apart."
+    sentences = {
+        "discount_share": f"{round(100 * c.spending.discounted / max(c.purchases.count, 1))} % of the purchases "
+        "were at a discount.",
+        "complaints": f"{times(c.complaints.count, 'complaint')} so far.",
+        "complaints_open": f"{times(len(c.complaints.open), 'complaint')} still open.",
+        "complaints_overdue": "A complaint is past its deadline.",
+        "refunds": f"{times(c.spending.refunds, 'refund')} so far.",
+        "satisfaction": f"Satisfaction has been {c.opinion.mood:.1f} of 5.",
+        "satisfaction_last": f"Last satisfaction was {c.opinion.mark} of 5.",
+        "debt": "Bad experiences are not yet made good.",
+        "trouble": "A bad experience since the last purchase.",
+        "season_sin": "At this time of the year fewer come back.",
+        "season_cos": "At this time of the year fewer come back.",
+        "breadth_trend": "Buys from fewer departments than before.",
+        "breadth": "Buys from few departments.",
+        "spend_trend": "Spends less per visit than before.",
+        "spent": "Has spent little with us so far.",
+        "basket": "Small baskets.",
+        "unanswered": f"Has not answered our last {times(len(c.contacts.outreach), 'message')}.",
+        "contacts_in": "Rarely contacts us.",
+        "contacts_out": "Is contacted by us at an unusual rate.",
+        "competitor_lately": "Spoke of a competitor lately.",
+        "requests_open": f"{times(len(c.contacts.requests), 'request')} without an answer.",
+        "promises_broken": f"{times(c.promises.broken, 'promise')} broken.",
+        "occasions": f"Has bought on {times(count, 'day')}.",
+        "tenure": f"Customer for {days((now - c.rhythm.first) / DAY)}.",
+        "rules": quiet,
+    }
+    return sentences.get(name, quiet)

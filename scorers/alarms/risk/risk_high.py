@@ -1,0 +1,54 @@
+"""`risk-high`: the risk has crossed the threshold of the customer's tier at a review or an event."""
+
+from scorers.alarms.risk import model_reasons
+from scorers.contract.alarms import Reason
+from scorers.contract.events import Instant, Micros
+from scorers.customer.lifecycle import PRESENT, gone_after, quiet_after
+from scorers.customer.state import Customer
+from scorers.in_force.context import Context
+from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
+from scorers.timeline.kinds import Kind
+
+
+def is_read(c: Customer) -> bool:
+    """Whether the risk has been read."""
+    return c.risk.last >= 0
+
+
+def condition(c: Customer, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+    """Raised by a reading over the threshold, kept until a purchase has brought it under the threshold less the hysteresis."""
+    rules, risk = ctx.policy.risk, c.risk
+    threshold = rules.threshold.of(c.tiering.tier)
+    if standing is not None:
+        holds = risk.last >= threshold - rules.hysteresis or c.purchases.last <= standing.at
+        return standing.unchanged() if holds else NEVER
+    read_now = risk.at >= now - 1  # an old reading does not become grave because the threshold falls
+    if read_now and risk.last >= threshold and c.rhythm.occasions >= rules.occasions_at_least:
+        return Finding(risk.at, c.purchases.last_ref)
+    return NEVER
+
+
+def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
+    """What raises the risk, by the model in force."""
+    return model_reasons.strongest(c, now, ctx)
+
+
+def deadline(c: Customer, e: Episode, ctx: Context) -> Instant:
+    """When the silence becomes unusual, or for a silent customer when they will be given up."""
+    return Instant(quiet_after(c) if c.life.stage != "dormant" else gone_after(c, ctx.policy))
+
+
+KIND = Kind(
+    name="risk-high",
+    rules=("A5", "A7"),
+    headline="{who} is likely to leave",
+    example="Ines, a gold customer, has a risk of 0.46; the threshold for gold is 0.4.",
+    severity="error",
+    treatment="preferential_treatment",
+    remedy="One purchase by {by} would bring the risk down.",
+    stages=PRESENT,
+    when=is_read,
+    condition=condition,
+    reasons=reasons,
+    deadline=deadline,
+)

@@ -1,0 +1,1 @@
+"""Kinds about customers who do not come."""

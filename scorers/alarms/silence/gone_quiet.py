@@ -1,0 +1,43 @@
+"""`gone-quiet`: a repeat buyer is silent for longer than the own rhythm allows."""
+
+from scorers.alarms.words import background, silence
+from scorers.contract.alarms import Reason
+from scorers.contract.events import Instant, Micros
+from scorers.customer.lifecycle import gone_after, quiet_after
+from scorers.customer.state import Customer
+from scorers.in_force.context import Context
+from scorers.timeline.episodes import Answer, Episode, Finding
+from scorers.timeline.kinds import Kind
+
+
+def condition(c: Customer, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+    """True once the silence since the last purchase is longer than the limit of the own gaps; graver for a core customer."""
+    quiet = quiet_after(c)
+    if now <= quiet:
+        return quiet
+    return Finding(quiet, c.purchases.last_ref, "error" if c.life.core_before else "warning")
+
+
+def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
+    """The silence beside the usual gap, and what may explain it."""
+    return [Reason("silence", 1.0, silence(c, max(now, e.at))), *background(c, now, ctx)]
+
+
+def deadline(c: Customer, e: Episode, ctx: Context) -> Instant | None:
+    """When the customer will be given up."""
+    return Instant(gone_after(c, ctx.policy)) if c.rhythm.occasions else None
+
+
+KIND = Kind(
+    name="gone-quiet",
+    rules=("L1", "Q6"),
+    headline="{who} has gone quiet",
+    example="Ana comes every week; 16 days have passed without a purchase.",
+    severity="warning",
+    treatment="incentive",
+    remedy="One purchase by {by} settles this.",
+    stages=frozenset({"early_repeat_buyer", "core_customer", "dormant"}),
+    condition=condition,
+    reasons=reasons,
+    deadline=deadline,
+)

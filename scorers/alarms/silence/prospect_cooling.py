@@ -1,0 +1,45 @@
+"""`prospect-cooling`: two thirds of a prospect's conversion window have passed without a purchase."""
+
+from scorers.alarms.words import span
+from scorers.contract.alarms import Reason
+from scorers.contract.events import Instant, Micros
+from scorers.customer.state import Customer
+from scorers.in_force.context import Context
+from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
+from scorers.timeline.kinds import Kind
+
+
+def condition(c: Customer, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+    """True once the share of the window that the policy states has passed."""
+    if not c.contacts.first:
+        return NEVER
+    rules = ctx.policy.prospects
+    cools = c.contacts.first + round(rules.cooling_share * rules.conversion_window)
+    return Finding(cools, c.contacts.first_ref) if cools < now else cools
+
+
+def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
+    """How long ago the first contact was."""
+    since = span(max(now, e.at) - c.contacts.first)
+    return [Reason("window_running_out", 1.0, f"First contact was {since} ago, and nothing has been bought yet.")]
+
+
+def deadline(c: Customer, e: Episode, ctx: Context) -> Instant:
+    """The end of the conversion window."""
+    return Instant(c.contacts.first + ctx.policy.prospects.conversion_window)
+
+
+KIND = Kind(
+    name="prospect-cooling",
+    rules=("L2",),
+    headline="{who} is about to lose interest before a first purchase",
+    example="Ana asked for a quote on 1 March and has bought nothing by the 21st.",
+    severity="warning",
+    treatment="privileged_information",
+    remedy="A first purchase by {by} settles this.",
+    skill="sales",
+    stages=frozenset({"prospect"}),
+    condition=condition,
+    reasons=reasons,
+    deadline=deadline,
+)

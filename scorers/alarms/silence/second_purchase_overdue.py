@@ -1,0 +1,43 @@
+"""`second-purchase-overdue`: a first-time buyer has not come back by the time by which most who return have returned."""
+
+from scorers.alarms.words import date, span
+from scorers.contract.alarms import Reason
+from scorers.contract.events import Instant, Micros
+from scorers.customer.lifecycle import gone_after
+from scorers.customer.state import Customer
+from scorers.in_force.context import Context
+from scorers.timeline.episodes import Answer, Episode, Finding
+from scorers.timeline.kinds import Kind
+
+
+def condition(c: Customer, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+    """True once the limit has passed that was in force at the first occasion."""
+    overdue = c.rhythm.first + c.purchases.second_limit
+    return Finding(overdue, c.purchases.first_ref) if overdue < now else overdue
+
+
+def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
+    """The first purchase and the limit."""
+    limit = span(c.purchases.second_limit)
+    text = f"Bought once, on {date(c.rhythm.first)}; most who return have returned within {limit}."
+    return [Reason("second_purchase_overdue", 1.0, text)]
+
+
+def deadline(c: Customer, e: Episode, ctx: Context) -> Instant | None:
+    """When the customer will be given up."""
+    return Instant(gone_after(c, ctx.policy)) if c.rhythm.occasions else None
+
+
+KIND = Kind(
+    name="second-purchase-overdue",
+    rules=("L3", "L9"),
+    headline="{who} bought once and has not come back in the usual time",
+    example="Bea bought once on 1 March; three in four who come back do so within 60 days, and it is now 1 May.",
+    severity="warning",
+    treatment="special_offer",
+    remedy="A second purchase by {by} settles this.",
+    stages=frozenset({"first_time_buyer"}),
+    condition=condition,
+    reasons=reasons,
+    deadline=deadline,
+)

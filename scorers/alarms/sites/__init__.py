@@ -1,0 +1,1 @@
+"""Kinds about the places where customers are served."""

@@ -1,0 +1,39 @@
+"""`staff-unasked`: the staff of a site have not been asked how they are for too long (P2)."""
+
+from scorers.alarms.words import days
+from scorers.contract.alarms import Reason
+from scorers.contract.events import DAY, Micros
+from scorers.groups.site import Site
+from scorers.in_force.context import Context
+from scorers.timeline.episodes import Answer, Episode, Finding
+from scorers.timeline.kinds import Kind
+
+
+def condition(site: Site, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+    """True once the policy's time has passed since the last time, or since the site is known."""
+    overdue = site.asked.at + ctx.policy.staff.ask_every
+    return Finding(overdue, site.asked.ref) if overdue < now else overdue
+
+
+def reasons(site: Site, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
+    """For how long."""
+    text = f"The staff have not been asked how they are for {days((max(now, e.at) - site.asked.at) / DAY)}."
+    return [Reason("staff_unasked", 1.0, text)]
+
+
+KIND = Kind(
+    name="staff-unasked",
+    rules=("P2",),
+    headline="Nobody has asked the staff of {who} how they are",
+    example="The staff of shop 7 was last asked on 3 January; it is 4 April.",
+    severity="warning",
+    treatment="trust",
+    remedy="One question to the staff settles this.",
+    about="site",
+    watched="site",
+    outcome="resolved",
+    fixed=True,
+    skill="owner_of_cause",
+    condition=condition,
+    reasons=reasons,
+)

@@ -1,0 +1,39 @@
+"""`staff-unthanked`: the staff of a site have not been thanked for too long (P2)."""
+
+from scorers.alarms.words import days
+from scorers.contract.alarms import Reason
+from scorers.contract.events import DAY, Micros
+from scorers.groups.site import Site
+from scorers.in_force.context import Context
+from scorers.timeline.episodes import Answer, Episode, Finding
+from scorers.timeline.kinds import Kind
+
+
+def condition(site: Site, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+    """True once the policy's time has passed since the last time, or since the site is known."""
+    overdue = site.thanked.at + ctx.policy.staff.thank_every
+    return Finding(overdue, site.thanked.ref) if overdue < now else overdue
+
+
+def reasons(site: Site, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
+    """For how long."""
+    text = f"The staff have not been thanked for {days((max(now, e.at) - site.thanked.at) / DAY)}."
+    return [Reason("staff_unthanked", 1.0, text)]
+
+
+KIND = Kind(
+    name="staff-unthanked",
+    rules=("P2",),
+    headline="Nobody has thanked the staff of {who}",
+    example="The staff of shop 7 was last thanked on 3 May; it is 3 June.",
+    severity="warning",
+    treatment="participation",
+    remedy="One word of thanks to the staff settles this.",
+    about="site",
+    watched="site",
+    outcome="resolved",
+    fixed=True,
+    skill="owner_of_cause",
+    condition=condition,
+    reasons=reasons,
+)

@@ -1,0 +1,71 @@
+"""Pieces of the sentences that reasons are made of. They hold no word of a customer, so nothing hostile can pass through them."""
+
+from scorers.contract.alarms import Reason
+from scorers.contract.events import DAY, HOUR, Duration, Micros
+from scorers.contract.rfc3339 import rfc3339
+from scorers.customer.state import Customer
+from scorers.in_force.context import Context
+
+
+def span(duration: Duration) -> str:
+    """A length of time in words.
+
+    >>> span(3 * HOUR), span(5 * DAY)
+    ('3 hours', '5 days')
+    """
+    if duration < 2 * HOUR:
+        return f"{max(1, round(duration / (HOUR / 60)))} minutes"
+    if duration < 2 * DAY:
+        return f"{round(duration / HOUR)} hours"
+    return f"{round(duration / DAY)} days"
+
+
+def days(n: float) -> str:
+    """A number of days in words."""
+    return "1 day" if round(n) == 1 else f"{round(n)} days"
+
+
+def date(at: Micros) -> str:
+    """The date of an instant, in UTC."""
+    return rfc3339(at)[:10]
+
+
+def times(n: int, what: str) -> str:
+    """A count with its noun.
+
+    >>> times(1, "complaint"), times(2, "complaint")
+    ('1 complaint', '2 complaints')
+    """
+    return f"1 {what}" if n == 1 else f"{n} {what}s"
+
+
+def rhythm(c: Customer) -> str:
+    """How often the customer usually comes."""
+    gap = c.rhythm.mean_gap()
+    return f"usually comes every {days(max(gap, 1))}" if gap else "bought once"
+
+
+def silence(c: Customer, now: Micros) -> str:
+    """How long the customer has not bought, beside the usual gap."""
+    return f"No purchase for {days((now - c.purchases.last) / DAY)}; {rhythm(c)}."
+
+
+def background(c: Customer, now: Micros, ctx: Context) -> list[Reason]:
+    """What happened before a silence and may explain it."""
+    found = []
+    if c.complaints.open:
+        found.append(Reason("unrectified_defect", 0.5, f"{times(len(c.complaints.open), 'complaint')} still open."))
+    if c.contacts.requests:
+        found.append(
+            Reason("unattended_service", 0.4, f"{times(len(c.contacts.requests), 'request')} without an answer.")
+        )
+    if c.opinion.mark and c.opinion.mark <= 2:
+        found.append(Reason("service_quality", 0.3, f"Last satisfaction was {c.opinion.mark} of 5."))
+    if c.opinion.competitors and c.opinion.competitor_at > c.purchases.last - 60 * DAY:
+        found.append(Reason("competitor", 0.3, "Spoke of a competitor lately."))
+    rules = ctx.policy.stores
+    complaints = ctx.group("store", c.profile.store_id, now).get("complaints", 0)
+    if complaints >= rules.mention_from:
+        text = f"{times(complaints, 'complaint')} about their store in {span(rules.complaint_window)}."
+        found.append(Reason("store_complaints", 0.2, text))
+    return found

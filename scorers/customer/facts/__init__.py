@@ -1,0 +1,1 @@
+"""How facts change the state of a customer: one module for each concern; `evolve` is the index."""

@@ -1,0 +1,119 @@
+"""Complaints and their two clocks (X6): acknowledged by, rectified by."""
+
+from scorers.contract.events import (
+    Complaint,
+    ComplaintAcknowledged,
+    ComplaintOpened,
+    ComplaintReopened,
+    ComplaintResolved,
+    Micros,
+)
+from scorers.customer import ledger
+from scorers.customer.facts.experiences import breach, negative
+from scorers.customer.state import MAX_CLOSED_CASES, MAX_OPEN_CASES, Case, Customer
+from scorers.in_force.context import Context
+from scorers.in_force.figures import Contribution
+from scorers.timeline.facts import NO_FACT, Ref
+
+_SEVERITY_RANK = {"minor": 0, "major": 1, "critical": 2}
+
+
+def opened(c: Customer, e: ComplaintOpened, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
+    """Both clocks start; a second opening of an open case can only make it graver, of a closed one it reopens it."""
+    _open(c, e, ref, ctx)
+
+
+def acknowledged(c: Customer, e: ComplaintAcknowledged, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
+    """The first clock stops."""
+    case = _find(c.complaints.open, e.complaint_id)
+    if case is not None and not case.acknowledged:
+        case.acknowledged = e.time
+
+
+def resolved(c: Customer, e: ComplaintResolved, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
+    """Both clocks stop; in time it is a good experience."""
+    case = _find(c.complaints.open, e.complaint_id)
+    if case is None:
+        return
+    c.complaints.open.remove(case)
+    case.resolved = e.time
+    case.acknowledged = case.acknowledged or e.time
+    case.left = ctx.calendar.between(e.time, case.rectify_by)
+    if not case.breached:
+        ledger.good(c, e.time, ctx.policy.ledger)
+    c.complaints.closed.append(case)
+    del c.complaints.closed[:-MAX_CLOSED_CASES]
+
+
+def reopened(c: Customer, e: ComplaintReopened, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
+    """The rectification clock counts on from where it stopped."""
+    _reopen(c, e, ref, ctx)
+
+
+def lapse(c: Customer, now: Micros, ctx: Context) -> None:
+    """Complaints whose rectification deadline has passed."""
+    for case in c.complaints.open:
+        if not case.breached and case.rectify_by < now:
+            case.breached = True
+            breach(c, case.rectify_by, case.opener, ctx)
+
+
+def _find(cases: list[Case], complaint_id: str) -> Case | None:
+    return next((case for case in cases if case.id == complaint_id), None)
+
+
+def _open(c: Customer, e: Complaint, ref: Ref, ctx: Context) -> None:
+    complaints = c.complaints
+    if (known := _find(complaints.open, e.complaint_id)) is not None:
+        return _make_graver(c, known, e, ref, ctx)
+    if _find(complaints.closed, e.complaint_id) is not None:
+        return _reopen(c, e, ref, ctx)
+    clocks, calendar, tier = ctx.policy.clocks, ctx.calendar, c.tiering.tier
+    case = Case(
+        e.complaint_id,
+        e.time,
+        ref,
+        e.severity,
+        calendar.add(e.time, clocks.acknowledge.of(tier)),
+        calendar.add(e.time, clocks.rectify.of(tier)),
+        exempt=c.life.stage == "core_customer" and e.severity == "minor",
+        public=e.public,
+        subject=e.subject or "",
+        store_id=e.store_id or "",
+    )
+    if len(complaints.open) == MAX_OPEN_CASES:
+        del complaints.open[0]
+    complaints.open.append(case)
+    complaints.count += 1
+    complaints.last = e.time
+    complaints.public += e.public
+    negative(c, e.time, ref, ctx)
+
+
+def _reopen(c: Customer, e: Complaint, ref: Ref, ctx: Context) -> None:
+    complaints = c.complaints
+    if (case := _find(complaints.open, e.complaint_id)) is not None:
+        return _make_graver(c, case, e, ref, ctx)
+    case = _find(complaints.closed, e.complaint_id)
+    if case is None:
+        return _open(c, e, ref, ctx)  # its opening was never reported
+    complaints.closed.remove(case)
+    case.opened, case.opener, case.resolved, case.grave_since, case.grave_ref = e.time, ref, 0, 0, NO_FACT
+    case.rectify_by = ctx.calendar.add(e.time, case.left)
+    case.breached, case.occasions_since_breach, case.hostage_at = False, 0, 0
+    complaints.open.append(case)
+    _make_graver(c, case, e, ref, ctx)
+
+
+def _make_graver(c: Customer, case: Case, e: Complaint, ref: Ref, ctx: Context) -> None:
+    """A complaint may turn out worse than first reported, never better."""
+    if _SEVERITY_RANK[e.severity] > _SEVERITY_RANK[case.severity]:
+        if case.severity == "minor":
+            case.grave_since, case.grave_ref = e.time, ref
+        if case.exempt:  # the acknowledgement clock did not run; it starts now
+            allowed = ctx.policy.clocks.acknowledge.of(c.tiering.tier)
+            case.exempt, case.acknowledge_by = False, ctx.calendar.add(e.time, allowed)
+        case.severity = e.severity
+    if e.public and not case.public:
+        case.public = True
+        c.complaints.public += 1

@@ -1,0 +1,84 @@
+"""Contacts in both directions, requests (X7), outreach and its answers (X8)."""
+
+from scorers.contract.events import Contact, ContactMade, ContactReceived, LeadCreated, Micros
+from scorers.customer.facts import opinion
+from scorers.customer.facts.experiences import breach
+from scorers.customer.state import MAX_OPEN_CASES, MAX_OUTREACH, Customer, Request
+from scorers.in_force.context import Context
+from scorers.in_force.figures import Contribution
+from scorers.timeline.facts import Ref
+
+_TONES = {None: 0, "calm": 0, "tense": 1, "rude": 2}
+
+
+def received(c: Customer, e: ContactReceived, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
+    """The customer came to us, which also answers our outreach."""
+    c.contacts.received += 1
+    c.contacts.last_received = e.time
+    answer_outreach(c, e.time, ctx)
+    _contact(c, e, ref, ctx)
+
+
+def made(c: Customer, e: ContactMade, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
+    """We went to the customer; without a request it is outreach."""
+    c.contacts.made += 1
+    c.contacts.last_made = e.time
+    if e.purpose in ("marketing", "sales") or (e.purpose is None and e.request_id is None):
+        if len(c.contacts.outreach) == MAX_OUTREACH:
+            del c.contacts.outreach[0]
+        c.contacts.outreach.append(e.time)
+        c.contacts.outreach_ref = ref
+    _contact(c, e, ref, ctx)
+
+
+def lead(c: Customer, e: LeadCreated, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
+    """The conversion window of a prospect opens."""
+    _first(c, e.time, ref)
+
+
+def answer_outreach(c: Customer, at: Micros, ctx: Context) -> None:
+    """A contact or purchase answers the outreach before it."""
+    if c.contacts.outreach:
+        within = ctx.policy.outreach.answer_within
+        c.contacts.answered += any(at - sent <= within for sent in c.contacts.outreach)
+        c.contacts.outreach.clear()
+
+
+def lapse(c: Customer, now: Micros, ctx: Context) -> None:
+    """Requests whose deadline has passed."""
+    for request in c.contacts.requests:
+        if not request.breached and request.answer_by < now:
+            request.breached = True
+            breach(c, request.answer_by, request.opener, ctx)
+
+
+def _first(c: Customer, at: Micros, ref: Ref) -> None:
+    if not c.contacts.first:
+        c.contacts.first, c.contacts.first_ref = at, ref
+
+
+def _contact(c: Customer, e: Contact, ref: Ref, ctx: Context) -> None:
+    _first(c, e.time, ref)
+    if e.tone is not None:
+        c.contacts.tone = _TONES[e.tone]
+    if e.store_id and not c.profile.store_id:
+        c.profile.store_id = e.store_id
+    if e.request_id is not None:
+        _request(c, e, e.request_id, ref, ctx)
+    if e.satisfaction is not None:
+        opinion.mark(c, e.time, e.satisfaction, ref, ctx)
+
+
+def _request(c: Customer, e: Contact, request_id: str, ref: Ref, ctx: Context) -> None:
+    """A request is opened, or answered: by its status, or by any contact of ours that names it without one."""
+    requests = c.contacts.requests
+    known = next((r for r in requests if r.id == request_id), None)
+    if e.request_status == "open" and known is None:
+        if len(requests) == MAX_OPEN_CASES:
+            del requests[0]
+        deadline = ctx.calendar.add(e.time, ctx.policy.clocks.answer.of(c.tiering.tier))
+        requests.append(Request(request_id, e.time, ref, deadline))
+    elif known is not None and (
+        e.request_status in ("answered", "closed") or (e.request_status is None and isinstance(e, ContactMade))
+    ):
+        requests.remove(known)

@@ -1,0 +1,90 @@
+"""How facts and time change a customer's state: the index of this room.
+
+Nothing is judged here. Facts come in order of (time, source, id); the timeline sees to that.
+"""
+
+from collections.abc import Callable
+from typing import Any, assert_never
+
+from scorers.contract import events as ev
+from scorers.customer import ledger
+from scorers.customer.facts import complaints, contacts, opinion, profile, promises, purchases
+from scorers.customer.state import Customer
+from scorers.in_force.context import Context
+from scorers.in_force.figures import Contribution
+from scorers.timeline.facts import Ref
+
+Evolution = Callable[[Customer, Any, Ref, Context, list[Contribution]], None]
+
+
+def evolution(event: ev.CustomerEvent) -> Evolution:
+    """The function that folds an event of this type; mypy refuses this function while a type has none."""
+    match event:
+        case ev.Purchase():
+            return purchases.purchase
+        case ev.Refund():
+            return purchases.refund
+        case ev.ContactReceived():
+            return contacts.received
+        case ev.ContactMade():
+            return contacts.made
+        case ev.LeadCreated():
+            return contacts.lead
+        case ev.ComplaintOpened():
+            return complaints.opened
+        case ev.ComplaintAcknowledged():
+            return complaints.acknowledged
+        case ev.ComplaintResolved():
+            return complaints.resolved
+        case ev.ComplaintReopened():
+            return complaints.reopened
+        case ev.SurveyAnswered():
+            return opinion.survey
+        case ev.ReferralMade():
+            return opinion.referral
+        case ev.OwnerJudged():
+            return opinion.owner
+        case ev.CompetitorMentioned():
+            return opinion.competitor
+        case ev.ExitExplained():
+            return opinion.explained_exit
+        case ev.PromiseMade():
+            return promises.made
+        case ev.PromiseKept():
+            return promises.kept
+        case ev.PromiseBroken():
+            return promises.broken
+        case ev.RewardGranted():
+            return profile.reward
+        case ev.BondStarted():
+            return profile.bond_started
+        case ev.BondEnded():
+            return profile.bond_ended
+        case ev.CustomerDescribed():
+            return profile.described
+        case _:
+            assert_never(event)
+
+
+EVOLVE: dict[type, Evolution] = {}
+"""The functions by type of event, each looked up once."""
+
+
+def evolve(c: Customer, event: ev.CustomerEvent, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
+    """Fold one fact into the state."""
+    fold = EVOLVE.get(type(event))
+    if fold is None:
+        fold = EVOLVE[type(event)] = evolution(event)
+    fold(c, event, ref, ctx, counts)
+
+
+def lapse(c: Customer, now: ev.Micros, ctx: Context) -> None:
+    """What time alone changes: deadlines and dates that have passed."""
+    if c.promises.open:
+        promises.lapse(c, now, ctx)
+    if c.contacts.requests:
+        contacts.lapse(c, now, ctx)
+    if c.complaints.open:
+        complaints.lapse(c, now, ctx)
+    if c.account.pending:
+        ledger.mature(c, now, ctx.policy.ledger)

@@ -1,0 +1,63 @@
+"""What the customer says of us: satisfaction, referrals, competitors, an exit; and the owner's judgement."""
+
+from scorers.contract.events import (
+    CompetitorMentioned,
+    ExitExplained,
+    Micros,
+    OwnerJudged,
+    ReferralMade,
+    SurveyAnswered,
+)
+from scorers.customer import ledger
+from scorers.customer.facts.experiences import negative
+from scorers.customer.state import Customer
+from scorers.in_force.context import Context
+from scorers.in_force.figures import Contribution
+from scorers.timeline.facts import Ref
+
+_MOOD = 0.3  # weight of the newest mark in the mood
+
+
+def mark(c: Customer, at: Micros, stars: int, ref: Ref, ctx: Context) -> None:
+    """A satisfaction mark: 1 or 2 is a negative experience, 4 or 5 a good one."""
+    opinion = c.opinion
+    opinion.mood += (stars - opinion.mood) * (_MOOD if opinion.marks else 1.0)
+    opinion.marks += 1
+    opinion.marks_sum += stars
+    opinion.mark = stars
+    if stars <= 2:
+        negative(c, at, ref, ctx)
+    elif stars >= 4:
+        ledger.good(c, at, ctx.policy.ledger)
+
+
+def survey(c: Customer, e: SurveyAnswered, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
+    """The customer was asked and answered."""
+    c.opinion.survey = e.satisfaction
+    if e.would_recommend is not None:
+        c.opinion.recommends = e.would_recommend
+    mark(c, e.time, e.satisfaction, ref, ctx)
+
+
+def referral(c: Customer, e: ReferralMade, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
+    """Word of mouth, in favour of us or against."""
+    c.opinion.referrals += e.positive
+    c.opinion.referral = 1 if e.positive else -1
+
+
+def owner(c: Customer, e: OwnerJudged, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
+    """A person's judgement of the customer, kept beside the model's."""
+    c.opinion.owner = 1 if e.good else -1
+
+
+def competitor(c: Customer, e: CompetitorMentioned, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
+    """The customer named another shop."""
+    c.opinion.competitors += 1
+    c.opinion.competitor_at = e.time
+
+
+def explained_exit(c: Customer, e: ExitExplained, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
+    """An exit is valid until the next purchase; the first explanation says when, the last one why."""
+    if not c.exit.at:
+        c.exit.at, c.exit.ref = e.time, ref
+    c.exit.reason = e.reason

@@ -1,0 +1,32 @@
+"""Who the customer is, and what ties them to us: names, rewards, bonds (P5)."""
+
+from scorers.contract.events import BondEnded, BondStarted, CustomerDescribed, RewardGranted
+from scorers.customer.state import Customer
+from scorers.in_force.context import Context
+from scorers.in_force.figures import Contribution
+from scorers.timeline.facts import Ref
+
+
+def described(c: Customer, e: CustomerDescribed, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
+    """Names and attributes; what is left out stays as it was."""
+    c.profile.name = e.name or c.profile.name
+    c.profile.locale = e.locale or c.profile.locale
+    c.profile.owner_id = e.owner_id or c.profile.owner_id
+
+
+def reward(c: Customer, e: RewardGranted, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
+    """A coupon, a gift or an honour."""
+    c.ties.rewards += 1
+    c.ties.last_reward = e.time
+
+
+def bond_started(c: Customer, e: BondStarted, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
+    """A tie begins."""
+    if e.bond not in c.ties.bonds:
+        c.ties.bonds.append(e.bond)
+
+
+def bond_ended(c: Customer, e: BondEnded, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
+    """A tie ends."""
+    if e.bond in c.ties.bonds:
+        c.ties.bonds.remove(e.bond)

@@ -1,0 +1,52 @@
+"""Promises made to the customer, kept or broken (X11)."""
+
+from scorers.contract.events import Micros, PromiseBroken, PromiseKept, PromiseMade
+from scorers.customer.facts.experiences import negative
+from scorers.customer.state import MAX_OPEN_CASES, Customer, Promise
+from scorers.in_force.context import Context
+from scorers.in_force.figures import Contribution
+from scorers.timeline.facts import Ref
+
+
+def made(c: Customer, e: PromiseMade, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
+    """A promise; one with a date is broken when that passes."""
+    promises = c.promises.open
+    known = _find(c, e.promise_id)
+    if known is None:
+        if len(promises) == MAX_OPEN_CASES:
+            del promises[0]
+        promises.append(Promise(e.promise_id, e.time, ref, int(max(e.due, e.time)) if e.due else 0))
+    elif e.due and not known.broken:
+        known.due = int(max(e.due, e.time))
+
+
+def kept(c: Customer, e: PromiseKept, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
+    """Kept, in time or late."""
+    c.promises.open = [p for p in c.promises.open if p.id != e.promise_id]
+
+
+def broken(c: Customer, e: PromiseBroken, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
+    """Reported as broken, whether or not its making was reported."""
+    promise = _find(c, e.promise_id)
+    if promise is None:
+        promise = Promise(e.promise_id, e.time, ref)
+        c.promises.open.append(promise)
+    if not promise.broken:
+        _break(c, promise, e.time, ref, ctx)
+
+
+def lapse(c: Customer, now: Micros, ctx: Context) -> None:
+    """Promises whose date has passed."""
+    for promise in c.promises.open:
+        if not promise.broken and promise.due and promise.due < now:
+            _break(c, promise, promise.due, promise.opener, ctx)
+
+
+def _find(c: Customer, promise_id: str) -> Promise | None:
+    return next((p for p in c.promises.open if p.id == promise_id), None)
+
+
+def _break(c: Customer, promise: Promise, at: Micros, ref: Ref, ctx: Context) -> None:
+    promise.broken, promise.breaker = at, ref
+    c.promises.broken += 1
+    negative(c, at, ref, ctx)

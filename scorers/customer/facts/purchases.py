@@ -1,0 +1,107 @@
+"""Purchases and refunds: money always, rhythm and limits once per occasion."""
+
+from scorers.contract.events import DAY, SECOND, Micros, Purchase, Refund
+from scorers.customer import ledger, tiers
+from scorers.customer.facts import baskets, contacts
+from scorers.customer.facts.experiences import negative
+from scorers.customer.rhythm import quiet_limit
+from scorers.customer.state import Customer, Exit
+from scorers.in_force.base_rhythm import gap_bucket
+from scorers.in_force.context import Context
+from scorers.in_force.figures import FIRST_GAPS, GAPS, Contribution
+from scorers.timeline.facts import Ref
+
+_FAST, _SLOW = 0.4, 0.1  # weights of the newest occasion in the two averages of spend
+
+
+def purchase(c: Customer, e: Purchase, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
+    """A sale; it begins an occasion if it is the first of its UTC date."""
+    at = e.time
+    day = at // DAY
+    rhythm, bought = c.rhythm, c.purchases
+    if not rhythm.occasions:
+        bought.first_ref = ref
+        if c.contacts.first and at <= c.contacts.first + ctx.policy.prospects.conversion_window:
+            c.life.golden_by = at + ctx.policy.prospects.golden_quiet
+    if not rhythm.occasions or day > rhythm.last // DAY:
+        _occasion(c, e, ref, ctx, counts)
+    baskets.add(c.baskets, e)
+    bought.count += 1
+    bought.last, bought.last_ref = at, ref
+    if e.store_id:
+        c.profile.store_id = e.store_id
+    _spend(c, e, day, ctx)
+    ledger.bought(c, at, ctx.policy.ledger)
+    if c.exit.at:
+        c.exit = Exit()
+    for question in c.risk.questions:
+        if not question.answered and question.asked < at:
+            question.answered = at
+    contacts.answer_outreach(c, at, ctx)
+
+
+def refund(c: Customer, e: Refund, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
+    """Money given back: a negative experience. It never moves the stage back."""
+    spending = c.spending
+    spending.refunds += 1
+    spending.refund_minor += e.amount_minor
+    known = spending.margin_of_minor
+    lost = e.amount_minor * spending.margin_minor // known if known else e.amount_minor
+    tiers.expire(c, e.time, ctx.policy)
+    if spending.days:  # taken from the last purchase: the day of a refund is not the day of a purchase
+        spending.takings[-1] -= lost
+        spending.year_minor -= lost
+    negative(c, e.time, ref, ctx)
+
+
+def _occasion(c: Customer, e: Purchase, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
+    """A new occasion: the rhythm, the limits of silence that follow from it, and what earlier troubles become."""
+    at, rhythm = e.time, c.rhythm
+    gap = at - rhythm.last
+    baskets.occasion(c, at, ref, ctx.policy.boredom)
+    rhythm.visit(at)
+    figures = ctx.figures(at)
+    if rhythm.occasions == 1:
+        c.purchases.second_limit = figures.second_limit
+    else:
+        day, bucket = at // DAY, gap_bucket(gap)
+        counts.append((day, GAPS, bucket, 1))
+        if rhythm.occasions == 2:
+            counts.append((day, FIRST_GAPS, bucket, 1))
+        limit = quiet_limit(rhythm, figures.base, ctx.policy.silence.quiet_quantile)
+        c.purchases.quiet_limit = limit // SECOND * SECOND
+    c.account.trouble = None
+    for case in c.complaints.open:
+        if case.breached:
+            case.occasions_since_breach += 1
+            if case.occasions_since_breach == ctx.policy.loyalty.hostage_occasions:
+                case.hostage_at = at
+    baskets.breadth(c.baskets, e)
+    spending, spent = c.spending, float(e.amount_minor)
+    spending.fast += (spent - spending.fast) * (_FAST if spending.fast else 1.0)
+    spending.slow += (spent - spending.slow) * (_SLOW if spending.slow else 1.0)
+
+
+def _spend(c: Customer, e: Purchase, day: int, ctx: Context) -> None:
+    spending = c.spending
+    if not spending.currency:
+        spending.currency = e.currency
+    spending.amount_minor += e.amount_minor
+    if e.margin_minor is not None:
+        spending.margin_minor += e.margin_minor
+        spending.margin_of_minor += e.amount_minor
+    if e.discount_minor:
+        spending.discount_minor += e.discount_minor
+        spending.discounted += 1
+    tiers.expire(c, e.time, ctx.policy)
+    _take(c, day, e.amount_minor if e.margin_minor is None else e.margin_minor)
+
+
+def _take(c: Customer, day: int, minor: Micros) -> None:
+    spending = c.spending
+    spending.year_minor += minor
+    if spending.days and spending.days[-1] == day:
+        spending.takings[-1] += minor
+    else:
+        spending.days.append(day)
+        spending.takings.append(minor)

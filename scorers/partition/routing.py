@@ -1,0 +1,82 @@
+"""Which subjects a fact concerns, and under which name a partition keeps each.
+
+A customer is kept under its id. Every other subject is kept under a name that no customer can have, as ids hold no control characters.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from scorers.contract.alarms import SubjectType as SubjectName
+from scorers.contract.events import AnyEvent, ComplaintOpened, CustomerErased, CustomerMerged, StaffPulse
+from scorers.subjects.customer import CUSTOMER
+from scorers.subjects.site import SITE
+from scorers.subjects.store import STORE
+from scorers.timeline.subjects import SubjectType
+
+GROUP_PREFIX = "\x01"
+GROUPS: dict[str, SubjectType[Any]] = {SITE.name: SITE, STORE.name: STORE}
+
+
+class Address(NamedTuple):
+    """A subject by its type and id."""
+
+    type: SubjectName
+    id: str
+
+    @property
+    def name(self) -> str:
+        """The name under which a partition keeps it.
+
+        >>> Address("customer", "c1").name, Address("site", "s1").name
+        ('c1', '\\x01site:s1')
+        """
+        return self.id if self.type == "customer" else f"{GROUP_PREFIX}{self.type}:{self.id}"
+
+
+def subject_type(name: str) -> SubjectType[Any]:
+    """The type of the subject that is kept under a name."""
+    if not name.startswith(GROUP_PREFIX):
+        return CUSTOMER
+    return GROUPS[name[1:].partition(":")[0]]
+
+
+def address_of(key: bytes | None) -> Address | None:
+    """The group that the key of a forwarded record names; None if it names none."""
+    prefix, _, name = (key or b"").decode(errors="replace").partition(GROUP_PREFIX)
+    kind, _, subject_id = name.partition(":")
+    return Address(GROUPS[kind].name, subject_id) if not prefix and kind in GROUPS and subject_id else None
+
+
+def own_subject(event: AnyEvent) -> Address | None:
+    """The subject whose key the record of an event has; None for anonymous facts and for merges."""
+    if isinstance(event, StaffPulse):
+        return Address("site", event.store_id) if event.store_id == event.customer_id else None
+    if event.customer_id is None or isinstance(event, CustomerMerged):
+        return None
+    return Address("customer", event.customer_id)
+
+
+def _store(event: AnyEvent) -> Address | None:
+    if isinstance(event, ComplaintOpened) and event.store_id:
+        return Address("store", event.store_id)
+    return None
+
+
+def _site(event: AnyEvent) -> Address | None:
+    if isinstance(event, StaffPulse) and event.store_id != event.customer_id:
+        return Address("site", event.store_id)
+    return None
+
+
+FORWARDS: tuple[Callable[[AnyEvent], Address | None], ...] = (_store, _site)
+"""For each subject with a key of its own: the address to which a fact is forwarded, None if it does not concern it."""
+
+
+def other_subjects(event: AnyEvent) -> list[Address]:
+    """The subjects with other keys that a fact concerns."""
+    return [address for forward in FORWARDS if (address := forward(event)) is not None]
+
+
+def erases(event: AnyEvent) -> bool:
+    """Whether the event forgets its customer."""
+    return isinstance(event, CustomerErased)

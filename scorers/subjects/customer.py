@@ -1,0 +1,190 @@
+"""The customer as a watched subject: one instant of a customer, from a fact or a deadline to alarms.
+
+`advance` folds a fact or lets time pass, judges stage, tier, loyalty type and risk, asks the kinds that can hold in that stage, and
+sets the next deadline: the least of all waits. The effects are collected, nothing leaves from here.
+"""
+
+from typing import get_args
+
+from scorers.alarms.catalogue import watched_by
+from scorers.alarms.changes.changes import GOLDEN_CONVERSION, LOYALTY_CHANGED, REACTIVATED, STAGE_CHANGED, TIER_CHANGED
+from scorers.alarms.render import render_customer
+from scorers.contract.alarms import Alarm, Change, Outcome, Stage, Tier
+from scorers.contract.events import DAY, AnyEvent, Micros, Purchase
+from scorers.customer import lifecycle, loyalty, tiers
+from scorers.customer.facts.evolve import evolve, lapse
+from scorers.customer.lifecycle import LEFT, RETURNS_FROM
+from scorers.customer.retained_fields import RETAINED
+from scorers.customer.state import Customer
+from scorers.customer.tiers import RANK
+from scorers.in_force.context import Context
+from scorers.in_force.figures import YEARS, Contribution, value_bucket
+from scorers.subjects import reviews
+from scorers.timeline.compare import compare, note
+from scorers.timeline.episodes import NEVER, Episode
+from scorers.timeline.facts import NO_FACT, Ref
+from scorers.timeline.kinds import Kind, Plan, plan
+from scorers.timeline.subjects import Effects, SubjectType
+
+_KINDS = watched_by("customer")
+_PLANS: dict[Stage, Plan] = {stage: plan(_KINDS, stage) for stage in get_args(Stage)}
+
+
+class CustomerType(SubjectType[Customer]):
+    """How a customer changes."""
+
+    def __init__(self) -> None:
+        super().__init__("customer", Customer, _KINDS)
+
+    def retained(self, event: AnyEvent) -> AnyEvent:
+        """The event with the fields that a customer's row keeps."""
+        return RETAINED.of(event)
+
+    def advance(
+        self, c: Customer, at: Micros, event: AnyEvent | None, ref: Ref, ctx: Context, effects: Effects
+    ) -> None:
+        """Fold a fact, or let the deadline `at` pass; then judge, compare and set the next deadline.
+
+        A deadline is judged a microsecond after it, so that a fact at its very instant is in time.
+        """
+        if event is not None:
+            now = at
+            evolve(c, event, ref, ctx, effects.counts)  # type: ignore[arg-type]  # the partition routes by type
+            if not c.first_seen:
+                c.first_seen = at
+            c.last_fact = at
+        else:
+            now = at + 1
+            lapse(c, now, ctx)
+        risk = c.risk
+        reviewing = event is not None or risk.next_review == at
+        bought = isinstance(event, Purchase)
+        soon = _judge_stage(c, at, now, ref, bought, ctx, effects)
+        if c.purchases.count and (reviewing or risk.next_question == at or (c.tiering.low_since and event is None)):
+            _judge_tier(c, at, now, ctx, effects)
+        _judge_loyalty(c, at, ref, ctx, effects)
+        if risk.questions and event is None:
+            reviews.answer(c, now, ctx, effects.lessons)
+        if c.rhythm.occasions:
+            reviews.read_risk(c, at, event is None, reviewing, bought, ctx)
+        life = c.life
+        if life.golden_by:
+            if life.golden_by < now:
+                note(c, GOLDEN_CONVERSION, life.golden_by, c.purchases.first_ref, "", effects)
+                life.golden_by = 0
+            else:
+                soon = min(soon, life.golden_by)
+        if c.tiering.low_since and now <= (ends := c.tiering.low_since + ctx.policy.tiers.dwell) < soon:
+            soon = ends
+        soon = min(soon, reviews.next_instant(c, ctx), compare(self, c, _PLANS[life.stage], now, ref, ctx, effects))
+        c.due = 0 if soon == NEVER else soon
+
+    def render(
+        self, c: Customer, episode: Episode, change: Change, time: Micros, cause: tuple[Ref, ...], ctx: Context
+    ) -> Alarm:
+        """One change in the life of an alarm as a record of the topic `alarms`."""
+        return render_customer(self.kinds[episode.kind], c, episode, change, time, cause, ctx)
+
+    def contributions(self, c: Customer, at: Micros) -> list[Contribution]:
+        """What takes the customer out of the histogram of yearly values."""
+        bucket = c.spending.year_bucket
+        return [(at // DAY, YEARS, bucket, -1)] if bucket >= 0 else []
+
+    def tier(self, c: Customer) -> Tier:
+        """The tier by which the severity of an alarm steps down."""
+        return c.tiering.tier
+
+    def outcome(self, c: Customer, kind: Kind) -> Outcome:
+        """An alarm that ends because the customer leaves is lost; cases outlive the leaving."""
+        return "lost" if c.life.stage in LEFT and not kind.is_case else kind.outcome
+
+    def closes(self, c: Customer, kind: Kind, now: Micros) -> bool:
+        """Whether the customer has just left, which ends every other alarm that is not about a case."""
+        return c.life.stage in LEFT and c.life.since >= now - 1 and kind.name != "defected" and not kind.is_case
+
+    def expired(self, c: Customer, episode: Episode) -> Outcome:
+        """Lost, if the customer had left; false, if they bought on; else it expired."""
+        if episode.kind == "defected":
+            return "lost"
+        bought_on = c.purchases.last > episode.at and c.life.stage not in RETURNS_FROM
+        return "false" if bought_on else "expired"
+
+
+CUSTOMER = CustomerType()
+
+
+def _judge_stage(
+    c: Customer, at: Micros, now: Micros, ref: Ref, bought: bool, ctx: Context, effects: Effects
+) -> Micros:
+    """The stage, and its change as a record; when time alone may change it again."""
+    life = c.life
+    before = life.stage
+    after, until = lifecycle.judge(c, now, ctx.policy)
+    if before == after:
+        return until
+    lifecycle.move(before, after)
+    life.stage, life.since, life.core_before = after, at, before == "core_customer"
+    opener = ref if ref is not NO_FACT else c.purchases.last_ref
+    note(c, STAGE_CHANGED, at, opener, f"{before} to {after}", effects)
+    if bought and before in RETURNS_FROM and after not in LEFT:
+        note(c, REACTIVATED, at, opener, f"{before} to {after}", effects)
+    if after in LEFT:
+        c.risk.next_review, c.risk.last = 0, -1.0
+    return until
+
+
+def _judge_tier(c: Customer, at: Micros, now: Micros, ctx: Context, effects: Effects) -> None:
+    """The tier: a rise is in force at once, a fall after the dwell time."""
+    figures, policy, tiering = ctx.figures(at), ctx.policy, c.tiering
+    tiers.expire(c, now, policy)
+    _count_year(c, at // DAY, effects.counts)
+    before = tiering.tier
+    after = tiers.place(c.spending.year_minor, before if tiering.ranked else "none", figures, policy)
+    if RANK[after] >= RANK[before] or not tiering.ranked:
+        tiering.low_since = 0
+    elif not tiering.low_since:
+        tiering.low_since, tiering.low_opener = at, c.purchases.last_ref
+        return
+    elif tiering.low_since + policy.tiers.dwell >= now:
+        return
+    else:
+        at = tiering.low_since + policy.tiers.dwell
+        stands = any(e.kind == "tier-drop" and e.status == "open" for e in c.open)
+        if c.life.stage not in LEFT and not stands:  # a further fall is the same alarm; who has left raises none
+            tiering.drop_from, tiering.drop_at, tiering.drop_opener = before, at, tiering.low_opener
+        tiering.low_since = 0
+    tiering.ranked = figures.bounds is not None
+    if after != before:
+        tiering.tier = after
+        note(c, TIER_CHANGED, at, c.purchases.last_ref, f"{before} to {after}", effects)
+    if RANK[after] >= RANK[tiering.drop_from]:
+        tiering.drop_from = "none"
+
+
+def _count_year(c: Customer, day: int, counts: list[Contribution]) -> None:
+    """Move the customer to the right bucket of the histogram of yearly values."""
+    spending = c.spending
+    bucket = value_bucket(spending.year_minor) if spending.days else -1
+    if bucket != spending.year_bucket:
+        if spending.year_bucket >= 0:
+            counts.append((day, YEARS, spending.year_bucket, -1))
+        if bucket >= 0:
+            counts.append((day, YEARS, bucket, 1))
+        spending.year_bucket = bucket
+
+
+def _judge_loyalty(c: Customer, at: Micros, ref: Ref, ctx: Context, effects: Effects) -> None:
+    """The loyalty type, and its change as a record."""
+    attitude = c.attitude
+    before, after = attitude.type, loyalty.judge(c, c.life.stage, ctx.policy)
+    if before == after:
+        return
+    opener = ref if ref is not NO_FACT else c.purchases.last_ref
+    attitude.type = after
+    if after == "terrorist":
+        attitude.terrorist_at, attitude.terrorist_opener = at, opener
+    if after == "apostle":
+        attitude.apostle_until = 0
+    elif before == "apostle":
+        attitude.apostle_until, attitude.apostle_opener = at, opener
+    note(c, LOYALTY_CHANGED, at, opener, f"{before} to {after}", effects)

@@ -1,0 +1,96 @@
+"""When a customer's risk is read, and the questions that become lessons: asked now, answered once the horizon has passed."""
+
+from zlib import crc32
+
+from scorers.contract.events import DAY, SECOND, Duration, Instant, Micros
+from scorers.contract.lessons import Lesson
+from scorers.customer.lifecycle import LEFT
+from scorers.customer.state import MAX_QUESTIONS, MILLION, Customer, Question
+from scorers.in_force.context import Context
+from scorers.policy.tables import Risk
+from scorers.risk.columns import FEATURES_VERSION, pack_features, pack_floats, unpack_features, unpack_floats
+from scorers.risk.features import features
+from scorers.risk.rules import rules_risk
+from scorers.timeline.episodes import NEVER
+
+
+def phase(customer_id: str, period: int) -> Micros:
+    """Where in a period this customer's own instants are: spread evenly over customers, the same in every run."""
+    return (crc32(customer_id.encode()) % (period // SECOND)) * SECOND
+
+
+def read_risk(c: Customer, at: Micros, lapsed: bool, reviewing: bool, bought: bool, ctx: Context) -> None:
+    """Read the risk at a review, ask a question at its instant, and set the next of both."""
+    rules, risk, left = ctx.policy.risk, c.risk, c.life.stage in LEFT
+    asking = lapsed and risk.next_question == at
+    reading = reviewing and not left
+    if asking or reading:
+        _read(c, at, asking, reading, ctx)
+    if asking or not risk.next_question:
+        period = (rules.horizon + ctx.policy.time.allowed_lateness) // rules.questions_per_horizon // SECOND * SECOND
+        risk.next_question = _on_grid(at, period, c.id)
+    if not left and (bought or risk.next_review <= at):
+        risk.next_review = _on_grid(at + _review_wait(c, bought, rules) - DAY, DAY, c.id)
+
+
+def answer(c: Customer, now: Micros, ctx: Context, lessons: list[Lesson]) -> None:
+    """Turn the questions whose horizon and lateness have passed into lessons."""
+    horizon = ctx.policy.risk.horizon
+    wait = horizon + ctx.policy.time.allowed_lateness
+    questions = c.risk.questions
+    while questions and questions[0].asked + wait < now:
+        q = questions.pop(0)
+        after = q.answered - q.asked if q.answered else None
+        lessons.append(
+            Lesson(
+                customer_id=c.id,
+                asked_at=Instant(q.asked),
+                answered_at=Instant(q.asked + wait),
+                horizon=horizon,
+                features=tuple(unpack_features(q.features)),
+                inactive=after is None or after > horizon,
+                bought_after=after,
+                rules=q.rules / MILLION,
+                predicted=q.risk / MILLION,
+                voices=unpack_floats(q.voices),
+                model_version=q.model_version,
+                features_version=FEATURES_VERSION,
+            )
+        )
+
+
+def next_instant(c: Customer, ctx: Context) -> Micros:
+    """The next review, question or answer."""
+    risk = c.risk
+    soon = risk.next_review or NEVER
+    if risk.next_question and risk.next_question < soon:
+        soon = risk.next_question
+    if risk.questions:
+        soon = min(soon, risk.questions[0].asked + ctx.policy.risk.horizon + ctx.policy.time.allowed_lateness)
+    return soon
+
+
+def _read(c: Customer, at: Micros, asking: bool, reading: bool, ctx: Context) -> None:
+    base, model, horizon = ctx.figures(at).base, ctx.model(at), ctx.policy.risk.horizon
+    by_rules = rules_risk(c, at, horizon, base)
+    x = features(c, at, horizon, base) if asking or model.is_trained else []
+    risk = model.risk(x, by_rules)
+    if reading:
+        c.risk.last, c.risk.at = risk, at
+    if asking and len(c.risk.questions) < MAX_QUESTIONS:
+        asked = pack_features(x), 0, round(risk * MILLION), round(by_rules * MILLION), model.version
+        c.risk.questions.append(Question(at, *asked, pack_floats(model.member_log_odds(x))))
+
+
+def _on_grid(after: Micros, period: int, customer_id: str) -> Micros:
+    """The first of the customer's own instants after the given one."""
+    start = phase(customer_id, period)
+    return after - (after - start) % period + period
+
+
+def _review_wait(c: Customer, bought: bool, rules: Risk) -> Duration:
+    """Risk moves on the scale of the own gaps; where it can raise nothing, only the tier is reviewed, rarely."""
+    if c.rhythm.occasions < rules.occasions_at_least or any(e.kind == "risk-high" for e in c.open):
+        return rules.review_at_most
+    gaps = rules.review_from_gap if bought else rules.review_share_of_gap
+    return max(min(max(int(c.rhythm.mean_gap() * DAY * gaps), rules.review_at_least), rules.review_at_most), DAY)

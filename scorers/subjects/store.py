@@ -1,0 +1,61 @@
+"""The store as a watched subject: it raises no alarm yet, but tells its customers how many complaints there are about it."""
+
+from scorers.contract.alarms import Alarm, Change
+from scorers.contract.events import AnyEvent, ComplaintOpened, Micros
+from scorers.groups import store as stores
+from scorers.groups.store import Store
+from scorers.in_force.context import Context
+from scorers.in_force.figures import in_force, last_day
+from scorers.timeline.episodes import Episode
+from scorers.timeline.facts import Ref
+from scorers.timeline.retained_fields import RetainedFields
+from scorers.timeline.subjects import Effects, Report, SubjectType
+
+_RETAINED = RetainedFields(
+    (ComplaintOpened,), {ComplaintOpened: {"complaint_id": "-", "sku": None, "lot": None, "reason": None}}
+)
+
+
+class StoreType(SubjectType[Store]):
+    """How a store changes."""
+
+    def __init__(self) -> None:
+        super().__init__("store", Store)
+
+    def retained(self, event: AnyEvent) -> AnyEvent:
+        """The event with the fields that a store's row keeps."""
+        return _RETAINED.of(event)
+
+    def advance(
+        self, store: Store, at: Micros, event: AnyEvent | None, ref: Ref, ctx: Context, effects: Effects
+    ) -> None:
+        """Count a complaint, or close a day once the allowed lateness has passed."""
+        if isinstance(event, ComplaintOpened):
+            stores.count(store, event)
+            stores.first_seen(store, at)
+        else:
+            stores.close(store, last_day(at, ctx.policy), at, ctx.policy.stores.complaint_window)
+        day = stores.next_close(store)
+        store.due = 0 if day is None else in_force(day, ctx.policy)
+
+    def report(self, store: Store) -> Report | None:
+        """The count of the newest day that is closed."""
+        if not store.told_at:
+            return None
+        return Report("store", store.id, store.told_at, {"complaints": store.told})
+
+    def absorb(self, store: Store, event: AnyEvent, ref: Ref) -> bool:
+        """Counts take a complaint of any age that is still inside the window."""
+        if not isinstance(event, ComplaintOpened):
+            return False
+        stores.count(store, event)
+        return True
+
+    def render(
+        self, store: Store, episode: Episode, change: Change, time: Micros, cause: tuple[Ref, ...], ctx: Context
+    ) -> Alarm:
+        """A store has no kinds of its own yet."""
+        raise NotImplementedError(episode.kind)
+
+
+STORE = StoreType()

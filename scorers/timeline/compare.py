@@ -1,0 +1,144 @@
+"""The difference between the kinds that hold and the alarms that are open: what is raised, updated and settled."""
+
+import hashlib
+from typing import Any
+
+from scorers.contract.alarms import Outcome, Severity, Tier
+from scorers.contract.events import Micros
+from scorers.in_force.context import Context
+from scorers.timeline.episodes import MAX_EVIDENCE, NEVER, Episode, Finding
+from scorers.timeline.facts import NO_FACT, Ref
+from scorers.timeline.kinds import Kind, Plan, severity_for
+from scorers.timeline.subjects import Effects, State, SubjectType
+
+Found = dict[tuple[str, str], tuple[Kind, Finding]]
+"""What holds, by kind and case ("" where it is about the subject itself)."""
+
+
+def alarm_id(subject: str, subject_id: str, kind: str, opener: Ref, more: str = "") -> str:
+    """The identity of an episode: its subject, its kind and the fact that opened it."""
+    text = "\x1f".join((subject, subject_id, kind, opener.source, opener.id, more))
+    return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+
+
+def note(state: State, kind: Kind, at: Micros, opener: Ref, detail: str, effects: Effects) -> None:
+    """Record a state change: raised once, settled as it is raised."""
+    name = alarm_id(kind.about, state.id, kind.name, opener, detail)
+    effects.touched[name] = Episode(name, kind.name, kind.about, "", at, opener, kind.severity, "noted", detail=detail)
+
+
+def ask(state: State, plan: Plan, now: Micros, ctx: Context) -> tuple[Found, Micros]:
+    """The kinds that hold at an instant, and when time alone may change an answer."""
+    found: Found = {}
+    soon = NEVER
+    standing = {(e.kind, e.subject_id): e for e in state.open} if state.open else _NO_ALARMS
+    for kind, when, condition, cases, case_condition in plan:
+        if condition is not None:
+            if when is not None and not when(state):
+                continue
+            answer = condition(state, now, ctx, standing.get((kind.name, "")))
+            if isinstance(answer, Finding):
+                found[kind.name, ""] = kind, answer
+                answer = answer.until
+            if now <= answer < soon:
+                soon = answer
+        elif cases is not None and case_condition is not None:
+            for case in cases(state):
+                answer = case_condition(state, case, now, ctx, standing.get((kind.name, case.id)))
+                if isinstance(answer, Finding):
+                    found[kind.name, case.id] = kind, answer
+                    answer = answer.until
+                if now <= answer < soon:
+                    soon = answer
+    return found, soon
+
+
+def compare(
+    subject: SubjectType[Any], state: State, plan: Plan, now: Micros, ref: Ref, ctx: Context, effects: Effects
+) -> Micros:
+    """Raise what newly holds, update what changed, settle what ended; the instant at which to compare again."""
+    found, soon = ask(state, plan, now, ctx)
+    if not found and not state.open:
+        return soon
+    kept: list[Episode] = []
+    for e in state.open:
+        answer = found.get((e.kind, e.subject_id))
+        if answer is None or answer[1].opener != e.opener:
+            if e.status == "open":
+                _end(e, "settled", subject.outcome(state, subject.kinds[e.kind]), now, ref, effects)
+            continue
+        del found[e.kind, e.subject_id]
+        kept.append(e)
+        if e.status == "open":
+            _update(subject, state, e, *answer, now, ctx, effects)
+    for (_, case_id), (kind, finding) in found.items():
+        kept.append(_raise(subject, state, kind, case_id, finding, effects))
+    state.open = kept
+    for e in kept:
+        if e.status == "open" and now <= (ends := expires_at(subject.kinds[e.kind], e, ctx)) < soon:
+            soon = ends
+    return soon
+
+
+_NO_ALARMS: dict[tuple[str, str], Episode] = {}
+
+
+def expires_at(kind: Kind, e: Episode, ctx: Context) -> Micros:
+    """When an open alarm times out."""
+    return e.at + kind.expires_after * ctx.policy.risk.horizon
+
+
+def _end(e: Episode, status: str, outcome: Outcome, now: Micros, ref: Ref, effects: Effects) -> None:
+    e.status = "spent" if status == "spent" else "settled"
+    e.outcome, e.ended = outcome, now
+    if ref is not NO_FACT:
+        e.cause = [ref]
+    effects.touched[e.alarm_id] = e
+
+
+def _update(
+    subject: SubjectType[Any],
+    state: State,
+    e: Episode,
+    kind: Kind,
+    finding: Finding,
+    now: Micros,
+    ctx: Context,
+    effects: Effects,
+) -> None:
+    if expires_at(kind, e, ctx) < now:
+        _end(e, "spent", subject.expired(state, e), now, NO_FACT, effects)
+        return
+    if subject.closes(state, kind, now):
+        _end(e, "spent", "lost", now, NO_FACT, effects)
+        return
+    evidence = list(finding.evidence[:MAX_EVIDENCE])
+    graver = finding.severity == "critical" != e.severity
+    if finding.since != e.at or len(evidence) > len(e.evidence) or graver:
+        e.at, e.evidence = finding.since, evidence
+        if graver:
+            e.severity = "critical"
+        effects.touched[e.alarm_id] = e
+
+
+def _severity(kind: Kind, finding: Finding, tier: Tier) -> Severity:
+    severity = finding.severity or kind.severity
+    return severity if kind.fixed or severity == "critical" else severity_for(severity, tier)
+
+
+def _raise(
+    subject: SubjectType[Any], state: State, kind: Kind, case_id: str, finding: Finding, effects: Effects
+) -> Episode:
+    name = alarm_id(kind.about, case_id or state.id, kind.name, finding.opener)
+    e = Episode(
+        name,
+        kind.name,
+        kind.about,
+        case_id,
+        finding.since,
+        finding.opener,
+        _severity(kind, finding, subject.tier(state)),
+        evidence=list(finding.evidence[:MAX_EVIDENCE]),
+    )
+    effects.touched[name] = e
+    return e

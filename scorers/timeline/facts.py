@@ -1,0 +1,55 @@
+"""A fact in a subject's timeline: an event, where it is in the log, and the order in which facts are folded."""
+
+import hashlib
+
+from msgspec import Struct
+
+from scorers.contract.events import AnyEvent, Micros
+
+MAX_BYTES = 64  # of a text that a row keeps
+
+
+class Ref(Struct, array_like=True, frozen=True, gc=False):
+    """The identity of a fact, and its place in the log (in a replay: file, 0, line)."""
+
+    source: str
+    id: str
+    topic: str = ""
+    partition: int = 0
+    offset: int = 0
+
+
+NO_FACT = Ref("", "")
+"""The reference of an instant at which only time passed."""
+
+
+class Fact(Struct, array_like=True, frozen=True, gc=False):
+    """An event of a subject with its reference."""
+
+    time: Micros
+    event: AnyEvent
+    ref: Ref
+
+    @property
+    def key(self) -> tuple[Micros, str, str]:
+        """Facts are folded in ascending order of this key."""
+        return (self.time, self.ref.source, self.ref.id)
+
+
+def short(text: str) -> str:
+    """The text, or a prefix and a hash of it where it is longer than a row can carry: equal texts stay equal.
+
+    >>> short("K7"), short("K" * 500)
+    ('K7', 'KKKKKKKKKKKK~750ba7728200581b')
+    """
+    if len(text) <= MAX_BYTES // 4 or len(text.encode()) <= MAX_BYTES:
+        return text
+    return f"{text[:12]}~{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
+
+
+def short_ref(ref: Ref) -> Ref:
+    """The reference, with texts that a row can carry."""
+    source, name, topic = short(ref.source), short(ref.id), short(ref.topic)
+    if source is ref.source and name is ref.id and topic is ref.topic:
+        return ref
+    return Ref(source, name, topic, ref.partition, ref.offset)

@@ -1,0 +1,104 @@
+"""What a kind of alarm is: one value that states when it is true, how grave it is, what it says and what to do.
+
+Each kind is one file in `scorers/alarms`, with one value `KIND`, and one line in the catalogue. A condition answers `Finding` (it
+holds since ...) or the instant at which to ask again; so deadlines follow from conditions and no instant is written twice.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from msgspec import Struct
+
+from scorers.contract.alarms import (
+    SEVERITIES,
+    Outcome,
+    Reason,
+    Severity,
+    Skill,
+    Stage,
+    SubjectType,
+    Tier,
+    Treatment,
+)
+from scorers.contract.events import Instant, Micros
+from scorers.in_force.context import Context
+from scorers.timeline.episodes import Answer, Episode
+
+Condition = Callable[[Any, Micros, Context, Episode | None], Answer]
+"""(state, now, what is in force, the open alarm of this kind or None) -> does it hold, or when to ask again."""
+CaseCondition = Callable[[Any, Any, Micros, Context, Episode | None], Answer]
+"""The same for each case: (state, case, now, what is in force, the open alarm about this case or None)."""
+
+
+class Kind(Struct, frozen=True, kw_only=True):
+    """A kind of alarm.
+
+    `about` is the type of subject that the alarm names, `watched` the one whose timeline raises it: a complaint's alarms are
+    raised by the customer. `when` is a cheap test: while it is false the condition is not asked and the kind holds for nobody.
+    """
+
+    name: str
+    rules: tuple[str, ...]
+    headline: str  # for messages; {who} is the subject
+    example: str  # one sentence of the docs
+    severity: Severity = "info"
+    treatment: Treatment = "tailored_service"
+    remedy: str | None = None  # what settles it, for people; {by} is the deadline
+    about: SubjectType = "customer"
+    watched: SubjectType = "customer"
+    outcome: Outcome = "saved"
+    fixed: bool = False  # the same severity for every tier
+    skill: Skill = "retention"
+    expires_after: int = 2  # horizons for which it may stay open
+    stages: frozenset[Stage] | None = None  # of the customers that can have it, None for all
+    when: Callable[[Any], Any] | None = None
+    condition: Condition | None = None  # None for a state change, which is noted where the state changes
+    cases: Callable[[Any], Sequence[Any]] | None = None  # the cases that `case_condition` is asked about
+    case_condition: CaseCondition | None = None
+    reasons: Callable[[Any, Episode, Micros, Context], list[Reason]]
+    deadline: Callable[[Any, Episode, Context], Instant | None] | None = None  # until when something can be done
+
+    @property
+    def is_case(self) -> bool:
+        """Whether the alarm is about a case, which outlives the customer's leaving."""
+        return self.about in ("complaint", "request", "promise")
+
+    @property
+    def is_state_change(self) -> bool:
+        """Whether it only records that a state has changed, and alarms nobody."""
+        return self.condition is None and self.case_condition is None
+
+
+class Asked(NamedTuple):
+    """One kind as `compare` asks it."""
+
+    kind: Kind
+    when: Callable[[Any], Any] | None
+    condition: Condition | None
+    cases: Callable[[Any], Sequence[Any]] | None
+    case_condition: CaseCondition | None
+
+
+Plan = tuple[Asked, ...]
+"""The kinds that can hold for a subject in one stage, in the order of the catalogue."""
+
+
+def plan(kinds: Sequence[Kind], stage: Stage | None = None) -> Plan:
+    """The kinds to ask, of those that can hold in a stage."""
+    return tuple(
+        Asked(kind, kind.when, kind.condition, kind.cases, kind.case_condition)
+        for kind in kinds
+        if not kind.is_state_change and (kind.stages is None or stage in kind.stages)
+    )
+
+
+_STEPS_DOWN: dict[Tier, int] = {"platinum": 0, "gold": 0, "iron": 1, "none": 1, "lead": 2}
+
+
+def severity_for(severity: Severity, tier: Tier) -> Severity:
+    """A severity as the tier carries it: iron and no tier one step lower, lead two, never under info.
+
+    >>> severity_for("error", "iron"), severity_for("warning", "lead")
+    ('warning', 'info')
+    """
+    return SEVERITIES[min(SEVERITIES.index(severity) + _STEPS_DOWN[tier], len(SEVERITIES) - 1)]

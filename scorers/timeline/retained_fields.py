@@ -1,0 +1,50 @@
+"""Which fields of an event a row keeps: those that folding reads, and no text longer than a row can carry.
+
+The customer's id and the identity of the fact are elsewhere in the row. Each subject states the fields that it never reads.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from msgspec.structs import replace
+
+from scorers.contract.events import AnyEvent, Event, Item, Purchase
+from scorers.timeline.facts import short
+
+MAX_CATEGORIES = 24  # of one basket
+
+Unread = Mapping[type[Event], Mapping[str, Any]]
+"""By event type (a parent stands for its children): the fields that are never read, and what replaces their value."""
+
+_IDENTITY: Unread = {Event: {"id": "-", "source": "-", "customer_id": "-"}}
+_TEXTS = ("complaint_id", "request_id", "promise_id", "store_id", "channel", "name", "locale", "owner_id", "reason")
+
+
+class RetainedFields:
+    """Reduces events to the fields that one type of subject reads."""
+
+    def __init__(self, events: Iterable[type[Event]], unread: Unread) -> None:
+        self._plans = {event: _plan(event, {**_IDENTITY, **unread}) for event in events}
+
+    def of(self, event: AnyEvent) -> AnyEvent:
+        """The event as a row keeps it: of a basket, one line per category."""
+        unread, texts = self._plans[type(event)]
+        kept = unread.copy()
+        kept["time"] = int(
+            event.time
+        )  # a plain number is encoded, and calculated with, at half the cost of an `Instant`
+        for name in texts:
+            if text := getattr(event, name):
+                kept[name] = short(text)
+        if isinstance(event, Purchase) and event.items:
+            categories = sorted({short(item.category) for item in event.items if item.category})[:MAX_CATEGORIES]
+            kept["items"] = tuple(Item(sku="-", quantity=1, category=category) for category in categories)
+        return replace(event, **kept)
+
+
+def _plan(event: type[Event], unread: Unread) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """What an event's fields are replaced by, and which of the others are texts to be kept short."""
+    replaced = {
+        name: value for kind, fields in unread.items() if issubclass(event, kind) for name, value in fields.items()
+    }
+    return replaced, tuple(name for name in _TEXTS if name in event.__struct_fields__ and name not in replaced)

@@ -1,0 +1,128 @@
+"""What every watched subject has: a state with its open alarms, and a type that says how facts and time change it.
+
+A subject is whatever alarms can be about: a customer, a site, a store. `Timeline` keeps the facts of any subject in order without
+knowing which it is; all that it has to know is in the subject's `SubjectType`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Generic, TypeVar
+
+import msgspec
+from msgspec import Struct, field
+
+from scorers.contract.alarms import Alarm, Change, Outcome, Tier
+from scorers.contract.alarms import SubjectType as SubjectName
+from scorers.contract.events import AnyEvent, Instant, Micros
+from scorers.contract.lessons import Lesson
+from scorers.in_force.context import Context
+from scorers.in_force.figures import Contribution
+from scorers.timeline.episodes import Episode
+from scorers.timeline.facts import Ref
+from scorers.timeline.kinds import Kind
+
+
+class State(Struct, array_like=True, gc=False):
+    """The state of a subject at one instant; each subject adds its own fields."""
+
+    id: str
+    first_seen: Micros = 0
+    last_fact: Micros = 0
+    due: Micros = 0  # the next instant at which something may change without a fact, 0 where none
+    open: list[Episode] = field(default_factory=list)
+
+    def cases(self) -> int:
+        """How many bounded things the state keeps that could be forgotten."""
+        return 0
+
+    def forget_oldest_half(self) -> None:
+        """Make room in a row that has become too large."""
+
+
+S = TypeVar("S", bound=State)
+
+
+class Effects(Struct, gc=False):
+    """What one or more instants of a subject caused."""
+
+    touched: dict[str, Episode] = field(default_factory=dict)  # alarms raised, changed or ended, by id
+    counts: list[Contribution] = field(default_factory=list)
+    lessons: list[Lesson] = field(default_factory=list)
+
+
+class Report(Struct, array_like=True, frozen=True, gc=False):
+    """What is known of a group, told back to customers as a control record."""
+
+    subject: SubjectName
+    id: str
+    in_force: Micros
+    values: dict[str, int]
+
+
+class SubjectType(Generic[S]):
+    """How one type of subject changes. `advance` is pure: the state, the instant and what is in force decide everything.
+
+    The methods below are the defaults of a subject without a life cycle of its own, such as a site; `customer` replaces them.
+    """
+
+    def __init__(self, name: SubjectName, state: type[S], kinds: Iterable[Kind] = ()) -> None:
+        self.name = name
+        self.state = state
+        self.kinds: Mapping[str, Kind] = {kind.name: kind for kind in kinds}
+        self.decode: Callable[[bytes], S] = msgspec.msgpack.Decoder(state, dec_hook=_instant).decode
+
+    def new(self, subject_id: str) -> S:
+        """The state of a subject of which nothing is known yet."""
+        return self.state(subject_id)
+
+    def retained(self, event: AnyEvent) -> AnyEvent:
+        """The event with the fields that a row keeps."""
+        raise NotImplementedError
+
+    def advance(self, state: S, at: Micros, event: AnyEvent | None, ref: Ref, ctx: Context, effects: Effects) -> None:
+        """Fold a fact, or let the deadline `at` pass; then judge, compare with the open alarms and set the next deadline."""
+        raise NotImplementedError
+
+    def render(
+        self, state: S, episode: Episode, change: Change, time: Micros, cause: tuple[Ref, ...], ctx: Context
+    ) -> Alarm:
+        """One change in the life of an alarm as a record of the topic `alarms`."""
+        raise NotImplementedError
+
+    def report(self, state: S) -> "Report | None":
+        """What customers are told of this subject since the last deadline; None if nothing yet, or never."""
+        return None
+
+    def absorb(self, state: S, event: AnyEvent, ref: Ref) -> bool:
+        """Count a fact that is too late to be judged into a settled state; False if this subject cannot."""
+        return False
+
+    def contributions(self, state: S, at: Micros) -> list[Contribution]:
+        """What takes back the state's standing contributions to the base's figures, dated with an instant: for an erasure."""
+        return []
+
+    def tier(self, state: S) -> Tier:
+        """The tier by which the severity of an alarm steps down."""
+        return "gold"
+
+    def outcome(self, state: S, kind: Kind) -> Outcome:
+        """How an alarm ended whose condition has ended."""
+        return "resolved"
+
+    def closes(self, state: S, kind: Kind, now: Micros) -> bool:
+        """Whether the subject has just reached a state in which an alarm of this kind is lost."""
+        return False
+
+    def expired(self, state: S, episode: Episode) -> Outcome:
+        """How an alarm ended that stood for as long as any may."""
+        return "expired"
+
+
+def _int(value: Instant) -> int:
+    return int(value)
+
+
+def _instant(_: type, value: int) -> Instant:
+    return Instant(value)
+
+
+encode_state = msgspec.msgpack.Encoder(enc_hook=_int).encode

@@ -1,0 +1,69 @@
+"""Facts on their way to a subject with another key: the topic `groups`.
+
+A forwarded record has the subject's name as its key and the event as its value. Its header names its origin: the record that the fact
+was read from. A worker that died may have forwarded a fact that its successor forwards again; the subject's row knows how far each
+origin was folded, and records of one origin arrive in the order of its offsets.
+"""
+
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from scorers.contract.events import AnyEvent
+from scorers.contract.rejection import Rejection
+from scorers.contract.wire import decode, encode_event
+from scorers.partition.routing import Address, address_of
+from scorers.timeline.facts import Ref
+from streams.engine.batching_producer import Output, partition_of
+
+HEADER = "origin"
+
+
+class Origin(Struct, array_like=True, frozen=True):
+    """The record that a forwarded fact was read from; `source` is its topic with its incarnation."""
+
+    topic: str
+    partition: int
+    offset: int
+    source: str
+
+
+class Forwarded(NamedTuple):
+    """A fact for a subject of this partition, and the log and offset that it was read from."""
+
+    address: Address
+    event: AnyEvent
+    ref: Ref
+    origin: tuple[str, int]
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Origin).decode
+
+
+def forward(topic: str, partitions: int, address: Address, event: AnyEvent, record: Any, source: str) -> Output:
+    """The record that takes a fact to a subject with another key.
+
+    A subject is at home in the partition of its id, so that a site is found by facts that have its id as their own key too.
+    """
+    origin = _encode(Origin(record.topic, record.partition, record.offset, source))
+    home = partition_of(partitions, address.id.encode())
+    return Output(topic, address.name.encode(), encode_event(event), ((HEADER, origin),), home)
+
+
+def read_forwarded(record: Any) -> Forwarded:
+    """The fact of a record of `groups`; ValueError if it holds none."""
+    address = address_of(record.key)
+    header = dict(record.headers or ()).get(HEADER)
+    event = decode(record.value or b"")
+    if address is None or header is None:
+        raise ValueError("a record of groups needs the name of a group as its key, and its origin as a header")
+    if isinstance(event, Rejection):
+        raise ValueError(f"{event.code}: {event.detail}")
+    try:
+        origin = _decode(header)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"the origin cannot be read: {error}") from None
+    ref = Ref(event.source, event.id, origin.topic, origin.partition, origin.offset)
+    return Forwarded(address, event, ref, (f"{origin.source} {origin.partition}", origin.offset))

@@ -1,0 +1,144 @@
+"""What is in force in one partition: control records adopted in the order of the log, and stored so that a restart adopts them again.
+
+A record reaches forward only: what would be in force before an instant that was judged already comes in force just after it.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+
+from msgspec.structs import replace
+
+from scorers.contract.events import Instant, Micros
+from scorers.contract.rejection import Rejection
+from scorers.in_force.context import Context
+from scorers.in_force.control import (
+    FiguresInForce,
+    GroupInForce,
+    ModelInForce,
+    PolicyInForce,
+    Tick,
+    decode_control,
+    encode_control,
+    put_group_in_force,
+)
+from scorers.policy.reading import PolicyError, parse_policy
+from scorers.risk.model import read_model
+from streams.engine.rows import Rows
+from streams.worker.partition_state import CONTROL, GROUP
+from streams.worker.stored_row import StoredRow
+
+HISTORY = 1_600  # control records that are kept: two a day for the time that `Context` looks back
+GROUP_HISTORY = 64  # records of one group that are kept
+
+Adopted = FiguresInForce | GroupInForce | ModelInForce | PolicyInForce
+
+
+class InForce:
+    """Adopts control records into a context. `eras` counts the policies adopted: rows folded under an older one are folded again."""
+
+    def __init__(self, ctx: Context, rows: Rows[StoredRow], trust: Callable[[ModelInForce], bool]) -> None:
+        self.ctx = ctx
+        self.eras = 0
+        self._rows, self._trust = rows, trust
+        self._stored: list[tuple[bytes, bytes]] | None = []
+        self._history: deque[bytes] = deque()
+
+    def recover(self, key: bytes, data: bytes) -> None:
+        """A record that was stored earlier; adopted by `resume`."""
+        if self._stored is not None:
+            self._stored.append((key, data))
+
+    def resume(self) -> None:
+        """Adopt what was stored earlier, in its order; called before the first record."""
+        if self._stored is None:
+            return
+        adopt_stored(self.ctx, self._stored)
+        self._history.extend(sorted(key for key, _ in self._stored if key.startswith(CONTROL)))
+        self._stored = None
+
+    def fault(self, control: Adopted) -> str:
+        """Why a record cannot be adopted; empty if it can."""
+        try:
+            if isinstance(control, PolicyInForce):
+                parse_policy(control.text, "the policy on clock")
+            elif isinstance(control, ModelInForce):
+                if not self._trust(control):
+                    return "the model is not signed with this worker's secret"
+                read_model(control)
+        except (ValueError, PolicyError) as error:
+            return str(error)
+        return ""
+
+    def adopt(self, control: Adopted, offset: int, newest: Micros) -> tuple[bool, bool]:
+        """Put a record in force and store it; whether it brought anything new, and whether it came too late for its instant."""
+        late = control.in_force <= newest
+        if late:
+            control = replace(control, in_force=Instant(newest + 1))
+        if not self._put(control):
+            return False, late
+        if isinstance(control, GroupInForce):
+            self._store_group(control)
+        else:
+            key = CONTROL + b"%016x" % offset
+            self._rows.put(key, StoredRow.beside(encode_control(control)))
+            self._history.append(key)
+            if len(self._history) > HISTORY:
+                self._rows.delete(self._history.popleft())
+        return True, late
+
+    def _store_group(self, control: GroupInForce) -> None:
+        key = GROUP + f"{control.subject.type}:{control.subject.id}".encode()
+        row = self._rows.get(key)
+        lines = [] if row is None or not isinstance(row.data, bytes) else row.data.split(b"\n")
+        lines.append(encode_control(control))
+        self._rows.put(key, StoredRow.beside(b"\n".join(lines[-GROUP_HISTORY:])))
+
+    def _put(self, control: Adopted) -> bool:
+        """Whether the record brings anything new."""
+        is_new = put_in_force(self.ctx, control)
+        self.eras += is_new and isinstance(control, PolicyInForce)
+        return is_new
+
+
+def put_in_force(ctx: Context, control: Adopted) -> bool:
+    """Put a record in force; False if what it says is in force already."""
+    match control:
+        case FiguresInForce():
+            if control.version == ctx.newest_figures.version:
+                return False
+            ctx.adopt_figures(control.figures())
+        case ModelInForce():
+            if control.version == ctx.newest_model.version:
+                return False
+            ctx.adopt_model(read_model(control), int(control.in_force))
+        case GroupInForce():
+            return put_group_in_force(ctx, control)
+        case PolicyInForce():
+            if control.version == ctx.policy_version:
+                return False
+            ctx.adopt_policy(parse_policy(control.text, "the policy on clock"))
+    return True
+
+
+def adopt_stored(ctx: Context, stored: Iterable[tuple[bytes, bytes]]) -> None:
+    """Put stored records in force, by key and in the order of the log."""
+    for _, data in sorted(stored):
+        for line in data.split(b"\n"):
+            put_in_force(ctx, _decoded(line))
+
+
+def _decoded(data: bytes) -> Adopted:
+    control = decode_control(data)
+    assert not isinstance(control, Rejection | Tick)
+    return shared(control)
+
+
+def shared(control: Adopted) -> Adopted:
+    """The same record for all partitions, which each receive their copy: two years of figures take four megabytes."""
+    return control if isinstance(control, GroupInForce) else _shared(control)
+
+
+@lru_cache(maxsize=HISTORY)
+def _shared(control: FiguresInForce | ModelInForce | PolicyInForce) -> Adopted:
+    return control

@@ -1,0 +1,85 @@
+"""The timelines of one partition's subjects, read from its rows and put back into them; what one record changed can be undone."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from scorers.contract.alarms import Stage, Tier
+from scorers.contract.events import Micros
+from scorers.in_force.context import Context
+from scorers.timeline.timeline import AnyTimeline, UndoPoint
+from streams.engine.rows import Rows
+from streams.worker.stored_row import StoredRow
+
+
+class RowTimelines:
+    """Timelines by name. `census` counts customers by stage and tier; `era` counts the policies put in force."""
+
+    def __init__(self, rows: Rows[StoredRow], ctx: Context, moved: Callable[[Micros, str], None]) -> None:
+        self.census: Counter[tuple[Stage, Tier]] = Counter()
+        self.era = 0
+        self._rows, self._ctx = rows, ctx
+        self._moved = moved  # called with a deadline that the partition does not expect, and the subject's name
+        self._read: dict[str, tuple[StoredRow, UndoPoint]] = {}
+        self._made: list[StoredRow] = []
+
+    def get(self, name: str, /) -> AnyTimeline | None:
+        """The timeline of a subject, None where nothing is known of it."""
+        row = self._rows.get(name.encode())
+        if row is None:
+            return None
+        timeline = row.timeline
+        if timeline is None or row.era != self.era:
+            timeline = row.read(name, self._ctx, self.era)
+            if timeline.due and timeline.due != row.due:
+                self._moved(timeline.due, name)  # another policy, other deadlines
+        if name not in self._read:
+            self._read[name] = row, timeline.undo_point()
+        return timeline
+
+    def __setitem__(self, name: str, timeline: AnyTimeline, /) -> None:
+        rows, key = self._rows, name.encode()
+        row = rows.get(key)
+        if row is None:
+            row = StoredRow.of(timeline, self.era)
+            self._count(row, 1)
+            self._made.append(row)
+        else:
+            self._look(row)
+        rows.put(key, row)
+
+    def due(self, name: str) -> Micros:
+        """When a subject falls due, known without reading its row; 0 where there is none."""
+        row = self._rows.get(name.encode())
+        if row is None:
+            return 0
+        return row.due if row.timeline is None else row.timeline.due
+
+    def recover(self, row: StoredRow) -> None:
+        """Count the row of a customer that was stored earlier."""
+        self.census[row.stage, row.tier] += 1
+
+    def begin(self) -> None:
+        """A new record: what the last one changed is final."""
+        self._read.clear()
+        self._made.clear()
+
+    def undo(self) -> None:
+        """The fold of the record failed: every timeline that it read is as it was before."""
+        for name, (row, point) in self._read.items():
+            if row.timeline is not None:
+                row.timeline.restore(point, self._ctx)
+                self._look(row)
+                self._moved(row.due, name)
+        for row in self._made:
+            self._count(row, -1)
+
+    def _look(self, row: StoredRow) -> None:
+        before = row.stage, row.tier
+        row.look()
+        if row.is_customer and before != (row.stage, row.tier):
+            self.census[before] -= 1
+            self.census[row.stage, row.tier] += 1
+
+    def _count(self, row: StoredRow, n: int) -> None:
+        if row.is_customer:
+            self.census[row.stage, row.tier] += n

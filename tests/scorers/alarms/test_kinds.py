@@ -1,0 +1,169 @@
+"""Checks that every kind of the catalogue must pass; a new kind is checked without being named here.
+
+A kind shows itself in the stories of tests/scenarios: at least one must raise it, and another must come close and stay silent.
+"""
+
+import itertools
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from scorers.alarms.catalogue import CATALOGUE, KINDS, STATE_CHANGES
+from scorers.contract.alarms import Alarm, Treatment
+from scorers.contract.events import DAY, HOUR, SECOND, Micros
+from scorers.timeline.kinds import Kind
+from tests.scorers.alarms.test_scenarios import play
+from tests.support.driver import Driver, instant, record
+from tests.support.paths import SCENARIOS
+
+KINDS_THAT_ALARM = [kind for kind in CATALOGUE if not kind.is_state_change]
+kinds = pytest.mark.parametrize("kind", KINDS_THAT_ALARM, ids=lambda kind: kind.name)
+stories = pytest.mark.parametrize("path", sorted(SCENARIOS.glob("*.txt")), ids=lambda path: path.stem)
+RULE = re.compile(r"(L[1-9]|T[1-6]|Q[1-8]|X\d+|P[1-7]|A\d+|J\d+)")
+
+
+def story(path: Path) -> str:
+    return path.read_text(encoding="utf-8").partition("\n---\n")[0]
+
+
+@cache
+def raised_in(name: str) -> list[tuple[Path, Alarm]]:
+    """The stories that raise a kind, each with its first alarm."""
+    found = []
+    for path in sorted(SCENARIOS.glob("*.txt")):
+        alarms = play(story(path))[0].alarms
+        first = next((a for a in alarms if a.kind == name and a.type == "alarm.raised"), None)
+        if first is not None:
+            found.append((path, first))
+    return found
+
+
+@kinds
+def test_a_story_raises_it(kind: Kind) -> None:
+    """At least one."""
+    assert raised_in(kind.name)
+
+
+@kinds
+def test_it_has_a_silent_neighbour(kind: Kind) -> None:
+    """Some story has the fact that opens the alarm, on a subject of the same sort, and does not raise it."""
+    openers = {alarm.evidence[0].event_id for _, alarm in raised_in(kind.name)}
+    assert openers
+    silent = [path for path in SCENARIOS.glob("*.txt") if path not in {p for p, _ in raised_in(kind.name)}]
+    watched = [path for path in silent if kind.watched in play_watches(path)]
+    assert watched
+
+
+@cache
+def play_watches(path: Path) -> set[str]:
+    """The types of subjects of a story."""
+    return {timeline.subject.name for timeline in play(story(path))[0].timelines.values()}
+
+
+@kinds
+def test_it_ends(kind: Kind) -> None:
+    """In some story it is settled, or time alone settles it."""
+    for path, alarm in raised_in(kind.name):
+        driver = play(story(path))[0].advance(int(alarm.at) + 800 * DAY)
+        outcomes = [a.outcome for a in driver.alarms if a.kind == kind.name and a.type == "alarm.settled"]
+        if outcomes:
+            assert None not in outcomes
+            return
+    pytest.fail("never settled")
+
+
+@kinds
+def test_it_has_words(kind: Kind) -> None:
+    """A headline, an example, reasons in whole sentences, a treatment, a remedy that can be read, and the rules behind it."""
+    assert "{who}" in kind.headline
+    assert kind.example.endswith(".")
+    assert kind.treatment in get_args(Treatment)
+    assert kind.rules
+    assert all(RULE.fullmatch(rule) for rule in kind.rules)
+    for _, alarm in raised_in(kind.name):
+        assert alarm.reasons, "an alarm says why"
+        for reason in alarm.reasons:
+            assert re.fullmatch(r"[A-Z0-9].*\.", reason.text), reason.text
+            assert re.fullmatch(r"[a-z0-9_:]+", reason.code), reason.code
+        assert alarm.treatment is not None
+        assert alarm.counterfactual is None or re.fullmatch(r"[A-Z][^{}]*\.", alarm.counterfactual)
+
+
+def rescues(alarm: Alarm, fed: list[bytes]) -> Iterator[list[bytes]]:
+    """Facts that, read after the alarm, may show that it was never true.
+
+    First such as would have prevented it, a second before it; then another payload under the identity of the fact that opened it, in
+    many versions, since of two payloads under one identity the one with the smaller hash counts.
+    """
+    subject, before = alarm.customer_id or alarm.subject.id, int(alarm.at) - SECOND
+    facts = [json.loads(raw) for raw in fed]
+    if alarm.customer_id is None:
+        yield [record("staff.pulse", before, subject, store_id=subject, pulse="asked")]
+        yield [record("staff.pulse", before, subject, store_id=subject, pulse="thanked")]
+        return
+    yield [record("purchase.completed", before, subject, amount_minor=10**7, currency="EUR")]
+    for case in {fact["complaint_id"] for fact in facts if "complaint_id" in fact}:
+        yield [record("complaint.resolved", before, subject, complaint_id=case)]
+    praise = [record("survey.answered", before, subject, id=f"praise {n}", satisfaction=5) for n in range(9)]
+    yield [*praise, record("referral.made", before, subject, positive=True)]
+    opener = next(fact for fact in facts if fact["id"] == alarm.evidence[0].event_id)
+    for n in range(40):
+        yield [record("contact.received", opener["time"], subject, id=opener["id"], channel=f"shop {n}")]
+
+
+@kinds
+def test_a_late_fact_withdraws_it(kind: Kind) -> None:
+    """What was never true is taken back, by the fact that shows it."""
+    for path, alarm in raised_in(kind.name):
+        told = play(story(path))[0]
+        fed = told.fed[: next(n for a, n in zip(told.alarms, told.fed_before, strict=True) if a == alarm)]
+        fed = [raw for raw in fed if instant(json.loads(raw)["time"]) <= int(alarm.at)]
+        for facts in rescues(alarm, fed):
+            driver = Driver(told.policy_text).feed(*fed).advance(int(alarm.at) + HOUR).feed(*facts)
+            if [a.type for a in driver.alarms if a.alarm_id == alarm.alarm_id][-1] == "alarm.withdrawn":
+                return
+    pytest.fail("no fact withdraws it")
+
+
+class BruteForce(Driver):
+    """Judges every subject at every step of time, whether or not it is due."""
+
+    STEP = 6 * HOUR
+
+    def advance(self, to: Micros | str) -> Driver:
+        until = instant(to)
+        now = max(self.partition.clock, min((t.state.last_fact for t in self.timelines.values()), default=until))
+        for at in itertools.chain(range(now - now % self.STEP + self.STEP, until, self.STEP), [until]):
+            super().advance(at)
+            self.judge_all(at)
+        return self
+
+    def judge_all(self, at: Micros) -> None:
+        for name, timeline in self.timelines.items():
+            state = timeline.state
+            if state.last_fact and at > timeline.row.clock - SECOND and (not state.due or state.due > at):
+                state.due = at
+                self._apply([self.partition._after(name, timeline, timeline.settle(at + 1, at, self.ctx))])
+
+
+@stories
+def test_waits_agree_with_brute_force(path: Path) -> None:
+    """Asking every kind every six hours finds nothing that the kinds' own waits did not find at its instant."""
+    usual = play(story(path))[0]
+    driver = play(story(path), BruteForce)[0]
+    assert only_alarms(driver) == only_alarms(usual)
+
+
+def only_alarms(driver: Driver) -> set[tuple[str, str, Micros, str]]:
+    return {one for one in driver.standing() if one[1] not in STATE_CHANGES}
+
+
+def test_the_catalogue_lists_each_kind_once() -> None:
+    """No name twice, and state changes apart."""
+    assert len(KINDS) == len(CATALOGUE)
+    assert len(STATE_CHANGES) == 5

@@ -1,0 +1,96 @@
+"""Several partitions in memory with the topics between them: what one sends to `groups`, `clock` and `figures` reaches the others."""
+
+import json
+
+from scorers.contract.events import Instant, Micros
+from scorers.contract.wire import Rejection, decode
+from scorers.in_force.context import Context
+from scorers.in_force.control import Tick, encode_control
+from scorers.in_force.figures import last_day
+from streams.clock.group_phase import end_of_day
+from streams.engine.batching_producer import Output, partition_of
+from streams.worker.reports import Sums, decode_report
+from tests.support.desk import Desk
+from tests.support.driver import Standing, standing_of
+
+
+class Cluster:
+    """`partitions` desks, and a clock that ticks as the real one does: first the groups, then the customers."""
+
+    def __init__(self, partitions: int, policy: str = "") -> None:
+        self.desks = [Desk(policy, partition=n, partitions=partitions) for n in range(partitions)]
+        self.policy = self.desks[0].policy
+        self.sums = Sums(partitions, self.policy, 0)
+        self.safe = [0] * partitions  # records of each desk whose effects are on disk
+        self.closed: Micros = 0
+
+    def publish(self, topic: str, raw: bytes) -> None:
+        """One event, after the ends of the days before it."""
+        event = decode(raw)
+        assert not isinstance(event, Rejection), event
+        self.close_days(int(event.time))
+        key = (json.loads(raw).get("customer_id") or "").encode() or None
+        home = 0 if key is None else partition_of(len(self.desks), key)
+        self.route(self.desks[home].receive(topic, key, raw))
+
+    def close_days(self, now: Micros) -> None:
+        """Tick at each end of a day, up to an instant."""
+        day = last_day(now, self.policy)
+        first = last_day(self.closed, self.policy) + 1 if self.closed else day
+        for number in range(first, day + 1):
+            self.tick(
+                end_of_day(Instant((number + 1) * 86_400_000_000 + self.policy.time.allowed_lateness), self.policy)
+            )
+        self.closed = max(self.closed, now)
+
+    def tick(self, at: Micros) -> None:
+        """Let time pass for everybody."""
+        for groups in (True, False):
+            for desk in self.desks:
+                self.route(desk.tell(Tick(until=Instant(at), follows=True, groups=groups)))
+
+    def route(self, outputs: list[Output]) -> None:
+        """Hand records on to the partitions that read them."""
+        for output in outputs:
+            if output.topic == "groups":
+                assert output.partition is not None
+                home = self.desks[output.partition]
+                self.route(home.receive("groups", output.key, output.value, output.headers))
+            elif output.topic == "clock":
+                assert output.partition is not None
+                self.route(self.desks[output.partition].receive("clock", None, output.value))
+            elif output.topic == "figures":
+                figures = self.sums.add(decode_report(output.value or b""))
+                if figures is not None:
+                    for desk in self.desks:
+                        self.route(desk.receive("clock", None, encode_control(figures)))
+
+    def flush(self) -> None:
+        """Everything that was folded is safe."""
+        for n, desk in enumerate(self.desks):
+            desk.flush()
+            self.safe[n] = len(desk.log)
+
+    def crash(self, n: int, share: float) -> None:
+        """One worker dies in the middle of a flush; its successor reads again what is not safe, and sends again what it sent."""
+        desk = self.desks[n]
+        desk.flush(share)
+        desk.open()
+        again = [output for record in desk.log[self.safe[n] :] for output in desk.fold(record)]
+        self.route(again)  # what it sends comes after what is on the topics already
+
+    def standing(self) -> set[Standing]:
+        """As `Driver.standing`, over all partitions."""
+        return standing_of(alarm for desk in self.desks for alarm in desk.alarms())
+
+    def known(self, store: str) -> list[list[tuple[Micros, dict[str, int]]]]:
+        """What each partition knows of a store, and since when."""
+        return [known(desk.processor.ctx, store) for desk in self.desks]
+
+
+def known(ctx: Context, store: str) -> list[tuple[Micros, dict[str, int]]]:
+    """What is known of a store in a context, and since when."""
+    history = ctx._groups.get(("store", store))
+    if history is None:
+        return []
+    return [(at, dict(value)) for at, value in zip(history.times, history.values, strict=True)]
