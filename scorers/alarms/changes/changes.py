@@ -44,7 +44,7 @@ REACTIVATED = _change(
 GOLDEN_CONVERSION = _change(
     "golden-conversion",
     ("L2",),
-    "{who} became a customer with nothing going wrong",
+    "{who} became a customer without any problem",
     "Pia bought within a month of her first question, and her first week went well.",
     "participation",
 )

@@ -29,7 +29,7 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
 KIND = Kind(
     name="boredom",
     rules=("X9", "L6"),
-    headline="{who} buys less variety, less often",
+    headline="{who} buys less variety, and less often",
     example="Nora bought from five departments each fortnight; now it is coffee alone, every month.",
     severity="info",
     treatment="tailored_service",

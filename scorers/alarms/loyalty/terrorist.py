@@ -34,7 +34,7 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
 KIND = Kind(
     name="terrorist",
     rules=("Q4",),
-    headline="{who} is leaving and speaking against us",
+    headline="{who} is leaving and speaks against us",
     example="Leo gave 1 of 5 and complained in public of a second broken lamp.",
     severity="critical",
     treatment="trust",

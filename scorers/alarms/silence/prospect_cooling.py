@@ -32,7 +32,7 @@ def deadline(c: Customer, e: Episode, ctx: Context) -> Instant:
 KIND = Kind(
     name="prospect-cooling",
     rules=("L2",),
-    headline="{who} is about to lose interest before a first purchase",
+    headline="{who} may lose interest before a first purchase",
     example="Ana asked for a quote on 1 March and has bought nothing by the 21st.",
     severity="warning",
     treatment="privileged_information",

@@ -31,7 +31,7 @@ def deadline(c: Customer, e: Episode, ctx: Context) -> Instant | None:
 KIND = Kind(
     name="second-purchase-overdue",
     rules=("L3", "L9"),
-    headline="{who} bought once and has not come back in the usual time",
+    headline="{who} bought once and has not come back within the usual time",
     example="Bea bought once on 1 March; three in four who come back do so within 60 days, and it is now 1 May.",
     severity="warning",
     treatment="special_offer",
