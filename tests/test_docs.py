@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from scorers.alarms import catalogue
 from scorers.customer.lifecycle import diagram
 
 ROOT = Path(__file__).parent.parent
@@ -63,16 +64,26 @@ def blocks(text: str) -> list[tuple[str, str]]:
     return re.findall(r"^```(\S*)[^\n]*\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
 
 
+def names_in(path: Path) -> set[str]:
+    """The functions, classes and methods of a module; a method as `Class.method` too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            found |= {
+                f"{node.name}.{n.name}" for n in node.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)
+            }
+    return found
+
+
 def unknown(reference: str) -> str:
     """Why a place or a test that a document names is not there; empty if it is."""
     path, *names = re.sub(r"\[.*\]$", "", reference).split("::")
     if not (ROOT / path).exists():
         return f"{reference}: no such file"
-    if names:
-        nodes = ast.walk(ast.parse((ROOT / path).read_text()))
-        known = {n.name for n in nodes if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)}
-        if not known.issuperset(names):
-            return f"{reference}: no such name in {path}"
+    if names and not names_in(ROOT / path).issuperset(names):
+        return f"{reference}: no such name in {path}"
     return ""
 
 
@@ -201,6 +212,36 @@ def test_the_terms_of_the_architecture_are_in_the_glossary() -> None:
     named = {" ".join(term.lower().split()) for term in bold}
     assert named
     assert {name for name in named if name not in terms and name.removesuffix("s") not in terms} == set()
+
+
+def test_the_architecture_names_what_exists() -> None:
+    """Each path on the page, with or without a function, is there, and so are the tables that it names."""
+    text = prose((ROOT / "ARCHITECTURE.md").read_text())
+    named = re.findall(r"`([\w.]+/[\w./-]*(?:::[\w.]+)?)`", text)
+    assert len(named) > 30
+    assert [why for name in named if (why := unknown(name))] == []
+    for name, path in (("LEARNERS", "scorers/contract/lessons.py"), ("FORWARDS", "scorers/partition/routing.py")):
+        assert f"`{name}` (`{path}`)" in text
+        assert f"\n{name}" in (ROOT / path).read_text()
+
+
+def test_a_function_that_is_gone_is_seen() -> None:
+    """A method counts only in its own class."""
+    here = "scorers/timeline/timeline.py"
+    assert unknown(f"{here}::Timeline.step") == ""
+    assert unknown(f"{here}::Step.step") == f"{here}::Step.step: no such name in {here}"
+
+
+def test_the_kinds_of_the_status_page_are_those_of_the_catalogue() -> None:
+    """A kind that the core raises is not called missing, and one that is called built is in the catalogue."""
+    page = tables((ROOT / "docs/status.md").read_text())
+    built = {
+        row[0].strip("`") for title in ("Kinds of alarm", "State changes") for row in page[title] if row[2] != MISSING
+    }
+    assert built == set(catalogue.KINDS)
+    missing = sum(row[2] == MISSING for row in page["Kinds of alarm"])
+    said = f"{len(catalogue.KINDS) - len(catalogue.STATE_CHANGES)} are built, {missing} are missing"
+    assert said in (ROOT / "docs/status.md").read_text(), said
 
 
 def test_the_changelog_has_room_for_the_next_change() -> None:
