@@ -13,9 +13,9 @@ class Store(State, array_like=True, gc=False):
 
     days: list[int] = field(default_factory=list)
     complaints: list[int] = field(default_factory=list)
-    told_day: int = -1  # the newest day of which customers were told; -1 where none
-    told: int = 0  # the count that they were told
-    told_at: Micros = 0  # when that came in force
+    reported_day: int = -1  # the newest day of which customers were told; -1 where none
+    reported: int = 0  # the count that they were told
+    reported_at: Micros = 0  # when that came in force
 
 
 def count(store: Store, e: ComplaintOpened) -> None:
@@ -27,8 +27,8 @@ def count(store: Store, e: ComplaintOpened) -> None:
     else:
         store.days.insert(n, day)
         store.complaints.insert(n, 1)
-    if store.told_day < 0:
-        store.told_day = day - 1
+    if store.reported_day < 0:
+        store.reported_day = day - 1
 
 
 def close(store: Store, day: int, at: Micros, window: Duration) -> None:
@@ -37,14 +37,14 @@ def close(store: Store, day: int, at: Micros, window: Duration) -> None:
     old = bisect_left(store.days, first)
     del store.days[:old], store.complaints[:old]
     newer = bisect_left(store.days, day + 1)
-    store.told_day, store.told, store.told_at = day, sum(store.complaints[:newer]), at
+    store.reported_day, store.reported, store.reported_at = day, sum(store.complaints[:newer]), at
 
 
 def next_close(store: Store) -> int | None:
     """The next day whose close can change the count; None while there is nothing to count."""
-    if store.told_day < 0 or not (store.days or store.told):
+    if store.reported_day < 0 or not (store.days or store.reported):
         return None
-    return store.told_day + 1
+    return store.reported_day + 1
 
 
 def first_seen(store: Store, at: Micros) -> None:

@@ -40,9 +40,9 @@ class StoreType(SubjectType[Store]):
 
     def report(self, store: Store) -> Report | None:
         """The count of the newest day that is closed."""
-        if not store.told_at:
+        if not store.reported_at:
             return None
-        return Report("store", store.id, store.told_at, {"complaints": store.told})
+        return Report("store", store.id, store.reported_at, {"complaints": store.reported})
 
     def absorb(self, store: Store, event: AnyEvent, ref: Ref) -> bool:
         """Counts take a complaint of any age that is still inside the window."""

@@ -69,7 +69,7 @@ class Kind(Struct, frozen=True, kw_only=True):
         return self.condition is None and self.case_condition is None
 
 
-class Asked(NamedTuple):
+class PlannedKind(NamedTuple):
     """One kind as `compare` asks it."""
 
     kind: Kind
@@ -79,14 +79,14 @@ class Asked(NamedTuple):
     case_condition: CaseCondition | None
 
 
-Plan = tuple[Asked, ...]
+Plan = tuple[PlannedKind, ...]
 """The kinds that can hold for a subject in one stage, in the order of the catalogue."""
 
 
 def plan(kinds: Sequence[Kind], stage: Stage | None = None) -> Plan:
     """The kinds to ask, of those that can hold in a stage."""
     return tuple(
-        Asked(kind, kind.when, kind.condition, kind.cases, kind.case_condition)
+        PlannedKind(kind, kind.when, kind.condition, kind.cases, kind.case_condition)
         for kind in kinds
         if not kind.is_state_change and (kind.stages is None or stage in kind.stages)
     )

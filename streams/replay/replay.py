@@ -52,7 +52,7 @@ Progress = Callable[[int], None]
 """Told how many bytes of the input have been read since the last call."""
 
 
-class Asked(Struct):
+class ScoreSchedule(Struct):
     """When the customers are scored: at instants, every so often, or both; and where the run ends."""
 
     at: tuple[Micros, ...] = ()
@@ -82,7 +82,7 @@ def replay(
     sources: list[str],
     out: Path,
     policy: Policy,
-    asked: Asked | None = None,
+    asked: ScoreSchedule | None = None,
     *,
     progress: Progress | None = None,
     watch: Callable[[Step], None] | None = None,
@@ -94,7 +94,7 @@ def replay(
     """
     out.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        run = _Run(out, policy, asked or Asked(), stack, watch, controls)
+        run = _Run(out, policy, asked or ScoreSchedule(), stack, watch, controls)
         for line in _merged([_lines(source, stack, progress) for source in sources]):
             run.take(line)
         return run.finish()
@@ -160,7 +160,7 @@ class _Run:
         self,
         out: Path,
         policy: Policy,
-        asked: Asked,
+        asked: ScoreSchedule,
         stack: ExitStack,
         watch: Callable[[Step], None] | None,
         controls: Iterable[Control] | None = None,

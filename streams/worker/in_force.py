@@ -81,7 +81,7 @@ class InForce:
             self._store_group(control)
         else:
             key = CONTROL + b"%016x" % offset
-            self._rows.put(key, StoredRow.beside(encode_control(control)))
+            self._rows.put(key, StoredRow.of_partition(encode_control(control)))
             self._history.append(key)
             if len(self._history) > HISTORY:
                 self._rows.delete(self._history.popleft())
@@ -92,7 +92,7 @@ class InForce:
         row = self._rows.get(key)
         lines = [] if row is None or not isinstance(row.data, bytes) else row.data.split(b"\n")
         lines.append(encode_control(control))
-        self._rows.put(key, StoredRow.beside(b"\n".join(lines[-GROUP_HISTORY:])))
+        self._rows.put(key, StoredRow.of_partition(b"\n".join(lines[-GROUP_HISTORY:])))
 
     def _put(self, control: Adopted) -> bool:
         """Whether the record brings anything new."""

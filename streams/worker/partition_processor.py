@@ -252,10 +252,10 @@ class PartitionProcessor:
             Output(self._lessons, lesson.customer_id.encode(), encode_lesson(lesson)) for lesson in step.lessons
         ]
         for report in step.reports:
-            outputs += self._told_back(report, in_force)
+            outputs += self._report_back(report, in_force)
         return outputs
 
-    def _told_back(self, report: GroupReport, in_force: Micros) -> list[Output]:
+    def _report_back(self, report: GroupReport, in_force: Micros) -> list[Output]:
         """What a group knows, as a control record to every partition of customers; in force at an instant or later."""
         subject = Subject(report.subject, report.id)
         record = encode_control(
@@ -277,7 +277,7 @@ class PartitionProcessor:
 
     def _put(self, progress: Progress) -> None:
         self.state.progress = progress
-        self.rows.put(KEY, StoredRow.beside(self.state.version()))
+        self.rows.put(KEY, StoredRow.of_partition(self.state.version()))
 
     def dead_letter(self, record: Any, code: Any, detail: str) -> Output:
         """The record as it came, with its reason and its place in the log."""

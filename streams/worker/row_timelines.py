@@ -44,7 +44,7 @@ class RowTimelines:
             self._count(row, 1)
             self._made.append(row)
         else:
-            self._look(row)
+            self._refresh(row)
         rows.put(key, row)
 
     def due(self, name: str) -> Micros:
@@ -68,14 +68,14 @@ class RowTimelines:
         for name, (row, point) in self._read.items():
             if row.timeline is not None:
                 row.timeline.restore(point, self._ctx)
-                self._look(row)
+                self._refresh(row)
                 self._moved(row.due, name)
         for row in self._made:
             self._count(row, -1)
 
-    def _look(self, row: StoredRow) -> None:
+    def _refresh(self, row: StoredRow) -> None:
         before = row.stage, row.tier
-        row.look()
+        row.refresh()
         if row.is_customer and before != (row.stage, row.tier):
             self.census[before] -= 1
             self.census[row.stage, row.tier] += 1

@@ -46,15 +46,15 @@ class StoredRow(Struct):
     def of(cls, timeline: AnyTimeline, era: int) -> "StoredRow":
         """The row of a subject."""
         row = cls(0, timeline=timeline, era=era, is_customer=isinstance(timeline.state, Customer))
-        row.look()
+        row.refresh()
         return row
 
     @classmethod
-    def beside(cls, data: bytes | Encodable) -> "StoredRow":
+    def of_partition(cls, data: bytes | Encodable) -> "StoredRow":
         """A row that belongs to no subject."""
         return cls(0, data=data)
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Copy what precedes the bytes from the timeline, which has changed."""
         assert self.timeline is not None
         state = self.timeline.state

@@ -81,7 +81,7 @@ class Populace:
                     pass
         self.clock = partition.clock
         self._controls = [
-            (CONTROL + b"%016x" % number, pack({}, CODEC.encode(StoredRow.beside(told))))
+            (CONTROL + b"%016x" % number, pack({}, CODEC.encode(StoredRow.of_partition(told))))
             for number, told in enumerate(book.told)
         ]
         self._rows = [(who.encode(), pack({}, CODEC.encode(StoredRow.of(m, 0)))) for who, m in people.items()]

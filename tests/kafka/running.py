@@ -23,7 +23,7 @@ from scorers.policy.reading import parse_policy
 from scorers.policy.tables import Policy
 from streams.clock.clock import Clock
 from streams.records import control_log
-from streams.replay.replay import Asked, replay
+from streams.replay.replay import ScoreSchedule, replay
 from streams.trainer.trainer import Trainer
 from tests.kafka.processes import PATIENCE, Processes
 from vigia.runtime import topics
@@ -64,7 +64,7 @@ def replayed(
     file = directory / "events.jsonl"
     file.write_bytes(b"\n".join(events) + b"\n")
     told = None if control is None else control_log.read(control)
-    replay([str(file)], directory, policy or Policy(), Asked(until=until), controls=told)
+    replay([str(file)], directory, policy or Policy(), ScoreSchedule(until=until), controls=told)
     found = [decode_alarm(line) for line in (directory / "alarms.jsonl").read_bytes().splitlines()]
     return [alarm for alarm in found if isinstance(alarm, Alarm)]
 

@@ -17,7 +17,7 @@ from scorers.contract.events import DAY
 from scorers.contract.rfc3339 import parse_instant
 from scorers.customer.lifecycle import LEFT
 from scorers.policy.tables import Policy
-from streams.replay.replay import Asked, replay
+from streams.replay.replay import ScoreSchedule, replay
 from tests.quality.kinds import Row, measure, read
 from vigia.lab.simulate import simulate
 
@@ -83,7 +83,7 @@ def business(customers: int, days: int, seed: int) -> tuple[list[Life], list[Row
         out = Path(folder)
         simulate(customers, days, seed, out)
         policy = Policy()
-        replay([str(out / "events.jsonl")], out / "out", policy, Asked(every=WEEK))
+        replay([str(out / "events.jsonl")], out / "out", policy, ScoreSchedule(every=WEEK))
         points: dict[str, list[Point]] = defaultdict(list)
         with (out / "out" / "scores.csv").open(newline="") as table:
             for row in csv.DictReader(table):

@@ -11,7 +11,7 @@ from streams.clock.group_phase import end_of_day
 from streams.engine.batching_producer import Output, partition_of
 from streams.worker.reports import Sums, decode_report
 from tests.support.desk import Desk
-from tests.support.driver import Standing, standing_of
+from tests.support.driver import AlarmOutcome, outcomes_of
 
 
 class Cluster:
@@ -79,9 +79,9 @@ class Cluster:
         again = [output for record in desk.log[self.safe[n] :] for output in desk.fold(record)]
         self.route(again)  # what it sends comes after what is on the topics already
 
-    def standing(self) -> set[Standing]:
-        """As `Driver.standing`, over all partitions."""
-        return standing_of(alarm for desk in self.desks for alarm in desk.alarms())
+    def outcomes(self) -> set[AlarmOutcome]:
+        """As `Driver.outcomes`, over all partitions."""
+        return outcomes_of(alarm for desk in self.desks for alarm in desk.alarms())
 
     def known(self, store: str) -> list[list[tuple[Micros, dict[str, int]]]]:
         """What each partition knows of a store, and since when."""

@@ -23,7 +23,7 @@ from scorers.risk.model import UNTRAINED, Model
 from scorers.timeline.facts import Ref
 from scorers.timeline.timeline import AnyTimeline, Step, Timeline
 
-Standing = tuple[str, str, Micros, str]
+AlarmOutcome = tuple[str, str, Micros, str]
 
 
 class Driver:
@@ -68,9 +68,9 @@ class Driver:
             self.timelines[name] = Timeline.decode(timeline.subject, timeline.encode(), self.ctx)
         return self
 
-    def standing(self) -> set[Standing]:
+    def outcomes(self) -> set[AlarmOutcome]:
         """Each alarm by subject, kind and `at`, and whether it stands or how it ended; the withdrawn are gone."""
-        return standing_of(self.alarms)
+        return outcomes_of(self.alarms)
 
     def states(self) -> dict[str, bytes]:
         """The final state of each known customer, byte for byte."""
@@ -105,7 +105,7 @@ class Driver:
                 self.fed_before.append(len(self.fed))
 
 
-def standing_of(alarms: Iterable[Alarm]) -> set[Standing]:
+def outcomes_of(alarms: Iterable[Alarm]) -> set[AlarmOutcome]:
     """Each alarm by subject, kind and `at`, and whether it stands or how it ended; the withdrawn are gone."""
     last: dict[str, Alarm] = {}
     for alarm in alarms:
@@ -113,7 +113,7 @@ def standing_of(alarms: Iterable[Alarm]) -> set[Standing]:
             last.pop(alarm.alarm_id, None)
         else:
             last[alarm.alarm_id] = alarm
-    return {(f"{a.subject.type}:{a.subject.id}", a.kind, int(a.at), a.outcome or "standing") for a in last.values()}
+    return {(f"{a.subject.type}:{a.subject.id}", a.kind, int(a.at), a.outcome or "open") for a in last.values()}
 
 
 def instant(at: Micros | str) -> Micros:

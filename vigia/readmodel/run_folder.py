@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from scorers.contract.events import Instant
 from scorers.policy.tables import Policy
-from streams.replay.replay import Asked, replay
+from streams.replay.replay import ScoreSchedule, replay
 from vigia.runtime import event_files, progress
 
 
@@ -20,5 +20,5 @@ def run_folder(events: Sequence[str], policy: Policy, until: Instant | None = No
     files = event_files.checked(events)
     with TemporaryDirectory(prefix="vigia-") as folder:
         with progress.of_bytes("Folding", progress.size(files)) as advance, event_files.damage_named(files):
-            replay(files, Path(folder), policy, Asked(until=until), progress=advance)
+            replay(files, Path(folder), policy, ScoreSchedule(until=until), progress=advance)
         yield Path(folder)

@@ -9,7 +9,7 @@ from scorers.timeline.episodes import Answer, Episode, Finding
 from scorers.timeline.kinds import Kind
 
 
-def condition(c: Customer, case: Case, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+def condition(c: Customer, case: Case, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
     """True after the deadline of the tier, in the calendar of the business."""
     return Finding(case.rectify_by, case.opener) if case.breached else case.rectify_by
 

@@ -9,7 +9,7 @@ from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
 from scorers.timeline.kinds import Kind
 
 
-def condition(c: Customer, case: Case, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+def condition(c: Customer, case: Case, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
     """True after the deadline of the tier; a core customer's minor complaint has none."""
     if case.acknowledged or case.exempt:
         return NEVER

@@ -15,17 +15,17 @@ def owes(c: Customer) -> float:
     return c.account.debt
 
 
-def condition(c: Customer, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
     """Raised above the limit, and kept until the debt is under the lower mark; time and quiet purchases lower it."""
     rules = ctx.policy.ledger
     owed = ledger.debt(c, now, rules)
-    if standing is None:
+    if episode is None:
         if owed <= rules.debt_limit:
             return NEVER
         return Finding(c.account.debt_at, c.account.last_bad_ref, until=_until(c, now, ctx))
     if owed < rules.debt_settled:
         return NEVER
-    return standing.unchanged(_until(c, now, ctx) if standing.status == "open" else NEVER)
+    return episode.unchanged(_until(c, now, ctx) if episode.status == "open" else NEVER)
 
 
 def _until(c: Customer, now: Micros, ctx: Context) -> Micros:

@@ -9,7 +9,7 @@ from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
 from scorers.timeline.kinds import Kind
 
 
-def condition(c: Customer, case: Case, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+def condition(c: Customer, case: Case, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
     """True at once, or from the step that made a minor complaint grave; a critical one is critical for every tier."""
     if case.severity == "minor":
         return NEVER

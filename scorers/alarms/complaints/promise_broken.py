@@ -16,7 +16,7 @@ def promises(c: Customer) -> Sequence[Promise]:
     return c.promises.open
 
 
-def condition(c: Customer, promise: Promise, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+def condition(c: Customer, promise: Promise, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
     """True at the report, or after the date."""
     if promise.broken:
         evidence = () if promise.breaker == promise.opener else (promise.breaker,)

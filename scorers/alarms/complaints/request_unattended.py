@@ -16,7 +16,7 @@ def requests(c: Customer) -> Sequence[Request]:
     return c.contacts.requests
 
 
-def condition(c: Customer, request: Request, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+def condition(c: Customer, request: Request, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
     """True after the deadline of the tier."""
     return Finding(request.answer_by, request.opener) if request.breached else request.answer_by
 

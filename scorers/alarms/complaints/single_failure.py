@@ -10,7 +10,7 @@ from scorers.timeline.episodes import Answer, Episode
 from scorers.timeline.kinds import Kind
 
 
-def condition(c: Customer, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
     """True from the first negative experience to the next occasion; a second one updates it."""
     return troubles.holds_in(c, "first_time_buyer")
 

@@ -14,7 +14,7 @@ def was_apostle(c: Customer) -> Micros:
     return c.attitude.apostle_until
 
 
-def condition(c: Customer, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
     """True once the dwell time has passed without the customer being an apostle again."""
     at = c.attitude.apostle_until + ctx.policy.loyalty.apostle_dwell
     return Finding(at, c.attitude.apostle_opener) if at < now else at

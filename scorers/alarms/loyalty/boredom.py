@@ -14,7 +14,7 @@ def is_bored(c: Customer) -> Micros:
     return c.baskets.bored_at
 
 
-def condition(c: Customer, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
     """True from the occasion at which both were seen until the variety is back."""
     return Finding(c.baskets.bored_at, c.baskets.bored_ref)
 

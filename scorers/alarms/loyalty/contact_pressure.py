@@ -14,7 +14,7 @@ def unanswered(c: Customer) -> list[Micros]:
     return c.contacts.outreach
 
 
-def condition(c: Customer, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
     """Raised by the message beyond the ceiling, kept until an answer comes or enough messages are older than the window."""
     rules, sent = ctx.policy.outreach, c.contacts.outreach
     ceiling = rules.ceiling.of(c.tiering.tier)
@@ -23,8 +23,8 @@ def condition(c: Customer, now: Micros, ctx: Context, standing: Episode | None) 
     ends = sent[-ceiling - 1] + rules.window
     if ends <= now:
         return NEVER
-    if standing is not None:
-        return standing.unchanged(ends)
+    if episode is not None:
+        return episode.unchanged(ends)
     return Finding(sent[-1], c.contacts.outreach_ref, until=ends)
 
 

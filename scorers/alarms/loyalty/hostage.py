@@ -13,13 +13,13 @@ def complaints(c: Customer) -> list[Case]:
     return c.complaints.open
 
 
-def condition(c: Customer, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
     """True from the occasion that the policy states; if one of several complaints is solved, it stays true for the rest."""
     held = [case for case in c.complaints.open if case.hostage_at]
     if not held:
         return NEVER
-    if standing is not None:
-        return standing.unchanged()
+    if episode is not None:
+        return episode.unchanged()
     case = min(held, key=lambda case: case.hostage_at)
     return Finding(case.hostage_at, case.opener, evidence=(c.purchases.last_ref,))
 

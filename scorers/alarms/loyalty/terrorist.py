@@ -14,7 +14,7 @@ def is_terrorist(c: Customer) -> bool:
     return c.attitude.type == "terrorist"
 
 
-def condition(c: Customer, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
     """True while that is the loyalty type."""
     return Finding(c.attitude.terrorist_at, c.attitude.terrorist_opener)
 

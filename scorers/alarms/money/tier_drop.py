@@ -15,7 +15,7 @@ def has_fallen(c: Customer) -> bool:
     return c.tiering.drop_from != "none"
 
 
-def condition(c: Customer, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
     """True from the end of the dwell time until the customer is back in the tier."""
     tiering = c.tiering
     if RANK[tiering.tier] >= RANK[tiering.drop_from]:

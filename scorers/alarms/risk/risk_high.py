@@ -15,13 +15,13 @@ def is_read(c: Customer) -> bool:
     return c.risk.last >= 0
 
 
-def condition(c: Customer, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
     """Raised by a reading over the threshold, kept until a purchase has brought it under the threshold less the hysteresis."""
     rules, risk = ctx.policy.risk, c.risk
     threshold = rules.threshold.of(c.tiering.tier)
-    if standing is not None:
-        holds = risk.last >= threshold - rules.hysteresis or c.purchases.last <= standing.at
-        return standing.unchanged() if holds else NEVER
+    if episode is not None:
+        holds = risk.last >= threshold - rules.hysteresis or c.purchases.last <= episode.at
+        return episode.unchanged() if holds else NEVER
     read_now = risk.at >= now - 1  # an old reading does not become grave because the threshold falls
     if read_now and risk.last >= threshold and c.rhythm.occasions >= rules.occasions_at_least:
         return Finding(risk.at, c.purchases.last_ref)

@@ -11,7 +11,7 @@ from scorers.timeline.episodes import Answer, Episode, Finding
 from scorers.timeline.kinds import Kind
 
 
-def condition(c: Customer, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
     """True while the customer is in a stage of having left, since the silence or the exit, whichever came first."""
     if c.rhythm.occasions:
         gone = gone_after(c, ctx.policy)

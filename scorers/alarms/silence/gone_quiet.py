@@ -10,7 +10,7 @@ from scorers.timeline.episodes import Answer, Episode, Finding
 from scorers.timeline.kinds import Kind
 
 
-def condition(c: Customer, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
     """True once the silence since the last purchase is longer than the limit of the own gaps; graver for a core customer."""
     quiet = quiet_after(c)
     if now <= quiet:

@@ -9,7 +9,7 @@ from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
 from scorers.timeline.kinds import Kind
 
 
-def condition(c: Customer, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
     """True once the share of the window that the policy states has passed."""
     if not c.contacts.first:
         return NEVER

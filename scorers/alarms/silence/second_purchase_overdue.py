@@ -10,7 +10,7 @@ from scorers.timeline.episodes import Answer, Episode, Finding
 from scorers.timeline.kinds import Kind
 
 
-def condition(c: Customer, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
     """True once the limit has passed that was in force at the first occasion."""
     overdue = c.rhythm.first + c.purchases.second_limit
     return Finding(overdue, c.purchases.first_ref) if overdue < now else overdue

@@ -9,7 +9,7 @@ from scorers.timeline.episodes import Answer, Episode, Finding
 from scorers.timeline.kinds import Kind
 
 
-def condition(site: Site, now: Micros, ctx: Context, standing: Episode | None) -> Answer:
+def condition(site: Site, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
     """True once the policy's time has passed since the last time, or since the site is known."""
     overdue = site.asked.at + ctx.policy.staff.ask_every
     return Finding(overdue, site.asked.ref) if overdue < now else overdue

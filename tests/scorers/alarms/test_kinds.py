@@ -160,7 +160,7 @@ def test_waits_agree_with_brute_force(path: Path) -> None:
 
 
 def only_alarms(driver: Driver) -> set[tuple[str, str, Micros, str]]:
-    return {one for one in driver.standing() if one[1] not in STATE_CHANGES}
+    return {one for one in driver.outcomes() if one[1] not in STATE_CHANGES}
 
 
 def test_the_catalogue_lists_each_kind_once() -> None:

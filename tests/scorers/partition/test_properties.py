@@ -45,7 +45,7 @@ def test_ticks_added_anywhere_change_nothing(model, records, data):
             following = time_of(records[n + 1]) if n + 1 < len(records) else end_of(records)
             ticked.advance(data.draw(st.integers(time_of(raw), following)))
     ticked.advance(end_of(records))
-    assert ticked.standing() == plain.standing()
+    assert ticked.outcomes() == plain.outcomes()
     assert told(ticked) == told(plain)
     assert ticked.states() == plain.states()
 
@@ -81,7 +81,7 @@ def test_the_order_of_arrival_changes_neither_state_nor_alarms(model, records, d
     plain, late = run(records, model), run(delayed(records, data), model)
     assert late.partition.tally.too_late == 0
     assert late.states() == plain.states()
-    assert late.standing() == plain.standing()
+    assert late.outcomes() == plain.outcomes()
     assert late.figures == plain.figures
 
 
@@ -101,7 +101,7 @@ def test_late_facts_and_ticks_between_them_agree_with_the_facts_in_order(records
             late.restart()
     late.advance(end_of(records))
     assert late.states() == plain.states()
-    assert late.standing() == plain.standing()
+    assert late.outcomes() == plain.outcomes()
 
 
 @given(records=histories(most=30, names=2, erase=True), data=st.data())
@@ -137,7 +137,7 @@ def test_customers_do_not_touch_each_other(records):
         Driver(figures=False).feed(*(raw for raw in records if customer_of(raw) == name)).advance(end_of(records))
         for name in {customer_of(raw) for raw in records}
     ]
-    assert together.standing() == set().union(*(driver.standing() for driver in alone))
+    assert together.outcomes() == set().union(*(driver.outcomes() for driver in alone))
     assert together.states() == {name: head for driver in alone for name, head in driver.states().items()}
 
 

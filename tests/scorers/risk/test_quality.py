@@ -15,7 +15,7 @@ from scorers.contract.events import DAY
 from scorers.contract.rfc3339 import rfc3339
 from scorers.policy.spans import Span
 from scorers.policy.tables import Policy
-from streams.replay.replay import Asked, replay
+from streams.replay.replay import ScoreSchedule, replay
 from tests.quality import rivals, worlds
 from tests.quality.history import History, last_second
 from tests.quality.judge import Origin, judge, margins, weighted_auc
@@ -85,7 +85,7 @@ def test_what_is_judged_is_what_a_replay_tells(shop: History, tmp_path: Path) ->
     at = [last_second(shop.start + day) for day in (250, 400, 600)]
     asked, tape = run(shop.lines(), policy, at)
     (tmp_path / "events.jsonl").write_bytes(b"\n".join(shop.lines()))
-    replay([str(tmp_path / "events.jsonl")], tmp_path, policy, Asked(at=tuple(at)))
+    replay([str(tmp_path / "events.jsonl")], tmp_path, policy, ScoreSchedule(at=tuple(at)))
     with (tmp_path / "scores.csv").open(newline="") as table:
         replayed = {(row["time"], row["customer_id"]): row["risk"] for row in csv.DictReader(table)}
     ours = {

@@ -204,7 +204,7 @@ def test_a_move_of_the_deadline_by_a_late_fact_updates():
     driver = Driver().feed(opened).advance("2024-01-06T00:00:00Z").feed(moved)
     assert types(driver, "promise-broken") == ["raised", "updated"]
     assert of(driver, "promise-broken")[1].at == instant("2024-01-04T12:00:00Z")
-    assert driver.standing() == Driver().feed(opened, moved).advance("2024-01-06T00:00:00Z").standing()
+    assert driver.outcomes() == Driver().feed(opened, moved).advance("2024-01-06T00:00:00Z").outcomes()
 
 
 def test_two_payloads_under_one_identity_are_a_conflict_that_any_order_decides_alike():
@@ -356,7 +356,7 @@ def test_a_fact_as_late_as_it_may_be_finds_a_base_from_before_it(restart, more):
         driver.feed(back, late).advance(START + 400 * DAY)
         assert "refolded" in driver.statuses
         assert driver.states() == plain.states()
-        assert driver.standing() == plain.standing()
+        assert driver.outcomes() == plain.outcomes()
         assert driver.figures == plain.figures
         assert answers(driver) == answers(plain)
 

@@ -14,7 +14,7 @@ from scorers.contract.events import DAY, HOUR
 from scorers.contract.rfc3339 import parse_instant, rfc3339
 from scorers.contract.wire import decode_alarm
 from scorers.policy.tables import Policy
-from streams.replay.replay import Asked, Summary, replay
+from streams.replay.replay import ScoreSchedule, Summary, replay
 from tests.support.driver import Driver, purchase, record
 
 START = int(parse_instant("2024-01-01T09:00:00Z"))
@@ -60,7 +60,9 @@ def said(out: Path) -> list[tuple[object, ...]]:
 LINES = shop()
 
 
-def run(tmp_path: Path, sources: list[str], name: str = "out", asked: Asked | None = None) -> tuple[Path, Summary]:
+def run(
+    tmp_path: Path, sources: list[str], name: str = "out", asked: ScoreSchedule | None = None
+) -> tuple[Path, Summary]:
     out = tmp_path / name
     return out, replay(sources, out, Policy(), asked)
 
@@ -68,7 +70,7 @@ def run(tmp_path: Path, sources: list[str], name: str = "out", asked: Asked | No
 def test_the_same_input_gives_the_same_bytes(tmp_path):
     """A replay is deterministic to the byte."""
     source = write(tmp_path / "events.jsonl", LINES)
-    asked = Asked(every=28 * DAY)
+    asked = ScoreSchedule(every=28 * DAY)
     one, _ = run(tmp_path, [source], "one", asked)
     two, _ = run(tmp_path, [source], "two", asked)
     assert outputs(one) == outputs(two)
@@ -147,8 +149,8 @@ def test_the_summary_counts_what_became_of_the_events(tmp_path):
 def test_until_moves_the_end_either_way(tmp_path):
     """Later than the last event, silence goes on; earlier, what lies after it is not read."""
     source = write(tmp_path / "events.jsonl", [purchase(START), purchase(START + 100 * DAY, "C2")])
-    _, later = run(tmp_path, [source], "later", Asked(until=START + 200 * DAY))
-    _, earlier = run(tmp_path, [source], "earlier", Asked(until=START + 50 * DAY))
+    _, later = run(tmp_path, [source], "later", ScoreSchedule(until=START + 200 * DAY))
+    _, earlier = run(tmp_path, [source], "earlier", ScoreSchedule(until=START + 50 * DAY))
     assert later.alarms["second-purchase-overdue"] == 2
     assert later.until_time == rfc3339(START + 200 * DAY)
     assert "second-purchase-overdue" not in earlier.alarms
@@ -158,7 +160,7 @@ def test_until_moves_the_end_either_way(tmp_path):
 def test_a_row_is_told_of_each_customer_known_at_each_asked_instant(tmp_path):
     """Asked instants and every so many days together, each once, the end included."""
     source = write(tmp_path / "events.jsonl", LINES)
-    asked = Asked(at=(START + 3 * DAY, START + 70 * DAY), every=35 * DAY, until=START + 105 * DAY)
+    asked = ScoreSchedule(at=(START + 3 * DAY, START + 70 * DAY), every=35 * DAY, until=START + 105 * DAY)
     out, _ = run(tmp_path, [source], asked=asked)
     midnight = START // DAY * DAY
     times = [rfc3339(t) for t in (START + 3 * DAY, midnight + 35 * DAY, midnight + 70 * DAY, START + 70 * DAY)]
@@ -172,11 +174,11 @@ def test_a_row_is_told_of_each_customer_known_at_each_asked_instant(tmp_path):
 def test_a_score_knows_nothing_later_than_its_instant(tmp_path, days):
     """A file cut after the asked instant gives the same scores up to it."""
     cut = START + days * DAY
-    asked = Asked(at=(cut,), every=14 * DAY)
+    asked = ScoreSchedule(at=(cut,), every=14 * DAY)
     whole, _ = run(tmp_path, [write(tmp_path / "whole.jsonl", LINES)], "whole", asked)
     known = [line for line in LINES if time_of(line) <= cut]
     assert len(known) < len(LINES)
-    short, _ = run(tmp_path, [write(tmp_path / "cut.jsonl", known)], "cut", Asked((cut,), 14 * DAY, cut))
+    short, _ = run(tmp_path, [write(tmp_path / "cut.jsonl", known)], "cut", ScoreSchedule((cut,), 14 * DAY, cut))
     kept = [row for row in rows(whole) if parse_instant(row["time"]) <= cut]
     assert kept
     assert rows(short) == kept
@@ -186,7 +188,7 @@ def test_asking_for_scores_changes_no_alarm(tmp_path):
     """Scoring is looking."""
     source = write(tmp_path / "events.jsonl", LINES)
     silent, _ = run(tmp_path, [source], "silent")
-    asked, _ = run(tmp_path, [source], "asked", Asked(every=5 * DAY))
+    asked, _ = run(tmp_path, [source], "asked", ScoreSchedule(every=5 * DAY))
     assert said(asked) == said(silent)
     assert outputs(asked)["customers.jsonl"] == outputs(silent)["customers.jsonl"]
 
@@ -223,7 +225,7 @@ def test_a_customer_is_told_with_what_stands_and_what_is_due_next(tmp_path):
 
 def test_nothing_to_read_is_a_run_of_nobody(tmp_path):
     """An empty file is no fault."""
-    out, summary = run(tmp_path, [write(tmp_path / "empty.jsonl", [])], asked=Asked(every=DAY))
+    out, summary = run(tmp_path, [write(tmp_path / "empty.jsonl", [])], asked=ScoreSchedule(every=DAY))
     assert (summary.events, summary.customers, summary.from_time) == (0, 0, None)
     assert rows(out) == []
 
@@ -231,7 +233,7 @@ def test_nothing_to_read_is_a_run_of_nobody(tmp_path):
 def test_an_instant_after_the_last_event_is_scored_and_tells_no_alarm(tmp_path):
     """A file cut at the instant asked for gives the scores of the whole file there, and no alarm of later silence."""
     bought = [purchase(START + n * 7 * DAY) for n in range(8)]
-    asked = Asked(at=(START + 80 * DAY,))
+    asked = ScoreSchedule(at=(START + 80 * DAY,))
     events = tmp_path / "cut.jsonl"
     events.write_bytes(b"\n".join(bought))
     cut = replay([str(events)], tmp_path / "cut", Policy(), asked)

@@ -9,7 +9,7 @@ import pytest_asyncio
 from scorers.contract.alarms import Alarm
 from scorers.contract.lessons import Lesson
 from streams.records.lessons import decode_lesson
-from streams.replay.replay import Asked, replay
+from streams.replay.replay import ScoreSchedule, replay
 from tests.faults.proof import Proof, of_partition, put_in_force
 from tests.kafka.running import by_day, replayed, standing, time_of, told
 from vigia.lab.embedded_kafka import PARTITIONS, EmbeddedKafka
@@ -69,7 +69,7 @@ async def test_the_worker_tells_what_a_replay_tells(running: Proof, tmp_path: Pa
             [str(file)],
             tmp_path / "lessons",
             running.policy,
-            Asked(until=until),
+            ScoreSchedule(until=until),
             controls=put_in_force(kept),
             watch=lambda step: taught.extend(step.lessons),
         )

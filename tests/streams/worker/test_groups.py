@@ -51,7 +51,7 @@ def replayed(facts: list[bytes], until: int) -> Driver:
 
 def same(cluster: Cluster, driver: Driver) -> None:
     """The same alarms, and in each partition the same knowledge of each store since the same instants."""
-    assert cluster.standing() == driver.standing()
+    assert cluster.outcomes() == driver.outcomes()
     for store in ("S0", "S1"):
         assert cluster.known(store) == [known(driver.ctx, store)] * len(cluster.desks)
 
@@ -68,7 +68,7 @@ def test_any_number_of_partitions_knows_what_a_replay_knows(partitions: int) -> 
     same(cluster, driver)
     assert max(value["complaints"] for _, value in known(driver.ctx, "S0")) == 7
     assert known(driver.ctx, "S0")[-1][1] == {"complaints": 0}
-    assert {"staff-unasked", "staff-unthanked"} <= {kind for _, kind, _, _ in driver.standing()}
+    assert {"staff-unasked", "staff-unthanked"} <= {kind for _, kind, _, _ in driver.outcomes()}
 
 
 @settings(deadline=None, max_examples=12)

@@ -15,7 +15,7 @@ from scorers.timeline.timeline import Step
 from streams.records import control_log
 from streams.records.control_log import ControlsWrong
 from streams.records.lessons import encode_lesson
-from streams.replay.replay import Asked, Summary
+from streams.replay.replay import ScoreSchedule, Summary
 from streams.replay.replay import replay as fold
 from vigia.commands.shared import arguments
 from vigia.commands.shared.options import Events, Horizon, PolicyFile, Until
@@ -51,7 +51,7 @@ def replay(
     Writes alarms.jsonl, scores.csv, customers.jsonl, rejected.jsonl and summary.json to DIR. The same files give the
     same bytes. A line that cannot be read goes to rejected.jsonl with its reason and does not stop the run.
     """
-    asked = Asked(
+    asked = ScoreSchedule(
         at=tuple(arguments.instant(text, "--score-at") for text in score_at or ()),
         every=arguments.span(score_every, "--score-every", 1_000_000) if score_every else 0,
         until=arguments.optional_instant(until, "--until"),
