@@ -1,1 +1,1 @@
-"""The machine behind every watched subject: settled snapshot, recent facts, episodes, late facts, rows."""
+"""The machine behind every subject: settled snapshot, recent facts, late facts, episodes, rows."""

@@ -1,4 +1,4 @@
-"""The difference between the kinds that hold and the alarms that are open: what is raised, updated and settled."""
+"""Compares the kinds that hold at an instant with the episodes of the state: raises, updates and settles alarms."""
 
 import hashlib
 from typing import Any
@@ -12,31 +12,34 @@ from scorers.timeline.kinds import Kind, Plan, severity_for
 from scorers.timeline.subjects import Effects, State, SubjectType
 
 Found = dict[tuple[str, str], tuple[Kind, Finding]]
-"""What holds, by kind and case ("" where it is about the subject itself)."""
+"""What holds, by the name of the kind and the id of the case ("" where it is about the subject itself)."""
 
 
 def alarm_id(subject: str, subject_id: str, kind: str, opener: Ref, more: str = "") -> str:
-    """The identity of an episode: its subject, its kind and the fact that opened it."""
+    """The id of an episode: a hash of its subject, its kind and the fact that opened it.
+
+    So a replay, a restart and another order of arrival give the same id. `more` separates state changes opened by one fact.
+    """
     text = "\x1f".join((subject, subject_id, kind, opener.source, opener.id, more))
     return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
 
 
 def note(state: State, kind: Kind, at: Micros, opener: Ref, detail: str, effects: Effects) -> None:
-    """Record a state change: raised once, settled as it is raised."""
+    """Record a state change: an alarm that is raised and needs no end."""
     name = alarm_id(kind.about, state.id, kind.name, opener, detail)
     effects.touched[name] = Episode(name, kind.name, kind.about, "", at, opener, kind.severity, "noted", detail=detail)
 
 
 def ask(state: State, plan: Plan, now: Micros, ctx: Context) -> tuple[Found, Micros]:
-    """The kinds that hold at an instant, and when time alone may change an answer."""
+    """The kinds that hold at an instant, and the next instant at which time alone may change an answer."""
     found: Found = {}
     soon = NEVER
-    standing = {(e.kind, e.subject_id): e for e in state.open} if state.open else _NO_ALARMS
+    episodes = {(e.kind, e.subject_id): e for e in state.open} if state.open else _NO_EPISODES
     for kind, when, condition, cases, case_condition in plan:
         if condition is not None:
             if when is not None and not when(state):
                 continue
-            answer = condition(state, now, ctx, standing.get((kind.name, "")))
+            answer = condition(state, now, ctx, episodes.get((kind.name, "")))
             if isinstance(answer, Finding):
                 found[kind.name, ""] = kind, answer
                 answer = answer.until
@@ -44,7 +47,7 @@ def ask(state: State, plan: Plan, now: Micros, ctx: Context) -> tuple[Found, Mic
                 soon = answer
         elif cases is not None and case_condition is not None:
             for case in cases(state):
-                answer = case_condition(state, case, now, ctx, standing.get((kind.name, case.id)))
+                answer = case_condition(state, case, now, ctx, episodes.get((kind.name, case.id)))
                 if isinstance(answer, Finding):
                     found[kind.name, case.id] = kind, answer
                     answer = answer.until
@@ -56,7 +59,11 @@ def ask(state: State, plan: Plan, now: Micros, ctx: Context) -> tuple[Found, Mic
 def compare(
     subject: SubjectType[Any], state: State, plan: Plan, now: Micros, ref: Ref, ctx: Context, effects: Effects
 ) -> Micros:
-    """Raise what newly holds, update what changed, settle what ended; the instant at which to compare again."""
+    """Raise what newly holds, update what changed, settle what ended; return the instant at which to compare again.
+
+    An episode continues while its kind holds with the same opener. It stays in `state.open` after it has expired, so that it is
+    not raised a second time while its condition still holds.
+    """
     found, soon = ask(state, plan, now, ctx)
     if not found and not state.open:
         return soon
@@ -80,11 +87,11 @@ def compare(
     return soon
 
 
-_NO_ALARMS: dict[tuple[str, str], Episode] = {}
+_NO_EPISODES: dict[tuple[str, str], Episode] = {}
 
 
 def expires_at(kind: Kind, e: Episode, ctx: Context) -> Micros:
-    """When an open alarm times out."""
+    """The instant after which an open alarm expires."""
     return e.at + kind.expires_after * ctx.policy.risk.horizon
 
 

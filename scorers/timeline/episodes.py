@@ -1,4 +1,4 @@
-"""Alarms as a subject keeps them, and what a kind answers when it is asked whether it holds."""
+"""Episodes, which are alarms as a subject's row keeps them, and the answers of a condition."""
 
 from typing import Literal
 
@@ -10,25 +10,25 @@ from scorers.timeline.facts import Ref
 
 MAX_EVIDENCE = 6
 NEVER: Micros = 1 << 62
-"""The answer of a kind that does not hold and that time alone cannot change."""
+"""The answer of a condition that is false and stays so until a fact comes."""
 
 
 class Finding(Struct, frozen=True, gc=False):
-    """A kind holds: since when, and the fact that opened the episode."""
+    """The answer of a condition that is true: since when, and the fact that opened the episode."""
 
     since: Micros
     opener: Ref
-    severity: Severity | None = None  # the kind's own where None
+    severity: Severity | None = None  # None for the severity of the kind
     evidence: tuple[Ref, ...] = ()  # beyond the opener
-    until: Micros = NEVER  # time alone may end it then: the kind is asked again
+    until: Micros = NEVER  # ask again then: time alone may make the condition false
 
 
 Answer = Finding | Micros
-"""It holds since an instant, or: ask again at this instant (`NEVER`: only a fact can make it hold)."""
+"""True since an instant, or false and to be asked again at an instant (`NEVER`: only after a fact)."""
 
 
 class Episode(Struct, array_like=True, gc=False):
-    """An alarm from its raising to its end, as a subject's row keeps it."""
+    """The time in which one kind holds for one subject or case; it is one alarm with one id."""
 
     alarm_id: str
     kind: str
@@ -38,7 +38,7 @@ class Episode(Struct, array_like=True, gc=False):
     opener: Ref
     severity: Severity
     status: Literal["open", "settled", "spent", "noted"] = "open"
-    # spent: timed out while its condition still holds; noted: a state change, settled when it is raised
+    # spent: expired while its condition still holds; noted: a state change, which needs no end
     outcome: Outcome | None = None
     evidence: list[Ref] = field(default_factory=list)  # beyond the opener
     cause: list[Ref] = field(default_factory=list)
@@ -46,5 +46,5 @@ class Episode(Struct, array_like=True, gc=False):
     ended: Micros = 0
 
     def unchanged(self, until: Micros = NEVER) -> Finding:
-        """The finding behind this alarm: for kinds that raise and settle at two different thresholds."""
+        """A finding that leaves the episode as it is, for kinds that raise and settle at different thresholds."""
         return Finding(self.at, self.opener, self.severity, tuple(self.evidence), until)

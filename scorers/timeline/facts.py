@@ -1,4 +1,4 @@
-"""A fact in a subject's timeline: an event, where it is in the log, and the order in which facts are folded."""
+"""Facts: an event, its place in the log, and the order in which facts are folded."""
 
 import hashlib
 
@@ -10,7 +10,7 @@ MAX_BYTES = 64  # of a text that a row keeps
 
 
 class Ref(Struct, array_like=True, frozen=True, gc=False):
-    """The identity of a fact, and its place in the log (in a replay: file, 0, line)."""
+    """The identity of a fact (`source` and `id`), and its place in the log (in a replay: file, 0, line)."""
 
     source: str
     id: str
@@ -20,11 +20,11 @@ class Ref(Struct, array_like=True, frozen=True, gc=False):
 
 
 NO_FACT = Ref("", "")
-"""The reference of an instant at which only time passed."""
+"""The reference at an instant at which only time has passed."""
 
 
 class Fact(Struct, array_like=True, frozen=True, gc=False):
-    """An event of a subject with its reference."""
+    """An event with its reference, as a row keeps it."""
 
     time: Micros
     event: AnyEvent
@@ -37,7 +37,7 @@ class Fact(Struct, array_like=True, frozen=True, gc=False):
 
 
 def short(text: str) -> str:
-    """The text, or a prefix and a hash of it where it is longer than a row can carry: equal texts stay equal.
+    """The text, or a prefix and a hash of it where it is longer than `MAX_BYTES`: equal texts stay equal.
 
     >>> short("K7"), short("K" * 500)
     ('K7', 'KKKKKKKKKKKK~750ba7728200581b')
@@ -48,7 +48,7 @@ def short(text: str) -> str:
 
 
 def short_ref(ref: Ref) -> Ref:
-    """The reference, with texts that a row can carry."""
+    """The reference with its texts shortened."""
     source, name, topic = short(ref.source), short(ref.id), short(ref.topic)
     if source is ref.source and name is ref.id and topic is ref.topic:
         return ref

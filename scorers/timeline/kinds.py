@@ -1,7 +1,7 @@
-"""What a kind of alarm is: one value that states when it is true, how grave it is, what it says and what to do.
+"""A kind of alarm: its condition, severity, reasons, treatment and remedy, in one value.
 
-Each kind is one file in `scorers/alarms`, with one value `KIND`, and one line in the catalogue. A condition answers `Finding` (it
-holds since ...) or the instant at which to ask again; so deadlines follow from conditions and no instant is written twice.
+Each kind is one file in `scorers/alarms` with one value `KIND`, and one line in the catalogue. A condition answers `Finding` (true
+since ...) or the instant at which to ask again, so deadlines follow from conditions and no instant is written twice.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,22 +25,22 @@ from scorers.in_force.context import Context
 from scorers.timeline.episodes import Answer, Episode
 
 Condition = Callable[[Any, Micros, Context, Episode | None], Answer]
-"""(state, now, what is in force, the open alarm of this kind or None) -> does it hold, or when to ask again."""
+"""(state, now, what is in force, the current episode of this kind or None) -> `Finding`, or when to ask again."""
 CaseCondition = Callable[[Any, Any, Micros, Context, Episode | None], Answer]
-"""The same for each case: (state, case, now, what is in force, the open alarm about this case or None)."""
+"""The same for each case: (state, case, now, what is in force, the current episode of this case or None)."""
 
 
 class Kind(Struct, frozen=True, kw_only=True):
     """A kind of alarm.
 
-    `about` is the type of subject that the alarm names, `watched` the one whose timeline raises it: a complaint's alarms are
-    raised by the customer. `when` is a cheap test: while it is false the condition is not asked and the kind holds for nobody.
+    `about` is the type of subject that the alarm names, `watched` the type whose timeline raises it: alarms about a complaint are
+    raised by the timeline of its customer. `when` is a cheap test; where it is false, so is the condition, which is not asked.
     """
 
     name: str
     rules: tuple[str, ...]
     headline: str  # for messages; {who} is the subject
-    example: str  # one sentence of the docs
+    example: str  # one sentence for the docs
     severity: Severity = "info"
     treatment: Treatment = "tailored_service"
     remedy: str | None = None  # what settles it, for people; {by} is the deadline
@@ -49,14 +49,14 @@ class Kind(Struct, frozen=True, kw_only=True):
     outcome: Outcome = "saved"
     fixed: bool = False  # the same severity for every tier
     skill: Skill = "retention"
-    expires_after: int = 2  # horizons for which it may stay open
-    stages: frozenset[Stage] | None = None  # of the customers that can have it, None for all
+    expires_after: int = 2  # how many horizons it may stay open
+    stages: frozenset[Stage] | None = None  # the customer's stages in which it can hold, None for all
     when: Callable[[Any], Any] | None = None
     condition: Condition | None = None  # None for a state change, which is noted where the state changes
     cases: Callable[[Any], Sequence[Any]] | None = None  # the cases that `case_condition` is asked about
     case_condition: CaseCondition | None = None
     reasons: Callable[[Any, Episode, Micros, Context], list[Reason]]
-    deadline: Callable[[Any, Episode, Context], Instant | None] | None = None  # until when something can be done
+    deadline: Callable[[Any, Episode, Context], Instant | None] | None = None  # by when to act
 
     @property
     def is_case(self) -> bool:
@@ -65,12 +65,12 @@ class Kind(Struct, frozen=True, kw_only=True):
 
     @property
     def is_state_change(self) -> bool:
-        """Whether it only records that a state has changed, and alarms nobody."""
+        """Whether it only records that a state has changed."""
         return self.condition is None and self.case_condition is None
 
 
 class PlannedKind(NamedTuple):
-    """One kind as `compare` asks it."""
+    """A kind with the callables that `ask` needs, read from the kind once."""
 
     kind: Kind
     when: Callable[[Any], Any] | None

@@ -1,7 +1,7 @@
 """Reconcile an alarm that a dead worker published and this one did not reproduce.
 
-The dead worker had read the same facts in another order, or further, and died before its row was safe. The row at hand counts;
-whatever was published beyond it is corrected by one more record.
+The dead worker had read the same facts in another order, or more facts, and died before its row was written. The row at hand counts;
+one more record corrects whatever was published beyond it.
 """
 
 import msgspec
@@ -14,7 +14,7 @@ from scorers.timeline.timeline import AnyTimeline
 
 
 def reconcile(timeline: AnyTimeline | None, last: Alarm, clock: Micros, ctx: Context) -> Alarm | None:
-    """The record that corrects the last published state of an alarm; None if it is right already."""
+    """The record that corrects an alarm whose last published record is `last`; None if that is right already."""
     e = None if timeline is None else timeline.emitted.get(last.alarm_id)
     time = max(clock // SECOND * SECOND, int(last.time))
     if timeline is None or e is None:

@@ -1,6 +1,6 @@
-"""Which fields of an event a row keeps: those that folding reads, and no text longer than a row can carry.
+"""Which fields of an event a row keeps: those that folding reads, with long texts shortened.
 
-The customer's id and the identity of the fact are elsewhere in the row. Each subject states the fields that it never reads.
+The id of the subject and the identity of the fact are elsewhere in the row. Each subject states the fields that it never reads.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from scorers.timeline.facts import short
 MAX_CATEGORIES = 24  # of one basket
 
 Unread = Mapping[type[Event], Mapping[str, Any]]
-"""By event type (a parent stands for its children): the fields that are never read, and what replaces their value."""
+"""By event type (a base class covers its subclasses): the fields that are never read, and what replaces their value."""
 
 _IDENTITY: Unread = {Event: {"id": "-", "source": "-", "customer_id": "-"}}
 _TEXTS = ("complaint_id", "request_id", "promise_id", "store_id", "channel", "name", "locale", "owner_id", "reason")
@@ -27,12 +27,10 @@ class RetainedFields:
         self._plans = {event: _plan(event, {**_IDENTITY, **unread}) for event in events}
 
     def of(self, event: AnyEvent) -> AnyEvent:
-        """The event as a row keeps it: of a basket, one line per category."""
+        """The event as a row keeps it. A basket is reduced to one item for each category."""
         unread, texts = self._plans[type(event)]
         kept = unread.copy()
-        kept["time"] = int(
-            event.time
-        )  # a plain number is encoded, and calculated with, at half the cost of an `Instant`
+        kept["time"] = int(event.time)  # encoding and computing with a plain int costs half of an `Instant`
         for name in texts:
             if text := getattr(event, name):
                 kept[name] = short(text)
@@ -43,7 +41,7 @@ class RetainedFields:
 
 
 def _plan(event: type[Event], unread: Unread) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """What an event's fields are replaced by, and which of the others are texts to be kept short."""
+    """The replaced fields of an event with their values, and which of the others are texts to shorten."""
     replaced = {
         name: value for kind, fields in unread.items() if issubclass(event, kind) for name, value in fields.items()
     }

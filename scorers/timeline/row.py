@@ -1,6 +1,6 @@
-"""The row of a subject: all that is kept of it, and how it becomes bytes and a row again.
+"""The row of a subject, which is all that is stored of it, and its encoding as bytes.
 
-`timeline` says what the fields mean to each other; nothing is folded or judged here.
+The invariants between its fields are in `timeline`; nothing is folded or judged here.
 """
 
 import zlib
@@ -17,16 +17,16 @@ ROW_FORM = 1
 
 
 class CachedState(Struct, array_like=True, frozen=True, gc=False):
-    """The state some deadlines after the newest fact, so that a silent subject is read without judging them again."""
+    """The state after some deadlines in a silence, so that reading the row does not judge those again."""
 
     state: bytes  # deflated; the snapshot is the dictionary
-    policy: str  # the version by which it was judged: under another one it is of no use
+    policy: str  # the version by which it was judged; ignored under any other
     judged_to: Micros  # the last of these deadlines
-    touched: tuple[str, ...]  # the alarms that they touched
+    touched: tuple[str, ...]  # ids of the alarms that they touched
 
     @classmethod
     def of(cls, state: bytes, snapshot: bytes, policy: str, judged_to: Micros, touched: set[str]) -> "CachedState":
-        """Compress a state against the snapshot that it follows from."""
+        """Compress an encoded state with the snapshot as the dictionary."""
         deflate = zlib.compressobj(6, wbits=-15, zdict=snapshot)
         return cls(deflate.compress(state) + deflate.flush(), policy, judged_to, tuple(touched))
 
@@ -36,23 +36,29 @@ class CachedState(Struct, array_like=True, frozen=True, gc=False):
 
 
 class Row(Struct, array_like=True, gc=False):
-    """All that is kept of a subject; its current state follows from it and is not stored."""
+    """What is stored of a subject; its current state follows from this and is not stored."""
 
     form: int
     id: str
     snapshot: bytes  # the settled state
     snapshot_time: Micros = 0  # of the newest fact in it
-    forced: bool = False  # facts within the lateness were settled to make room
+    forced: bool = False  # facts within the allowed lateness were settled to limit the size
     clock: Micros = 0  # deadlines before this instant have been judged
     recent: list[Fact] = field(default_factory=list)  # facts after the snapshot
-    emitted: list[Episode] = field(default_factory=list)  # each alarm as last emitted, since the snapshot
+    emitted: list[Episode] = field(
+        default_factory=list
+    )  # each alarm open in the snapshot or touched since, as last emitted
     counts: list[Contribution] = field(default_factory=list)  # contributed since the snapshot
-    lessons: list[Micros] = field(default_factory=list)  # questions answered since the snapshot
+    lessons: list[Micros] = field(
+        default_factory=list
+    )  # when the questions were asked that were answered since the snapshot
     seen: list[int] = field(default_factory=list)  # digests of the newest settled identities
-    erased: Micros = 0  # facts up to then stay out
+    erased: Micros = 0  # facts up to this instant are rejected
     cached: CachedState | None = None
-    reported: dict[str, int] | None = None  # of a group: what customers were last told
-    origins: dict[str, int] | None = None  # of a group: how far each log was folded that facts were forwarded from
+    reported: dict[str, int] | None = None  # of a group: the values last reported to customers
+    origins: dict[str, int] | None = (
+        None  # of a group: by the log that facts are forwarded from, the newest offset folded
+    )
 
 
 def _int(value: Instant) -> int:

@@ -1,4 +1,4 @@
-"""Folding facts into a settled snapshot, and the checkpoints from which a newer snapshot can be taken."""
+"""Folding facts into a settled snapshot, and checkpoints, which can become the next snapshot."""
 
 from collections import Counter
 from typing import Any
@@ -14,20 +14,20 @@ from scorers.timeline.subjects import Effects, S, State, SubjectType, encode_sta
 
 
 class Checkpoint(Struct, gc=False):
-    """A state in which no alarm has been touched since the newest fact.
+    """A state after the newest fact, taken before any deadline touched an alarm.
 
-    It becomes the new snapshot if the next fact is more than the lateness newer.
+    It becomes the new snapshot if the next fact is newer by more than the allowed lateness.
     """
 
     state: bytes
     at: Micros  # the last instant judged in it
     counts: list[Contribution]  # contributed since the old snapshot
-    lessons: list[Micros]  # questions answered since the old snapshot
-    open: tuple[str, ...]  # its open alarms
+    lessons: list[Micros]  # when the questions were asked that were answered since the old snapshot
+    open: tuple[str, ...]  # ids of its open alarms
 
     @classmethod
     def of(cls, state: State, at: Micros, row: Row) -> "Checkpoint":
-        """The state as it is now, with what the row has contributed up to now."""
+        """A copy of the current state, with the row's contributions and lessons so far."""
         return cls(encode_state(state), at, row.counts[:], row.lessons[:], open_ids(state))
 
 
@@ -37,7 +37,7 @@ def open_ids(state: State) -> tuple[str, ...]:
 
 
 def fold(subject: SubjectType[S], snapshot: bytes, facts: list[Fact], ctx: Context, effects: Effects) -> S:
-    """The state after some facts and the deadlines between them."""
+    """The state after some facts and the deadlines between them; their effects are added to `effects`."""
     state = subject.decode(snapshot)
     effects.touched.update((e.alarm_id, e) for e in state.open)
     for fact in facts:
@@ -47,7 +47,7 @@ def fold(subject: SubjectType[S], snapshot: bytes, facts: list[Fact], ctx: Conte
 
 
 def lapse(subject: SubjectType[Any], state: State, until: Micros, ctx: Context, effects: Effects) -> tuple[int, Micros]:
-    """Judge every deadline before an instant; how many there were, and the last of them."""
+    """Judge every deadline before an instant; return how many there were, and the last of them."""
     judged, last = 0, 0
     while state.due and state.due < until:
         last = state.due
@@ -57,13 +57,17 @@ def lapse(subject: SubjectType[Any], state: State, until: Micros, ctx: Context, 
 
 
 def joined(facts: Effects, silence: Effects, answered: set[Micros]) -> Effects:
-    """The effects of facts and of the silence after them, without the lessons that were given before."""
+    """The effects of facts and of the silence after them, without the lessons of questions already `answered`."""
     lessons = [lesson for lesson in facts.lessons + silence.lessons if lesson.asked_at not in answered]
     return Effects(facts.touched | silence.touched, facts.counts + silence.counts, lessons)
 
 
 def difference(before: list[Contribution], after: list[Contribution]) -> list[Contribution]:
-    """What has to be added to the one to have the other."""
+    """What has to be added to the contributions `before` to get those `after`.
+
+    >>> difference([(1, "gap", 7, 1)], [(1, "gap", 9, 1)])
+    [(1, 'gap', 9, 1), (1, 'gap', 7, -1)]
+    """
     if before == after:
         return []
     changed: Counter[tuple[int, str, int]] = Counter()

@@ -1,7 +1,7 @@
-"""What every watched subject has: a state with its open alarms, and a type that says how facts and time change it.
+"""What every subject has: a state with its open alarms, and a type that defines how facts and time change it.
 
-A subject is whatever alarms can be about: a customer, a site, a store. `Timeline` keeps the facts of any subject in order without
-knowing which it is; all that it has to know is in the subject's `SubjectType`.
+A subject is what is watched: a customer, a site, a store. `Timeline` works for every subject; all that differs between them is in
+`SubjectType`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -27,22 +27,22 @@ class State(Struct, array_like=True, gc=False):
     id: str
     first_seen: Micros = 0
     last_fact: Micros = 0
-    due: Micros = 0  # the next instant at which something may change without a fact, 0 where none
+    due: Micros = 0  # the next deadline, at which something may change without a fact; 0 if there is none
     open: list[Episode] = field(default_factory=list)
 
     def cases(self) -> int:
-        """How many bounded things the state keeps that could be forgotten."""
+        """How many things the state keeps that `forget_oldest_half` could drop."""
         return 0
 
     def forget_oldest_half(self) -> None:
-        """Make room in a row that has become too large."""
+        """Drop the older half of the cases, because the row has become too large."""
 
 
 S = TypeVar("S", bound=State)
 
 
 class Effects(Struct, gc=False):
-    """What one or more instants of a subject caused."""
+    """What facts and deadlines of a subject caused."""
 
     touched: dict[str, Episode] = field(default_factory=dict)  # alarms raised, changed or ended, by id
     counts: list[Contribution] = field(default_factory=list)
@@ -50,7 +50,7 @@ class Effects(Struct, gc=False):
 
 
 class Report(Struct, array_like=True, frozen=True, gc=False):
-    """What is known of a group, told back to customers as a control record."""
+    """What is known of a group; it reaches customers as a control record."""
 
     subject: SubjectName
     id: str
@@ -59,9 +59,10 @@ class Report(Struct, array_like=True, frozen=True, gc=False):
 
 
 class SubjectType(Generic[S]):
-    """How one type of subject changes. `advance` is pure: the state, the instant and what is in force decide everything.
+    """How one type of subject changes.
 
-    The methods below are the defaults of a subject without a life cycle of its own, such as a site; `customer` replaces them.
+    `advance` depends only on its arguments: the state, the fact or deadline, and what is in force. `retained`, `advance` and `render`
+    must be defined; the other methods have defaults for a subject without stages and tiers, such as a site.
     """
 
     def __init__(self, name: SubjectName, state: type[S], kinds: Iterable[Kind] = ()) -> None:
@@ -71,7 +72,7 @@ class SubjectType(Generic[S]):
         self.decode: Callable[[bytes], S] = msgspec.msgpack.Decoder(state, dec_hook=_instant).decode
 
     def new(self, subject_id: str) -> S:
-        """The state of a subject of which nothing is known yet."""
+        """The state of a subject without facts."""
         return self.state(subject_id)
 
     def retained(self, event: AnyEvent) -> AnyEvent:
@@ -79,7 +80,7 @@ class SubjectType(Generic[S]):
         raise NotImplementedError
 
     def advance(self, state: S, at: Micros, event: AnyEvent | None, ref: Ref, ctx: Context, effects: Effects) -> None:
-        """Fold a fact, or let the deadline `at` pass; then judge, compare with the open alarms and set the next deadline."""
+        """Fold a fact, or judge the deadline `at` (`event` is None); then compare with the open alarms and set `state.due`."""
         raise NotImplementedError
 
     def render(
@@ -89,15 +90,15 @@ class SubjectType(Generic[S]):
         raise NotImplementedError
 
     def report(self, state: S) -> "Report | None":
-        """What customers are told of this subject since the last deadline; None if nothing yet, or never."""
+        """What customers should know of this subject; None if nothing yet, or never."""
         return None
 
     def absorb(self, state: S, event: AnyEvent, ref: Ref) -> bool:
-        """Count a fact that is too late to be judged into a settled state; False if this subject cannot."""
+        """Count a fact older than the allowed lateness into a settled state; False if this subject cannot."""
         return False
 
     def contributions(self, state: S, at: Micros) -> list[Contribution]:
-        """What takes back the state's standing contributions to the base's figures, dated with an instant: for an erasure."""
+        """What takes back the state's contributions to the base's figures, dated with an instant; used by an erasure."""
         return []
 
     def tier(self, state: S) -> Tier:
@@ -105,15 +106,15 @@ class SubjectType(Generic[S]):
         return "gold"
 
     def outcome(self, state: S, kind: Kind) -> Outcome:
-        """How an alarm ended whose condition has ended."""
+        """The outcome of an alarm whose condition has become false."""
         return "resolved"
 
     def closes(self, state: S, kind: Kind, now: Micros) -> bool:
-        """Whether the subject has just reached a state in which an alarm of this kind is lost."""
+        """Whether the subject has just reached a state that ends alarms of this kind as lost."""
         return False
 
     def expired(self, state: S, episode: Episode) -> Outcome:
-        """How an alarm ended that stood for as long as any may."""
+        """The outcome of an alarm that has expired."""
         return "expired"
 
 

@@ -1,12 +1,12 @@
 """The timeline of one subject: facts go in, in any order; alarms, lessons and contributions to the figures come out.
 
 A row holds a settled snapshot and the recent facts after it; the current state follows from both. A fact in order is folded into the
-current state. A late fact is put in its place and everything after the snapshot is folded again; what is then emitted is the difference
-to what was emitted before, so the order of arrival changes nothing in the end.
+current state. A late fact is inserted in its place, everything after the snapshot is folded again, and only the difference to what was
+emitted before is emitted; so in the end the order of arrival changes nothing.
 
-Once a fact is accepted, nothing older than the allowed lateness can follow, so the snapshot advances to that point. It advances by
-facts only, never by ticks: an alarm about a silence is withdrawn if a later-read fact shows that there was none. The snapshot also
-passes deadlines, as long as no alarm was touched at them.
+Once a fact is accepted, nothing older than the allowed lateness can follow, so the snapshot advances to that point. Only facts advance
+it, never ticks: if a fact read later shows that there was no silence, the alarm about it is withdrawn. In a silence the snapshot
+may also advance past deadlines that touched no alarm.
 """
 
 import copy
@@ -30,14 +30,14 @@ from scorers.timeline.subjects import Effects, Report, S, SubjectType, encode_st
 
 MAX_ROW = 60 * 1024
 MAX_RECENT = 64  # recent facts within the allowed lateness
-_TIDY = 16  # recent facts beyond which the older ones are settled
-_SEEN = 8  # settled identities that are still known as duplicates
+_TIDY = 16  # from so many recent facts on, those beyond the allowed lateness are settled
+_SEEN = 8  # settled identities that are still recognised as duplicates
 
 Status = Literal["folded", "refolded", "duplicate", "conflict", "too_late", "core_error"]
 
 
 class Step(Struct, gc=False):
-    """What one fact caused, or time that passed."""
+    """What one fact, or the passing of time, has caused."""
 
     alarms: list[Alarm] = field(default_factory=list)
     lessons: list[Lesson] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Step(Struct, gc=False):
 
     @property
     def is_new(self) -> bool:
-        """Whether the fact was accepted, and not known before."""
+        """Whether the fact was accepted and is not a duplicate."""
         return self.status in ("folded", "refolded")
 
 
@@ -56,11 +56,14 @@ UndoPoint = tuple[Row, dict[str, Episode]]
 
 
 class Timeline(Generic[S]):
-    """One subject: its row, its current state, and what was emitted of it.
+    """One subject: its row, its current state, and its alarms as last emitted.
 
-    Invariants between two calls: `state` is the snapshot with the recent facts folded in and every deadline before `row.clock`
-    judged; `row.recent` ascends by `Fact.key`; `emitted` holds each alarm as the world was last told of it, for all alarms that were
-    open in the snapshot or touched since.
+    Invariants between two calls:
+
+    - `state` is the snapshot with the recent facts folded in and every deadline before `row.clock` judged.
+    - `row.recent` ascends by `Fact.key`.
+    - `emitted` holds each alarm as it was last emitted, for all alarms that were open in the snapshot or touched since.
+    - `silence` keeps its own invariants.
     """
 
     __slots__ = ("emitted", "row", "silence", "state", "subject")
@@ -78,25 +81,25 @@ class Timeline(Generic[S]):
 
     @classmethod
     def new(cls, subject: SubjectType[S], subject_id: str, ctx: Context) -> "Timeline[S]":
-        """A subject of which nothing is known yet."""
+        """The timeline of a subject without facts."""
         return cls(subject, Row(ROW_FORM, subject_id, encode_state(subject.new(subject_id))), ctx)
 
     @classmethod
     def decode(cls, subject: SubjectType[S], stored: bytes, ctx: Context) -> "Timeline[S]":
-        """A subject from the bytes of `encode`."""
+        """The timeline that `encode` wrote. Raises msgspec.DecodeError if the bytes are no row."""
         return cls(subject, decode_row(stored), ctx)
 
     def encode(self) -> bytes:
-        """The row as bytes, about a kilobyte and a half for a customer."""
+        """The row as bytes, about 1.5 KiB for a customer."""
         return encode_row(msgspec.structs.replace(self.row, emitted=list(self.emitted.values())))
 
     def cache(self) -> None:
-        """Make the row quick to read again, if it is not; called before the row is stored."""
+        """Cache the state in the row where that makes it quicker to read; called before the row is stored."""
         self.silence.cache(self.state, self.row)
 
     @property
     def due(self) -> Micros:
-        """The next instant at which something changes without a fact; 0 where none."""
+        """The next deadline, at which something may change without a fact; 0 if there is none."""
         return self.state.due
 
     # --- one record ---------------------------------------------------------------------------------------------
@@ -106,8 +109,8 @@ class Timeline(Generic[S]):
     ) -> Step:
         """Fold one event. `clock` is the newest instant that the runner has seen.
 
-        `origin` is the log that a forwarded fact was read from, and its offset there: facts of one log come in order, so one that was
-        folded before is a duplicate. If the core fails, the timeline is as it was before and the step's status is `core_error`.
+        `origin` is the log that a forwarded fact was read from, and its offset there. Facts of one log come in order, so an offset not
+        above the newest one folded is a duplicate. If the core fails, the timeline is unchanged and the step's status is `core_error`.
         """
         if origin is not None and (self.row.origins or {}).get(origin[0], -1) >= origin[1]:
             return Step(status="duplicate")
@@ -117,31 +120,31 @@ class Timeline(Generic[S]):
                 self.row.origins = {**(self.row.origins or {}), origin[0]: origin[1]}
             step = self._step(event, ref, clock, ctx)
             if len(self.row.recent) >= _TIDY or len(self.state.open) + self.state.cases() > _TIDY:
-                self._bound(ctx)
-        except Exception as fault:  # whatever it is, it concerns this record alone
+                self._limit_size(ctx)
+        except Exception as fault:  # any fault concerns this record alone
             self.restore(undo, ctx)
             return Step(status="core_error", fault=f"{type(fault).__name__}: {fault}")
         return step
 
     def undo_point(self) -> UndoPoint:
-        """What `restore` needs to take back whatever happens from now on."""
+        """What `restore` needs to take back all later changes."""
         row = copy.copy(self.row)
         row.recent, row.counts, row.lessons = row.recent[:], row.counts[:], row.lessons[:]
         return row, dict(self.emitted)
 
     def restore(self, point: UndoPoint, ctx: Context) -> None:
-        """Be as at an undo point, which can be used once."""
+        """Go back to an undo point, which can be used once."""
         self.row, self.emitted = point
         self._refold(ctx, Effects(), Effects())
 
     def settle(self, until: Micros, clock: Micros, ctx: Context) -> Step:
-        """Let time pass: judge every deadline before an instant.
+        """Judge every deadline before an instant. `clock` is the newest instant that the runner has seen.
 
-        If the core fails, the deadlines of this subject wait for its next fact and those of the others go on.
+        If the core fails, the step's status is `core_error` and this subject has no deadline until its next fact.
         """
         out = Step()
         try:
-            self._pass(until, clock, ctx, out)
+            self._pass_time(until, clock, ctx, out)
         except Exception as fault:
             out.status, out.fault = "core_error", f"{type(fault).__name__}: {fault}"
             self.state.due = self.silence.judged = 0  # a half-judged state must not be cached
@@ -149,7 +152,7 @@ class Timeline(Generic[S]):
         return out
 
     def erase(self, at: Micros, ref: Ref, clock: Micros, ctx: Context) -> Step:
-        """Forget the subject up to an instant: alarms end, older facts are gone and stay out, later ones remain."""
+        """Forget the subject up to an instant: its alarms end, older facts are dropped and rejected from now on, later ones remain."""
         row = self.row
         if at <= row.erased:
             return Step(status="duplicate")
@@ -184,7 +187,7 @@ class Timeline(Generic[S]):
                 mine, its = _digest(fact), _digest(other)
                 if mine < its and not late:  # two payloads under one identity: the smaller hash counts
                     recent[n] = fact
-                    return self._again(fact, clock, ctx, "conflict")
+                    return self._refold_and_emit(fact, clock, ctx, "conflict")
                 return Step(status="duplicate" if mine == its else "conflict")
         if row.seen and _identity(fact) in row.seen:
             return Step(status="duplicate")
@@ -192,7 +195,7 @@ class Timeline(Generic[S]):
             return self._absorb(fact, ctx)
         if (recent and fact.key < recent[-1].key) or fact.time <= self.silence.judged_to:
             recent.append(fact)
-            return self._again(fact, clock, ctx, "refolded")
+            return self._refold_and_emit(fact, clock, ctx, "refolded")
         if recent and (recent[-1].time < fact.time - lateness or len(recent) >= _TIDY):
             self._advance_snapshot(fact.time - lateness, ctx)
         return self._in_order(fact, clock, ctx)
@@ -200,25 +203,25 @@ class Timeline(Generic[S]):
     # --- in order -------------------------------------------------------------------------------------------------
 
     def _in_order(self, fact: Fact, clock: Micros, ctx: Context) -> Step:
-        """Fold a fact that is newer than all before it."""
+        """Fold a fact that is newer than all facts and deadlines before it."""
         row, out, effects = self.row, Step(), Effects()
-        self._pass(fact.time, clock, ctx, out)
+        self._pass_time(fact.time, clock, ctx, out)
         row.recent.append(fact)
         row.cached = None
-        self.silence.broken()
+        self.silence.end()
         self.subject.advance(self.state, fact.time, fact.event, fact.ref, ctx, effects)
         self._emit(effects, max(clock, fact.time), fact.ref, ctx, out)
         row.clock = max(row.clock, fact.time)
-        self._pass(row.clock, clock, ctx, out)  # after an erasure a fact may be older than what was judged
+        self._pass_time(row.clock, clock, ctx, out)  # after an erasure a fact may be older than `row.clock`
         return out
 
-    def _pass(self, until: Micros, clock: Micros, ctx: Context, out: Step) -> None:
-        """Judge the deadlines before an instant, one by one."""
+    def _pass_time(self, until: Micros, clock: Micros, ctx: Context, out: Step) -> None:
+        """Judge the deadlines before an instant, one by one, and emit their effects."""
         state, silence = self.state, self.silence
         lateness = ctx.policy.time.allowed_lateness
         silence.policy = ctx.policy_version
         while state.due and state.due < until:
-            silence.before(state, self.row, lateness)
+            silence.before_deadline(state, self.row, lateness)
             effects = Effects()
             self.subject.advance(state, state.due, None, NO_FACT, ctx, effects)
             silence.judged += 1
@@ -228,7 +231,7 @@ class Timeline(Generic[S]):
             self._report(out)
 
     def _advance_snapshot(self, before: Micros, ctx: Context) -> None:
-        """Settle the recent facts that no fact can precede any more."""
+        """Settle the recent facts older than an instant; no fact older than that can still be accepted."""
         row, recent = self.row, self.row.recent
         if recent[-1].time < before:
             self._settle_all(self._checkpoint(before, ctx))
@@ -240,7 +243,7 @@ class Timeline(Generic[S]):
             self._settle_oldest(old, ctx)
 
     def _checkpoint(self, before: Micros, ctx: Context) -> Checkpoint:
-        """A state after the newest fact in which nothing was judged from an instant on, as new as can be had."""
+        """The newest state after all recent facts in which no deadline from an instant on was judged."""
         found = self.silence.checkpoint_before(before)
         if found is not None:
             return found
@@ -249,7 +252,7 @@ class Timeline(Generic[S]):
         return Checkpoint.of(self.state, self.state.last_fact, self.row)
 
     def _settle_all(self, checkpoint: Checkpoint) -> None:
-        """Make a checkpoint the snapshot: all recent facts are in it."""
+        """Make a checkpoint, which contains all recent facts, the snapshot."""
         row, touched = self.row, self.silence.touched
         self.emitted = {name: e for name, e in self.emitted.items() if name in checkpoint.open or name in touched}
         row.counts = difference(checkpoint.counts, row.counts)
@@ -277,8 +280,8 @@ class Timeline(Generic[S]):
         row.cached = None
         self.silence.checkpoints.clear()
 
-    def _bound(self, ctx: Context) -> None:
-        """Keep the row within its limit: settle recent facts early, then forget the oldest cases."""
+    def _limit_size(self, ctx: Context) -> None:
+        """Keep the row within `MAX_ROW` bytes: settle recent facts early, then forget the oldest cases."""
         row = self.row
         if len(row.recent) > 1 and len(self.encode()) > MAX_ROW:
             row.forced = True
@@ -291,8 +294,8 @@ class Timeline(Generic[S]):
 
     # --- out of order ---------------------------------------------------------------------------------------------
 
-    def _again(self, fact: Fact, clock: Micros, ctx: Context, status: Status) -> Step:
-        """Fold everything after the snapshot again and emit the difference."""
+    def _refold_and_emit(self, fact: Fact, clock: Micros, ctx: Context, status: Status) -> Step:
+        """Fold everything after the snapshot again and emit the difference to what was emitted before."""
         row, facts, silence, out = self.row, Effects(), Effects(), Step(status=status)
         row.recent.sort(key=_order)
         row.clock, clock = max(row.clock, fact.time), max(clock, fact.time)
@@ -311,7 +314,7 @@ class Timeline(Generic[S]):
         return out
 
     def _absorb(self, fact: Fact, ctx: Context) -> Step:
-        """A fact older than the allowed lateness: some subjects can still count it, in any order."""
+        """Count a fact older than the allowed lateness, if the subject can count facts in any order; else reject it."""
         row = self.row
         snapshot = self.subject.decode(row.snapshot)
         if fact.time <= row.erased or not self.subject.absorb(snapshot, fact.event, fact.ref):
@@ -324,7 +327,7 @@ class Timeline(Generic[S]):
         return out
 
     def _refold(self, ctx: Context, facts: Effects, silence: Effects) -> None:
-        """Make state and caches from the row, under the policy in force."""
+        """Compute state and caches from the row, under the policy in force."""
         self.state, checkpoint = self._after_facts(ctx, facts)
         self.row.cached = None
         now = self.silence = Silence(ctx.policy_version)
@@ -332,7 +335,7 @@ class Timeline(Generic[S]):
         now.touched, now.checkpoints = set(silence.touched), [checkpoint]
 
     def _resume(self, cached: CachedState, ctx: Context) -> None:
-        """Make state and caches from the cached state of the row."""
+        """Compute state and caches from the row's cached state."""
         row, effects = self.row, Effects()
         stored = cached.read(row.snapshot)
         self.state = self.subject.decode(stored)
@@ -348,7 +351,7 @@ class Timeline(Generic[S]):
             now.checkpoints = [Checkpoint(stored, cached.judged_to, counts, lessons, open_then)]
 
     def _after_facts(self, ctx: Context, effects: Effects) -> tuple[S, Checkpoint]:
-        """The state after the snapshot and the recent facts, with no deadline after them, and its checkpoint."""
+        """The state after the snapshot and the recent facts, before any later deadline, and its checkpoint."""
         state = fold(self.subject, self.row.snapshot, self.row.recent, ctx, effects)
         checkpoint = Checkpoint.of(state, state.last_fact, self.row)
         checkpoint.counts, checkpoint.lessons = effects.counts, [int(lesson.asked_at) for lesson in effects.lessons]
@@ -357,7 +360,7 @@ class Timeline(Generic[S]):
     # --- emitting -------------------------------------------------------------------------------------------------
 
     def _emit(self, effects: Effects, time: Micros, ref: Ref, ctx: Context, out: Step) -> None:
-        """Emit what is new in the effects: alarms that differ from what was emitted, lessons and contributions."""
+        """Emit alarms that differ from what was last emitted, and all lessons and contributions."""
         row = self.row
         for name, e in effects.touched.items():
             before = self.emitted.get(name)
@@ -380,7 +383,7 @@ class Timeline(Generic[S]):
             out.lessons.append(lesson)
 
     def _report(self, out: Step) -> None:
-        """Tell customers what has changed since they were last told."""
+        """Emit a report if its values differ from those last reported."""
         report = self.subject.report(self.state)
         if report is not None and report.values != self.row.reported:
             out.reports.append(report)
@@ -396,12 +399,12 @@ AnyTimeline = Timeline[Any]
 
 
 def _shown(e: Episode) -> tuple[Micros, str, int]:
-    """What an update would show."""
+    """What an update of an open alarm shows."""
     return (e.at, e.severity, len(e.evidence))
 
 
 def _ending(e: Episode) -> tuple[Micros, Outcome | None]:
-    """What settling it again would show: a late fact may change how an alarm ended."""
+    """What a repeated settlement shows: a late fact may change how an alarm ended."""
     return (e.at, e.outcome)
 
 
