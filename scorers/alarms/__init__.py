@@ -1,1 +1,1 @@
-"""The kinds of alarm: when each is true, what it says, and the catalogue of all."""
+"""The kinds of alarm, one file each, and the catalogue of all."""

@@ -1,4 +1,4 @@
-"""The catalogue: every kind of alarm that the core raises, one line each, in the order in which they are asked."""
+"""The catalogue of all kinds of alarm, one line each, in the order in which they are asked and raised."""
 
 from scorers.alarms.changes.changes import GOLDEN_CONVERSION, LOYALTY_CHANGED, REACTIVATED, STAGE_CHANGED, TIER_CHANGED
 from scorers.alarms.complaints import (
@@ -51,5 +51,5 @@ STATE_CHANGES = frozenset(kind.name for kind in CATALOGUE if kind.is_state_chang
 
 
 def watched_by(subject: str) -> tuple[Kind, ...]:
-    """The kinds that the timelines of one type of subject raise."""
+    """The kinds that timelines of one type of subject raise, in the order of the catalogue."""
     return tuple(kind for kind in CATALOGUE if kind.watched == subject)

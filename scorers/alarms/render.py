@@ -1,4 +1,4 @@
-"""From an episode to the record of the topic `alarms`, with the subject as it is at the time."""
+"""Renders an episode as a record of the topic `alarms`, with the current state of its subject."""
 
 from typing import Any
 
@@ -24,7 +24,10 @@ def render(
     ctx: Context,
     **own: Any,
 ) -> Alarm:
-    """One change in the life of an alarm; `own` are the attributes that only this type of subject has."""
+    """One change of an alarm as a record; `own` are the attributes that only this type of subject has.
+
+    A record that ends an alarm has no reasons, treatment, deadline or counterfactual.
+    """
     about = e.subject_id or state.id
     ended = change in ("alarm.settled", "alarm.withdrawn")
     by = None if ended or kind.deadline is None else kind.deadline(state, e, ctx)
@@ -57,7 +60,7 @@ def render(
 def render_customer(
     kind: Kind, c: Customer, e: Episode, change: Change, time: Micros, cause: tuple[Ref, ...], ctx: Context
 ) -> Alarm:
-    """One change in the life of a customer's alarm, or of an alarm about a customer's case."""
+    """One change of an alarm about a customer, or about a customer's case, as a record."""
     tense = c.contacts.tone or c.attitude.type == "terrorist"
     return render(
         kind,
@@ -85,12 +88,12 @@ def render_customer(
 
 
 def _treatment(kind: Kind, c: Customer) -> Treatment:
-    """The kind's treatment; nothing is spent on customers who cost more than they bring."""
+    """The kind's treatment, or `do_not_spend` for the tier lead, whose customers cost more than they bring."""
     return "do_not_spend" if c.tiering.tier == "lead" and not kind.is_case and not kind.fixed else kind.treatment
 
 
 def _remedy(kind: Kind, by: Instant | None) -> str | None:
-    """One line that says what would settle the alarm, where that can be said."""
+    """The counterfactual: one sentence about what would settle the alarm; None if the kind has none."""
     if kind.remedy is None or ("{by}" in kind.remedy and by is None):
         return None
     return kind.remedy.format(by=date(by)) if by is not None else kind.remedy

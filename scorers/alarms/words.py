@@ -1,4 +1,4 @@
-"""Pieces of the sentences that reasons are made of. They hold no word of a customer, so nothing hostile can pass through them."""
+"""Parts of the sentences of reasons. They contain no text that a customer wrote, so no hostile text can pass through them."""
 
 from scorers.contract.alarms import Reason
 from scorers.contract.events import DAY, HOUR, Duration, Micros
@@ -46,12 +46,12 @@ def rhythm(c: Customer) -> str:
 
 
 def silence(c: Customer, now: Micros) -> str:
-    """How long the customer has not bought, beside the usual gap."""
+    """How long the customer has not bought, compared with the usual gap."""
     return f"No purchase for {days((now - c.purchases.last) / DAY)}; {rhythm(c)}."
 
 
 def background(c: Customer, now: Micros, ctx: Context) -> list[Reason]:
-    """What happened before a silence and may explain it."""
+    """Reasons that may explain a silence: open complaints and requests, low satisfaction, competitors, complaints about the store."""
     found = []
     if c.complaints.open:
         found.append(Reason("unrectified_defect", 0.5, f"{times(len(c.complaints.open), 'complaint')} still open."))

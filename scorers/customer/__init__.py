@@ -1,1 +1,1 @@
-"""What is known of one customer, how facts change it, and the stage, tier, loyalty type and value that follow."""
+"""The state of one customer, how facts change it, and the stage, tier, loyalty type and value derived from it."""

@@ -1,6 +1,6 @@
-"""The ledger of experiences (X1): one bad one owes twelve good ones, and time halves the debt every year.
+"""The ledger of experiences (X1): a bad experience adds a debt of twelve good ones, and the debt halves every year.
 
-The debt is kept as a number and an instant. A purchase is a good experience once its week has passed without trouble.
+A purchase is a good experience if the week after it passes without a bad one. The debt is kept as a number and an instant.
 """
 
 from math import log2
@@ -11,14 +11,14 @@ from scorers.policy.tables import Ledger
 
 
 def debt(c: Customer, now: Micros, rules: Ledger) -> float:
-    """Good experiences still owed at an instant."""
+    """How many good experiences are owed at an instant."""
     if not c.account.debt:
         return 0.0
     return float(c.account.debt * 0.5 ** ((now - c.account.debt_at) / rules.half_life))
 
 
 def mature(c: Customer, now: Micros, rules: Ledger) -> None:
-    """Enter the purchases whose week has passed."""
+    """Enter the purchases whose week has passed as good experiences."""
     pending = c.account.pending
     while pending and pending[0] + rules.quiet_week < now:
         at = pending.pop(0) + rules.quiet_week
@@ -27,21 +27,21 @@ def mature(c: Customer, now: Micros, rules: Ledger) -> None:
 
 
 def good(c: Customer, at: Micros, rules: Ledger) -> None:
-    """A good experience repays one."""
+    """Enter a good experience: it reduces the debt by one."""
     mature(c, at, rules)
     if c.account.debt:
         _enter(c, at, -1.0, rules)
 
 
 def bad(c: Customer, at: Micros, rules: Ledger) -> None:
-    """A bad experience owes a dozen, and spoils the purchases of its week."""
+    """Enter a bad experience: it adds to the debt, and the purchases of the week before it do not count as good."""
     mature(c, at, rules)
     _enter(c, at, rules.owed_per_negative, rules)
     c.account.pending.clear()
 
 
 def bought(c: Customer, at: Micros, rules: Ledger) -> None:
-    """A purchase waits a week to be a good experience."""
+    """Note a purchase, which becomes a good experience after a week."""
     mature(c, at, rules)
     pending = c.account.pending
     if len(pending) == MAX_PENDING:
@@ -50,7 +50,7 @@ def bought(c: Customer, at: Micros, rules: Ledger) -> None:
 
 
 def settled_after(c: Customer, rules: Ledger) -> Micros:
-    """When the debt falls under the settling mark if nothing more happens, rounded up to the next second."""
+    """When the debt falls below `debt_settled` by time alone, rounded up to the next second; 0 if it is below."""
     account = c.account
     if account.debt < rules.debt_settled:
         return 0

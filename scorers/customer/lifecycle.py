@@ -1,7 +1,7 @@
-"""The stages of a customer's life (L1-L6), and which may follow which.
+"""The stages of a customer's life cycle (L1-L6) and the transitions between them.
 
-Everything that decides a stage lives in this file. `TRANSITIONS` names each move that can happen; the diagram of the
-docs is drawn from it. Two kinds of cause move a customer: a fact, or time that passes without one.
+Everything that decides a stage is in this file. `TRANSITIONS` names each transition that can happen; the diagram in the docs is made
+from it. A transition is caused by a fact, or by time that passes without one.
 """
 
 from scorers.contract.alarms import Stage
@@ -18,67 +18,67 @@ PRESENT: frozenset[Stage] = frozenset(
 TRANSITIONS: dict[Stage, dict[Stage, str]] = {
     "prospect": {
         "first_time_buyer": "first purchase",
-        "defector": "said goodbye",
+        "defector": "explained exit",
     },
     "first_time_buyer": {
         "early_repeat_buyer": "second occasion",
         "core_customer": "repeated, content, long enough",
-        "defector": "second purchase far overdue, or said goodbye",
+        "defector": "second purchase far overdue, or explained exit",
     },
     "early_repeat_buyer": {
         "core_customer": "repeated, content, long enough",
         "dormant": "silent beyond the own rhythm",
-        "defector": "said goodbye",
+        "defector": "explained exit",
     },
     "core_customer": {
         "early_repeat_buyer": "satisfaction under the gate",
         "dormant": "silent beyond the own rhythm",
-        "core_defector": "said goodbye",
-        "defector": "said goodbye, discontent",
+        "core_defector": "explained exit",
+        "defector": "explained exit, satisfaction under the gate",
     },
     "dormant": {
         "early_repeat_buyer": "bought again",
         "core_customer": "bought again",
-        "defector": "silent past likely return, or said goodbye",
-        "core_defector": "silent past likely return, or said goodbye",
+        "defector": "silent past likely return, or explained exit",
+        "core_defector": "silent past likely return, or explained exit",
     },
     "defector": {
         "first_time_buyer": "won back",
         "early_repeat_buyer": "won back",
         "core_customer": "won back",
-        "dormant": "won back, then silent before the monitor read it",
+        "dormant": "won back, then silent before that was read",
     },
     "core_defector": {
         "early_repeat_buyer": "won back",
         "core_customer": "won back",
-        "dormant": "won back, then silent before the monitor read it",
+        "dormant": "won back, then silent before that was read",
     },
 }
-"""From stage, to stage: what must have happened."""
+"""By the stage before and the stage after: what causes the transition."""
 
 RETURNS_FROM: frozenset[Stage] = frozenset({"dormant", "defector", "core_defector"})
 
 
 class IllegalTransition(ValueError):
-    """Two stages that can never follow each other; a fault of the core, never of the data."""
+    """A transition that `TRANSITIONS` does not have; a fault of the core, never of the data."""
 
 
 def quiet_after(c: Customer) -> Micros:
-    """The instant after which a repeat buyer's silence is longer than the own rhythm allows."""
+    """The instant after which a repeat buyer's silence is longer than their own rhythm allows."""
     return c.purchases.last + c.purchases.quiet_limit
 
 
 def gone_after(c: Customer, policy: Policy) -> Micros:
-    """The instant after which silence is past the point of likely return."""
+    """The instant after which the customer has been silent for so long that a return is unlikely."""
     if c.rhythm.occasions == 1:
         return c.rhythm.first + round(policy.lifecycle.second_purchase_defected * c.purchases.second_limit)
     return c.purchases.last + round(policy.silence.defected_factor * c.purchases.quiet_limit)
 
 
 def judge(c: Customer, now: Micros, policy: Policy) -> tuple[Stage, Micros]:
-    """The stage that the facts give at an instant, and when time alone may change it.
+    """The stage at an instant, and the next instant at which time alone may change it (`NEVER` if none).
 
-    A deadline at that very instant has not passed yet.
+    A deadline at exactly `now` has not passed yet.
 
     >>> judge(Customer("c1"), 0, Policy())[0]
     'prospect'
@@ -105,7 +105,7 @@ def judge(c: Customer, now: Micros, policy: Policy) -> tuple[Stage, Micros]:
 
 
 def move(before: Stage, after: Stage) -> str:
-    """What a move means; raises IllegalTransition where the table knows none.
+    """The cause of a transition. Raises IllegalTransition if `TRANSITIONS` does not have it.
 
     >>> move("dormant", "core_customer")
     'bought again'
@@ -113,7 +113,7 @@ def move(before: Stage, after: Stage) -> str:
     try:
         return TRANSITIONS[before][after]
     except KeyError:
-        raise IllegalTransition(f"no customer goes from {before} to {after}") from None
+        raise IllegalTransition(f"there is no transition from {before} to {after}") from None
 
 
 def diagram() -> str:

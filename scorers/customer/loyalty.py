@@ -1,7 +1,7 @@
 """Loyalty types from two axes, behaviour and attitude (Q1-Q5).
 
-Behaviour is what the stage and the discounts show, attitude what the customer said. Below a minimum of evidence the
-type is unknown; no label of loyalty is given while satisfaction is under the gate (Q2).
+Behaviour is read from the stage and the discounts, attitude from what the customer said. With too little evidence the type is
+unknown, and so it is while satisfaction is too low for a loyal type (Q2).
 """
 
 from scorers.contract.alarms import LoyaltyType, Stage
@@ -11,7 +11,7 @@ from scorers.policy.tables import Policy
 
 
 def commitment_is_very_low(c: Customer, policy: Policy) -> bool:
-    """The customer's latest words leave no hope: the lowest mark, no recommendation, a warning to others."""
+    """Whether the latest statements show no commitment: the lowest mark, no recommendation, a warning with a low mark, an exit."""
     return (
         c.opinion.mark == 1
         or 0 <= c.opinion.recommends <= policy.loyalty.low_recommendation
@@ -21,27 +21,27 @@ def commitment_is_very_low(c: Customer, policy: Policy) -> bool:
 
 
 def tells_others(c: Customer) -> bool:
-    """A public complaint, a negative referral as the last one, or the lowest mark in a survey."""
+    """Whether others hear of it: a public complaint, a negative last referral, or the lowest mark in a survey."""
     return bool(c.complaints.public) or c.opinion.referral < 0 or c.opinion.survey == 1
 
 
 def is_terrorist(c: Customer, policy: Policy) -> bool:
-    """Very low commitment after bad experiences, and it is told to others (Q4).
+    """Very low commitment after bad experiences, and the customer tells others (Q4).
 
-    The lowest mark in a survey is a bad experience and is told; alone it is a bad day, with another one it is this type.
+    The lowest mark in a survey is both a bad experience and told to others; so by itself it is not enough.
     """
     others = c.account.bad - (c.opinion.survey == 1)
     return others >= 1 and tells_others(c) and commitment_is_very_low(c, policy)
 
 
 def is_hostage(c: Customer, policy: Policy) -> bool:
-    """Buys on although a complaint lies past its deadline (Q5)."""
+    """Whether the customer keeps buying although an open complaint is past its deadline (Q5)."""
     needed = policy.loyalty.hostage_occasions
     return any(case.occasions_since_breach >= needed for case in c.complaints.open)
 
 
 def judge(c: Customer, stage: Stage, policy: Policy) -> LoyaltyType:
-    """The type at an instant.
+    """The loyalty type of a customer in a stage.
 
     >>> judge(Customer("c1"), "prospect", Policy())
     'unknown'

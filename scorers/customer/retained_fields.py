@@ -1,4 +1,4 @@
-"""The fields of events that a customer's row does not keep, since nothing in this room reads them."""
+"""The fields of events that a customer's row does not keep, because nothing reads them."""
 
 from typing import get_args
 

@@ -1,9 +1,8 @@
-"""How often a customer comes, in a dozen numbers, and how long a silence that rhythm allows.
+"""How often a customer buys, in ten numbers, and how long a silence that rhythm allows.
 
-An occasion is all purchases of one UTC date; a gap runs between the first purchases of two neighbouring occasions.
-Gaps are read as gamma-distributed: the own mean and the own regularity (Wheat & Morrison's ratio of neighbouring gaps,
-which no change of pace disturbs), both shrunk to the base while few gaps are known. Money, complaints and moods are
-not known here.
+An occasion is all purchases of one UTC date; a gap runs between the first purchases of two neighbouring occasions. Gaps are modelled
+as gamma-distributed, with the customer's own mean and regularity (Wheat & Morrison's ratio of neighbouring gaps, which a change
+of pace does not disturb), both shrunk to the base while few gaps are known.
 """
 
 from math import log, sqrt
@@ -14,9 +13,9 @@ from msgspec import Struct
 from scorers.contract.events import DAY, Duration, Micros
 from scorers.in_force.base_rhythm import SHORTEST_DAYS, BaseRhythm
 
-MEMORY = 0.95  # weight of a gap against the next one: a pace is known by about the last twenty gaps
-SHRINK_GAPS = 1.5  # the base's mean gap weighs as one and a half Poisson gaps: log paces differ by about 0.8 (sd)
-SHRINK_PAIRS = 2.0  # the base's regularity weighs as two pairs of neighbouring gaps
+MEMORY = 0.95  # weight of a gap relative to the next one: the pace is that of about the last twenty gaps
+SHRINK_GAPS = 1.5  # weight of the base's mean gap, in Poisson gaps: log paces differ by about 0.8 (sd)
+SHRINK_PAIRS = 2.0  # weight of the base's regularity, in pairs of neighbouring gaps
 LEAST_SHAPE, MOST_SHAPE = 0.4, 60.0
 SHORTEST_LIMIT: Duration = DAY
 LONGEST_LIMIT: Duration = 730 * DAY
@@ -25,7 +24,7 @@ _TAILS: dict[float, float] = {}
 
 
 class Rhythm(Struct, array_like=True):
-    """What is kept of the gaps between a customer's occasions; gaps in days.
+    """Sums over the gaps between a customer's occasions; gaps are in days, instants in microseconds.
 
     >>> r = Rhythm()
     >>> for week in range(10):
@@ -42,11 +41,11 @@ class Rhythm(Struct, array_like=True):
     squares: float = 0.0
     logs: float = 0.0
     uneven: float = 0.0  # sum over neighbouring gaps g, h of (g / (g + h) - 1/2) squared
-    known: float = 0.0  # number of gaps, older ones counting less
-    paced: float = 0.0  # their sum, weighted alike
+    known: float = 0.0  # number of gaps, older ones weighing less
+    paced: float = 0.0  # sum of the gaps with the same weights
 
     def visit(self, at: Micros) -> None:
-        """A new occasion began."""
+        """Add an occasion that began at an instant."""
         if not self.occasions:
             self.first = self.last = at
             self.occasions = 1
@@ -64,20 +63,20 @@ class Rhythm(Struct, array_like=True):
         self.paced = MEMORY * self.paced + gap
 
     def mean_gap(self) -> float:
-        """Mean gap in days, 0 where none is known."""
+        """The mean gap in days, 0 if none is known."""
         return (self.last - self.first) / DAY / (self.occasions - 1) if self.occasions > 1 else 0.0
 
     def shape(self, base_shape: float) -> float:
-        """Gamma shape of the own gaps: 1 is Poisson, large is clockwork. Shrunk to the base's."""
+        """The gamma shape of the gaps, shrunk to the base's: 1 is Poisson, a large one is very regular."""
         pairs = max(self.occasions - 2, 0)
         spread = (self.uneven + SHRINK_PAIRS / (8.0 * base_shape + 4.0)) / (pairs + SHRINK_PAIRS)
         return min(max(0.125 / spread - 0.5, LEAST_SHAPE), MOST_SHAPE)
 
 
 def quiet_limit(rhythm: Rhythm, base: BaseRhythm, quantile: float = 0.99) -> Duration:
-    """The silence that the next gap exceeds with chance 1 - quantile, given all that is known of the rhythm.
+    """The silence that the next gap exceeds with probability 1 - quantile, given the rhythm; from a day to two years.
 
-    The next gap over its expectation follows an F distribution, wide while little is known (Paulson's approximation).
+    The next gap divided by its expectation has an F distribution, wide while little is known (Paulson's approximation).
 
     >>> weekly = Rhythm()
     >>> for week in range(30):

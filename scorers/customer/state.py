@@ -1,8 +1,8 @@
-"""What is known of one customer: the state of the subject `customer`, one struct for each concern.
+"""The state of a customer, one struct for each concern.
 
-The state holds facts and the verdicts in force, never text that can be rendered from them. Each struct packs as an array and grows at
-its own end, so an older row of the same form can still be read. Every list is bounded by a constant below. Instants are
-microseconds, 0 where unknown. Only the modules of this room change it; `evolve` is the index.
+It holds facts and the verdicts in force, never text that can be rendered from them. Each struct is encoded as an array and new fields
+are appended at its end, so rows of the same form stay readable. Every list is bounded by a constant below or by a window of the
+policy. Instants are microseconds, 0 if unknown.
 """
 
 from typing import Any
@@ -24,7 +24,7 @@ MILLION = 1_000_000
 
 
 class Case(Struct, array_like=True, gc=False):
-    """A complaint and its two clocks (X6). Its tier and stage are those at the opening."""
+    """A complaint and its two deadlines (X6), which follow from the tier and stage at the opening."""
 
     id: str
     opened: Micros
@@ -36,7 +36,7 @@ class Case(Struct, array_like=True, gc=False):
     public: bool = False
     acknowledged: Micros = 0
     resolved: Micros = 0
-    left: Duration = 0  # business time that was left when the clock stopped
+    left: Duration = 0  # business time left to `rectify_by` when it was resolved
     breached: bool = False  # the rectification deadline has passed since it was opened or reopened
     occasions_since_breach: int = 0
     hostage_at: Micros = 0
@@ -47,7 +47,7 @@ class Case(Struct, array_like=True, gc=False):
 
 
 class Request(Struct, array_like=True, gc=False):
-    """Something the customer asked for that nobody has answered yet (X7)."""
+    """A request of the customer without an answer (X7)."""
 
     id: str
     opened: Micros
@@ -57,7 +57,7 @@ class Request(Struct, array_like=True, gc=False):
 
 
 class Promise(Struct, array_like=True, gc=False):
-    """Something we promised to do (X11)."""
+    """A promise to the customer that is not kept yet (X11)."""
 
     id: str
     made: Micros
@@ -78,21 +78,19 @@ class Trouble(Struct, array_like=True, gc=False):
 
 
 class Question(Struct, array_like=True, gc=False):
-    """Will this customer buy again within the horizon? Asked with the features of that day, answered later."""
+    """Whether the customer buys again within the horizon: asked with the features of that day, answered later."""
 
     asked: Micros
     features: bytes  # packed
-    answered: Micros = 0  # instant of the first purchase after it was asked
+    answered: Micros = 0  # the first purchase after it was asked
     risk: int = 0  # by the model in force, in millionths
-    rules: int = 0  # by the rules, in millionths
+    rules: int = 0  # by the rules alone, in millionths
     model_version: str = ""
-    voices: bytes = (
-        b""  # log-odds of each of `contract.lessons.MEMBERS` when asked, packed by `risk.columns.pack_floats`
-    )
+    voices: bytes = b""  # log-odds of each of `lessons.MEMBERS` when asked, packed by `risk.columns.pack_floats`
 
 
 class Purchases(Struct, array_like=True, gc=False):
-    """When the customer bought, and the silences allowed since, with the figures in force at the last occasion."""
+    """When the customer bought, and the limits of silence by the figures in force at the last occasion."""
 
     count: int = 0
     last: Micros = 0
@@ -116,13 +114,13 @@ class Spending(Struct, array_like=True, gc=False):
     days: list[int] = field(default_factory=list)  # purchase days of the last year, as day numbers
     takings: list[int] = field(default_factory=list)  # margin (else revenue) of each of these days
     year_minor: int = 0  # their sum
-    year_bucket: int = -1  # where the histogram of yearly values counts this customer
-    fast: float = 0.0  # spend per occasion, exponentially weighted
-    slow: float = 0.0
+    year_bucket: int = -1  # this customer's bucket in the histogram of yearly values, -1 for none
+    fast: float = 0.0  # spend per occasion, exponentially weighted with a short memory
+    slow: float = 0.0  # the same with a long memory
 
 
 class Visit(Struct, array_like=True, gc=False):
-    """One occasion: when it began, and a bit for each category bought, categories hashed to 64."""
+    """One occasion: when it began, and a 64-bit mask of the categories bought, by their hash."""
 
     at: Micros
     categories: int = 0
@@ -131,9 +129,9 @@ class Visit(Struct, array_like=True, gc=False):
 class Baskets(Struct, array_like=True, gc=False):
     """What is bought: categories, and how many of them per occasion."""
 
-    variety: int = 0  # a bit for each category ever bought
-    breadth_fast: float = 0.0  # categories per occasion, exponentially weighted
-    breadth_slow: float = 0.0
+    variety: int = 0  # a 64-bit mask of all categories ever bought
+    breadth_fast: float = 0.0  # categories per occasion, exponentially weighted with a short memory
+    breadth_slow: float = 0.0  # the same with a long memory
     visits: list[Visit] = field(default_factory=list)  # the newest occasions
     bored_at: Micros = 0  # since when variety has fallen while gaps grew (X9)
     bored_ref: Ref = NO_FACT
@@ -141,9 +139,9 @@ class Baskets(Struct, array_like=True, gc=False):
 
 
 class Contacts(Struct, array_like=True, gc=False):
-    """Who contacted whom, and what is still unanswered on either side."""
+    """Contacts in both directions, and what is unanswered on either side."""
 
-    first: Micros = 0  # first contact or lead
+    first: Micros = 0  # the first contact or lead
     first_ref: Ref = NO_FACT
     received: int = 0
     made: int = 0
@@ -167,14 +165,14 @@ class Complaints(Struct, array_like=True, gc=False):
 
 
 class Promises(Struct, array_like=True, gc=False):
-    """Our promises that are not kept yet."""
+    """Promises to the customer that are not kept yet."""
 
     open: list[Promise] = field(default_factory=list)
     broken: int = 0
 
 
 class Opinion(Struct, array_like=True, gc=False):
-    """What the customer says of us, and what the owner says of the customer."""
+    """The customer's opinion of the business, and the owner's judgement of the customer."""
 
     marks: int = 0  # satisfaction marks given
     marks_sum: int = 0
@@ -206,7 +204,7 @@ class Exit(Struct, array_like=True, gc=False):
 
 
 class Account(Struct, array_like=True, gc=False):
-    """The ledger of experiences (X1), and the negative experiences that are not made good."""
+    """The ledger of experiences (X1), and the negative experiences since the last occasion."""
 
     debt: float = 0.0  # at `debt_at`
     debt_at: Micros = 0
@@ -226,11 +224,11 @@ class Life(Struct, array_like=True, gc=False):
 
 
 class Tiering(Struct, array_like=True, gc=False):
-    """The tier in force (T1), and a fall that is not yet or not again made good (T2)."""
+    """The tier in force (T1), and a fall that is pending or from which the customer has not recovered (T2)."""
 
     tier: Tier = "none"
     ranked: bool = False
-    low_since: Micros = 0  # the lower tier has been due since then
+    low_since: Micros = 0  # since when the yearly value belongs to a lower tier
     low_opener: Ref = NO_FACT
     drop_from: Tier = "none"
     drop_at: Micros = 0
@@ -241,14 +239,14 @@ class Attitude(Struct, array_like=True, gc=False):
     """The loyalty type in force (Q1)."""
 
     type: LoyaltyType = "unknown"
-    apostle_until: Micros = 0  # stopped being an apostle then; the dwell time runs
+    apostle_until: Micros = 0  # when the customer stopped being an apostle; the dwell time runs from then
     apostle_opener: Ref = NO_FACT
     terrorist_at: Micros = 0
     terrorist_opener: Ref = NO_FACT
 
 
 class RiskReading(Struct, array_like=True, gc=False):
-    """The risk as last read, and the questions that will become lessons."""
+    """The risk at the last review, and the questions that will become lessons."""
 
     last: float = -1.0  # -1 where none
     at: Micros = 0
@@ -258,7 +256,7 @@ class RiskReading(Struct, array_like=True, gc=False):
 
 
 class Profile(Struct, array_like=True, gc=False):
-    """Who the customer is, for lists and messages."""
+    """Names and attributes for lists and messages."""
 
     name: str = ""
     locale: str = ""
@@ -287,7 +285,7 @@ class Customer(State, array_like=True, gc=False):
     profile: Profile = field(default_factory=Profile)
 
     def cases(self) -> int:
-        """How many cases are kept, closed ones among them."""
+        """How many cases are kept, closed ones included."""
         return (
             len(self.complaints.open)
             + len(self.complaints.closed)
@@ -296,7 +294,7 @@ class Customer(State, array_like=True, gc=False):
         )
 
     def forget_oldest_half(self) -> None:
-        """Make room: keep the newer half of the cases, and the alarms about them."""
+        """Drop the older half of each list of cases, and the alarms about them."""
         lists: list[list[Any]] = [
             self.complaints.open,
             self.contacts.requests,

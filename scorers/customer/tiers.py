@@ -1,7 +1,7 @@
-"""Service tiers by what a customer brought in over a year (T1, T2).
+"""Service tiers by the margin, else the revenue, of the last year (T1, T2).
 
-The boundaries are figures of the base; here a customer is placed between them. A rise counts at once. A fall counts
-when the lower place has lasted the dwell time, and only beyond the hysteresis, so that nobody flaps.
+The boundaries are figures of the base. A rise takes effect at once, a fall after the dwell time and only beyond the hysteresis, so that
+a tier does not flap.
 """
 
 from bisect import bisect_right
@@ -17,7 +17,7 @@ _BY_RANK: tuple[Tier, ...] = ("none", "lead", "iron", "gold", "platinum")
 
 
 def expire(c: Customer, now: Micros, policy: Policy) -> None:
-    """Drop what was brought in before the rolling year."""
+    """Drop the days before the rolling year."""
     oldest = (now - policy.tiers.window) // DAY
     spending = c.spending
     days = spending.days
@@ -29,7 +29,7 @@ def expire(c: Customer, now: Micros, policy: Policy) -> None:
 
 
 def year_value(c: Customer, now: Micros, policy: Policy) -> int:
-    """Margin, else revenue, of the rolling year up to an instant, in minor units."""
+    """The margin, else the revenue, of the rolling year up to an instant, in minor units."""
     oldest = (now - policy.tiers.window) // DAY
     spending = c.spending
     if not spending.days or spending.days[0] > oldest:
@@ -38,10 +38,10 @@ def year_value(c: Customer, now: Micros, policy: Policy) -> int:
 
 
 def place(value_minor: int, current: Tier, figures: Figures, policy: Policy) -> Tier:
-    """The tier of a yearly value; to fall below the current one takes the hysteresis on top.
+    """The tier of a yearly value; the bound of the current tier is lowered by the hysteresis.
 
     >>> from scorers.in_force.figures import no_figures
-    >>> place(9_900, "none", no_figures(Policy()), Policy())  # too few are ranked yet
+    >>> place(9_900, "none", no_figures(Policy()), Policy())  # too few customers are ranked
     'iron'
     """
     if figures.bounds is None:

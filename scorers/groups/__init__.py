@@ -1,1 +1,1 @@
-"""The states of subjects that are no customers, and how facts change them: one file each."""
+"""The states of groups, such as sites and stores, and how facts change them: one file each."""

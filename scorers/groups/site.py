@@ -1,4 +1,4 @@
-"""A site and its staff (P2): when the staff were last asked whether they are content, and last thanked."""
+"""A site and its staff (P2): when the staff were last asked how they are, and last thanked."""
 
 from msgspec import Struct, field
 
@@ -8,21 +8,21 @@ from scorers.timeline.subjects import State
 
 
 class Pulse(Struct, array_like=True, gc=False):
-    """The last pulse of one sort; before the first one, the fact by which the site became known."""
+    """The last pulse of one sort; the first fact about the site until there is one."""
 
     at: Micros = 0
     ref: Ref = NO_FACT
 
 
 class Site(State, array_like=True, gc=False):
-    """What is known of a site."""
+    """The state of a site."""
 
     asked: Pulse = field(default_factory=Pulse)
     thanked: Pulse = field(default_factory=Pulse)
 
 
 def fold(site: Site, e: StaffPulse, ref: Ref) -> None:
-    """Staff were asked or thanked, or answered."""
+    """Note that the staff were asked or thanked. The first pulse of a site, of any sort, starts both times."""
     if not site.first_seen:
         site.asked = Pulse(e.time, ref)
         site.thanked = Pulse(e.time, ref)

@@ -1,4 +1,4 @@
-"""A store: how many complaints were opened about it, by day. Counts can be added in any order and at any time."""
+"""A store: the number of complaints opened about it, by day. Facts can be counted in any order and at any time."""
 
 from bisect import bisect_left
 
@@ -9,17 +9,17 @@ from scorers.timeline.subjects import State
 
 
 class Store(State, array_like=True, gc=False):
-    """The complaints about a store. `days` ascends, and `complaints` has the count of each."""
+    """The state of a store. `days` ascends, and `complaints` has the count of each day."""
 
     days: list[int] = field(default_factory=list)
     complaints: list[int] = field(default_factory=list)
-    reported_day: int = -1  # the newest day of which customers were told; -1 where none
-    reported: int = 0  # the count that they were told
-    reported_at: Micros = 0  # when that came in force
+    reported_day: int = -1  # the newest day that is closed; -1 if none is
+    reported: int = 0  # the count reported for it
+    reported_at: Micros = 0  # when that came in force; 0 if nothing was reported
 
 
 def count(store: Store, e: ComplaintOpened) -> None:
-    """One more complaint on the day of the fact."""
+    """Count a complaint on the day of the fact."""
     day = e.time // DAY
     n = bisect_left(store.days, day)
     if n < len(store.days) and store.days[n] == day:
@@ -32,7 +32,7 @@ def count(store: Store, e: ComplaintOpened) -> None:
 
 
 def close(store: Store, day: int, at: Micros, window: Duration) -> None:
-    """At an instant, add up the window that ends with a day, and forget the days before it."""
+    """Close a day at an instant: add up the window that ends with the day, and forget the days before the window."""
     first = day - window // DAY + 1
     old = bisect_left(store.days, first)
     del store.days[:old], store.complaints[:old]
@@ -41,13 +41,13 @@ def close(store: Store, day: int, at: Micros, window: Duration) -> None:
 
 
 def next_close(store: Store) -> int | None:
-    """The next day whose close can change the count; None while there is nothing to count."""
+    """The next day to close; None while neither a count nor a report above zero is left."""
     if store.reported_day < 0 or not (store.days or store.reported):
         return None
     return store.reported_day + 1
 
 
 def first_seen(store: Store, at: Micros) -> None:
-    """Note the first and the newest fact."""
+    """Note the instants of the first and the newest fact."""
     store.first_seen = min(store.first_seen or at, at)
     store.last_fact = max(store.last_fact, at)

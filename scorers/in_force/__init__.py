@@ -1,1 +1,1 @@
-"""What a verdict depends on beside a subject's own facts: the base-wide figures, the model and the policy in force."""
+"""What a verdict depends on besides the subject's own facts: figures, risk model, policy and knowledge of groups in force."""

@@ -1,7 +1,6 @@
-"""How often customers of the whole base come back: counts of gaps by length, and what they say of a typical rhythm.
+"""How often customers of the whole base come back: the typical rhythm, from histograms of gaps.
 
-A gap runs between the first purchases of two neighbouring days with purchases. Counts add up, so that partitions merge
-by sum.
+A gap runs between the first purchases of two neighbouring days with purchases. Histograms of partitions merge by sum.
 """
 
 from math import exp, log, sqrt
@@ -11,7 +10,7 @@ from msgspec import Struct
 from scorers.contract.events import DAY, HOUR, Duration
 
 SHORTEST_DAYS = HOUR / DAY  # two dates may meet at midnight: no gap counts as less than an hour
-USUAL_GAP_DAYS = 30.0  # of a shop without any data
+USUAL_GAP_DAYS = 30.0  # assumed while there are no data
 BUCKET = 0.05  # log-width of a bucket of the gap histograms
 
 _FLOOR = log(SHORTEST_DAYS)
@@ -36,13 +35,15 @@ class BaseRhythm(Struct, frozen=True):
 
     gaps: int = 0
     mean: float = USUAL_GAP_DAYS  # days
-    shape: float = 1.0  # never under Poisson: pooled gaps look more ragged than anyone's own
+    shape: float = (
+        1.0  # of the gamma distribution, at least 1: pooled gaps look less regular than those of one customer
+    )
     first_gaps: tuple[tuple[int, int], ...] = ()  # (bucket, how many up to it), from first to second occasion
     first_mean: float = USUAL_GAP_DAYS
 
     @classmethod
     def of(cls, gaps: dict[int, int], first_gaps: dict[int, int]) -> "BaseRhythm":
-        """From counts by `gap_bucket`.
+        """The rhythm from counts by `gap_bucket`, of all gaps and of first gaps.
 
         >>> base = BaseRhythm.of({102: 30, 110: 10}, {102: 3, 110: 1})
         >>> base.gaps, round(base.mean, 1), base.first_gap_quantile(0.75) // DAY
@@ -59,7 +60,7 @@ class BaseRhythm(Struct, frozen=True):
         return cls(seen, mean, min(max(shape, 1.0), 4.0), tuple(up_to), first_mean if first_seen else mean)
 
     def first_gap_quantile(self, q: float) -> Duration | None:
-        """The time within which a share q of those who came back had come back; None if nobody has."""
+        """The time within which a share `q` of those who came back did so; None if no customer has come back."""
         if not self.first_gaps:
             return None
         wanted = q * self.first_gaps[-1][1]

@@ -1,6 +1,6 @@
-"""What a verdict depends on beside the customer's own facts: the policy, the base's figures, the risk model.
+"""What a verdict depends on besides the subject's own facts: the policy, the figures, the risk model, knowledge of groups.
 
-Each has a history, so that a late fact is judged with what was in force at its own instant.
+All but the policy have a history, so that a late fact is judged by what was in force at its own instant.
 """
 
 from bisect import bisect_right
@@ -14,21 +14,24 @@ from scorers.in_force.risk_model import RiskModel
 from scorers.policy.business_calendar import Calendar
 from scorers.policy.tables import Policy
 
-_KEPT = 800  # daily figures of two years: older instants are judged by the oldest kept
-_KEPT_OF_GROUP = 64  # changes of what is known of a group
+_KEPT = 800  # daily figures, over two years; older instants are judged by the oldest kept
+_KEPT_OF_GROUP = 64  # reports of one group
 _NOTHING: Mapping[str, int] = {}
 
 
 class GroupHistory(Struct):
-    """What was known of a group, and since when, ascending."""
+    """What was known of a group. `times` ascends; `values[n]` is in force from `times[n]`."""
 
     times: list[Micros]
     values: list[Mapping[str, int]]
-    reported: Micros = -1  # the instant up to which the newest report goes
+    reported: Micros = -1  # the instant up to which the newest report counts
 
 
 class Context:
-    """Policy, figures and models by the instant from which they are in force; `untrained` until a model is adopted."""
+    """The policy, and figures, models and groups by the instant from which they are in force.
+
+    `untrained` is the model until one is adopted.
+    """
 
     def __init__(self, policy: Policy, untrained: RiskModel) -> None:
         self.policy = policy
@@ -45,11 +48,11 @@ class Context:
         self._model_from = 0
 
     def adopt_policy(self, policy: Policy) -> None:
-        """Put a policy in force. It has no history: facts that are folded again are judged by the new one."""
+        """Put a policy in force. There is no history of policies: facts folded again are judged by the new one."""
         self.policy, self.policy_version, self.calendar = policy, policy.version, Calendar(policy.calendar)
 
     def adopt_figures(self, figures: Figures) -> None:
-        """Put the figures of a day in force, from the instant that they name."""
+        """Put the figures of a day in force from `figures.in_force` on."""
         self._figures.append(figures)
         self._figure_times.append(figures.in_force)
         self.newest_figures, self._figures_from = figures, figures.in_force
@@ -67,9 +70,9 @@ class Context:
     def adopt_group(
         self, subject: str, name: str, reported: Micros, in_force: Micros, values: Mapping[str, int]
     ) -> bool:
-        """Put in force what is known of a group, from an instant on; False if it brings nothing new.
+        """Put what is known of a group in force from an instant on; False if it is not news.
 
-        Reports may come again after newer ones, sent by a worker that took over: they are passed over.
+        A worker that took over a partition may repeat reports after newer ones; those are ignored.
         """
         history = self._groups.setdefault((subject, name), GroupHistory([], []))
         if reported < history.reported or (reported == history.reported and history.values[-1] == values):
@@ -82,7 +85,7 @@ class Context:
         return True
 
     def group(self, subject: str, name: str, now: Micros) -> Mapping[str, int]:
-        """What was known of a group at an instant; nothing if customers were not told yet."""
+        """What was known of a group at an instant; empty before its first report."""
         history = self._groups.get((subject, name))
         if history is None:
             return _NOTHING

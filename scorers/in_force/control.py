@@ -1,8 +1,7 @@
-"""What a partition is told beside facts: that time has passed, and which figures, model and policy are in force.
+"""Control records: ticks, and the figures, model, policy and groups in force, as records of the topic `clock`.
 
-These are the records of the `clock` topic, one copy per partition, so that everything a verdict depends on stands in the
-partition's own log. A model travels whole and with its seal: whoever has the log needs nothing else. Who sends them,
-and when, is not known here.
+Each partition gets a copy, so that everything a verdict depends on is in the partition's own log. A model is sent whole and signed.
+Which process sends these records, and when, is not known here.
 """
 
 from typing import Annotated, get_args
@@ -20,11 +19,11 @@ from scorers.in_force.figures import Figures
 
 
 class Tick(Struct, frozen=True, kw_only=True, tag_field="type", tag="clock.ticked", omit_defaults=True):
-    """Everything before this instant has been read: what falls due before it is judged.
+    """Everything before the instant `until` has been read, so every deadline before it is judged.
 
-    `follows` says that the time is that of the events and not the world's, so that no event can be ahead of it. `groups` says that
-    only groups are judged, so that what they report is in force before the tick of the customers; it comes in force at `in_force`,
-    which is later than anything that was judged.
+    `follows`: the clock follows the events and not the wall clock, so no event can be ahead of it. `groups`: only groups are judged,
+    so that their reports are in force before the tick of the customers; they come in force at `in_force`, which is later than any
+    instant judged so far.
     """
 
     until: Instant
@@ -34,7 +33,7 @@ class Tick(Struct, frozen=True, kw_only=True, tag_field="type", tag="clock.ticke
 
 
 class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="figures.in_force"):
-    """The base-wide figures of a day, and from when on verdicts use them."""
+    """The figures of a day, used by verdicts from `in_force` on."""
 
     in_force: Instant
     day: int
@@ -46,7 +45,7 @@ class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="f
 
     @classmethod
     def of(cls, day: int, figures: Figures) -> "FiguresInForce":
-        """The record that puts figures in force at the instant that they name."""
+        """The record that puts figures in force at `figures.in_force`."""
         f = figures
         return cls(
             in_force=Instant(f.in_force),
@@ -54,7 +53,7 @@ class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="f
             version=f.version,
             ranked=f.ranked,
             bounds=f.bounds,
-            second_limit=int(f.second_limit),  # a policy's length of time is a number to everybody else
+            second_limit=int(f.second_limit),  # the policy's default is a `Span`, which only the policy encodes
             base=f.base,
         )
 
@@ -64,7 +63,7 @@ class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="f
 
 
 class ModelInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="model.in_force"):
-    """A risk model, whole and with the trainer's seal, and from when on verdicts use it."""
+    """A whole risk model, used by verdicts from `in_force` on; `seal` is the trainer's signature."""
 
     in_force: Instant
     version: str
@@ -73,7 +72,7 @@ class ModelInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="mod
 
 
 class PolicyInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="policy.in_force"):
-    """The full text of the policy, and from when on verdicts use it."""
+    """The full text of a policy, used by verdicts from `in_force` on."""
 
     in_force: Instant
     version: str
@@ -81,9 +80,9 @@ class PolicyInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="po
 
 
 class GroupInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="group.in_force"):
-    """What is known of a group, such as a store, and from when on verdicts on its customers use it.
+    """What is known of a group, such as a store, used by verdicts on its customers from `in_force` on.
 
-    `reported` is the instant up to which it is known: of two reports of a group the one with the later instant is newer.
+    `reported` is the instant up to which it is known: of two reports of a group, the one with the later instant is newer.
     """
 
     in_force: Instant
@@ -97,14 +96,14 @@ CONTROL_TYPES = frozenset(str(control.__struct_config__.tag) for control in get_
 
 
 def put_group_in_force(ctx: Context, control: GroupInForce) -> bool:
-    """Put what is known of a group in force; False if it brings nothing new."""
+    """Put what is known of a group in force; False if it is not news."""
     subject = control.subject
     reported, at = int(control.reported), int(control.in_force)
     return ctx.adopt_group(subject.type, subject.id, reported, at, control.values)
 
 
 def decode_control(raw: bytes) -> Control | Rejection:
-    """The control record that the bytes tell, or why they tell none.
+    """The control record in these bytes, or why they are none.
 
     >>> decode_control(b'{"type": "clock.ticked", "until": "2024-05-06T00:00:00Z"}')
     Tick(until=1714953600000000, follows=False, groups=False, in_force=None)
@@ -119,7 +118,7 @@ def decode_control(raw: bytes) -> Control | Rejection:
 
 
 def encode_control(control: Control) -> bytes:
-    """The record as it stands on `clock`."""
+    """The record as bytes of the topic `clock`."""
     return _encode(control)
 
 

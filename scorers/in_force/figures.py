@@ -1,8 +1,8 @@
-"""Base-wide figures: what is true of all customers together, closed once a day.
+"""Figures of the whole base of customers, closed once a day.
 
-Customers contribute counts to histograms, each dated with the day of the fact behind it. Counts add up, so partitions
-merge by sum, a late fact takes back exactly what it changes, and no customer is ever scanned. The figures of a day are
-in force from its end plus the allowed lateness, when all its facts are in.
+Customers contribute counts to histograms, each dated with the day of its fact. So partitions merge by sum, a late fact takes back
+exactly what it changes, and customers are never scanned. The figures of a day come in force at its end plus the allowed lateness,
+when all its facts are in.
 """
 
 import hashlib
@@ -18,11 +18,11 @@ from scorers.policy.tables import Policy
 Contribution = tuple[int, str, int, int]  # day number, histogram, bucket, count
 
 GAPS, FIRST_GAPS, YEARS = "gap", "first-gap", "year"
-_GROWTH = math.log(1.005)  # yearly values are told apart to half a percent
+_GROWTH = math.log(1.005)  # a bucket of yearly values is half a percent wide
 
 
 def value_bucket(value_minor: int) -> int:
-    """The bucket of a yearly value; 0 holds everything that is not positive."""
+    """The bucket of a yearly value in minor units; bucket 0 holds every value that is not positive."""
     return 0 if value_minor <= 0 else 1 + int(math.log(value_minor) / _GROWTH)
 
 
@@ -33,7 +33,8 @@ def _lower_edge(bucket: int) -> float:
 class Figures(Struct, frozen=True):
     """The figures of one day.
 
-    `bounds` are the least yearly values, in minor units, of platinum, gold and iron; None while too few are ranked.
+    `bounds` are the least yearly values, in minor units, of platinum, gold and iron; None while too few customers are ranked.
+    `second_limit` is the time by which a second purchase is expected.
     """
 
     version: str
@@ -45,24 +46,28 @@ class Figures(Struct, frozen=True):
 
 
 def no_figures(policy: Policy) -> Figures:
-    """What is in force before the first day is closed."""
+    """The figures in force before the first day is closed."""
     return Figures("none", 0, BaseRhythm.of({}, {}), 0, None, policy.lifecycle.second_purchase_default)
 
 
 Totals = dict[str, Counter[int]]
-"""Histograms by name: how many, by bucket."""
+"""Histograms by name; each counts by bucket."""
 
 
 def no_totals() -> Totals:
-    """Histograms of nobody."""
+    """Empty histograms."""
     return {GAPS: Counter(), FIRST_GAPS: Counter(), YEARS: Counter()}
 
 
 class FigureBook:
     """Adds up contributions and closes days.
 
-    A replay closes its own days. On Kafka each partition has a book that only settles, and the sums of all partitions
-    are closed in one place.
+    In a replay one book does both. On Kafka the book of each partition only settles days, and the aggregator closes the sums of all.
+
+    >>> book = FigureBook(Policy())
+    >>> book.add([(10, GAPS, 102, 3), (11, GAPS, 102, 4)])
+    >>> book.close(10).base.gaps, book.close(11).base.gaps
+    (3, 7)
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -71,7 +76,7 @@ class FigureBook:
         self.total: Totals = no_totals()
 
     def add(self, contributions: list[Contribution]) -> None:
-        """Take in counts; those of a day that is closed already count from the next closing on."""
+        """Add counts; those of a day already closed count from the next closing on."""
         for day, name, bucket, count in contributions:
             counts = self.pending.get(day)
             if counts is None:
@@ -79,7 +84,7 @@ class FigureBook:
             counts[name, bucket] += count
 
     def settle(self, day: int) -> None:
-        """What is dated on a day or before it is no longer pending."""
+        """Add the pending counts dated on a day or before to the totals."""
         for due in sorted(d for d in self.pending if d <= day):
             for (name, bucket), count in self.pending.pop(due).items():
                 total = self.total[name]
@@ -88,13 +93,13 @@ class FigureBook:
                     del total[bucket]
 
     def close(self, day: int) -> Figures:
-        """The figures of a day: all facts dated on it or before."""
+        """The figures of a day: of all facts dated on it or before."""
         self.settle(day)
         return close(day, self.total, self._policy)
 
 
 def last_day(now: Micros, policy: Policy) -> int:
-    """The newest day whose facts are all in: it ended the allowed lateness ago.
+    """The newest day that ended at least the allowed lateness ago, so that all its facts are in.
 
     >>> last_day(3 * DAY, Policy()), last_day(3 * DAY - 1, Policy())
     (1, 0)
@@ -103,12 +108,12 @@ def last_day(now: Micros, policy: Policy) -> int:
 
 
 def in_force(day: int, policy: Policy) -> Micros:
-    """When the figures of a day come in force: its end plus the allowed lateness."""
+    """The instant at which the figures of a day come in force: its end plus the allowed lateness."""
     return (day + 1) * DAY + policy.time.allowed_lateness
 
 
 def close(day: int, total: Totals, policy: Policy) -> Figures:
-    """What the histograms of all customers say at the end of a day."""
+    """The figures from the histograms of all customers at the end of a day."""
     rules = policy.lifecycle
     base = BaseRhythm.of(total[GAPS], total[FIRST_GAPS])
     known = sum(total[FIRST_GAPS].values())
@@ -117,8 +122,8 @@ def close(day: int, total: Totals, policy: Policy) -> Figures:
     ranked = sum(years.values())
     bounds = _bounds(years, ranked, policy) if ranked >= policy.tiers.ranked_at_least else None
     second_limit = (second or rules.second_purchase_default) // SECOND * SECOND
-    told = repr((day, ranked, bounds, second_limit, base))
-    version = hashlib.sha256(told.encode()).hexdigest()[:12]
+    content = repr((day, ranked, bounds, second_limit, base))
+    version = hashlib.sha256(content.encode()).hexdigest()[:12]
     return Figures(version, in_force(day, policy), base, ranked, bounds, second_limit)
 
 

@@ -1,4 +1,4 @@
-"""What a risk model must answer to be put in force."""
+"""The interface of a risk model that can be put in force."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -18,13 +18,13 @@ class RiskModel(Protocol):
 
     @property
     def is_trained(self) -> bool:
-        """Whether the risk depends on features; if not, callers need not compute them."""
+        """Whether the risk depends on the features; if not, callers need not compute them."""
 
     def risk(self, features: Sequence[float], rules: float) -> float:
-        """The probability of no purchase within the horizon; `rules` is the risk by the rules alone."""
+        """The probability of no purchase within the horizon; `rules` is that probability by the rules alone."""
 
     def member_log_odds(self, features: Sequence[float]) -> tuple[float, ...]:
-        """The log-odds that each member gives by itself; empty if the model is not trained."""
+        """The log-odds of each member of the ensemble; empty if the model is not trained."""
 
     def contributions(self, features: Sequence[float], rules: float) -> list[tuple[str, float]]:
         """What each member and feature adds to the log-odds of the risk, strongest first."""

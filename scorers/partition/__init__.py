@@ -1,1 +1,1 @@
-"""Many subjects under one clock: routing, deadlines, and the ends of days."""
+"""The subjects of one partition under one clock: routing, deadlines, and the ends of days."""

@@ -1,8 +1,8 @@
-"""Who falls due when, earliest first and by name where two fall due at once.
+"""A queue of deadlines with the names of their subjects, ordered by instant and then by name.
 
-Of many customers most fall due days ahead, and a pair of an instant and a name weighs 150 bytes and more as an object. So
-only the hour at hand is a heap; a later one is bytes, some 17 a customer, until its turn comes. An entry is never taken
-out: whoever takes it asks whether it still holds.
+Most deadlines are days ahead, and an instant and a name as objects take 150 bytes or more. So only the hours up to the current one
+are a heap; each later hour is packed as bytes, about 17 for a customer. Entries are never removed early: the caller checks whether
+the subject is still due then.
 """
 
 import struct
@@ -14,7 +14,7 @@ _entry = struct.Struct("<QH")  # the instant, and how many bytes of name follow
 
 
 class Deadlines:
-    """Instants and names.
+    """A priority queue of (instant, name).
 
     >>> d = Deadlines()
     >>> for due, name in ((5 * HOUR, "b"), (5 * HOUR, "a"), (3 * HOUR, "c")):
@@ -30,7 +30,7 @@ class Deadlines:
         self._hours: list[int] = []  # a heap of these hours
 
     def add(self, due: Micros, name: str) -> None:
-        """Somebody falls due."""
+        """Add the deadline of a subject."""
         if due < self._opened:
             heappush(self._near, (due, name))
             return
@@ -39,12 +39,12 @@ class Deadlines:
         if packed is None:
             packed = self._far[hour] = bytearray()
             heappush(self._hours, hour)
-        told = name.encode()
-        packed += _entry.pack(due, len(told))
-        packed += told
+        encoded = name.encode()
+        packed += _entry.pack(due, len(encoded))
+        packed += encoded
 
     def take(self, until: Micros) -> tuple[Micros, str] | None:
-        """The next who falls due before an instant."""
+        """Remove and return the earliest deadline, if it is before an instant; else None."""
         near = self._near
         while not near:
             if not self._hours or self._hours[0] * HOUR >= until:

@@ -1,9 +1,8 @@
-"""Many subjects under one clock: whom a fact concerns, whose deadlines fall due, and what the base adds up to.
+"""The subjects of one partition under one clock: routes facts to subjects, judges deadlines in order, and closes days.
 
-Deadlines in their order make silence an event: a tick costs what is due, never a scan. At the end of each day plus the allowed lateness
-the base's figures are closed and, where the runner learns itself, a new model comes in force. Both runners, the replay and the Faust
-worker, fold through this one class. They differ in who moves the time: in a replay every event does (`feed`), on Kafka only ticks do
-(`fold` and `tick`), since topics are read at unequal speed and an event far ahead must not make others silent.
+A tick costs what is due, never a scan. At the end of each day plus the allowed lateness the figures are closed and, if this process
+trains, a new model comes in force. The replay and the worker both fold through this class; in a replay every event advances the
+clock (`feed`), on Kafka only ticks do (`fold` and `tick`), because topics are read at unequal speed.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,7 +21,7 @@ from scorers.timeline.timeline import AnyTimeline, Step, Timeline
 
 
 class Tally(Struct):
-    """How many events there were, and how many of them had no effect."""
+    """How many events were read, and how many of them had no effect, by cause."""
 
     events: int = 0
     anonymous: int = 0
@@ -34,7 +33,7 @@ class Tally(Struct):
 
 
 class Timelines(Protocol):
-    """Timelines by name; one that has changed is set again, for those who keep it elsewhere."""
+    """Timelines by name. A changed timeline is set again, so that an implementation can store it."""
 
     def get(self, name: str, /) -> AnyTimeline | None: ...
 
@@ -42,9 +41,11 @@ class Timelines(Protocol):
 
 
 class Partition:
-    """The subjects of one partition, and the time that they share.
+    """The subjects of one partition and their common clock.
 
-    Where making a timeline is slow, `due` says when a subject falls due, so that none is made for a deadline that has moved.
+    `book` adds up contributions and closes days; without it the figures come from control records. `trainer` learns from lessons; without
+    it models come from control records. `due` gives the deadline of a subject by name, so that no timeline is read for a deadline that
+    has moved.
     """
 
     def __init__(
@@ -66,11 +67,11 @@ class Partition:
         self._deadlines = Deadlines()
 
     def expect(self, due: Micros, name: str) -> None:
-        """A subject that was stored earlier falls due."""
+        """Add the deadline of a subject that was stored earlier."""
         self._deadlines.add(due, name)
 
     def feed(self, event: AnyEvent, ref: Ref) -> Iterator[Step]:
-        """Fold one event for every subject that it concerns; first, the time of all subjects advances to it."""
+        """Advance the clock to an event, then fold it for every subject that it concerns; one step for each."""
         if event.time > self.clock:
             yield from self.tick(int(event.time))
         step = self.fold(event, ref)
@@ -81,7 +82,7 @@ class Partition:
                 yield self.fold_for(address, event, ref)
 
     def fold(self, event: AnyEvent, ref: Ref) -> Step | None:
-        """Fold one event for the subject of its key, after that subject's deadlines before it; None if there is none."""
+        """Fold one event for the subject of its key, after judging that subject's earlier deadlines; None if it has no subject."""
         self.tally.events += 1
         address = own_subject(event)
         if address is None:
@@ -95,7 +96,7 @@ class Partition:
         return step
 
     def fold_for(self, address: Address, event: AnyEvent, ref: Ref, origin: tuple[str, int] | None = None) -> Step:
-        """Fold one event for a subject; `origin` as in `Timeline.step`."""
+        """Fold one event for one subject, new or known; `origin` as in `Timeline.step`."""
         name = address.name
         timeline = self.timelines.get(name)
         if timeline is None:
@@ -107,7 +108,7 @@ class Partition:
         return self._after(name, timeline, step)
 
     def tick(self, until: Micros) -> Iterator[Step]:
-        """Let the time of all subjects pass up to an instant: deadlines and the ends of days, in their order."""
+        """Advance the clock to an instant: judge the deadlines before it and close days, in order."""
         if not self._boundary:
             self._boundary = self._next_boundary(until)
         while self._boundary <= until:
@@ -118,7 +119,7 @@ class Partition:
         self.clock = max(self.clock, until)
 
     def tick_groups(self, until: Micros) -> Iterator[Step]:
-        """Let the time of the groups pass, the given instant included; customers and the clock stay as they are."""
+        """Judge the deadlines of groups up to an instant, that instant included; customers and the clock do not change."""
         waiting = []
         while (entry := self._deadlines.take(until + 1)) is not None:
             if subject_type(entry[1]).name == "customer":
@@ -136,7 +137,7 @@ class Partition:
                 yield step
 
     def _settle_one(self, due: Micros, name: str, clock: Micros) -> Step | None:
-        """Judge a deadline, unless it has moved since it was entered."""
+        """Judge a deadline; None if it has moved since it was added."""
         if self._due is not None and self._due(name) != due:
             return None
         timeline = self.timelines.get(name)

@@ -1,6 +1,6 @@
-"""Which subjects a fact concerns, and under which name a partition keeps each.
+"""Which subjects a fact concerns, and the name under which a partition keeps each.
 
-A customer is kept under its id. Every other subject is kept under a name that no customer can have, as ids hold no control characters.
+The name of a customer is its id. The name of a group begins with a control character, which ids cannot contain.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ class Address(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The name under which a partition keeps it.
+        """The name under which a partition keeps the subject.
 
         >>> Address("customer", "c1").name, Address("site", "s1").name
         ('c1', '\\x01site:s1')
@@ -34,21 +34,25 @@ class Address(NamedTuple):
 
 
 def subject_type(name: str) -> SubjectType[Any]:
-    """The type of the subject that is kept under a name."""
+    """The type of the subject with this name."""
     if not name.startswith(GROUP_PREFIX):
         return CUSTOMER
     return GROUPS[name[1:].partition(":")[0]]
 
 
 def address_of(key: bytes | None) -> Address | None:
-    """The group that the key of a forwarded record names; None if it names none."""
+    """The group named by the key of a forwarded record; None if the key is no name of a group.
+
+    >>> address_of(b"\\x01store:s1"), address_of(b"c1")
+    (Address(type='store', id='s1'), None)
+    """
     prefix, _, name = (key or b"").decode(errors="replace").partition(GROUP_PREFIX)
     kind, _, subject_id = name.partition(":")
     return Address(GROUPS[kind].name, subject_id) if not prefix and kind in GROUPS and subject_id else None
 
 
 def own_subject(event: AnyEvent) -> Address | None:
-    """The subject whose key the record of an event has; None for anonymous facts and for merges."""
+    """The subject with the key of the event's own record; None for anonymous facts and for merges."""
     if isinstance(event, StaffPulse):
         return Address("site", event.store_id) if event.store_id == event.customer_id else None
     if event.customer_id is None or isinstance(event, CustomerMerged):
@@ -69,14 +73,14 @@ def _site(event: AnyEvent) -> Address | None:
 
 
 FORWARDS: tuple[Callable[[AnyEvent], Address | None], ...] = (_store, _site)
-"""For each subject with a key of its own: the address to which a fact is forwarded, None if it does not concern it."""
+"""For each type of group: the address that a fact is forwarded to, or None."""
 
 
 def other_subjects(event: AnyEvent) -> list[Address]:
-    """The subjects with other keys that a fact concerns."""
+    """The subjects with other keys that a fact concerns, to which it is forwarded."""
     return [address for forward in FORWARDS if (address := forward(event)) is not None]
 
 
 def erases(event: AnyEvent) -> bool:
-    """Whether the event forgets its customer."""
+    """Whether the event asks to forget its customer."""
     return isinstance(event, CustomerErased)

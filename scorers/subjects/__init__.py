@@ -1,1 +1,1 @@
-"""One instant of a customer: fold a fact, judge, compare with the alarms that stand."""
+"""The types of subjects: for each, how one fact or deadline is folded, judged and compared with the open alarms."""

@@ -1,4 +1,4 @@
-"""The verdicts on a customer at any instant, for rows and rosters: computed, never stored, changing nothing."""
+"""The assessment of a customer at any instant, for rows and rosters; it changes nothing."""
 
 from msgspec import Struct
 
@@ -15,7 +15,7 @@ _FRESH, _COOLED = 0.6, 0.97
 
 
 class Assessment(Struct, frozen=True):
-    """What is thought of a customer at one instant."""
+    """The verdicts on a customer at one instant; `risk` is a probability, `debt` a number of good experiences."""
 
     stage: Stage
     tier: Tier
@@ -28,19 +28,19 @@ class Assessment(Struct, frozen=True):
 
 
 def prospect_risk(c: Customer, now: Micros, ctx: Context) -> float:
-    """A prospect's chance of buying nothing grows as the conversion window runs out."""
+    """The probability that a prospect buys nothing, which grows as the conversion window runs out."""
     run = (now - (c.contacts.first or c.first_seen)) / ctx.policy.prospects.conversion_window
     return _FRESH + (_COOLED - _FRESH) * min(max(run, 0.0), 1.0)
 
 
 def purchase_risk(c: Customer, now: Micros, ctx: Context) -> float:
-    """A buyer's chance of no purchase within the policy's horizon."""
+    """The probability that a buyer makes no purchase within the policy's horizon."""
     horizon, base = ctx.policy.risk.horizon, ctx.figures(now).base
     return ctx.model(now).risk(features(c, now, horizon, base), rules_risk(c, now, horizon, base))
 
 
 def assess(c: Customer, now: Micros, ctx: Context) -> Assessment:
-    """The verdicts at an instant not before the customer's last fact."""
+    """The assessment at an instant, which must not be before the customer's last fact."""
     policy = ctx.policy
     stage, _ = lifecycle.judge(c, now, policy)
     risk = prospect_risk(c, now, ctx)

@@ -1,7 +1,7 @@
-"""The customer as a watched subject: one instant of a customer, from a fact or a deadline to alarms.
+"""The customer as a subject: what one fact or deadline does to a customer.
 
-`advance` folds a fact or lets time pass, judges stage, tier, loyalty type and risk, asks the kinds that can hold in that stage, and
-sets the next deadline: the least of all waits. The effects are collected, nothing leaves from here.
+`advance` folds the fact or lets time pass, judges stage, tier, loyalty type and risk, asks the kinds that can hold in that stage, and
+sets the next deadline, which is the earliest of all waits. Effects are collected for the caller.
 """
 
 from typing import get_args
@@ -43,9 +43,9 @@ class CustomerType(SubjectType[Customer]):
     def advance(
         self, c: Customer, at: Micros, event: AnyEvent | None, ref: Ref, ctx: Context, effects: Effects
     ) -> None:
-        """Fold a fact, or let the deadline `at` pass; then judge, compare and set the next deadline.
+        """Fold a fact, or judge the deadline `at`; then compare with the open alarms and set the next deadline.
 
-        A deadline is judged a microsecond after it, so that a fact at its very instant is in time.
+        A deadline is judged a microsecond after it, so that a fact at exactly its instant is in time.
         """
         if event is not None:
             now = at
@@ -86,7 +86,7 @@ class CustomerType(SubjectType[Customer]):
         return render_customer(self.kinds[episode.kind], c, episode, change, time, cause, ctx)
 
     def contributions(self, c: Customer, at: Micros) -> list[Contribution]:
-        """What takes the customer out of the histogram of yearly values."""
+        """What removes the customer from the histogram of yearly values."""
         bucket = c.spending.year_bucket
         return [(at // DAY, YEARS, bucket, -1)] if bucket >= 0 else []
 
@@ -95,15 +95,15 @@ class CustomerType(SubjectType[Customer]):
         return c.tiering.tier
 
     def outcome(self, c: Customer, kind: Kind) -> Outcome:
-        """An alarm that ends because the customer leaves is lost; cases outlive the leaving."""
+        """Lost if the customer has left, unless the alarm is about a case; else the outcome of the kind."""
         return "lost" if c.life.stage in LEFT and not kind.is_case else kind.outcome
 
     def closes(self, c: Customer, kind: Kind, now: Micros) -> bool:
-        """Whether the customer has just left, which ends every other alarm that is not about a case."""
+        """Whether the customer has just left, which ends all alarms but `defected` and those about cases."""
         return c.life.stage in LEFT and c.life.since >= now - 1 and kind.name != "defected" and not kind.is_case
 
     def expired(self, c: Customer, episode: Episode) -> Outcome:
-        """Lost, if the customer had left; false, if they bought on; else it expired."""
+        """Lost for `defected`; false if the customer kept buying; else expired."""
         if episode.kind == "defected":
             return "lost"
         bought_on = c.purchases.last > episode.at and c.life.stage not in RETURNS_FROM
@@ -116,7 +116,7 @@ CUSTOMER = CustomerType()
 def _judge_stage(
     c: Customer, at: Micros, now: Micros, ref: Ref, bought: bool, ctx: Context, effects: Effects
 ) -> Micros:
-    """The stage, and its change as a record; when time alone may change it again."""
+    """Judge the stage and note its change; return the next instant at which time alone may change it."""
     life = c.life
     before = life.stage
     after, until = lifecycle.judge(c, now, ctx.policy)
@@ -134,7 +134,7 @@ def _judge_stage(
 
 
 def _judge_tier(c: Customer, at: Micros, now: Micros, ctx: Context, effects: Effects) -> None:
-    """The tier: a rise is in force at once, a fall after the dwell time."""
+    """Judge the tier and note its change: a rise takes effect at once, a fall after the dwell time."""
     figures, policy, tiering = ctx.figures(at), ctx.policy, c.tiering
     tiers.expire(c, now, policy)
     _count_year(c, at // DAY, effects.counts)
@@ -149,8 +149,8 @@ def _judge_tier(c: Customer, at: Micros, now: Micros, ctx: Context, effects: Eff
         return
     else:
         at = tiering.low_since + policy.tiers.dwell
-        stands = any(e.kind == "tier-drop" and e.status == "open" for e in c.open)
-        if c.life.stage not in LEFT and not stands:  # a further fall is the same alarm; who has left raises none
+        is_open = any(e.kind == "tier-drop" and e.status == "open" for e in c.open)
+        if c.life.stage not in LEFT and not is_open:  # a further fall continues the open alarm
             tiering.drop_from, tiering.drop_at, tiering.drop_opener = before, at, tiering.low_opener
         tiering.low_since = 0
     tiering.ranked = figures.bounds is not None
@@ -162,7 +162,7 @@ def _judge_tier(c: Customer, at: Micros, now: Micros, ctx: Context, effects: Eff
 
 
 def _count_year(c: Customer, day: int, counts: list[Contribution]) -> None:
-    """Move the customer to the right bucket of the histogram of yearly values."""
+    """Move the customer to the bucket of their yearly value in the histogram."""
     spending = c.spending
     bucket = value_bucket(spending.year_minor) if spending.days else -1
     if bucket != spending.year_bucket:
@@ -174,7 +174,7 @@ def _count_year(c: Customer, day: int, counts: list[Contribution]) -> None:
 
 
 def _judge_loyalty(c: Customer, at: Micros, ref: Ref, ctx: Context, effects: Effects) -> None:
-    """The loyalty type, and its change as a record."""
+    """Judge the loyalty type and note its change."""
     attitude = c.attitude
     before, after = attitude.type, loyalty.judge(c, c.life.stage, ctx.policy)
     if before == after:

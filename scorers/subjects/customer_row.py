@@ -1,4 +1,4 @@
-"""One customer as a row of `customers.jsonl`."""
+"""A customer as a row of `customers.jsonl`."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from scorers.timeline.timeline import Timeline
 
 
 def customer_row(timeline: Timeline[Customer], now: Micros, ctx: Context) -> dict[str, Any]:
-    """What is known and thought of a customer at an instant, by the names of the wire contract."""
+    """The state and the assessment of a customer at an instant, under the names of the wire contract."""
     c = timeline.state
     v = assess(c, now, ctx)
     return {

@@ -1,9 +1,8 @@
-"""The risk within other horizons than the one that lessons are asked for.
+"""The risk within other horizons than the one that the model was trained for.
 
-The prior knows in closed form how the chance of no purchase falls as the horizon grows. What the model has learned at
-its own horizon is how far this customer's log-odds lie from the prior's; that distance is carried along. So the risks
-fall as the horizon grows, whatever was learned, meet the headline at its own horizon, and need no lessons of their own.
-They are computed when somebody asks, never in the line of an event.
+The prior gives the probability of no purchase within any horizon in closed form. The model's log-odds at its own horizon differ from the
+prior's by a shift, which is applied at every horizon. So the risks fall as the horizon grows, equal the model's risk at its own horizon,
+and need no lessons of their own. They are computed on request and not while events are folded.
 """
 
 from collections.abc import Iterable
@@ -20,9 +19,9 @@ from scorers.subjects.assessment import purchase_risk
 def risk_by_horizon(
     c: Customer, now: Micros, ctx: Context, horizons: Iterable[Duration] | None = None
 ) -> dict[Duration, float]:
-    """P(no purchase within each horizon), shortest first; the policy's own and its headline unless asked for others.
+    """P(no purchase within each horizon), shortest first; by default of the policy's `horizons` and its `horizon`.
 
-    Nobody can be asked of who has not bought yet: a prospect has none.
+    Empty for a prospect, who has not bought yet.
 
     >>> from scorers.policy.tables import Policy
     >>> from scorers.risk.model import UNTRAINED
@@ -50,5 +49,5 @@ def risk_by_horizon(
 
 
 def by_span(risks: dict[Duration, float]) -> dict[str, float]:
-    """For people and files: the horizons as the policy writes them."""
+    """The risks under the horizons as the policy writes them, such as `30d`, rounded to six digits."""
     return {format_span(horizon): round(risk, 6) for horizon, risk in risks.items()}

@@ -1,4 +1,4 @@
-"""When a customer's risk is read, and the questions that become lessons: asked now, answered once the horizon has passed."""
+"""Reviews of the risk, and the questions that become lessons: asked now, answered once the horizon has passed."""
 
 from zlib import crc32
 
@@ -15,12 +15,12 @@ from scorers.timeline.episodes import NEVER
 
 
 def phase(customer_id: str, period: int) -> Micros:
-    """Where in a period this customer's own instants are: spread evenly over customers, the same in every run."""
+    """The offset of a customer's own instants in a period: spread evenly over customers, the same in every run."""
     return (crc32(customer_id.encode()) % (period // SECOND)) * SECOND
 
 
 def read_risk(c: Customer, at: Micros, lapsed: bool, reviewing: bool, bought: bool, ctx: Context) -> None:
-    """Read the risk at a review, ask a question at its instant, and set the next of both."""
+    """Compute the risk at a review, ask a question if one is due, and set the next review and question."""
     rules, risk, left = ctx.policy.risk, c.risk, c.life.stage in LEFT
     asking = lapsed and risk.next_question == at
     reading = reviewing and not left
@@ -34,7 +34,7 @@ def read_risk(c: Customer, at: Micros, lapsed: bool, reviewing: bool, bought: bo
 
 
 def answer(c: Customer, now: Micros, ctx: Context, lessons: list[Lesson]) -> None:
-    """Turn the questions whose horizon and lateness have passed into lessons."""
+    """Turn the questions whose horizon and allowed lateness have passed into lessons."""
     horizon = ctx.policy.risk.horizon
     wait = horizon + ctx.policy.time.allowed_lateness
     questions = c.risk.questions
@@ -60,7 +60,7 @@ def answer(c: Customer, now: Micros, ctx: Context, lessons: list[Lesson]) -> Non
 
 
 def next_instant(c: Customer, ctx: Context) -> Micros:
-    """The next review, question or answer."""
+    """The instant of the next review, question or answer."""
     risk = c.risk
     soon = risk.next_review or NEVER
     if risk.next_question and risk.next_question < soon:
@@ -83,13 +83,13 @@ def _read(c: Customer, at: Micros, asking: bool, reading: bool, ctx: Context) ->
 
 
 def _on_grid(after: Micros, period: int, customer_id: str) -> Micros:
-    """The first of the customer's own instants after the given one."""
+    """The first of the customer's own instants after a given one."""
     start = phase(customer_id, period)
     return after - (after - start) % period + period
 
 
 def _review_wait(c: Customer, bought: bool, rules: Risk) -> Duration:
-    """Risk moves on the scale of the own gaps; where it can raise nothing, only the tier is reviewed, rarely."""
+    """The time to the next review: a share of the mean gap, or the longest if the risk can raise no alarm now."""
     if c.rhythm.occasions < rules.occasions_at_least or any(e.kind == "risk-high" for e in c.open):
         return rules.review_at_most
     gaps = rules.review_from_gap if bought else rules.review_share_of_gap

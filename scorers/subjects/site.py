@@ -1,4 +1,4 @@
-"""The site as a watched subject."""
+"""The site as a subject."""
 
 from scorers.alarms.catalogue import watched_by
 from scorers.alarms.render import render
@@ -29,7 +29,7 @@ class SiteType(SubjectType[Site]):
         return _RETAINED.of(event)
 
     def advance(self, site: Site, at: Micros, event: AnyEvent | None, ref: Ref, ctx: Context, effects: Effects) -> None:
-        """Fold a pulse, or let a deadline pass; then compare and set the next deadline."""
+        """Fold a pulse, or judge a deadline; then compare with the open alarms and set the next deadline."""
         now = at + 1
         if isinstance(event, StaffPulse):
             now = at

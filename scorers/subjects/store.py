@@ -1,4 +1,4 @@
-"""The store as a watched subject: it raises no alarm yet, but tells its customers how many complaints there are about it."""
+"""The store as a subject: it raises no alarms, but reports to its customers how many complaints there are about it."""
 
 from scorers.contract.alarms import Alarm, Change
 from scorers.contract.events import AnyEvent, ComplaintOpened, Micros
@@ -29,7 +29,7 @@ class StoreType(SubjectType[Store]):
     def advance(
         self, store: Store, at: Micros, event: AnyEvent | None, ref: Ref, ctx: Context, effects: Effects
     ) -> None:
-        """Count a complaint, or close a day once the allowed lateness has passed."""
+        """Count a complaint, or close the days that ended the allowed lateness ago; then set the next deadline."""
         if isinstance(event, ComplaintOpened):
             stores.count(store, event)
             stores.first_seen(store, at)
@@ -39,13 +39,13 @@ class StoreType(SubjectType[Store]):
         store.due = 0 if day is None else in_force(day, ctx.policy)
 
     def report(self, store: Store) -> Report | None:
-        """The count of the newest day that is closed."""
+        """The count of complaints in the window that ends with the newest closed day."""
         if not store.reported_at:
             return None
         return Report("store", store.id, store.reported_at, {"complaints": store.reported})
 
     def absorb(self, store: Store, event: AnyEvent, ref: Ref) -> bool:
-        """Counts take a complaint of any age that is still inside the window."""
+        """Count a complaint of any age; one before the window is forgotten when the next day is closed."""
         if not isinstance(event, ComplaintOpened):
             return False
         stores.count(store, event)
@@ -54,7 +54,7 @@ class StoreType(SubjectType[Store]):
     def render(
         self, store: Store, episode: Episode, change: Change, time: Micros, cause: tuple[Ref, ...], ctx: Context
     ) -> Alarm:
-        """A store has no kinds of its own yet."""
+        """Never called: a store has no kinds."""
         raise NotImplementedError(episode.kind)
 
 

@@ -1,1 +1,1 @@
-"""State changes, which alarm nobody."""
+"""State changes, which are recorded and sent to no channel by default."""

@@ -1,4 +1,4 @@
-"""State changes: recorded on the topic `alarms`, settled when they are raised, sent to nobody by default."""
+"""State changes: raised once on the topic `alarms`, never settled, sent to no channel by default."""
 
 from scorers.contract.alarms import Reason, Treatment
 from scorers.contract.events import Micros
@@ -9,7 +9,7 @@ from scorers.timeline.kinds import Kind
 
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
-    """From what to what."""
+    """The values before and after."""
     return [Reason(e.kind.replace("-", "_"), 1.0, e.detail.replace("_", " ") or e.kind.replace("-", " "))]
 
 

@@ -1,4 +1,4 @@
-"""What the kinds about a complaint share: which complaints are asked about, their sentence and their deadline."""
+"""What the kinds about a complaint share: the list of complaints, their sentence and their deadline."""
 
 from collections.abc import Sequence
 
@@ -16,12 +16,12 @@ def open_cases(c: Customer) -> Sequence[Case]:
 
 
 def find(c: Customer, e: Episode) -> Case | None:
-    """The complaint that an alarm is about, if it is still kept."""
+    """The complaint that an alarm is about; None if it is no longer in the state."""
     return next((case for case in (*c.complaints.open, *c.complaints.closed) if case.id == e.subject_id), None)
 
 
 def reason(c: Customer, e: Episode, then: str) -> list[Reason]:
-    """One sentence about the complaint; none if it is no longer kept."""
+    """One sentence about the complaint; empty if it is no longer in the state."""
     case = find(c, e)
     if case is None:
         return []
@@ -31,6 +31,6 @@ def reason(c: Customer, e: Episode, then: str) -> list[Reason]:
 
 
 def deadline(c: Customer, e: Episode, ctx: Context) -> Instant | None:
-    """When the complaint must be rectified."""
+    """The instant by which the complaint must be rectified."""
     case = find(c, e)
     return None if case is None else Instant(case.rectify_by)

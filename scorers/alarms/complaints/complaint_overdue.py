@@ -10,12 +10,12 @@ from scorers.timeline.kinds import Kind
 
 
 def condition(c: Customer, case: Case, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
-    """True after the deadline of the tier, in the calendar of the business."""
+    """True after the rectification deadline, which depends on the tier and the business calendar."""
     return Finding(case.rectify_by, case.opener) if case.breached else case.rectify_by
 
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
-    """The complaint, and the deadline missed."""
+    """The complaint and the missed deadline."""
     return cases.reason(c, e, ", has not been put right in the time promised to this tier")
 
 

@@ -10,14 +10,14 @@ from scorers.timeline.kinds import Kind
 
 
 def condition(c: Customer, case: Case, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
-    """True after the deadline of the tier; a core customer's minor complaint has none."""
+    """True after the acknowledgement deadline, which depends on the tier; a core customer's minor complaint has none."""
     if case.acknowledged or case.exempt:
         return NEVER
     return Finding(case.acknowledge_by, case.opener) if case.acknowledge_by < now else case.acknowledge_by
 
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
-    """The complaint, and the deadline missed."""
+    """The complaint and the missed deadline."""
     return cases.reason(c, e, ", has not been acknowledged in the time promised to this tier")
 
 

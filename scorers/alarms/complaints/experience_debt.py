@@ -1,4 +1,4 @@
-"""`experience-debt`: bad experiences outweigh the good ones that would make up for them."""
+"""`experience-debt`: more good experiences are owed for bad ones than the limit allows."""
 
 from scorers.alarms.words import times
 from scorers.contract.alarms import Reason
@@ -11,12 +11,12 @@ from scorers.timeline.kinds import Kind
 
 
 def owes(c: Customer) -> float:
-    """Whether anything is owed."""
+    """The debt when it last changed, 0 if there is none."""
     return c.account.debt
 
 
 def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
-    """Raised above the limit, and kept until the debt is under the lower mark; time and quiet purchases lower it."""
+    """True from above `debt_limit` until below `debt_settled`; time and purchases without trouble lower the debt."""
     rules = ctx.policy.ledger
     owed = ledger.debt(c, now, rules)
     if episode is None:
@@ -29,7 +29,7 @@ def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -
 
 
 def _until(c: Customer, now: Micros, ctx: Context) -> Micros:
-    """When the debt falls next: below the mark by time, or at the end of a quiet purchase's week."""
+    """When time may settle the debt: below `debt_settled` by decay, or at the end of a purchase's week."""
     rules = ctx.policy.ledger
     after = ledger.settled_after(c, rules)
     soon = after if now <= after else NEVER

@@ -10,7 +10,7 @@ from scorers.timeline.kinds import Kind
 
 
 def condition(c: Customer, case: Case, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
-    """True at once, or from the step that made a minor complaint grave; a critical one is critical for every tier."""
+    """True from the opening, or from the fact that made a minor complaint grave; `critical` holds for every tier."""
     if case.severity == "minor":
         return NEVER
     since, fact = (case.grave_since, case.grave_ref) if case.grave_since else (case.opened, case.opener)

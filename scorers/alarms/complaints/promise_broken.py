@@ -1,4 +1,4 @@
-"""`promise-broken`: a promise is reported broken, or its date has passed without its being kept."""
+"""`promise-broken`: a promise is reported broken, or its due date has passed and it is not kept."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ def promises(c: Customer) -> Sequence[Promise]:
 
 
 def condition(c: Customer, promise: Promise, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
-    """True at the report, or after the date."""
+    """True from the report, or after the due date."""
     if promise.broken:
         evidence = () if promise.breaker == promise.opener else (promise.breaker,)
         return Finding(promise.broken, promise.opener, evidence=evidence)

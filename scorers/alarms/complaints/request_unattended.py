@@ -17,12 +17,12 @@ def requests(c: Customer) -> Sequence[Request]:
 
 
 def condition(c: Customer, request: Request, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
-    """True after the deadline of the tier."""
+    """True after the deadline, which depends on the tier."""
     return Finding(request.answer_by, request.opener) if request.breached else request.answer_by
 
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
-    """The date of the request; none once it is answered."""
+    """The date of the request; empty once it is answered."""
     request = next((r for r in c.contacts.requests if r.id == e.subject_id), None)
     if request is None:
         return []

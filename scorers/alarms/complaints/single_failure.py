@@ -11,7 +11,7 @@ from scorers.timeline.kinds import Kind
 
 
 def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
-    """True from the first negative experience to the next occasion; a second one updates it."""
+    """True from the first negative experience to the next occasion; further ones update it."""
     return troubles.holds_in(c, "first_time_buyer")
 
 

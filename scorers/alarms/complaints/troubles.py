@@ -1,4 +1,4 @@
-"""What `single-failure` and `small-mishap` share: negative experiences since the last purchase, by the stage at the first."""
+"""What `single-failure` and `small-mishap` share: negative experiences since the last occasion, and the stage at the first."""
 
 from scorers.alarms.words import times
 from scorers.contract.alarms import Reason, Stage
@@ -10,12 +10,12 @@ from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
 
 
 def trouble(c: Customer) -> Trouble | None:
-    """The troubles since the last occasion."""
+    """The negative experiences since the last occasion."""
     return c.account.trouble
 
 
 def holds_in(c: Customer, stage: Stage) -> Answer:
-    """True while there is trouble whose first experience fell in a stage."""
+    """True while there is trouble that began in the given stage."""
     found = c.account.trouble
     if found is None or found.stage != stage:
         return NEVER
@@ -30,5 +30,5 @@ def reason(c: Customer, who: str) -> list[Reason]:
 
 
 def deadline(c: Customer, e: Episode, ctx: Context) -> Instant | None:
-    """When the customer will be given up."""
+    """The instant at which the customer counts as defected."""
     return Instant(gone_after(c, ctx.policy)) if c.rhythm.occasions else None

@@ -1,1 +1,1 @@
-"""Kinds about attitude and attention."""
+"""Kinds about attitude, and about contact and variety."""

@@ -10,18 +10,18 @@ from scorers.timeline.kinds import Kind
 
 
 def was_apostle(c: Customer) -> Micros:
-    """When the customer stopped being an apostle, 0 if that never happened or is over."""
+    """When the customer stopped being an apostle; 0 if never, or an apostle again."""
     return c.attitude.apostle_until
 
 
 def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
-    """True once the dwell time has passed without the customer being an apostle again."""
+    """True after the dwell time, unless the customer is an apostle again."""
     at = c.attitude.apostle_until + ctx.policy.loyalty.apostle_dwell
     return Finding(at, c.attitude.apostle_opener) if at < now else at
 
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
-    """Since when."""
+    """Since when the customer is no apostle."""
     text = f"Used to recommend us, but not any more since {date(c.attitude.apostle_until)}."
     return [Reason("apostle_lost", 1.0, text)]
 

@@ -10,12 +10,12 @@ from scorers.timeline.kinds import Kind
 
 
 def is_bored(c: Customer) -> Micros:
-    """Since when, 0 where not."""
+    """Since when the customer is bored, 0 if not."""
     return c.baskets.bored_at
 
 
 def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
-    """True from the occasion at which both were seen until the variety is back."""
+    """True from the occasion at which variety had fallen and gaps had grown, until the variety is back."""
     return Finding(c.baskets.bored_at, c.baskets.bored_ref)
 
 

@@ -1,4 +1,4 @@
-"""`contact-pressure`: we have sent more messages without an answer than the customer's tier should bear (X8)."""
+"""`contact-pressure`: more messages without an answer than the ceiling of the customer's tier (X8)."""
 
 from scorers.alarms.words import span, times
 from scorers.contract.alarms import Reason
@@ -10,12 +10,12 @@ from scorers.timeline.kinds import Kind
 
 
 def unanswered(c: Customer) -> list[Micros]:
-    """Our messages since the last answer."""
+    """The messages to the customer since the last answer."""
     return c.contacts.outreach
 
 
 def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
-    """Raised by the message beyond the ceiling, kept until an answer comes or enough messages are older than the window."""
+    """True from the message beyond the ceiling until an answer, or until enough messages are older than the window."""
     rules, sent = ctx.policy.outreach, c.contacts.outreach
     ceiling = rules.ceiling.of(c.tiering.tier)
     if len(sent) <= ceiling:

@@ -1,4 +1,4 @@
-"""`hostage`: the customer buys on although a complaint is past its deadline."""
+"""`hostage`: the customer keeps buying although a complaint is past its deadline."""
 
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
@@ -14,7 +14,7 @@ def complaints(c: Customer) -> list[Case]:
 
 
 def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
-    """True from the occasion that the policy states; if one of several complaints is solved, it stays true for the rest."""
+    """True from the policy's number of occasions after the deadline; it stays true while any such complaint is open."""
     held = [case for case in c.complaints.open if case.hostage_at]
     if not held:
         return NEVER

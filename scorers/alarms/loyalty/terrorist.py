@@ -1,4 +1,4 @@
-"""`terrorist`: very low commitment after bad experiences, and the customer tells others. People read "speaks against us"."""
+"""`terrorist`: very low commitment after bad experiences, and the customer tells others. Messages say "speaking against us"."""
 
 from scorers.alarms.words import times
 from scorers.contract.alarms import Reason
@@ -10,12 +10,12 @@ from scorers.timeline.kinds import Kind
 
 
 def is_terrorist(c: Customer) -> bool:
-    """Whether that is the loyalty type in force."""
+    """Whether the loyalty type in force is `terrorist`."""
     return c.attitude.type == "terrorist"
 
 
 def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
-    """True while that is the loyalty type."""
+    """True while the loyalty type is `terrorist`."""
     return Finding(c.attitude.terrorist_at, c.attitude.terrorist_opener)
 
 

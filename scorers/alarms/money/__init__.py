@@ -1,1 +1,1 @@
-"""Kinds about what a customer is worth."""
+"""Kinds about the value of a customer."""

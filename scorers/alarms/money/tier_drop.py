@@ -11,12 +11,12 @@ from scorers.timeline.kinds import Kind
 
 
 def has_fallen(c: Customer) -> bool:
-    """Whether a fall is not made good."""
+    """Whether the customer has fallen and not recovered."""
     return c.tiering.drop_from != "none"
 
 
 def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
-    """True from the end of the dwell time until the customer is back in the tier."""
+    """True from the end of the dwell time until the customer is back in the former tier."""
     tiering = c.tiering
     if RANK[tiering.tier] >= RANK[tiering.drop_from]:
         return NEVER
@@ -24,7 +24,7 @@ def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -
 
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
-    """From which tier to which."""
+    """The tiers before and after."""
     dwell, tiering = span(ctx.policy.tiers.dwell), c.tiering
     text = f"Fell from {tiering.drop_from} to {tiering.tier} and has stayed there for {dwell}."
     return [Reason("tier_drop", 1.0, text)]

@@ -1,1 +1,1 @@
-"""Kinds about the risk that the model tells."""
+"""Kinds about the risk by the model."""

@@ -1,4 +1,4 @@
-"""What the model's contributions say to a reader: one sentence for each column of the features."""
+"""Reasons from the model's contributions: one sentence for each column of the features."""
 
 from scorers.alarms.words import days, silence, times
 from scorers.contract.alarms import Reason
@@ -9,11 +9,11 @@ from scorers.risk.features import features
 from scorers.risk.rules import rules_risk
 
 _MOST = 4  # reasons of one alarm
-_LEAST = 0.005  # a contribution that is worth a sentence
+_LEAST = 0.005  # the smallest contribution to the log-odds that becomes a reason
 
 
 def strongest(c: Customer, now: Micros, ctx: Context) -> list[Reason]:
-    """The columns that raise the risk most; those that read the same add up. Without any, the silence itself."""
+    """The columns that raise the risk most; those with the same sentence add up. If there is none, the silence."""
     horizon = ctx.policy.risk.horizon
     base = ctx.figures(now).base
     x = features(c, now, horizon, base)
@@ -29,11 +29,11 @@ def strongest(c: Customer, now: Micros, ctx: Context) -> list[Reason]:
 
 
 def _sentence(name: str, c: Customer, now: Micros) -> str:
-    """What a column of the features says of this customer."""
+    """The sentence for a column of the features."""
     count = c.rhythm.occasions
     gap = c.rhythm.mean_gap()
     quiet = silence(c, now)
-    if (now - c.purchases.last) / DAY < gap:  # not silent for long: the visits are few or far apart
+    if (now - c.purchases.last) / DAY < gap:  # the silence is short: the reason is that visits are few or far apart
         quiet = f"Has come on {times(count, 'day')} in {days((now - c.rhythm.first) / DAY)}, {days(gap)} apart."
     sentences = {
         "discount_share": f"{round(100 * c.spending.discounted / max(c.purchases.count, 1))} % of the purchases "

@@ -1,4 +1,4 @@
-"""`risk-high`: the risk has crossed the threshold of the customer's tier at a review or an event."""
+"""`risk-high`: at a review or an event, the risk has crossed the threshold of the customer's tier."""
 
 from scorers.alarms.risk import model_reasons
 from scorers.contract.alarms import Reason
@@ -11,30 +11,30 @@ from scorers.timeline.kinds import Kind
 
 
 def is_read(c: Customer) -> bool:
-    """Whether the risk has been read."""
+    """Whether the risk has ever been computed."""
     return c.risk.last >= 0
 
 
 def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
-    """Raised by a reading over the threshold, kept until a purchase has brought it under the threshold less the hysteresis."""
+    """Raised when a risk just computed reaches the threshold; settled when, after a purchase, it is below by the hysteresis."""
     rules, risk = ctx.policy.risk, c.risk
     threshold = rules.threshold.of(c.tiering.tier)
     if episode is not None:
         holds = risk.last >= threshold - rules.hysteresis or c.purchases.last <= episode.at
         return episode.unchanged() if holds else NEVER
-    read_now = risk.at >= now - 1  # an old reading does not become grave because the threshold falls
+    read_now = risk.at >= now - 1  # an old value must not raise an alarm because the threshold falls
     if read_now and risk.last >= threshold and c.rhythm.occasions >= rules.occasions_at_least:
         return Finding(risk.at, c.purchases.last_ref)
     return NEVER
 
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
-    """What raises the risk, by the model in force."""
+    """What raises the risk most, by the model in force."""
     return model_reasons.strongest(c, now, ctx)
 
 
 def deadline(c: Customer, e: Episode, ctx: Context) -> Instant:
-    """When the silence becomes unusual, or for a silent customer when they will be given up."""
+    """The instant at which the silence becomes unusual, or for a dormant customer at which they count as defected."""
     return Instant(quiet_after(c) if c.life.stage != "dormant" else gone_after(c, ctx.policy))
 
 

@@ -1,1 +1,1 @@
-"""Kinds about customers who do not come."""
+"""Kinds about customers who have stopped buying."""

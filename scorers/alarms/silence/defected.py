@@ -1,4 +1,4 @@
-"""`defected`: a silence past the point of likely return, or an explained exit."""
+"""`defected`: a silence after which a return is unlikely, or an explained exit."""
 
 from scorers.alarms.silence import gone_quiet
 from scorers.alarms.words import date
@@ -12,7 +12,7 @@ from scorers.timeline.kinds import Kind
 
 
 def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
-    """True while the customer is in a stage of having left, since the silence or the exit, whichever came first."""
+    """True in the stages that mean a loss, since the end of the allowed silence or the exit, whichever came first."""
     if c.rhythm.occasions:
         gone = gone_after(c, ctx.policy)
         if not c.exit.at or gone < c.exit.at:

@@ -1,4 +1,4 @@
-"""`gone-quiet`: a repeat buyer is silent for longer than the own rhythm allows."""
+"""`gone-quiet`: a repeat buyer is silent for longer than their own rhythm allows."""
 
 from scorers.alarms.words import background, silence
 from scorers.contract.alarms import Reason
@@ -11,7 +11,7 @@ from scorers.timeline.kinds import Kind
 
 
 def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
-    """True once the silence since the last purchase is longer than the limit of the own gaps; graver for a core customer."""
+    """True once the silence since the last purchase exceeds the limit from the customer's own gaps; graver for a core customer."""
     quiet = quiet_after(c)
     if now <= quiet:
         return quiet
@@ -19,12 +19,12 @@ def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -
 
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
-    """The silence beside the usual gap, and what may explain it."""
+    """The silence compared with the usual gap, and what may explain it."""
     return [Reason("silence", 1.0, silence(c, max(now, e.at))), *background(c, now, ctx)]
 
 
 def deadline(c: Customer, e: Episode, ctx: Context) -> Instant | None:
-    """When the customer will be given up."""
+    """The instant at which the customer counts as defected."""
     return Instant(gone_after(c, ctx.policy)) if c.rhythm.occasions else None
 
 

@@ -1,4 +1,4 @@
-"""`prospect-cooling`: two thirds of a prospect's conversion window have passed without a purchase."""
+"""`prospect-cooling`: most of a prospect's conversion window has passed without a purchase."""
 
 from scorers.alarms.words import span
 from scorers.contract.alarms import Reason
@@ -10,7 +10,7 @@ from scorers.timeline.kinds import Kind
 
 
 def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
-    """True once the share of the window that the policy states has passed."""
+    """True once `cooling_share` of the conversion window has passed since the first contact."""
     if not c.contacts.first:
         return NEVER
     rules = ctx.policy.prospects

@@ -1,4 +1,4 @@
-"""`second-purchase-overdue`: a first-time buyer has not come back by the time by which most who return have returned."""
+"""`second-purchase-overdue`: a first-time buyer has not come back within the time in which most who return do so."""
 
 from scorers.alarms.words import date, span
 from scorers.contract.alarms import Reason
@@ -11,7 +11,7 @@ from scorers.timeline.kinds import Kind
 
 
 def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
-    """True once the limit has passed that was in force at the first occasion."""
+    """True after the limit that was in force at the first occasion."""
     overdue = c.rhythm.first + c.purchases.second_limit
     return Finding(overdue, c.purchases.first_ref) if overdue < now else overdue
 
@@ -24,7 +24,7 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
 
 
 def deadline(c: Customer, e: Episode, ctx: Context) -> Instant | None:
-    """When the customer will be given up."""
+    """The instant at which the customer counts as defected."""
     return Instant(gone_after(c, ctx.policy)) if c.rhythm.occasions else None
 
 

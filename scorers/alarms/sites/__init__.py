@@ -1,1 +1,1 @@
-"""Kinds about the places where customers are served."""
+"""Kinds about sites and their staff."""

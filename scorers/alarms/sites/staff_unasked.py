@@ -10,7 +10,7 @@ from scorers.timeline.kinds import Kind
 
 
 def condition(site: Site, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
-    """True once the policy's time has passed since the last time, or since the site is known."""
+    """True once `ask_every` has passed since the staff were last asked, or since the first fact about the site."""
     overdue = site.asked.at + ctx.policy.staff.ask_every
     return Finding(overdue, site.asked.ref) if overdue < now else overdue
 

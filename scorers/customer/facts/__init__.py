@@ -1,1 +1,1 @@
-"""How facts change the state of a customer: one module for each concern; `evolve` is the index."""
+"""How facts change the state of a customer: one module for each concern; start at `evolve`."""

@@ -1,7 +1,7 @@
-"""What is bought: categories per occasion, and boredom, a variety that falls while the gaps grow (X9).
+"""Categories per occasion, and boredom: variety falls while the gaps between visits grow (X9).
 
-Boredom is judged when an occasion begins, over the completed ones before it, since the basket of the new one may still grow:
-the three newest against the six before them.
+Boredom is judged when an occasion begins, since the basket of the new occasion may still grow: of the completed occasions the three
+newest are compared with the six before them.
 """
 
 from scorers.contract.events import Micros, Purchase
@@ -10,12 +10,12 @@ from scorers.policy.tables import Boredom
 from scorers.timeline.facts import NO_FACT, Ref
 
 _FAST, _SLOW = 0.4, 0.1  # weights of the newest occasion in the two averages of breadth
-NEWEST, EARLIER = 3, 6  # occasions that are compared
+NEWEST, EARLIER = 3, 6  # how many occasions are compared; EARLIER is a multiple of NEWEST
 KEPT = NEWEST + EARLIER
 
 
 def add(baskets: Baskets, e: Purchase) -> None:
-    """The categories of one purchase."""
+    """Add the categories of one purchase to the current occasion."""
     mask = 0
     for item in e.items:
         if item.category:
@@ -26,7 +26,7 @@ def add(baskets: Baskets, e: Purchase) -> None:
 
 
 def breadth(baskets: Baskets, e: Purchase) -> None:
-    """How many categories an occasion began with, into both averages."""
+    """Add the number of categories of an occasion's first purchase to both averages."""
     n = len({item.category for item in e.items}) if e.items else 0
     if n:
         baskets.breadth_fast += (n - baskets.breadth_fast) * (_FAST if baskets.breadth_fast else 1.0)
@@ -34,7 +34,7 @@ def breadth(baskets: Baskets, e: Purchase) -> None:
 
 
 def occasion(c: Customer, at: Micros, ref: Ref, rules: Boredom) -> None:
-    """A new occasion begins: the ones before it are complete and can be judged."""
+    """Begin an occasion, and judge the completed ones before it. Without known categories nothing is judged."""
     baskets = c.baskets
     visits = baskets.visits
     if len(visits) == KEPT and all(visit.categories for visit in visits):
@@ -49,7 +49,7 @@ def occasion(c: Customer, at: Micros, ref: Ref, rules: Boredom) -> None:
 
 
 def varieties(visits: list[Visit]) -> tuple[float, float]:
-    """Different categories in three occasions: of the earlier ones on average, and of the newest."""
+    """How many different categories three occasions have: the mean of the earlier threes, and the newest three."""
     threes = [_different(visits[n : n + NEWEST]) for n in range(0, KEPT, NEWEST)]
     return sum(threes[:-1]) / (len(threes) - 1), threes[-1]
 
@@ -62,7 +62,7 @@ def _different(visits: list[Visit]) -> float:
 
 
 def _gaps_grow(visits: list[Visit], growth: float) -> bool:
-    """Whether the gaps before the newest occasions are longer, by the share stated, than those before the earlier ones."""
+    """Whether the mean gap of the newest occasions exceeds that of the earlier ones by the share `growth`."""
     first, last_earlier, last = visits[0].at, visits[EARLIER - 1].at, visits[-1].at
     return (last - last_earlier) / NEWEST >= (1.0 + growth) * (last_earlier - first) / (EARLIER - 1)
 

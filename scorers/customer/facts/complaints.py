@@ -1,4 +1,4 @@
-"""Complaints and their two clocks (X6): acknowledged by, rectified by."""
+"""Complaints and their two deadlines (X6), for the acknowledgement and for the rectification."""
 
 from scorers.contract.events import (
     Complaint,
@@ -19,19 +19,19 @@ _SEVERITY_RANK = {"minor": 0, "major": 1, "critical": 2}
 
 
 def opened(c: Customer, e: ComplaintOpened, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
-    """Both clocks start; a second opening of an open case can only make it graver, of a closed one it reopens it."""
+    """Set both deadlines. Opening an open case again can only make it graver; opening a closed one reopens it."""
     _open(c, e, ref, ctx)
 
 
 def acknowledged(c: Customer, e: ComplaintAcknowledged, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
-    """The first clock stops."""
+    """Note the acknowledgement."""
     case = _find(c.complaints.open, e.complaint_id)
     if case is not None and not case.acknowledged:
         case.acknowledged = e.time
 
 
 def resolved(c: Customer, e: ComplaintResolved, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
-    """Both clocks stop; in time it is a good experience."""
+    """Close the case and note the business time that was left; in time it is a good experience."""
     case = _find(c.complaints.open, e.complaint_id)
     if case is None:
         return
@@ -46,12 +46,12 @@ def resolved(c: Customer, e: ComplaintResolved, ref: Ref, ctx: Context, counts: 
 
 
 def reopened(c: Customer, e: ComplaintReopened, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
-    """The rectification clock counts on from where it stopped."""
+    """Open the case again, with the business time that was left as its deadline."""
     _reopen(c, e, ref, ctx)
 
 
 def lapse(c: Customer, now: Micros, ctx: Context) -> None:
-    """Complaints whose rectification deadline has passed."""
+    """Mark complaints whose rectification deadline has passed as breached."""
     for case in c.complaints.open:
         if not case.breached and case.rectify_by < now:
             case.breached = True
@@ -106,11 +106,11 @@ def _reopen(c: Customer, e: Complaint, ref: Ref, ctx: Context) -> None:
 
 
 def _make_graver(c: Customer, case: Case, e: Complaint, ref: Ref, ctx: Context) -> None:
-    """A complaint may turn out worse than first reported, never better."""
+    """Raise the severity, and note that the complaint is public; neither is ever taken back."""
     if _SEVERITY_RANK[e.severity] > _SEVERITY_RANK[case.severity]:
         if case.severity == "minor":
             case.grave_since, case.grave_ref = e.time, ref
-        if case.exempt:  # the acknowledgement clock did not run; it starts now
+        if case.exempt:  # it had no acknowledgement deadline; that runs from now on
             allowed = ctx.policy.clocks.acknowledge.of(c.tiering.tier)
             case.exempt, case.acknowledge_by = False, ctx.calendar.add(e.time, allowed)
         case.severity = e.severity

@@ -12,7 +12,7 @@ _TONES = {None: 0, "calm": 0, "tense": 1, "rude": 2}
 
 
 def received(c: Customer, e: ContactReceived, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
-    """The customer came to us, which also answers our outreach."""
+    """A contact by the customer, which also answers earlier outreach."""
     c.contacts.received += 1
     c.contacts.last_received = e.time
     answer_outreach(c, e.time, ctx)
@@ -20,7 +20,7 @@ def received(c: Customer, e: ContactReceived, ref: Ref, ctx: Context, counts: li
 
 
 def made(c: Customer, e: ContactMade, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
-    """We went to the customer; without a request it is outreach."""
+    """A contact with the customer; for marketing or sales, or without purpose and request, it is outreach."""
     c.contacts.made += 1
     c.contacts.last_made = e.time
     if e.purpose in ("marketing", "sales") or (e.purpose is None and e.request_id is None):
@@ -32,12 +32,12 @@ def made(c: Customer, e: ContactMade, ref: Ref, ctx: Context, counts: list[Contr
 
 
 def lead(c: Customer, e: LeadCreated, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
-    """The conversion window of a prospect opens."""
+    """Start the conversion window of a prospect."""
     _first(c, e.time, ref)
 
 
 def answer_outreach(c: Customer, at: Micros, ctx: Context) -> None:
-    """A contact or purchase answers the outreach before it."""
+    """Count earlier outreach as answered, if the answer came within the window, and forget it."""
     if c.contacts.outreach:
         within = ctx.policy.outreach.answer_within
         c.contacts.answered += any(at - sent <= within for sent in c.contacts.outreach)
@@ -45,7 +45,7 @@ def answer_outreach(c: Customer, at: Micros, ctx: Context) -> None:
 
 
 def lapse(c: Customer, now: Micros, ctx: Context) -> None:
-    """Requests whose deadline has passed."""
+    """Mark requests whose deadline has passed as breached."""
     for request in c.contacts.requests:
         if not request.breached and request.answer_by < now:
             request.breached = True
@@ -70,7 +70,7 @@ def _contact(c: Customer, e: Contact, ref: Ref, ctx: Context) -> None:
 
 
 def _request(c: Customer, e: Contact, request_id: str, ref: Ref, ctx: Context) -> None:
-    """A request is opened, or answered: by its status, or by any contact of ours that names it without one."""
+    """Open a request or remove an answered one; a contact to the customer that names it without a status answers it too."""
     requests = c.contacts.requests
     known = next((r for r in requests if r.id == request_id), None)
     if e.request_status == "open" and known is None:

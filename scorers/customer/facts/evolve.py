@@ -1,6 +1,6 @@
-"""How facts and time change a customer's state: the index of this room.
+"""How facts and time change a customer's state: the function for each type of event.
 
-Nothing is judged here. Facts come in order of (time, source, id); the timeline sees to that.
+Nothing is judged here. Facts come in order of (time, source, id), which the timeline ensures.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ Evolution = Callable[[Customer, Any, Ref, Context, list[Contribution]], None]
 
 
 def evolution(event: ev.CustomerEvent) -> Evolution:
-    """The function that folds an event of this type; mypy refuses this function while a type has none."""
+    """The function that folds events of this type; mypy reports a type that has none."""
     match event:
         case ev.Purchase():
             return purchases.purchase
@@ -67,7 +67,7 @@ def evolution(event: ev.CustomerEvent) -> Evolution:
 
 
 EVOLVE: dict[type, Evolution] = {}
-"""The functions by type of event, each looked up once."""
+"""A cache of `evolution` by type of event."""
 
 
 def evolve(c: Customer, event: ev.CustomerEvent, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
@@ -79,7 +79,7 @@ def evolve(c: Customer, event: ev.CustomerEvent, ref: Ref, ctx: Context, counts:
 
 
 def lapse(c: Customer, now: ev.Micros, ctx: Context) -> None:
-    """What time alone changes: deadlines and dates that have passed."""
+    """Apply what time alone changes: deadlines of promises, requests and complaints, and quiet weeks that have passed."""
     if c.promises.open:
         promises.lapse(c, now, ctx)
     if c.contacts.requests:

@@ -9,7 +9,7 @@ from scorers.timeline.facts import Ref
 
 
 def negative(c: Customer, at: Micros, ref: Ref, ctx: Context) -> None:
-    """A negative experience: it enters the ledger, and counts as trouble while the customer is still judging us."""
+    """Enter a negative experience into the ledger, and as trouble for first-time and early repeat buyers."""
     account = c.account
     account.bad += 1
     account.last_bad_ref = ref
@@ -26,6 +26,6 @@ def negative(c: Customer, at: Micros, ref: Ref, ctx: Context) -> None:
 
 
 def breach(c: Customer, at: Micros, ref: Ref, ctx: Context) -> None:
-    """A deadline of ours has passed: it enters the ledger only."""
+    """Enter a missed deadline into the ledger only."""
     ledger.bad(c, at, ctx.policy.ledger)
     c.account.last_bad_ref = ref

@@ -1,4 +1,4 @@
-"""What the customer says of us: satisfaction, referrals, competitors, an exit; and the owner's judgement."""
+"""What the customer says: satisfaction, referrals, competitors, an exit; and the owner's judgement."""
 
 from scorers.contract.events import (
     CompetitorMentioned,
@@ -32,7 +32,7 @@ def mark(c: Customer, at: Micros, stars: int, ref: Ref, ctx: Context) -> None:
 
 
 def survey(c: Customer, e: SurveyAnswered, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
-    """The customer was asked and answered."""
+    """An answered survey."""
     c.opinion.survey = e.satisfaction
     if e.would_recommend is not None:
         c.opinion.recommends = e.would_recommend
@@ -40,24 +40,24 @@ def survey(c: Customer, e: SurveyAnswered, ref: Ref, ctx: Context, counts: list[
 
 
 def referral(c: Customer, e: ReferralMade, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
-    """Word of mouth, in favour of us or against."""
+    """Word of mouth, positive or negative."""
     c.opinion.referrals += e.positive
     c.opinion.referral = 1 if e.positive else -1
 
 
 def owner(c: Customer, e: OwnerJudged, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
-    """A person's judgement of the customer, kept beside the model's."""
+    """The owner's judgement of the customer, which is a feature of the risk."""
     c.opinion.owner = 1 if e.good else -1
 
 
 def competitor(c: Customer, e: CompetitorMentioned, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
-    """The customer named another shop."""
+    """The customer mentioned a competitor."""
     c.opinion.competitors += 1
     c.opinion.competitor_at = e.time
 
 
 def explained_exit(c: Customer, e: ExitExplained, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
-    """An exit is valid until the next purchase; the first explanation says when, the last one why."""
+    """An exit, valid until the next purchase: since the first explanation, for the reason of the last one."""
     if not c.exit.at:
         c.exit.at, c.exit.ref = e.time, ref
     c.exit.reason = e.reason

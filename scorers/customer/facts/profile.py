@@ -1,4 +1,4 @@
-"""Who the customer is, and what ties them to us: names, rewards, bonds (P5)."""
+"""The customer's names, rewards and bonds (P5)."""
 
 from scorers.contract.events import BondEnded, BondStarted, CustomerDescribed, RewardGranted
 from scorers.customer.state import Customer
@@ -8,7 +8,7 @@ from scorers.timeline.facts import Ref
 
 
 def described(c: Customer, e: CustomerDescribed, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
-    """Names and attributes; what is left out stays as it was."""
+    """Names and attributes; a field that is left out is not changed."""
     c.profile.name = e.name or c.profile.name
     c.profile.locale = e.locale or c.profile.locale
     c.profile.owner_id = e.owner_id or c.profile.owner_id
@@ -21,12 +21,12 @@ def reward(c: Customer, e: RewardGranted, ref: Ref, ctx: Context, counts: list[C
 
 
 def bond_started(c: Customer, e: BondStarted, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
-    """A tie begins."""
+    """A bond begins."""
     if e.bond not in c.ties.bonds:
         c.ties.bonds.append(e.bond)
 
 
 def bond_ended(c: Customer, e: BondEnded, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
-    """A tie ends."""
+    """A bond ends."""
     if e.bond in c.ties.bonds:
         c.ties.bonds.remove(e.bond)

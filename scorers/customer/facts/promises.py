@@ -9,7 +9,7 @@ from scorers.timeline.facts import Ref
 
 
 def made(c: Customer, e: PromiseMade, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
-    """A promise; one with a date is broken when that passes."""
+    """A promise; one with a due date is broken when that passes."""
     promises = c.promises.open
     known = _find(c, e.promise_id)
     if known is None:
@@ -21,12 +21,12 @@ def made(c: Customer, e: PromiseMade, ref: Ref, ctx: Context, counts: list[Contr
 
 
 def kept(c: Customer, e: PromiseKept, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
-    """Kept, in time or late."""
+    """A promise is kept, in time or late."""
     c.promises.open = [p for p in c.promises.open if p.id != e.promise_id]
 
 
 def broken(c: Customer, e: PromiseBroken, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
-    """Reported as broken, whether or not its making was reported."""
+    """A promise is reported as broken, whether or not it was reported as made."""
     promise = _find(c, e.promise_id)
     if promise is None:
         promise = Promise(e.promise_id, e.time, ref)
@@ -36,7 +36,7 @@ def broken(c: Customer, e: PromiseBroken, ref: Ref, ctx: Context, counts: list[C
 
 
 def lapse(c: Customer, now: Micros, ctx: Context) -> None:
-    """Promises whose date has passed."""
+    """Mark promises whose due date has passed as broken."""
     for promise in c.promises.open:
         if not promise.broken and promise.due and promise.due < now:
             _break(c, promise, promise.due, promise.opener, ctx)

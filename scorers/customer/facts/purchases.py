@@ -1,6 +1,6 @@
-"""Purchases and refunds: money always, rhythm and limits once per occasion."""
+"""Purchases and refunds: every purchase counts in money, the first of an occasion in rhythm and limits too."""
 
-from scorers.contract.events import DAY, SECOND, Micros, Purchase, Refund
+from scorers.contract.events import DAY, SECOND, Purchase, Refund
 from scorers.customer import ledger, tiers
 from scorers.customer.facts import baskets, contacts
 from scorers.customer.facts.experiences import negative
@@ -15,7 +15,7 @@ _FAST, _SLOW = 0.4, 0.1  # weights of the newest occasion in the two averages of
 
 
 def purchase(c: Customer, e: Purchase, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
-    """A sale; it begins an occasion if it is the first of its UTC date."""
+    """A purchase; it begins an occasion if it is the first of its UTC date."""
     at = e.time
     day = at // DAY
     rhythm, bought = c.rhythm, c.purchases
@@ -41,21 +41,21 @@ def purchase(c: Customer, e: Purchase, ref: Ref, ctx: Context, counts: list[Cont
 
 
 def refund(c: Customer, e: Refund, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
-    """Money given back: a negative experience. It never moves the stage back."""
+    """A refund is a negative experience. It never moves the stage back."""
     spending = c.spending
     spending.refunds += 1
     spending.refund_minor += e.amount_minor
     known = spending.margin_of_minor
     lost = e.amount_minor * spending.margin_minor // known if known else e.amount_minor
     tiers.expire(c, e.time, ctx.policy)
-    if spending.days:  # taken from the last purchase: the day of a refund is not the day of a purchase
+    if spending.days:  # deducted from the last purchase day: the day of a refund is no purchase day
         spending.takings[-1] -= lost
         spending.year_minor -= lost
     negative(c, e.time, ref, ctx)
 
 
 def _occasion(c: Customer, e: Purchase, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
-    """A new occasion: the rhythm, the limits of silence that follow from it, and what earlier troubles become."""
+    """Begin an occasion: update the rhythm and the limits of silence, and end earlier troubles."""
     at, rhythm = e.time, c.rhythm
     gap = at - rhythm.last
     baskets.occasion(c, at, ref, ctx.policy.boredom)
@@ -97,7 +97,7 @@ def _spend(c: Customer, e: Purchase, day: int, ctx: Context) -> None:
     _take(c, day, e.amount_minor if e.margin_minor is None else e.margin_minor)
 
 
-def _take(c: Customer, day: int, minor: Micros) -> None:
+def _take(c: Customer, day: int, minor: int) -> None:
     spending = c.spending
     spending.year_minor += minor
     if spending.days and spending.days[-1] == day:
