@@ -1,1 +1,1 @@
-"""The replay: files of events through the same core, without a broker."""
+"""The replay: folds files of events through the same core, without a broker."""

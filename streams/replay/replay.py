@@ -1,7 +1,7 @@
-"""Folds files of events in this process: backtests, policy comparison, quality figures. No broker, no clock.
+"""Folds files of events in this process, for backtests, policy comparison and quality figures.
 
-The same core as on Kafka, deterministic to the byte: a file is read in its own order, several files are merged by the
-time of their next line, and silence runs on the time of all customers' events.
+It uses the same core as the worker, without broker or wall clock, and its output is deterministic to the byte. A file is read in its own
+order, several files are merged by the time of their next line, and the events of all customers advance the clock.
 """
 
 import csv
@@ -49,11 +49,11 @@ SCORE_COLUMNS = (
 )
 
 Progress = Callable[[int], None]
-"""Told how many bytes of the input have been read since the last call."""
+"""Called with the number of input bytes read since the last call."""
 
 
 class ScoreSchedule(Struct):
-    """When the customers are scored: at instants, every so often, or both; and where the run ends."""
+    """When customers are scored: at the instants `at`, every `every` microseconds, or both; and where the run ends."""
 
     at: tuple[Micros, ...] = ()
     every: int = 0
@@ -61,7 +61,7 @@ class ScoreSchedule(Struct):
 
 
 class Summary(Struct):
-    """What `summary.json` says."""
+    """The content of `summary.json`."""
 
     events: int
     anonymous: int
@@ -82,7 +82,7 @@ def replay(
     sources: list[str],
     out: Path,
     policy: Policy,
-    asked: ScoreSchedule | None = None,
+    schedule: ScoreSchedule | None = None,
     *,
     progress: Progress | None = None,
     watch: Callable[[Step], None] | None = None,
@@ -90,18 +90,19 @@ def replay(
 ) -> Summary:
     """Fold event files and write alarms, scores, customers, rejects and a summary into a folder.
 
-    With `controls` the figures and models are those that a worker was told, and none are made here.
+    With `controls` the figures, models and groups are those that a worker received, and none are made here. `watch` is called with
+    each step. Raises OSError for a source that cannot be read.
     """
     out.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        run = _Run(out, policy, asked or ScoreSchedule(), stack, watch, controls)
+        run = _Run(out, policy, schedule or ScoreSchedule(), stack, watch, controls)
         for line in _merged([_lines(source, stack, progress) for source in sources]):
             run.take(line)
         return run.finish()
 
 
 class Line(Struct):
-    """One line of a file: an event, or why it is none."""
+    """One line of a file: an event, or why it was rejected."""
 
     file: str
     number: int
@@ -109,7 +110,7 @@ class Line(Struct):
 
 
 def _open(source: str, stack: ExitStack) -> tuple[IO[bytes], IO[bytes]]:
-    """The lines of a source, and the file whose position tells how far it is read."""
+    """The lines of a source, and the file whose position shows the progress."""
     if source == "-":
         return sys.stdin.buffer, sys.stdin.buffer
     with ExitStack() as opened:  # closed at once if it cannot be read
@@ -123,17 +124,17 @@ def _open(source: str, stack: ExitStack) -> tuple[IO[bytes], IO[bytes]]:
 def _lines(source: str, stack: ExitStack, progress: Progress | None) -> Iterator[Line]:
     lines, file = _open(source, stack)
     name = "stdin" if source == "-" else Path(source).name
-    told = 0
+    reported = 0
     for number, raw in enumerate(lines, 1):
         if progress is not None and source != "-" and number % 1000 == 0:
-            progress(file.tell() - told)
-            told = file.tell()
+            progress(file.tell() - reported)
+            reported = file.tell()
         if raw.strip():
             yield Line(name, number, decode(raw.rstrip(b"\r\n")))
 
 
 def _merged(files: list[Iterator[Line]]) -> Iterator[Line]:
-    """Lines of several files by the time of each one's next event; a reject goes with the event before it."""
+    """The lines of several files, merged by the time of each file's next event; a reject follows the event before it."""
     if len(files) == 1:
         yield from files[0]
         return
@@ -154,13 +155,13 @@ def _merged(files: list[Iterator[Line]]) -> Iterator[Line]:
 
 
 class _Run:
-    """One run: the partition and the files it writes."""
+    """One run: the partition, and the files that it writes."""
 
     def __init__(
         self,
         out: Path,
         policy: Policy,
-        asked: ScoreSchedule,
+        schedule: ScoreSchedule,
         stack: ExitStack,
         watch: Callable[[Step], None] | None,
         controls: Iterable[Control] | None = None,
@@ -168,22 +169,22 @@ class _Run:
         self.out = out
         self.ctx = Context(policy, UNTRAINED)
         self.timelines: dict[str, AnyTimeline] = {}
-        self._told: deque[FiguresInForce | GroupInForce | ModelInForce] = deque()
+        self._controls: deque[FiguresInForce | GroupInForce | ModelInForce] = deque()
         if controls is None:
             self.partition = Partition(self.ctx, self.timelines, FigureBook(policy), Trainer())
         else:
             self.partition = Partition(self.ctx, self.timelines)
-            told = FiguresInForce | GroupInForce | ModelInForce
-            found = [one for one in controls if isinstance(one, told)]
-            self._told.extend(sorted(found, key=lambda one: one.in_force))
-        self.until = asked.until
+            adopted = FiguresInForce | GroupInForce | ModelInForce
+            found = [one for one in controls if isinstance(one, adopted)]
+            self._controls.extend(sorted(found, key=lambda one: one.in_force))
+        self.until = schedule.until
         self.first: Micros | None = None
         self.rejected = 0
         self.lessons = 0
         self.kinds: Counter[str] = Counter()
         self._watch = watch
-        self._every = asked.every
-        self._asked = sorted(set(asked.at), reverse=True)
+        self._every = schedule.every
+        self._score_at = sorted(set(schedule.at), reverse=True)
         self._next = 0
         self._alarms = stack.enter_context((out / "alarms.jsonl").open("wb"))
         self._rejects = stack.enter_context((out / "rejected.jsonl").open("wb"))
@@ -213,11 +214,11 @@ class _Run:
 
     def _reject(self, line: Line, code: str, detail: str) -> None:
         self.rejected += 1
-        told = {"file": line.file, "line": line.number, "code": code, "detail": detail}
-        self._rejects.write(msgspec.json.encode(told) + b"\n")
+        reject = {"file": line.file, "line": line.number, "code": code, "detail": detail}
+        self._rejects.write(msgspec.json.encode(reject) + b"\n")
 
     def finish(self) -> Summary:
-        """Let time run to the end, and write what stands then."""
+        """Advance the clock to the end, and write customers and summary."""
         end = self.until if self.until is not None else self.partition.clock
         self._adopt(end)
         self._score_before(end + 1)
@@ -242,26 +243,26 @@ class _Run:
             until_time=None if self.first is None else rfc3339(end),
             policy_version=self.ctx.policy_version,
         )
-        told = json.dumps(msgspec.to_builtins(summary), indent=2)
-        (self.out / "summary.json").write_text(told + "\n", encoding="utf-8")
+        text = json.dumps(msgspec.to_builtins(summary), indent=2)
+        (self.out / "summary.json").write_text(text + "\n", encoding="utf-8")
         self._score_after_the_end()
         return summary
 
     def _score_after_the_end(self) -> None:
-        """Score at the instants asked for that no event reaches; what time alone would tell by then is not told."""
+        """Score at the scheduled instants after the end; alarms of the time until then are not written."""
         if self.first is None:
             return
-        while self._asked:
-            when = self._asked.pop()
+        while self._score_at:
+            when = self._score_at.pop()
             self._adopt(when)
             for _ in self.partition.tick(when):
                 pass
             self._write_scores(when)
 
     def _adopt(self, until: Micros) -> None:
-        """Put in force what the worker was told; each verdict looks up what was in force at its own instant."""
-        while self._told and self._told[0].in_force <= until:
-            control = self._told.popleft()
+        """Put the given control records in force; each verdict looks up what was in force at its own instant."""
+        while self._controls and self._controls[0].in_force <= until:
+            control = self._controls.popleft()
             if isinstance(control, FiguresInForce):
                 self.ctx.adopt_figures(control.figures())
             elif isinstance(control, GroupInForce):
@@ -280,17 +281,18 @@ class _Run:
                 self._watch(step)
 
     def _score_before(self, at: Micros) -> None:
-        """Score at every asked instant that the coming event lies after."""
+        """Score at every scheduled instant before an event."""
         while (when := self._due()) and when < at:
             self._apply(self.partition.tick(when))
             self._write_scores(when)
-            if self._asked and self._asked[-1] == when:
-                self._asked.pop()
+            if self._score_at and self._score_at[-1] == when:
+                self._score_at.pop()
             if self._next == when:
                 self._next += self._every
 
     def _due(self) -> Micros:
-        times = [when for when in (self._next, self._asked[-1] if self._asked else 0) if when]
+        """The next scheduled instant, 0 if there is none."""
+        times = [when for when in (self._next, self._score_at[-1] if self._score_at else 0) if when]
         return min(times, default=0)
 
     def _write_scores(self, now: Micros) -> None:
@@ -299,7 +301,7 @@ class _Run:
             self._scores.writerow((time, name, *_score(assess(timeline.state, now, self.ctx))))
 
     def _customers(self) -> Iterator[tuple[str, Timeline[Customer]]]:
-        """Every customer of whom a fact is known, in the order of their ids."""
+        """Every customer with at least one fact, in the order of their ids."""
         for name in sorted(self.timelines):
             timeline = self.timelines[name]
             if timeline.subject is CUSTOMER and timeline.state.first_seen:

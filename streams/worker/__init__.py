@@ -1,1 +1,1 @@
-"""The worker: Kafka records through the core, alarms and figures out."""
+"""The worker: folds Kafka records through the core and publishes alarms, lessons and figures."""

@@ -1,8 +1,8 @@
-"""Adds up the reports of the partitions and puts the figures of each day in force, with a record to every partition.
+"""Adds up the reports of the partitions and publishes the figures of each day to every partition.
 
-Every worker runs one; the group assigns the topic's single partition to one of them. A report is acknowledged once its
-day is closed, so the next owner reads again what is still open, and nothing is stored elsewhere. A day that is reported
-twice has the same figures, which partitions that have them ignore.
+Every worker runs one; the consumer group assigns the topic's single partition to one of them. A report is committed once its day is
+closed, so the next owner reads reports of open days again, and nothing else is stored. A day reported twice has the same figures, which
+partitions that have them ignore.
 """
 
 import logging
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class _Open:
-    """The reports of one partition of the topic that are read and not acknowledged."""
+    """The reports of one partition of the topic that are read and not committed."""
 
     def __init__(self, settings: Settings, policy: Policy) -> None:
         self.sums = Sums(settings.partitions, policy, settings.margin)
@@ -34,13 +34,13 @@ class _Open:
         try:
             report = decode_report(record.value or b"")
         except ValueError as error:
-            log.error("%s/%d@%d is no report: %s", record.topic, record.partition, record.offset, error)
+            log.error("%s/%d@%d is not a report: %s", record.topic, record.partition, record.offset, error)
             return None
         self._days.append((record.offset, report.day))
         return self.sums.add(report)
 
     def done(self) -> int:
-        """The offset up to which the day of every report is closed; -1 if there is nothing new."""
+        """The offset up to which the day of every report is closed; -1 if it has not moved."""
         closed = -1
         while self._days and self._days[0][1] <= self.sums.day:
             closed = self._days.popleft()[0] + 1
@@ -48,7 +48,7 @@ class _Open:
 
 
 class _ForgetOnRebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # the library has no types
-    """Forgets what was read in an earlier assignment: it will be read again."""
+    """Forgets the reports read in an earlier assignment, which will be read again."""
 
     def __init__(self, open_: dict[TopicPartition, _Open]) -> None:
         self._open = open_

@@ -43,9 +43,9 @@ _decode = msgspec.json.Decoder(Origin).decode
 
 
 def forward(topic: str, partitions: int, address: Address, event: AnyEvent, record: Any, source: str) -> Output:
-    """The record that takes a fact to a subject with another key.
+    """The record that forwards a fact to a subject with another key.
 
-    A subject is at home in the partition of its id, so that a site is found by facts that have its id as their own key too.
+    A subject belongs to the partition of its id, where records with its id as their own key arrive as well.
     """
     origin = _encode(Origin(record.topic, record.partition, record.offset, source))
     home = partition_of(partitions, address.id.encode())
@@ -58,7 +58,7 @@ def read_forwarded(record: Any) -> Forwarded:
     header = dict(record.headers or ()).get(HEADER)
     event = decode(record.value or b"")
     if address is None or header is None:
-        raise ValueError("a record of groups needs the name of a group as its key, and its origin as a header")
+        raise ValueError("a record of groups needs the name of a group as its key and its origin as a header")
     if isinstance(event, Rejection):
         raise ValueError(f"{event.code}: {event.detail}")
     try:

@@ -1,6 +1,6 @@
-"""What is in force in one partition: control records adopted in the order of the log, and stored so that a restart adopts them again.
+"""What is in force in one partition: control records, adopted in the order of the log and stored for a restart.
 
-A record reaches forward only: what would be in force before an instant that was judged already comes in force just after it.
+A record never changes the past: one for an instant that was judged already comes in force just after the newest such instant.
 """
 
 from collections import deque
@@ -35,7 +35,10 @@ Adopted = FiguresInForce | GroupInForce | ModelInForce | PolicyInForce
 
 
 class InForce:
-    """Adopts control records into a context. `eras` counts the policies adopted: rows folded under an older one are folded again."""
+    """Adopts control records into a context, and stores them.
+
+    `eras` counts the policies adopted: rows folded under an older one are folded again. `trust` says whether a model is signed rightly.
+    """
 
     def __init__(self, ctx: Context, rows: Rows[StoredRow], trust: Callable[[ModelInForce], bool]) -> None:
         self.ctx = ctx
@@ -45,12 +48,12 @@ class InForce:
         self._history: deque[bytes] = deque()
 
     def recover(self, key: bytes, data: bytes) -> None:
-        """A record that was stored earlier; adopted by `resume`."""
+        """Take a stored record, to be adopted by `resume`."""
         if self._stored is not None:
             self._stored.append((key, data))
 
     def resume(self) -> None:
-        """Adopt what was stored earlier, in its order; called before the first record."""
+        """Adopt the stored records in the order of the log; called before the first record is folded."""
         if self._stored is None:
             return
         adopt_stored(self.ctx, self._stored)
@@ -58,7 +61,7 @@ class InForce:
         self._stored = None
 
     def fault(self, control: Adopted) -> str:
-        """Why a record cannot be adopted; empty if it can."""
+        """Why a record must be rejected; empty if it can be adopted."""
         try:
             if isinstance(control, PolicyInForce):
                 parse_policy(control.text, "the policy on clock")
@@ -71,7 +74,7 @@ class InForce:
         return ""
 
     def adopt(self, control: Adopted, offset: int, newest: Micros) -> tuple[bool, bool]:
-        """Put a record in force and store it; whether it brought anything new, and whether it came too late for its instant."""
+        """Put a record in force and store it; return whether it was news, and whether it came too late for its instant."""
         late = control.in_force <= newest
         if late:
             control = replace(control, in_force=Instant(newest + 1))
@@ -95,14 +98,14 @@ class InForce:
         self._rows.put(key, StoredRow.of_partition(b"\n".join(lines[-GROUP_HISTORY:])))
 
     def _put(self, control: Adopted) -> bool:
-        """Whether the record brings anything new."""
+        """Put a record in force; whether it was news."""
         is_new = put_in_force(self.ctx, control)
         self.eras += is_new and isinstance(control, PolicyInForce)
         return is_new
 
 
 def put_in_force(ctx: Context, control: Adopted) -> bool:
-    """Put a record in force; False if what it says is in force already."""
+    """Put a record in force; False if its content is in force already."""
     match control:
         case FiguresInForce():
             if control.version == ctx.newest_figures.version:
@@ -122,7 +125,7 @@ def put_in_force(ctx: Context, control: Adopted) -> bool:
 
 
 def adopt_stored(ctx: Context, stored: Iterable[tuple[bytes, bytes]]) -> None:
-    """Put stored records in force, by key and in the order of the log."""
+    """Put stored records in force, in the order of their keys, which is that of the log."""
     for _, data in sorted(stored):
         for line in data.split(b"\n"):
             put_in_force(ctx, _decoded(line))
@@ -135,7 +138,7 @@ def _decoded(data: bytes) -> Adopted:
 
 
 def shared(control: Adopted) -> Adopted:
-    """The same record for all partitions, which each receive their copy: two years of figures take four megabytes."""
+    """One object for the equal records of all partitions: two years of figures take four megabytes."""
     return control if isinstance(control, GroupInForce) else _shared(control)
 
 

@@ -1,7 +1,7 @@
-"""What the worker does with a record of one partition: decode it, fold it through the core, and return what is to be sent.
+"""Processes the records of one partition: decodes them, folds them through the core, and returns the records to send.
 
-Time moves by ticks alone. A record that is no event, or on which the core fails, becomes a dead letter with its reason, and the
-partition goes on. Kafka clients, Faust and the writing of rows are the engine's affair.
+Only ticks advance the clock. A record that is not an event, or on which the core fails, becomes a dead letter with its reason, and the
+partition continues. Kafka clients, Faust and the writing of rows are left to the engine.
 """
 
 from collections.abc import Callable, Iterable
@@ -38,14 +38,17 @@ from streams.worker.stored_row import StoredRow
 from vigia.runtime.dead_letter import encode
 from vigia.runtime.erasures import ERASURES, customer_of, null_id
 
-AHEAD = DAY  # an event may be so far ahead of the newest tick
+AHEAD = DAY  # how far an event may be ahead of the newest tick
 
 Names = Callable[[str], str]
-"""The name of a topic on this broker, from its plain one."""
+"""From the plain name of a topic to its name on this broker."""
 
 
 class PartitionProcessor:
-    """Folds the records of one partition for as long as this process has it. `partitions` is how many the clock has."""
+    """Folds the records of one partition while it is assigned to this process.
+
+    `trust` says whether a model is signed rightly, `home` gives the partition of a key, and `partitions` is the number of partitions.
+    """
 
     def __init__(
         self,
@@ -73,7 +76,7 @@ class PartitionProcessor:
         self.partition.expect(due, name)
 
     def recover(self, key: bytes, row: StoredRow) -> None:
-        """Take in a row that was stored earlier."""
+        """Take a row that was stored earlier; called before the first record is folded."""
         if key.startswith(b"\x00"):
             assert isinstance(row.data, bytes)
             if key == KEY:
@@ -88,7 +91,7 @@ class PartitionProcessor:
             self.partition.expect(row.due, key.decode())
 
     def fold(self, record: Any) -> list[Output]:
-        """Fold one record; the records to send."""
+        """Fold one record and return the records to send. If anything raises, rows and timelines are as before."""
         self._in_force.resume()
         self.timelines.begin()
         self.timelines.era = self._in_force.eras
@@ -98,7 +101,7 @@ class PartitionProcessor:
             if record.topic == self._groups:
                 return self._fold_forwarded(record)
             if record.topic == self._actions:
-                return []  # for the notifier
+                return []  # read by the notifier
             return self._fold_event(record)
         except Exception:
             self.timelines.undo()
@@ -133,10 +136,10 @@ class PartitionProcessor:
         return outputs
 
     def _is_folded(self, event: AnyEvent) -> bool:
-        """Whether the row of a subject that is not kept under the record's own key holds the record already."""
+        """Whether a record was folded before into a row that is not under the record's own key."""
         address = own_subject(event)
         if address is None or address.type == "customer":
-            return False  # the engine has asked the row of the record's key
+            return False  # the engine has checked the row under the record's key
         key = address.name.encode()
         if not self.rows.folded(key):
             return False
@@ -156,7 +159,7 @@ class PartitionProcessor:
         return self._outputs(step)
 
     def _read(self, record: Any) -> AnyEvent | Rejection:
-        """The event of a record, if it may be folded here."""
+        """The event of a record, or why it must be rejected."""
         if record.value is None:
             return self._forget(record)
         event = decode(record.value)
@@ -165,15 +168,18 @@ class PartitionProcessor:
         customer = event.customer_id
         if record.key != (None if customer is None else customer.encode()):
             return Rejection("key_mismatch", "the record's key is not its customer_id", event.id, event.source)
-        if customer is not None and (fault := self._astray(record)):
+        if customer is not None and (fault := self._misrouted(record)):
             return Rejection("key_mismatch", fault, event.id, event.source)
         progress = self.state.progress
         if progress.clock and not progress.follows and event.time > progress.clock + AHEAD:
             return Rejection("bad_time", "time is more than a day ahead of the newest tick", event.id, event.source)
         return event
 
-    def _astray(self, record: Any) -> str:
-        """Why a customer who is new here cannot be: producers that spread keys otherwise would make two halves of one."""
+    def _misrouted(self, record: Any) -> str:
+        """Why a new customer does not belong to this partition; empty if it does.
+
+        A producer with another partitioner would split a customer into two.
+        """
         if self._home is None or self.rows.get(record.key) is not None:
             return ""
         home = self._home(record.key)
@@ -182,11 +188,11 @@ class PartitionProcessor:
         return f"the key belongs to partition {home}: its producer must spread keys by murmur2, as Java's clients do"
 
     def _forget(self, record: Any) -> AnyEvent | Rejection:
-        """A null value asks to forget the customer of its key: everything known of them up to now."""
+        """The erasure that a null value means: forget all that is known of the key's customer up to now."""
         name = customer_of(record.key)
         if not name:
             return Rejection("key_mismatch", "neither a value nor a key that names a customer")
-        if fault := self._astray(record):
+        if fault := self._misrouted(record):
             return Rejection("key_mismatch", fault)
         timeline = self.timelines.get(name)
         known = timeline.state.last_fact if timeline is not None else 0
@@ -241,7 +247,7 @@ class PartitionProcessor:
             self._put(msgspec.structs.replace(progress, late=progress.late + late))
         return []
 
-    # --- what follows -----------------------------------------------------------------------------------------
+    # --- outputs ----------------------------------------------------------------------------------------------
 
     def _outputs(self, step: Step, in_force: Micros = 0) -> list[Output]:
         outputs = []
@@ -256,7 +262,7 @@ class PartitionProcessor:
         return outputs
 
     def _report_back(self, report: GroupReport, in_force: Micros) -> list[Output]:
-        """What a group knows, as a control record to every partition of customers; in force at an instant or later."""
+        """A group's report as a control record to every partition, in force at `in_force` or later."""
         subject = Subject(report.subject, report.id)
         record = encode_control(
             GroupInForce(
@@ -280,11 +286,11 @@ class PartitionProcessor:
         self.rows.put(KEY, StoredRow.of_partition(self.state.version()))
 
     def dead_letter(self, record: Any, code: Any, detail: str) -> Output:
-        """The record as it came, with its reason and its place in the log."""
+        """Count a rejected record and return its dead letter."""
         self._metrics.rejected(code)
         return dead_letter(self._names("dead-letters"), record, code, detail)
 
 
 def dead_letter(topic: str, record: Any, code: str, detail: str) -> Output:
-    """The record as it came, with its reason and its place in the log as headers."""
+    """The dead letter of a record: its key and value unchanged, the reason and its place in the log as headers."""
     return Output(topic, *encode(record, code, detail))

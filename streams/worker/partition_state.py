@@ -1,8 +1,8 @@
-"""What a partition keeps beside its subjects: how far time has come, and what its customers add up to.
+"""The state of a partition besides its subjects: its clock, and the sum of its customers' contributions.
 
-It is one row of the same table, under a key that no subject can have, so that the engine's fence holds for it as for any row. A record
-adds a few counts to histograms of thousands: so the row is a base and the counts since, and versions share what came before. A version
-once put never changes, and putting one costs nothing.
+It is one row of the same table, under a key that no subject can have, so the engine's fence covers it like any row. A record adds a few
+counts to histograms of thousands of buckets; so a version of the row is a base and a linked list of counts, which versions share. A
+version never changes, and putting one copies nothing.
 """
 
 from collections import Counter
@@ -17,21 +17,21 @@ from scorers.in_force.figures import Contribution, FigureBook
 from scorers.policy.tables import Policy
 
 KEY = b"\x00state"
-CONTROL = b"\x00control:"  # sorts before the state: if the state is on disk, its control records are there too
+CONTROL = b"\x00control:"  # sorts before the state: if the state is on disk, its control records are too
 GROUP = b"\x00group:"  # likewise
-COMPACT = 1_000  # versions over one base
+COMPACT = 1_000  # how many versions share one base
 
 _encode = msgspec.msgpack.Encoder().encode
 
 
 class Progress(Struct, array_like=True, frozen=True):
-    """How far a partition has come."""
+    """The progress of a partition."""
 
     clock: Micros = 0  # the newest tick
-    follows: bool = False  # whether that was the time of the events
-    newest: Micros = 0  # nothing was judged at a later instant
-    day: int = -1  # the newest whose totals were reported
-    late: int = 0  # control records that would have reached back
+    follows: bool = False  # whether that tick follows the events and not the wall clock
+    newest: Micros = 0  # the newest instant judged
+    day: int = -1  # the newest day whose totals were reported
+    late: int = 0  # how many control records came too late for their instant
 
 
 class Version(NamedTuple):
@@ -39,7 +39,7 @@ class Version(NamedTuple):
 
     progress: Progress
     base: bytes
-    since: "tuple[Any, Sequence[Contribution]] | None"  # (what was before, counts)
+    since: "tuple[Any, Sequence[Contribution]] | None"  # a linked list: (earlier cell, counts)
 
     def encode(self) -> bytes:
         counts: list[Contribution] = []
@@ -66,7 +66,7 @@ _based = msgspec.msgpack.Decoder(_Base).decode
 
 
 class PartitionState:
-    """The state as it is now, and the version to put."""
+    """The current state of a partition, and the version of its row to put."""
 
     def __init__(self, policy: Policy) -> None:
         self.progress = Progress()
@@ -76,7 +76,7 @@ class PartitionState:
         self._versions = 0
 
     def recover(self, stored: bytes) -> None:
-        """Go on from the stored row."""
+        """Continue from the stored row."""
         stored_state = _stored(stored)
         self.progress = stored_state.progress
         if stored_state.base:
@@ -88,7 +88,7 @@ class PartitionState:
         self.compact()
 
     def add(self, counts: Sequence[Contribution]) -> None:
-        """Take in what a step contributes."""
+        """Add the contributions of a step."""
         if counts:
             self.book.add(list(counts))
             self._since = (self._since, tuple(counts))
@@ -97,12 +97,12 @@ class PartitionState:
                 self.compact()
 
     def settle(self, day: int) -> None:
-        """The facts of a day are all in."""
+        """Settle a day, whose facts are all in."""
         self.book.settle(day)
         self.compact()
 
     def compact(self) -> None:
-        """Make what there is the base of the versions to come."""
+        """Make the current state the base of later versions."""
         pending = [
             (day, name, bucket, count)
             for day, counts in self.book.pending.items()
@@ -112,5 +112,5 @@ class PartitionState:
         self._since, self._versions = None, 0
 
     def version(self) -> Version:
-        """The row from now on."""
+        """The current version of the row."""
         return Version(self.progress, self._base, self._since)

@@ -1,4 +1,4 @@
-"""Reconciles alarms that a dead worker published: the link from the engine's output log to the core."""
+"""Reconciles alarms that a dead worker published: connects the engine's output log with the core."""
 
 import logging
 from collections.abc import Iterator
@@ -25,18 +25,18 @@ _identity = msgspec.json.Decoder(_Identity).decode
 
 
 class Reconciler:
-    """Compares alarms of the output log with the rows of one partition."""
+    """Compares published alarms with the rows of one partition."""
 
     def __init__(self, processor: PartitionProcessor, topic: str) -> None:
         self._processor, self._topic = processor, topic
 
     def identify(self, value: bytes) -> tuple[str, bytes]:
-        """The id of an alarm, and the key of the row that raised it."""
+        """The id of an alarm, and the key of the row that raised it, from the alarm's record."""
         found = _identity(value)
         return found.alarm_id, _name(found.customer_id, found.subject).encode()
 
     def reconcile(self, last: bytes) -> Iterator[Output]:
-        """The record that corrects an alarm whose last published record is given, if it is wrong."""
+        """The record that corrects an alarm whose last published record is `last`, if that is wrong."""
         alarm = decode_alarm(last)
         if not isinstance(alarm, Alarm):
             return

@@ -1,8 +1,8 @@
 """The report of a partition on its customers at the end of a day, and the sum of all reports.
 
-Totals are those since the beginning, so a report that is repeated adds nothing. A day is closed once every partition has
-reported it; its figures come in force at the end of the day plus the allowed lateness, or a margin after the newest
-instant that any partition had judged, because control records must not reach back.
+Totals count from the beginning, so a repeated report adds nothing. A day is closed once every partition has reported it; its
+figures come in force at the end of the day plus the allowed lateness, or, if that is later, a margin after the newest instant that any
+partition had judged, because control records must not change the past.
 """
 
 from collections import Counter
@@ -25,7 +25,7 @@ class Report(Struct, frozen=True):
 
     partition: int
     day: int
-    newest: Micros  # nothing was judged at a later instant in that partition
+    newest: Micros  # the newest instant judged in that partition
     total: Mapping[str, Mapping[int, int]]
 
     def encode(self) -> bytes:
@@ -37,12 +37,12 @@ _decode = msgspec.json.Decoder(Report).decode
 
 
 def decode_report(raw: bytes) -> Report:
-    """The report that `Report.encode` wrote. Raises ValueError."""
+    """The report that `Report.encode` wrote. Raises ValueError if the bytes are none."""
     return _decode(raw)
 
 
 class Sums:
-    """Adds up the reports of the partitions, day by day."""
+    """Adds up the reports of the partitions, day by day. `margin` is in microseconds."""
 
     def __init__(self, partitions: int, policy: Policy, margin: Duration) -> None:
         self.partitions, self.policy, self.margin = partitions, policy, margin
@@ -50,7 +50,7 @@ class Sums:
         self._reports: dict[int, dict[int, Report]] = {}
 
     def add(self, report: Report) -> FiguresInForce | None:
-        """Add a report; the figures of its day if it was the last one missing."""
+        """Add a report; return the figures of its day if it was the last report missing, else None."""
         if report.day <= self.day:
             return None
         reports = self._reports.setdefault(report.day, {})

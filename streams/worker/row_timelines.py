@@ -1,4 +1,4 @@
-"""The timelines of one partition's subjects, read from its rows and put back into them; what one record changed can be undone."""
+"""The timelines of one partition's subjects, read from its rows and put back; the changes of one record can be undone."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -23,7 +23,7 @@ class RowTimelines:
         self._made: list[StoredRow] = []
 
     def get(self, name: str, /) -> AnyTimeline | None:
-        """The timeline of a subject, None where nothing is known of it."""
+        """The timeline of a subject, folded under the policy in force; None if it has no row."""
         row = self._rows.get(name.encode())
         if row is None:
             return None
@@ -48,23 +48,23 @@ class RowTimelines:
         rows.put(key, row)
 
     def due(self, name: str) -> Micros:
-        """When a subject falls due, known without reading its row; 0 where there is none."""
+        """The deadline of a subject, without decoding its row; 0 if it has no row or no deadline."""
         row = self._rows.get(name.encode())
         if row is None:
             return 0
         return row.due if row.timeline is None else row.timeline.due
 
     def recover(self, row: StoredRow) -> None:
-        """Count the row of a customer that was stored earlier."""
+        """Count the row of a customer that was stored earlier in the census."""
         self.census[row.stage, row.tier] += 1
 
     def begin(self) -> None:
-        """A new record: what the last one changed is final."""
+        """Begin a record: the changes of the last one are final."""
         self._read.clear()
         self._made.clear()
 
     def undo(self) -> None:
-        """The fold of the record failed: every timeline that it read is as it was before."""
+        """Restore every timeline that the record read, because folding it failed."""
         for name, (row, point) in self._read.items():
             if row.timeline is not None:
                 row.timeline.restore(point, self._ctx)

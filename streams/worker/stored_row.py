@@ -1,8 +1,8 @@
-"""A row of the worker's table: a subject as bytes, with what must be known of it without reading them.
+"""A row of the worker's table: a subject as bytes, preceded by its deadline and a customer's stage and tier.
 
-Making a timeline from bytes folds its recent facts again, which is slow; after a rebalance a million rows are looked at for when they
-fall due. So that instant, and a customer's stage and tier, precede the bytes. A row that was read is its timeline, which changes in
-place and is encoded once for each flush; a row that was not is its bytes.
+Decoding a timeline folds its recent facts again, which is slow, and after a rebalance the deadlines of a million rows are read. So these
+fields precede the bytes. A row that was decoded holds its timeline, which changes in place and is encoded once for each flush; a row
+that was not holds its bytes.
 """
 
 import struct
@@ -25,19 +25,19 @@ _prefix = struct.Struct(">qBB")
 
 
 class Encodable(Protocol):
-    """What the partition keeps beside its subjects, encoded when it is flushed."""
+    """A row's content that is encoded when the row is flushed."""
 
     def encode(self) -> bytes:
         """The bytes of the row."""
 
 
 class StoredRow(Struct):
-    """A row: of a subject, or of what the partition keeps beside them (then `due` is 0)."""
+    """A row of a subject, or of the partition's own state (then `due` is 0)."""
 
     due: Micros
     stage: Stage = "prospect"
     tier: Tier = "none"
-    data: bytes | Encodable = b""  # empty while there is a timeline
+    data: bytes | Encodable = b""  # empty if there is a timeline
     timeline: AnyTimeline | None = None
     era: int = 0  # the policy under which the timeline was folded
     is_customer: bool = False
@@ -51,11 +51,11 @@ class StoredRow(Struct):
 
     @classmethod
     def of_partition(cls, data: bytes | Encodable) -> "StoredRow":
-        """A row that belongs to no subject."""
+        """A row of the partition's own state."""
         return cls(0, data=data)
 
     def refresh(self) -> None:
-        """Copy what precedes the bytes from the timeline, which has changed."""
+        """Copy the fields that precede the bytes from the timeline, which has changed."""
         assert self.timeline is not None
         state = self.timeline.state
         self.due = state.due
@@ -63,7 +63,7 @@ class StoredRow(Struct):
             self.stage, self.tier = state.life.stage, state.tiering.tier
 
     def read(self, name: str, ctx: Context, era: int) -> AnyTimeline:
-        """The timeline of the subject of this name, folded under the policy of an era; decoded if need be."""
+        """The timeline of the subject with this name, folded under the policy of this era; decoded if needed."""
         if self.timeline is None or self.era != era:
             data = self.data if self.timeline is None else self.timeline.encode()
             assert isinstance(data, bytes)

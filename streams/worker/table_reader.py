@@ -1,7 +1,6 @@
-"""How the customers stand, read out of a worker's table beside the worker that writes it.
+"""Reads customers out of a worker's table while the worker writes it.
 
-What was in force lies in the same table as the customers, so nothing else has to be known: no event is folded here, and
-none is read. It refuses to know how a row came to be.
+What was in force is in the same table, so nothing else is needed; no event is read or folded here.
 """
 
 from collections.abc import Iterator
@@ -24,10 +23,10 @@ from vigia.runtime.topics import TABLE
 
 def customers(state: Path, policy: Policy, now: Micros) -> Iterator[dict[str, Any]]:
     """Every customer at an instant, in the order of their ids, from the state folder of one worker."""
-    told: list[dict[str, Any]] = []
+    found: list[dict[str, Any]] = []
     for path in sorted(state.glob(f"*/tables/{TABLE}-*.db")):
-        told += _partition(path, policy, now)
-    yield from sorted(told, key=lambda row: str(row["customer_id"]))
+        found += _partition(path, policy, now)
+    yield from sorted(found, key=lambda row: str(row["customer_id"]))
 
 
 def _partition(path: Path, policy: Policy, now: Micros) -> Iterator[dict[str, Any]]:
@@ -37,7 +36,7 @@ def _partition(path: Path, policy: Policy, now: Micros) -> Iterator[dict[str, An
     for key, data in _rows(path):
         if key.startswith((CONTROL, GROUP)):
             in_force.append((key, cast(bytes, CODEC.decode(data).data)))
-        elif key > b"\x02":  # customers: the rows of the partition and of groups begin with smaller bytes
+        elif key > b"\x02":  # a customer: the keys of groups and of the partition's state begin with smaller bytes
             stored.append((key.decode(), CODEC.decode(data)))
     adopt_stored(ctx, in_force)
     for name, row in stored:

@@ -1,8 +1,7 @@
-"""The worker: one Faust app with one thin agent that folds all input topics of its partitions.
+"""The worker: a Faust app with one agent that folds all input topics of its partitions.
 
-It wires the engine to the processor and adds the life cycle: ready when the rows of every assigned partition are read
-and its records come, drained when asked to stop, and ended at once with a message when it runs without working. It
-decides nothing about records.
+It wires the engine to the processor and adds the life cycle: ready when the rows of every assigned partition are read and its records
+arrive, drained when asked to stop, and ended at once with a message when it makes no progress. It decides nothing about records.
 """
 
 import asyncio
@@ -47,17 +46,16 @@ from vigia.runtime.topics import CHANGELOG, READ, TABLE, WORKER, WRITTEN, check
 log = logging.getLogger(__name__)
 
 BLOCK_CACHE, WRITE_BUFFER = 16 << 20, 8 << 20  # bytes per partition; Faust's choice is two gigabytes
-GARBAGE_AFTER = 100_000  # new objects before a collection: millions of rows have no cycles to find
-# Seconds after which a thread must yield; with Python's 5 ms a fetch takes as long as 50 events.
-SWITCH = 0.0005
+GARBAGE_AFTER = 100_000  # new objects before a collection: millions of rows have no cycles to collect
+SWITCH = 0.0005  # seconds after which a thread yields; with Python's 5 ms a fetch takes as long as 50 events
 MAX_BATCH, MAX_REQUEST = 900_000, 1_000_000
-OBSERVE, OBSERVE_OFTEN = 0.5, 0.05  # seconds between two observations of itself; the latter until it is ready
+OBSERVE, OBSERVE_OFTEN = 0.5, 0.05  # seconds between two self-observations when ready, and until then
 SAMPLE = 200  # rows of a partition whose keys are checked before the others are read
 ASK = 5.0  # seconds between two requests to Kafka, at most
 
 
 class Worker:
-    """One worker: `app` is the Faust app, `ready` says why it does not work yet, `serve` runs it until asked to stop."""
+    """One worker: `app` is the Faust app, `ready` says why it is not ready, `serve` runs it until asked to stop."""
 
     def __init__(self, broker: Broker, settings: Settings, policy: Policy, metrics: WorkerMetrics) -> None:
         self.broker, self.settings, self.policy, self.metrics = broker, settings, policy, metrics
@@ -148,7 +146,7 @@ class Worker:
             watch.stop()
 
     def _timed(self, take: Take) -> Take:
-        """Measure the time from a chunk to its acknowledgement."""
+        """Measure the time from taking a chunk to its acknowledgement."""
 
         async def timed(partition: int, records: Sequence[Any], done: Done) -> None:
             began = time.perf_counter()
@@ -162,7 +160,7 @@ class Worker:
         return timed
 
     async def _observe(self) -> None:
-        """Report progress, and read the rows of assigned partitions before their first record comes."""
+        """Report progress, and read the rows of assigned partitions before their first record arrives."""
         while True:
             await asyncio.sleep(OBSERVE_OFTEN if await self.ready() else OBSERVE)
             recovery = self.app.tables.recovery
@@ -176,7 +174,7 @@ class Worker:
                     self.metrics.lag(tp.topic.removeprefix(self.broker.prefix), tp.partition, lag)
 
     async def _watch(self) -> None:
-        """End the process if it does not move although it should, by what Kafka says and not by what the process believes."""
+        """End the process if, according to Kafka, records wait and nothing is committed."""
         liveness = Liveness(self.settings.stuck)
         while True:
             await asyncio.sleep(min(ASK, self.settings.stuck / 5))
@@ -194,7 +192,7 @@ class Worker:
                 exit_process(f"{stuck}, though records wait and Kafka answers (VIGIA_STUCK)")
 
     async def _moving(self) -> dict[str, Hashable]:
-        """The position of everything that has to move now."""
+        """By name, the position of everything that must make progress now."""
         if self.app.tables.recovery.in_recovery:
             return {"the recovery of rows": self.recovery.done}
         if self.app.rebalancing:
@@ -254,7 +252,7 @@ class Worker:
         return bool(self.app.should_stop or not self.app.consumer.flow_active)
 
     async def ready(self) -> str:
-        """Why the worker does not work yet; empty when the records of every assigned partition are folded."""
+        """Why the worker is not ready; empty when the records of every assigned partition are being folded."""
         consumer = self.app.consumer
         if not self.app.started or self.engine is None:
             return "starting"
@@ -281,7 +279,7 @@ class Worker:
             raise self.app.crash_reason
 
     async def serve(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set, then fold and commit what was read; raises what ended it otherwise."""
+        """Work until `stop` is set, then fold and commit what was read. Raises the error that ends it otherwise."""
         await check(self.broker, self.settings.partitions, self.settings.replicas)
         self.settings.state.mkdir(parents=True, exist_ok=True)
         set_damaged_aside(self.settings.state)
@@ -323,6 +321,6 @@ def _credentials(broker: Broker) -> Any:
 
 
 def misplaced(rows: Rows[StoredRow], home: Callable[[bytes], int]) -> bool:
-    """Whether rows here belong to other partitions: a quarter of a sample is enough."""
+    """Whether more than a quarter of a sample of the rows belongs to other partitions."""
     keys = list(islice((key for key, _ in rows.recovered() if not key.startswith(b"\x00")), SAMPLE))
     return 4 * sum(home(key) != rows.partition for key in keys) > len(keys)

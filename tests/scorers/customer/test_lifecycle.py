@@ -105,7 +105,7 @@ def test_no_table_entry_leads_from_a_loss_but_by_a_purchase(left):
 
 def test_an_illegal_move_raises():
     """Two stages that can never follow each other are a fault of the core."""
-    with pytest.raises(IllegalTransition, match="no customer goes from prospect to core_customer"):
+    with pytest.raises(IllegalTransition, match="there is no transition from prospect to core_customer"):
         move("prospect", "core_customer")
 
 
