@@ -33,6 +33,13 @@ TOPICS: tuple[tuple[str, str, bool, bool, str], ...] = (
     ("complaints", "The steps of complaints.", True, False, "customer_id"),
     ("feedback", "What customers, staff and owners say.", True, False, "customer_id"),
     ("alarm-actions", "What people did about alarms.", True, True, "customer_id"),
+    (
+        "groups",
+        "Facts about stores and sites, on their way to the partition of their key.",
+        True,
+        True,
+        "a group's name",
+    ),
     ("clock", "Ticks and control records, a copy per partition.", True, True, "none: sent to a partition"),
     ("alarms", "The life of every alarm.", True, True, "id of the alarm's subject"),
     ("lessons", "Features with the label that is now known.", True, True, "customer_id"),
