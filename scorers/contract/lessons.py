@@ -4,7 +4,10 @@ from msgspec import Struct
 
 from scorers.contract.events import Duration, Instant
 
-LEARNERS = ("kalman", "sgd")  # the first is the champion at first
+LEARNERS = (
+    "kalman",  # the champion at first
+    "sgd",
+)
 MEMBERS = (*LEARNERS, "prior")
 """Whose log-odds a lesson keeps in `voices`, in this order."""
 

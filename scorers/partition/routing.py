@@ -14,7 +14,11 @@ from scorers.subjects.store import STORE
 from scorers.timeline.subjects import SubjectType
 
 GROUP_PREFIX = "\x01"
-GROUPS: dict[str, SubjectType[Any]] = {SITE.name: SITE, STORE.name: STORE}
+GROUPS: dict[str, SubjectType[Any]] = {
+    SITE.name: SITE,
+    STORE.name: STORE,
+}
+"""The subjects that are no customers, by the name of their type."""
 
 
 class Address(NamedTuple):
@@ -72,7 +76,10 @@ def _site(event: AnyEvent) -> Address | None:
     return None
 
 
-FORWARDS: tuple[Callable[[AnyEvent], Address | None], ...] = (_store, _site)
+FORWARDS: tuple[Callable[[AnyEvent], Address | None], ...] = (
+    _store,
+    _site,
+)
 """For each type of group: the address that a fact is forwarded to, or None."""
 
 

@@ -92,7 +92,10 @@ class Trainer:
         prior = self._population.learn(lesson.features, inactive, OVERLAP)
         standardized = self._standardize(lesson)
         row = design.row(prior, standardized)
-        by_learner = {"kalman": self._kalman.learn(row, inactive, OVERLAP), "sgd": self._sgd.learn(row, inactive)}
+        by_learner = {
+            "kalman": self._kalman.learn(row, inactive, OVERLAP),
+            "sgd": self._sgd.learn(row, inactive),
+        }
         self._judge(lesson, prior, by_learner[self.selection.champion])
         self.selection.learn(lesson.voices[: len(LEARNERS)], inactive, OVERLAP)
         if int(lesson.asked_at) >= self._watched_from:
@@ -151,7 +154,10 @@ class Trainer:
         if self.selection.select(champion):
             why = "by the evidence" if champion == AUTO else "as the policy says"
             self._notices.append(f"champion: {before} to {self.selection.champion}, {why}")
-        rows = {"kalman": self._kalman.weights(), "sgd": self._sgd.weights()}
+        rows = {
+            "kalman": self._kalman.weights(),
+            "sgd": self._sgd.weights(),
+        }
         learners = {name: design.linear_model(name, row, self._scaler) for name, row in rows.items()}
         model = Model(
             version="",

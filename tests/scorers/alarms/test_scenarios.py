@@ -36,6 +36,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "survey": ("survey.answered", "satisfaction"),
     "referral": ("referral.made", "positive"),
     "exit": ("exit.explained", "reason"),
+    "competitor": ("competitor.mentioned", "competitor"),
     "promise": ("promise.made", "promise_id"),
     "kept": ("promise.kept", "promise_id"),
     "broken": ("promise.broken", "promise_id"),
