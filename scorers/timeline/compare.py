@@ -35,24 +35,33 @@ def ask(state: State, plan: Plan, now: Micros, ctx: Context) -> tuple[Found, Mic
     found: Found = {}
     soon = NEVER
     episodes = {(e.kind, e.subject_id): e for e in state.open} if state.open else _NO_EPISODES
-    for kind, when, condition, cases, case_condition in plan:
-        if condition is not None:
-            if when is not None and not when(state):
-                continue
-            answer = condition(state, now, ctx, episodes.get((kind.name, "")))
-            if isinstance(answer, Finding):
-                found[kind.name, ""] = kind, answer
-                answer = answer.until
-            if now <= answer < soon:
-                soon = answer
-        elif cases is not None and case_condition is not None:
-            for case in cases(state):
+    conditions, gates = plan
+    for kind, condition in conditions:
+        answer = condition(state, now, ctx, episodes.get((kind.name, "")))
+        if isinstance(answer, Finding):
+            found[kind.name, ""] = kind, answer
+            answer = answer.until
+        if now <= answer < soon:
+            soon = answer
+    for when, conditions, case_conditions in gates:
+        cases = when(state)
+        if not cases:
+            continue
+        for kind, case_condition in case_conditions:
+            for case in cases:
                 answer = case_condition(state, case, now, ctx, episodes.get((kind.name, case.id)))
                 if isinstance(answer, Finding):
                     found[kind.name, case.id] = kind, answer
                     answer = answer.until
                 if now <= answer < soon:
                     soon = answer
+        for kind, condition in conditions:
+            answer = condition(state, now, ctx, episodes.get((kind.name, "")))
+            if isinstance(answer, Finding):
+                found[kind.name, ""] = kind, answer
+                answer = answer.until
+            if now <= answer < soon:
+                soon = answer
     return found, soon
 
 
@@ -78,7 +87,7 @@ def compare(
         kept.append(e)
         if e.status == "open":
             _update(subject, state, e, *answer, now, ctx, effects)
-    for (_, case_id), (kind, finding) in found.items():
+    for (_, case_id), (kind, finding) in sorted(found.items(), key=lambda new: subject.order[new[0][0]]):
         kept.append(_raise(subject, state, kind, case_id, finding, effects))
     state.open = kept
     for e in kept:

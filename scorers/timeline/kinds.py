@@ -35,6 +35,7 @@ class Kind(Struct, frozen=True, kw_only=True):
 
     `about` is the type of subject that the alarm names, `watched` the type whose timeline raises it: alarms about a complaint are
     raised by the timeline of its customer. `when` is a cheap test; where it is false, so is the condition, which is not asked.
+    A kind with neither condition is a state change, which is recorded where the state changes.
     """
 
     name: str
@@ -52,9 +53,8 @@ class Kind(Struct, frozen=True, kw_only=True):
     expires_after: int = 2  # how many horizons it may stay open
     stages: frozenset[Stage] | None = None  # the customer's stages in which it can hold, None for all
     when: Callable[[Any], Any] | None = None
-    condition: Condition | None = None  # None for a state change, which is noted where the state changes
-    cases: Callable[[Any], Sequence[Any]] | None = None  # the cases that `case_condition` is asked about
-    case_condition: CaseCondition | None = None
+    condition: Condition | None = None
+    case_condition: CaseCondition | None = None  # asked about each of the cases that `when` gives
     reasons: Callable[[Any, Episode, Micros, Context], list[Reason]]
     deadline: Callable[[Any, Episode, Context], Instant | None] | None = None  # by when to act
 
@@ -69,27 +69,37 @@ class Kind(Struct, frozen=True, kw_only=True):
         return self.condition is None and self.case_condition is None
 
 
-class PlannedKind(NamedTuple):
-    """A kind with the callables that `ask` needs, read from the kind once."""
+class Gate(NamedTuple):
+    """The kinds that share a test: where `when` is false, none of them can hold.
 
-    kind: Kind
-    when: Callable[[Any], Any] | None
-    condition: Condition | None
-    cases: Callable[[Any], Sequence[Any]] | None
-    case_condition: CaseCondition | None
+    `when` also gives the cases that the case conditions are asked about.
+    """
+
+    when: Callable[[Any], Any]
+    conditions: tuple[tuple[Kind, Condition], ...]
+    case_conditions: tuple[tuple[Kind, CaseCondition], ...]
 
 
-Plan = tuple[PlannedKind, ...]
-"""The kinds that can hold for a subject in one stage, in the order of the catalogue."""
+class Plan(NamedTuple):
+    """The kinds that can hold for a subject in one stage: those that are always asked, and the others by their gates."""
+
+    always: tuple[tuple[Kind, Condition], ...]
+    gates: tuple[Gate, ...]
 
 
 def plan(kinds: Sequence[Kind], stage: Stage | None = None) -> Plan:
     """The kinds to ask, of those that can hold in a stage."""
-    return tuple(
-        PlannedKind(kind, kind.when, kind.condition, kind.cases, kind.case_condition)
-        for kind in kinds
-        if not kind.is_state_change and (kind.stages is None or stage in kind.stages)
-    )
+    possible = [kind for kind in kinds if kind.stages is None or stage in kind.stages]
+    always = tuple((k, k.condition) for k in possible if k.condition is not None and k.when is None)
+    gates = [
+        Gate(
+            when,
+            tuple((k, k.condition) for k in possible if k.condition is not None and k.when == when),
+            tuple((k, k.case_condition) for k in possible if k.case_condition is not None and k.when == when),
+        )
+        for when in dict.fromkeys(k.when for k in possible if k.when is not None)
+    ]
+    return Plan(always, tuple(gates))
 
 
 _STEPS_DOWN: dict[Tier, int] = {"platinum": 0, "gold": 0, "iron": 1, "none": 1, "lead": 2}

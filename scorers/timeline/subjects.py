@@ -69,6 +69,7 @@ class SubjectType(Generic[S]):
         self.name = name
         self.state = state
         self.kinds: Mapping[str, Kind] = {kind.name: kind for kind in kinds}
+        self.order = {name: number for number, name in enumerate(self.kinds)}  # of alarms raised at one instant
         self.decode: Callable[[bytes], S] = msgspec.msgpack.Decoder(state, dec_hook=_instant).decode
 
     def new(self, subject_id: str) -> S:

@@ -79,11 +79,13 @@ def deadlines(c: Customer, ctx: Context) -> list[Micros]:
     now = max(c.last_fact, c.due - 1)
     found = [c.due, c.risk.next_question, c.life.golden_by, lifecycle.judge(c, now, ctx.policy)[1]]
     for kind in CUSTOMER.kinds.values():
-        if kind.condition is not None and (kind.stages is None or c.life.stage in kind.stages):
-            if kind.when is None or kind.when(c):
-                found.append(_until(kind.condition(c, now, ctx, None)))
-        elif kind.cases is not None and kind.case_condition is not None:
-            found += [_until(kind.case_condition(c, case, now, ctx, None)) for case in kind.cases(c)]
+        if kind.stages is not None and c.life.stage not in kind.stages:
+            continue
+        cases = kind.when(c) if kind.when is not None else True
+        if kind.condition is not None and cases:
+            found.append(_until(kind.condition(c, now, ctx, None)))
+        elif kind.case_condition is not None:
+            found += [_until(kind.case_condition(c, case, now, ctx, None)) for case in cases]
     found += [bought + ctx.policy.ledger.quiet_week for bought in c.account.pending]
     found += [expires_at(CUSTOMER.kinds[e.kind], e, ctx) for e in c.open]
     if c.tiering.low_since:

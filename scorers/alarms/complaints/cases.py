@@ -1,6 +1,6 @@
 """What the kinds about a complaint share: the list of complaints, their sentence and their deadline."""
 
-from collections.abc import Sequence
+from operator import attrgetter
 
 from scorers.alarms.words import date
 from scorers.contract.alarms import Reason
@@ -9,10 +9,8 @@ from scorers.customer.state import Case, Customer
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import Episode
 
-
-def open_cases(c: Customer) -> Sequence[Case]:
-    """The open complaints."""
-    return c.complaints.open
+OPEN = attrgetter("complaints.open")
+"""The complaints that these kinds are asked about."""
 
 
 def find(c: Customer, e: Episode) -> Case | None:

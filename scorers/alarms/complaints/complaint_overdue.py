@@ -30,7 +30,7 @@ KIND = Kind(
     about="complaint",
     outcome="resolved",
     skill="service",
-    cases=cases.open_cases,
+    when=cases.OPEN,
     case_condition=condition,
     reasons=reasons,
 )

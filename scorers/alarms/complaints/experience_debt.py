@@ -1,5 +1,7 @@
 """`experience-debt`: more good experiences are owed for bad ones than the limit allows."""
 
+from operator import attrgetter
+
 from scorers.alarms.words import times
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
@@ -8,11 +10,6 @@ from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
 from scorers.timeline.kinds import Kind
-
-
-def owes(c: Customer) -> float:
-    """The debt when it last changed, 0 if there is none."""
-    return c.account.debt
 
 
 def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
@@ -52,7 +49,7 @@ KIND = Kind(
     severity="warning",
     treatment="preferential_treatment",
     remedy="Good experiences repay this one by one.",
-    when=owes,
+    when=attrgetter("account.debt"),
     condition=condition,
     reasons=reasons,
 )

@@ -1,6 +1,6 @@
 """`promise-broken`: a promise is reported broken, or its due date has passed and it is not kept."""
 
-from collections.abc import Sequence
+from operator import attrgetter
 
 from scorers.alarms.words import date
 from scorers.contract.alarms import Reason
@@ -9,11 +9,6 @@ from scorers.customer.state import Customer, Promise
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
 from scorers.timeline.kinds import Kind
-
-
-def promises(c: Customer) -> Sequence[Promise]:
-    """The promises that are not kept."""
-    return c.promises.open
 
 
 def condition(c: Customer, promise: Promise, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
@@ -40,7 +35,7 @@ KIND = Kind(
     about="promise",
     outcome="resolved",
     skill="service",
-    cases=promises,
+    when=attrgetter("promises.open"),
     case_condition=condition,
     reasons=reasons,
 )

@@ -1,6 +1,6 @@
 """`request-unattended`: an open request has had no answer by its deadline."""
 
-from collections.abc import Sequence
+from operator import attrgetter
 
 from scorers.alarms.words import date
 from scorers.contract.alarms import Reason
@@ -9,11 +9,6 @@ from scorers.customer.state import Customer, Request
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import Answer, Episode, Finding
 from scorers.timeline.kinds import Kind
-
-
-def requests(c: Customer) -> Sequence[Request]:
-    """The requests without an answer."""
-    return c.contacts.requests
 
 
 def condition(c: Customer, request: Request, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
@@ -40,7 +35,7 @@ KIND = Kind(
     about="request",
     outcome="resolved",
     skill="service",
-    cases=requests,
+    when=attrgetter("contacts.requests"),
     case_condition=condition,
     reasons=reasons,
 )

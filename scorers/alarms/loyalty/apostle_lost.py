@@ -1,5 +1,7 @@
 """`apostle-lost`: an apostle has not been one for the dwell time."""
 
+from operator import attrgetter
+
 from scorers.alarms.words import date
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
@@ -7,11 +9,6 @@ from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import Answer, Episode, Finding
 from scorers.timeline.kinds import Kind
-
-
-def was_apostle(c: Customer) -> Micros:
-    """When the customer stopped being an apostle; 0 if never, or an apostle again."""
-    return c.attitude.apostle_until
 
 
 def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
@@ -33,7 +30,7 @@ KIND = Kind(
     example="Jon recommended us twice; two weeks ago he gave 2 of 5.",
     severity="error",
     treatment="participation",
-    when=was_apostle,
+    when=attrgetter("attitude.apostle_until"),
     condition=condition,
     reasons=reasons,
 )

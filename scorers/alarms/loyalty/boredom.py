@@ -1,5 +1,7 @@
 """`boredom`: the variety that a customer buys falls while the gaps between visits grow (X9, L6)."""
 
+from operator import attrgetter
+
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
 from scorers.customer.facts.baskets import varieties
@@ -7,11 +9,6 @@ from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import Answer, Episode, Finding
 from scorers.timeline.kinds import Kind
-
-
-def is_bored(c: Customer) -> Micros:
-    """Since when the customer is bored, 0 if not."""
-    return c.baskets.bored_at
 
 
 def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
@@ -34,7 +31,7 @@ KIND = Kind(
     severity="info",
     treatment="tailored_service",
     remedy="A visit with the usual variety settles this.",
-    when=is_bored,
+    when=attrgetter("baskets.bored_at"),
     condition=condition,
     reasons=reasons,
 )

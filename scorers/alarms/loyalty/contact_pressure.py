@@ -1,5 +1,7 @@
 """`contact-pressure`: more messages without an answer than the ceiling of the customer's tier (X8)."""
 
+from operator import attrgetter
+
 from scorers.alarms.words import span, times
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
@@ -7,11 +9,6 @@ from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
 from scorers.timeline.kinds import Kind
-
-
-def unanswered(c: Customer) -> list[Micros]:
-    """The messages to the customer since the last answer."""
-    return c.contacts.outreach
 
 
 def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
@@ -43,7 +40,7 @@ KIND = Kind(
     severity="warning",
     treatment="trust",
     remedy="No message of ours until the customer answers or buys settles this.",
-    when=unanswered,
+    when=attrgetter("contacts.outreach"),
     condition=condition,
     reasons=reasons,
 )

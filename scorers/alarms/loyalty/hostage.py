@@ -1,16 +1,13 @@
 """`hostage`: the customer keeps buying although a complaint is past its deadline."""
 
+from operator import attrgetter
+
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
-from scorers.customer.state import Case, Customer
+from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
 from scorers.timeline.kinds import Kind
-
-
-def complaints(c: Customer) -> list[Case]:
-    """The open complaints."""
-    return c.complaints.open
 
 
 def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
@@ -38,7 +35,7 @@ KIND = Kind(
     treatment="faster_attention",
     remedy="A solution to the open complaint settles this.",
     skill="service",
-    when=complaints,
+    when=attrgetter("complaints.open"),
     condition=condition,
     reasons=reasons,
 )

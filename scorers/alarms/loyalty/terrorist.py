@@ -1,21 +1,20 @@
 """`terrorist`: very low commitment after bad experiences, and the customer tells others. Messages say "speaking against us"."""
 
+from operator import attrgetter
+
 from scorers.alarms.words import times
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
-from scorers.timeline.episodes import Answer, Episode, Finding
+from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
 from scorers.timeline.kinds import Kind
-
-
-def is_terrorist(c: Customer) -> bool:
-    """Whether the loyalty type in force is `terrorist`."""
-    return c.attitude.type == "terrorist"
 
 
 def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
     """True while the loyalty type is `terrorist`."""
+    if c.attitude.type != "terrorist":
+        return NEVER
     return Finding(c.attitude.terrorist_at, c.attitude.terrorist_opener)
 
 
@@ -40,7 +39,7 @@ KIND = Kind(
     treatment="trust",
     fixed=True,
     skill="de_escalation",
-    when=is_terrorist,
+    when=attrgetter("attitude.terrorist_at"),
     condition=condition,
     reasons=reasons,
 )

@@ -1,5 +1,7 @@
 """`tier-drop`: the customer has fallen by a tier, and stayed there for the dwell time."""
 
+from operator import attrgetter
+
 from scorers.alarms.words import span
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
@@ -8,11 +10,6 @@ from scorers.customer.tiers import RANK
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
 from scorers.timeline.kinds import Kind
-
-
-def has_fallen(c: Customer) -> bool:
-    """Whether the customer has fallen and not recovered."""
-    return c.tiering.drop_from != "none"
 
 
 def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
@@ -37,7 +34,7 @@ KIND = Kind(
     example="Otto was platinum; his last year's margin has been that of gold for two weeks.",
     severity="warning",
     treatment="tailored_service",
-    when=has_fallen,
+    when=attrgetter("tiering.drop_at"),
     condition=condition,
     reasons=reasons,
 )

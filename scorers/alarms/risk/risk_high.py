@@ -10,11 +10,6 @@ from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
 from scorers.timeline.kinds import Kind
 
 
-def is_read(c: Customer) -> bool:
-    """Whether the risk has ever been computed."""
-    return c.risk.last >= 0
-
-
 def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
     """Raised when a risk just computed reaches the threshold; settled when, after a purchase, it is below by the hysteresis."""
     rules, risk = ctx.policy.risk, c.risk
@@ -22,7 +17,7 @@ def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -
     if episode is not None:
         holds = risk.last >= threshold - rules.hysteresis or c.purchases.last <= episode.at
         return episode.unchanged() if holds else NEVER
-    read_now = risk.at >= now - 1  # an old value must not raise an alarm because the threshold falls
+    read_now = risk.last >= 0.0 and risk.at >= now - 1  # an old value must not raise an alarm because the threshold falls
     if read_now and risk.last >= threshold and c.rhythm.occasions >= rules.occasions_at_least:
         return Finding(risk.at, c.purchases.last_ref)
     return NEVER
@@ -47,7 +42,6 @@ KIND = Kind(
     treatment="preferential_treatment",
     remedy="One purchase by {by} would bring the risk down.",
     stages=PRESENT,
-    when=is_read,
     condition=condition,
     reasons=reasons,
     deadline=deadline,
