@@ -22,22 +22,21 @@ def render(
     time: Micros,
     cause: tuple[Ref, ...],
     ctx: Context,
-    **own: Any,
+    own: dict[str, Any],
 ) -> Alarm:
-    """One change of an alarm as a record; `own` are the attributes that only this type of subject has.
+    """One change of an alarm as a record; `own` holds the attributes that only this type of subject has.
 
     A record that ends an alarm has no reasons, treatment, deadline or counterfactual.
     """
     about = e.subject_id or state.id
-    ended = change in ("alarm.settled", "alarm.withdrawn")
-    by = None if ended or kind.deadline is None else kind.deadline(state, e, ctx)
-    fields: dict[str, Any] = {"treatment": kind.treatment, "skill": kind.skill, "customer_id": None, **own}
-    if not ended:
-        fields |= {
-            "reasons": tuple(kind.reasons(state, e, time, ctx)),
-            "deadline": Instant(by // SECOND * SECOND) if by else None,
-            "counterfactual": _remedy(kind, by),
-        }
+    if change in ("alarm.settled", "alarm.withdrawn"):
+        own["treatment"] = None
+    else:
+        own.setdefault("treatment", kind.treatment)
+        own["reasons"] = tuple(kind.reasons(state, e, time, ctx))
+        by = None if kind.deadline is None else kind.deadline(state, e, ctx)
+        own["deadline"] = Instant(by // SECOND * SECOND) if by else None
+        own["counterfactual"] = _remedy(kind, by)
     return Alarm(
         type=change,
         alarm_id=e.alarm_id,
@@ -48,12 +47,12 @@ def render(
         time=Instant(time // SECOND * SECOND),
         at=Instant(e.at // SECOND * SECOND),
         outcome=e.outcome if change == "alarm.settled" else None,
-        cause=tuple(ref.id for ref in cause),
+        cause=tuple([ref.id for ref in cause]),
         evidence=tuple([Evidence(r.topic, r.partition, r.offset, r.id) for r in (e.opener, *e.evidence)]),
         policy_version=ctx.policy_version,
         figures_version=ctx.figures(time).version,
         model_version=ctx.model(time).version,
-        **({**fields, "treatment": None} if ended else fields),
+        **own,
     )
 
 
@@ -62,29 +61,24 @@ def render_customer(
 ) -> Alarm:
     """One change of an alarm about a customer, or about a customer's case, as a record."""
     tense = c.contacts.tone or c.attitude.type == "terrorist"
-    return render(
-        kind,
-        c,
-        e,
-        change,
-        time,
-        cause,
-        ctx,
-        customer_id=c.id,
-        stage=c.life.stage,
-        tier=c.tiering.tier,
-        loyalty_type=c.attitude.type,
-        risk=round(c.risk.last, 6) if c.risk.last >= 0 else None,
-        horizon_days=ctx.policy.risk.horizon / DAY,
-        value_at_risk_minor=value_at_risk(c, time, ctx.policy),
-        currency=c.spending.currency or None,
-        treatment=_treatment(kind, c),
-        name=c.profile.name or None,
-        store_id=c.profile.store_id or None,
-        owner_id=c.profile.owner_id or None,
-        locale=c.profile.locale or None,
-        skill="de_escalation" if tense else kind.skill,
-    )
+    risk, profile = c.risk.last, c.profile
+    own: dict[str, Any] = {
+        "customer_id": c.id,
+        "stage": c.life.stage,
+        "tier": c.tiering.tier,
+        "loyalty_type": c.attitude.type,
+        "risk": round(risk, 6) if risk >= 0 else None,
+        "horizon_days": ctx.policy.risk.horizon / DAY,
+        "value_at_risk_minor": value_at_risk(c, time, ctx.policy),
+        "currency": c.spending.currency or None,
+        "treatment": _treatment(kind, c),
+        "name": profile.name or None,
+        "store_id": profile.store_id or None,
+        "owner_id": profile.owner_id or None,
+        "locale": profile.locale or None,
+        "skill": "de_escalation" if tense else kind.skill,
+    }
+    return render(kind, c, e, change, time, cause, ctx, own)
 
 
 def _treatment(kind: Kind, c: Customer) -> Treatment:

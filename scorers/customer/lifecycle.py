@@ -88,20 +88,24 @@ def judge(c: Customer, now: Micros, policy: Policy) -> tuple[Stage, Micros]:
         return c.life.stage, NEVER
     if not occasions:
         return ("defector" if exited else "prospect"), NEVER
-    gone = gone_after(c, policy)
     if occasions == 1:
+        gone = gone_after(c, policy)
         return ("defector", NEVER) if exited or gone < now else ("first_time_buyer", gone)
-    quiet, rules, opinion = quiet_after(c), policy.lifecycle, c.opinion
+    rules, quiet = policy.lifecycle, quiet_after(c)
     ripe = c.rhythm.first + rules.core_tenure if occasions >= rules.core_occasions else NEVER
-    core = ripe < min(now, quiet + 1) and (
-        not opinion.marks or opinion.marks_sum >= rules.core_satisfaction * opinion.marks
-    )
+    core = ripe < now and ripe <= quiet and _is_content(c, rules.core_satisfaction)
+    if now <= quiet and not exited:
+        return ("core_customer" if core else "early_repeat_buyer"), (quiet if ripe < now or quiet < ripe else ripe)
+    gone = gone_after(c, policy)
     if exited or gone < now:
         return ("core_defector" if core else "defector"), NEVER
-    until = gone if ripe < now else min(gone, ripe)
-    if quiet < now:
-        return "dormant", until
-    return ("core_customer" if core else "early_repeat_buyer"), min(until, quiet)
+    return "dormant", (gone if ripe < now or gone < ripe else ripe)
+
+
+def _is_content(c: Customer, satisfaction: float) -> bool:
+    """Whether the mean mark is not under the gate; nobody is discontent without a mark."""
+    opinion = c.opinion
+    return not opinion.marks or opinion.marks_sum >= satisfaction * opinion.marks
 
 
 def move(before: Stage, after: Stage) -> str:

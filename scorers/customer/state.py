@@ -120,9 +120,9 @@ class Spending(Struct, array_like=True, gc=False):
 
 
 class Visit(Struct, array_like=True, gc=False):
-    """One occasion: when it began, and a 64-bit mask of the categories bought, by their hash."""
+    """One occasion: the hour in which it began (since 1970), and a 64-bit mask of the categories bought, by their hash."""
 
-    at: Micros
+    hour: int
     categories: int = 0
 
 

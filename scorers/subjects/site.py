@@ -43,7 +43,9 @@ class SiteType(SubjectType[Site]):
         self, site: Site, episode: Episode, change: Change, time: Micros, cause: tuple[Ref, ...], ctx: Context
     ) -> Alarm:
         """One change in the life of an alarm as a record of the topic `alarms`."""
-        return render(self.kinds[episode.kind], site, episode, change, time, cause, ctx, store_id=site.id)
+        kind = self.kinds[episode.kind]
+        own = {"customer_id": None, "skill": kind.skill, "store_id": site.id}
+        return render(kind, site, episode, change, time, cause, ctx, own)
 
 
 SITE = SiteType()

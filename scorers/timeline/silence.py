@@ -43,7 +43,10 @@ class Silence:
 
     def checkpoint_before(self, at: Micros) -> Checkpoint | None:
         """The newest checkpoint whose last judged instant is before the given one."""
-        return next((one for one in reversed(self.checkpoints) if one.at < at), None)
+        for one in reversed(self.checkpoints):
+            if one.at < at:
+                return one
+        return None
 
     def cache(self, state: State, row: Row) -> None:
         """Cache the state in the row, if so many deadlines were judged that reading the row would be slow."""

@@ -6,10 +6,9 @@ from scorers.alarms.words import times
 from scorers.contract.alarms import Reason, Stage
 from scorers.contract.events import Instant
 from scorers.customer.lifecycle import gone_after
-from scorers.customer.state import Customer, Trouble
+from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
-
 
 TROUBLE = attrgetter("account.trouble")
 """The trouble since the last occasion, if there is any."""

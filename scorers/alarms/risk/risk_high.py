@@ -17,7 +17,9 @@ def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -
     if episode is not None:
         holds = risk.last >= threshold - rules.hysteresis or c.purchases.last <= episode.at
         return episode.unchanged() if holds else NEVER
-    read_now = risk.last >= 0.0 and risk.at >= now - 1  # an old value must not raise an alarm because the threshold falls
+    read_now = (
+        risk.last >= 0.0 and risk.at >= now - 1
+    )  # an old value must not raise an alarm because the threshold falls
     if read_now and risk.last >= threshold and c.rhythm.occasions >= rules.occasions_at_least:
         return Finding(risk.at, c.purchases.last_ref)
     return NEVER

@@ -4,7 +4,7 @@ Boredom is judged when an occasion begins, since the basket of the new occasion 
 newest are compared with the six before them.
 """
 
-from scorers.contract.events import Micros, Purchase
+from scorers.contract.events import HOUR, Micros, Purchase
 from scorers.customer.state import Baskets, Customer, Visit
 from scorers.policy.tables import Boredom
 from scorers.timeline.facts import NO_FACT, Ref
@@ -44,7 +44,7 @@ def occasion(c: Customer, at: Micros, ref: Ref, rules: Boredom) -> None:
                 baskets.bored_at, baskets.bored_ref, baskets.bored_from = 0, NO_FACT, 0.0
         elif newest <= (1.0 - rules.variety_fall) * earlier and _gaps_grow(visits, rules.gap_growth):
             baskets.bored_at, baskets.bored_ref, baskets.bored_from = at, ref, earlier
-    visits.append(Visit(at))
+    visits.append(Visit(at // HOUR))
     del visits[:-KEPT]
 
 
@@ -63,7 +63,7 @@ def _different(visits: list[Visit]) -> float:
 
 def _gaps_grow(visits: list[Visit], growth: float) -> bool:
     """Whether the mean gap of the newest occasions exceeds that of the earlier ones by the share `growth`."""
-    first, last_earlier, last = visits[0].at, visits[EARLIER - 1].at, visits[-1].at
+    first, last_earlier, last = visits[0].hour, visits[EARLIER - 1].hour, visits[-1].hour
     return (last - last_earlier) / NEWEST >= (1.0 + growth) * (last_earlier - first) / (EARLIER - 1)
 
 
