@@ -1,5 +1,5 @@
-"""The pure core: from events to assessments, alarms and lessons.
+"""The pure core: from events to alarms and lessons.
 
-Nothing here imports another room of the project, does I/O, reads a clock or logs.
+Nothing here imports another package of the project, does I/O, reads a clock or logs.
 Time is event time, in integer microseconds since 1970-01-01 UTC; money is integer minor units.
 """

@@ -1,1 +1,1 @@
-"""Kafka in, alarms out: the shell around the scoring, which never learns who is told."""
+"""Kafka in, alarms out: reads records, runs the core on them and writes alarms. It does not know who is notified."""

@@ -1,1 +1,1 @@
-"""The command line and what all processes share: settings, logging, names of topics."""
+"""The command line, and at the bottom what every process needs: broker, settings, topics, health."""
