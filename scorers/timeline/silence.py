@@ -15,7 +15,7 @@ class Silence:
     """The deadlines judged since the newest fact.
 
     Invariants: `judged_to` is 0 exactly if no deadline was judged since the newest fact. A checkpoint is taken only while
-    `touched` is empty, so no deadline up to a checkpoint touched an alarm. Checkpoints ascend in time.
+    `touched` is empty, so no deadline up to a checkpoint touched an alarm. Checkpoints ascend by `at`; two may have the same.
     """
 
     __slots__ = ("checkpoints", "judged", "judged_to", "policy", "touched")
