@@ -48,8 +48,18 @@ def forward(topic: str, partitions: int, address: Address, event: AnyEvent, reco
     A subject belongs to the partition of its id, where records with its id as their own key arrive as well.
     """
     origin = _encode(Origin(record.topic, record.partition, record.offset, source))
-    home = partition_of(partitions, address.id.encode())
-    return Output(topic, address.name.encode(), encode_event(event), ((HEADER, origin),), home)
+    key = address.name.encode()
+    return Output(topic, key, encode_event(event), ((HEADER, origin),), partition_of(partitions, home_key(key)))
+
+
+def home_key(key: bytes) -> bytes:
+    """The key whose partition the row of a subject belongs to.
+
+    >>> home_key(b"c1"), home_key(b"\x01store:s1")
+    (b'c1', b's1')
+    """
+    address = address_of(key)
+    return key if address is None else address.id.encode()
 
 
 def read_forwarded(record: Any) -> Forwarded:

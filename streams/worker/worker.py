@@ -35,6 +35,7 @@ from streams.engine.write_behind import WriteBehind
 from streams.metrics import WorkerMetrics
 from streams.records.signing import verify
 from streams.worker.aggregator import aggregate
+from streams.worker.forwarded import home_key
 from streams.worker.partition_processor import PartitionProcessor, dead_letter
 from streams.worker.reconciler import Reconciler
 from streams.worker.stored_row import CODEC, StoredRow
@@ -323,4 +324,4 @@ def _credentials(broker: Broker) -> Any:
 def misplaced(rows: Rows[StoredRow], home: Callable[[bytes], int]) -> bool:
     """Whether more than a quarter of a sample of the rows belongs to other partitions."""
     keys = list(islice((key for key, _ in rows.recovered() if not key.startswith(b"\x00")), SAMPLE))
-    return 4 * sum(home(key) != rows.partition for key in keys) > len(keys)
+    return 4 * sum(home(home_key(key)) != rows.partition for key in keys) > len(keys)
