@@ -213,10 +213,13 @@ class Running:
         return done, end - done
 
     async def until(self, true: Callable[[], Any], within: float = PATIENCE) -> None:
-        """Wait until something is so; a worker that has ended fails the test."""
+        """Wait until something is so; a process or task that has ended fails the test."""
         deadline = time.monotonic() + within
         while not await true():
             self.processes.check()
+            for task in self._tasks:  # of a clock or a trainer that ended too early
+                if task.done():
+                    task.result()
             assert time.monotonic() < deadline, (
                 f"waited {within} s; committed, not committed: {await self.standing()}\n{self.processes.tails()}"
             )
