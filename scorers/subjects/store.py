@@ -19,6 +19,8 @@ _RETAINED = RetainedFields(
 class StoreType(SubjectType[Store]):
     """How a store changes."""
 
+    reports = True
+
     def __init__(self) -> None:
         super().__init__("store", Store)
 

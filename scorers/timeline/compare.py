@@ -35,7 +35,7 @@ def ask(state: State, plan: Plan, now: Micros, ctx: Context) -> tuple[Found, Mic
     found: Found = {}
     soon = NEVER
     episodes = {(e.kind, e.subject_id): e for e in state.open} if state.open else _NO_EPISODES
-    conditions, gates = plan
+    conditions, parts, gates = plan
     for kind, condition in conditions:
         answer = condition(state, now, ctx, episodes.get((kind.name, "")))
         if isinstance(answer, Finding):
@@ -43,8 +43,7 @@ def ask(state: State, plan: Plan, now: Micros, ctx: Context) -> tuple[Found, Mic
             answer = answer.until
         if now <= answer < soon:
             soon = answer
-    for when, conditions, case_conditions in gates:
-        cases = when(state)
+    for cases, (conditions, case_conditions) in zip(parts(state), gates, strict=True):
         if not cases:
             continue
         for kind, case_condition in case_conditions:

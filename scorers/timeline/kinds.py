@@ -5,6 +5,7 @@ since ...) or the instant at which to ask again, so deadlines follow from condit
 """
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -34,7 +35,7 @@ class Kind(Struct, frozen=True, kw_only=True):
     """A kind of alarm.
 
     `about` is the type of subject that the alarm names, `watched` the type whose timeline raises it: alarms about a complaint are
-    raised by the timeline of its customer. `when` is a cheap test; where it is false, so is the condition, which is not asked.
+    raised by the timeline of its customer. `when` names a part of the state; while that is empty or 0 the kind cannot hold, and is not asked.
     A kind with neither condition is a state change, which is recorded where the state changes.
     """
 
@@ -52,11 +53,15 @@ class Kind(Struct, frozen=True, kw_only=True):
     skill: Skill = "retention"
     expires_after: int = 2  # how many horizons it may stay open
     stages: frozenset[Stage] | None = None  # the customer's stages in which it can hold, None for all
-    when: Callable[[Any], Any] | None = None
+    when: str | None = None  # the dotted path of a part of the state
     condition: Condition | None = None
-    case_condition: CaseCondition | None = None  # asked about each of the cases that `when` gives
+    case_condition: CaseCondition | None = None  # asked about each of the cases that `when` names
     reasons: Callable[[Any, Episode, Micros, Context], list[Reason]]
     deadline: Callable[[Any, Episode, Context], Instant | None] | None = None  # by when to act
+
+    def part(self, state: Any) -> Any:
+        """The part of a state that `when` names; true if the kind is always asked."""
+        return True if self.when is None else attrgetter(self.when)(state)
 
     @property
     def is_case(self) -> bool:
@@ -69,21 +74,18 @@ class Kind(Struct, frozen=True, kw_only=True):
         return self.condition is None and self.case_condition is None
 
 
-class Gate(NamedTuple):
-    """The kinds that share a test: where `when` is false, none of them can hold.
-
-    `when` also gives the cases that the case conditions are asked about.
-    """
-
-    when: Callable[[Any], Any]
-    conditions: tuple[tuple[Kind, Condition], ...]
-    case_conditions: tuple[tuple[Kind, CaseCondition], ...]
+Gate = tuple[tuple[tuple[Kind, Condition], ...], tuple[tuple[Kind, CaseCondition], ...]]
+"""The kinds with the same `when`: those about the subject, and those about each of the cases that it names."""
 
 
 class Plan(NamedTuple):
-    """The kinds that can hold for a subject in one stage: those that are always asked, and the others by their gates."""
+    """The kinds that can hold for a subject in one stage: those that are always asked, and the others by the part they read.
+
+    `parts` reads all these parts of a state at once, in the order of `gates`.
+    """
 
     always: tuple[tuple[Kind, Condition], ...]
+    parts: Callable[[Any], Sequence[Any]]
     gates: tuple[Gate, ...]
 
 
@@ -91,15 +93,22 @@ def plan(kinds: Sequence[Kind], stage: Stage | None = None) -> Plan:
     """The kinds to ask, of those that can hold in a stage."""
     possible = [kind for kind in kinds if kind.stages is None or stage in kind.stages]
     always = tuple((k, k.condition) for k in possible if k.condition is not None and k.when is None)
+    paths = list(dict.fromkeys(k.when for k in possible if k.when is not None))
     gates = [
-        Gate(
-            when,
-            tuple((k, k.condition) for k in possible if k.condition is not None and k.when == when),
-            tuple((k, k.case_condition) for k in possible if k.case_condition is not None and k.when == when),
+        (
+            tuple((k, k.condition) for k in possible if k.condition is not None and k.when == path),
+            tuple((k, k.case_condition) for k in possible if k.case_condition is not None and k.when == path),
         )
-        for when in dict.fromkeys(k.when for k in possible if k.when is not None)
+        for path in paths
     ]
-    return Plan(always, tuple(gates))
+    return Plan(always, _reader(paths), tuple(gates))
+
+
+def _reader(paths: Sequence[str]) -> Callable[[Any], Sequence[Any]]:
+    """A function that reads several dotted paths of a state in one call."""
+    if len(paths) > 1:
+        return attrgetter(*paths)
+    return lambda state: [attrgetter(path)(state) for path in paths]
 
 
 _STEPS_DOWN: dict[Tier, int] = {"platinum": 0, "gold": 0, "iron": 1, "none": 1, "lead": 2}

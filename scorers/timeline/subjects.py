@@ -65,6 +65,8 @@ class SubjectType(Generic[S]):
     must be defined; the other methods have defaults for a subject without stages and tiers, such as a site.
     """
 
+    reports = False  # whether it tells customers what it knows
+
     def __init__(self, name: SubjectName, state: type[S], kinds: Iterable[Kind] = ()) -> None:
         self.name = name
         self.state = state

@@ -220,6 +220,7 @@ class Timeline(Generic[S]):
         state, silence = self.state, self.silence
         lateness = ctx.policy.time.allowed_lateness
         silence.policy = ctx.policy_version
+        reports = self.subject.reports
         while state.due and state.due < until:
             silence.before_deadline(state, self.row, lateness)
             effects = Effects()
@@ -228,7 +229,8 @@ class Timeline(Generic[S]):
             if effects.touched or effects.counts or effects.lessons:
                 silence.touched.update(effects.touched)
                 self._emit(effects, max(clock, silence.judged_to), NO_FACT, ctx, out)
-            self._report(out)
+            if reports:
+                self._report(out)
 
     def _advance_snapshot(self, before: Micros, ctx: Context) -> None:
         """Settle the recent facts older than an instant; no fact older than that can still be accepted."""

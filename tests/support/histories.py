@@ -81,7 +81,7 @@ def deadlines(c: Customer, ctx: Context) -> list[Micros]:
     for kind in CUSTOMER.kinds.values():
         if kind.stages is not None and c.life.stage not in kind.stages:
             continue
-        cases = kind.when(c) if kind.when is not None else True
+        cases = kind.part(c)
         if kind.condition is not None and cases:
             found.append(_until(kind.condition(c, now, ctx, None)))
         elif kind.case_condition is not None:

@@ -1,16 +1,11 @@
 """What the kinds about a complaint share: the list of complaints, their sentence and their deadline."""
 
-from operator import attrgetter
-
 from scorers.alarms.words import date
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Instant
 from scorers.customer.state import Case, Customer
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import Episode
-
-OPEN = attrgetter("complaints.open")
-"""The complaints that these kinds are asked about."""
 
 
 def find(c: Customer, e: Episode) -> Case | None:

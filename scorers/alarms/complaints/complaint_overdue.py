@@ -30,7 +30,7 @@ KIND = Kind(
     about="complaint",
     outcome="resolved",
     skill="service",
-    when=cases.OPEN,
+    when="complaints.open",
     case_condition=condition,
     reasons=reasons,
 )

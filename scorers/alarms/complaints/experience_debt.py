@@ -1,7 +1,5 @@
 """`experience-debt`: more good experiences are owed for bad ones than the limit allows."""
 
-from operator import attrgetter
-
 from scorers.alarms.words import times
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
@@ -49,7 +47,7 @@ KIND = Kind(
     severity="warning",
     treatment="preferential_treatment",
     remedy="Good experiences repay this one by one.",
-    when=attrgetter("account.debt"),
+    when="account.debt",
     condition=condition,
     reasons=reasons,
 )

@@ -1,7 +1,5 @@
 """`promise-broken`: a promise is reported broken, or its due date has passed and it is not kept."""
 
-from operator import attrgetter
-
 from scorers.alarms.words import date
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
@@ -35,7 +33,7 @@ KIND = Kind(
     about="promise",
     outcome="resolved",
     skill="service",
-    when=attrgetter("promises.open"),
+    when="promises.open",
     case_condition=condition,
     reasons=reasons,
 )

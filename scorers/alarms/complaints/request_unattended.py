@@ -1,7 +1,5 @@
 """`request-unattended`: an open request has had no answer by its deadline."""
 
-from operator import attrgetter
-
 from scorers.alarms.words import date
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
@@ -35,7 +33,7 @@ KIND = Kind(
     about="request",
     outcome="resolved",
     skill="service",
-    when=attrgetter("contacts.requests"),
+    when="contacts.requests",
     case_condition=condition,
     reasons=reasons,
 )

@@ -1,7 +1,5 @@
 """What `single-failure` and `small-mishap` share: negative experiences since the last occasion, and the stage at the first."""
 
-from operator import attrgetter
-
 from scorers.alarms.words import times
 from scorers.contract.alarms import Reason, Stage
 from scorers.contract.events import Instant
@@ -9,9 +7,6 @@ from scorers.customer.lifecycle import gone_after
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
-
-TROUBLE = attrgetter("account.trouble")
-"""The trouble since the last occasion, if there is any."""
 
 
 def holds_in(c: Customer, stage: Stage) -> Answer:

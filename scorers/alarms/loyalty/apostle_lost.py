@@ -1,7 +1,5 @@
 """`apostle-lost`: an apostle has not been one for the dwell time."""
 
-from operator import attrgetter
-
 from scorers.alarms.words import date
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
@@ -30,7 +28,7 @@ KIND = Kind(
     example="Jon recommended us twice; two weeks ago he gave 2 of 5.",
     severity="error",
     treatment="participation",
-    when=attrgetter("attitude.apostle_until"),
+    when="attitude.apostle_until",
     condition=condition,
     reasons=reasons,
 )

@@ -1,7 +1,5 @@
 """`boredom`: the variety that a customer buys falls while the gaps between visits grow (X9, L6)."""
 
-from operator import attrgetter
-
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
 from scorers.customer.facts.baskets import varieties
@@ -31,7 +29,7 @@ KIND = Kind(
     severity="info",
     treatment="tailored_service",
     remedy="A visit with the usual variety settles this.",
-    when=attrgetter("baskets.bored_at"),
+    when="baskets.bored_at",
     condition=condition,
     reasons=reasons,
 )

@@ -1,7 +1,5 @@
 """`contact-pressure`: more messages without an answer than the ceiling of the customer's tier (X8)."""
 
-from operator import attrgetter
-
 from scorers.alarms.words import span, times
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
@@ -40,7 +38,7 @@ KIND = Kind(
     severity="warning",
     treatment="trust",
     remedy="No message of ours until the customer answers or buys settles this.",
-    when=attrgetter("contacts.outreach"),
+    when="contacts.outreach",
     condition=condition,
     reasons=reasons,
 )

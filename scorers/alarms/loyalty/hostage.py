@@ -1,7 +1,5 @@
 """`hostage`: the customer keeps buying although a complaint is past its deadline."""
 
-from operator import attrgetter
-
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
 from scorers.customer.state import Customer
@@ -35,7 +33,7 @@ KIND = Kind(
     treatment="faster_attention",
     remedy="A solution to the open complaint settles this.",
     skill="service",
-    when=attrgetter("complaints.open"),
+    when="complaints.open",
     condition=condition,
     reasons=reasons,
 )

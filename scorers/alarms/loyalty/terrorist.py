@@ -1,7 +1,5 @@
 """`terrorist`: very low commitment after bad experiences, and the customer tells others. Messages say "speaking against us"."""
 
-from operator import attrgetter
-
 from scorers.alarms.words import times
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
@@ -39,7 +37,7 @@ KIND = Kind(
     treatment="trust",
     fixed=True,
     skill="de_escalation",
-    when=attrgetter("attitude.terrorist_at"),
+    when="attitude.terrorist_at",
     condition=condition,
     reasons=reasons,
 )

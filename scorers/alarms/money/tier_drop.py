@@ -1,7 +1,5 @@
 """`tier-drop`: the customer has fallen by a tier, and stayed there for the dwell time."""
 
-from operator import attrgetter
-
 from scorers.alarms.words import span
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
@@ -34,7 +32,7 @@ KIND = Kind(
     example="Otto was platinum; his last year's margin has been that of gold for two weeks.",
     severity="warning",
     treatment="tailored_service",
-    when=attrgetter("tiering.drop_at"),
+    when="tiering.drop_at",
     condition=condition,
     reasons=reasons,
 )
