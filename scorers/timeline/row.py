@@ -5,13 +5,13 @@ The invariants between its fields are in `timeline`; nothing is folded or judged
 
 import zlib
 
-import msgspec
 from msgspec import Struct, field
 
-from scorers.contract.events import Instant, Micros
+from scorers.contract.events import Micros
 from scorers.in_force.figures import Contribution
 from scorers.timeline.episodes import Episode
 from scorers.timeline.facts import Fact
+from scorers.timeline.packing import decoder
 
 ROW_FORM = 1
 
@@ -61,13 +61,4 @@ class Row(Struct, array_like=True, gc=False):
     )
 
 
-def _int(value: Instant) -> int:
-    return int(value)
-
-
-def _instant(_: type, value: int) -> Instant:
-    return Instant(value)
-
-
-encode_row = msgspec.msgpack.Encoder(enc_hook=_int).encode
-decode_row = msgspec.msgpack.Decoder(Row, dec_hook=_instant).decode
+decode_row = decoder(Row)

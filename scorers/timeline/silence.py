@@ -4,9 +4,10 @@ All caches that a fact or another policy invalidates are here, so that they are 
 """
 
 from scorers.contract.events import Duration, Micros
+from scorers.timeline.packing import encode
 from scorers.timeline.row import CachedState, Row
 from scorers.timeline.snapshot import Checkpoint
-from scorers.timeline.subjects import State, encode_state
+from scorers.timeline.subjects import State
 
 OFTEN = 4  # deadlines after which caching the state in the row, or taking a checkpoint, pays
 
@@ -51,5 +52,5 @@ class Silence:
     def cache(self, state: State, row: Row) -> None:
         """Cache the state in the row, if so many deadlines were judged that reading the row would be slow."""
         if self.judged >= OFTEN:
-            row.cached = CachedState.of(encode_state(state), row.snapshot, self.policy, self.judged_to, self.touched)
+            row.cached = CachedState.of(encode(state), row.snapshot, self.policy, self.judged_to, self.touched)
             self.judged = 0

@@ -9,8 +9,9 @@ from scorers.contract.events import Micros
 from scorers.in_force.context import Context
 from scorers.in_force.figures import Contribution
 from scorers.timeline.facts import NO_FACT, Fact
+from scorers.timeline.packing import encode
 from scorers.timeline.row import Row
-from scorers.timeline.subjects import Effects, S, State, SubjectType, encode_state
+from scorers.timeline.subjects import Effects, S, State, SubjectType
 
 
 class Checkpoint(Struct, gc=False):
@@ -28,7 +29,7 @@ class Checkpoint(Struct, gc=False):
     @classmethod
     def of(cls, state: State, at: Micros, row: Row) -> "Checkpoint":
         """A copy of the current state, with the row's contributions and lessons so far."""
-        return cls(encode_state(state), at, row.counts[:], row.lessons[:], open_ids(state))
+        return cls(encode(state), at, row.counts[:], row.lessons[:], open_ids(state))
 
 
 def open_ids(state: State) -> tuple[str, ...]:

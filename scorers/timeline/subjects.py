@@ -7,18 +7,18 @@ A subject is what is watched: a customer, a site, a store. `Timeline` works for 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Generic, TypeVar
 
-import msgspec
 from msgspec import Struct, field
 
 from scorers.contract.alarms import Alarm, Change, Outcome, Tier
 from scorers.contract.alarms import SubjectType as SubjectName
-from scorers.contract.events import AnyEvent, Instant, Micros
+from scorers.contract.events import AnyEvent, Micros
 from scorers.contract.lessons import Lesson
 from scorers.in_force.context import Context
 from scorers.in_force.figures import Contribution
 from scorers.timeline.episodes import Episode
 from scorers.timeline.facts import Ref
 from scorers.timeline.kinds import Kind
+from scorers.timeline.packing import decoder
 
 
 class State(Struct, array_like=True, gc=False):
@@ -72,7 +72,7 @@ class SubjectType(Generic[S]):
         self.state = state
         self.kinds: Mapping[str, Kind] = {kind.name: kind for kind in kinds}
         self.order = {name: number for number, name in enumerate(self.kinds)}  # of alarms raised at one instant
-        self.decode: Callable[[bytes], S] = msgspec.msgpack.Decoder(state, dec_hook=_instant).decode
+        self.decode: Callable[[bytes], S] = decoder(state)
 
     def new(self, subject_id: str) -> S:
         """The state of a subject without facts."""
@@ -119,14 +119,3 @@ class SubjectType(Generic[S]):
     def expired(self, state: S, episode: Episode) -> Outcome:
         """The outcome of an alarm that has expired."""
         return "expired"
-
-
-def _int(value: Instant) -> int:
-    return int(value)
-
-
-def _instant(_: type, value: int) -> Instant:
-    return Instant(value)
-
-
-encode_state = msgspec.msgpack.Encoder(enc_hook=_int).encode

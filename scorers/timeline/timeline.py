@@ -23,10 +23,11 @@ from scorers.in_force.context import Context
 from scorers.in_force.figures import Contribution
 from scorers.timeline.episodes import Episode
 from scorers.timeline.facts import NO_FACT, Fact, Ref, short_ref
-from scorers.timeline.row import ROW_FORM, CachedState, Row, decode_row, encode_row
+from scorers.timeline.packing import encode
+from scorers.timeline.row import ROW_FORM, CachedState, Row, decode_row
 from scorers.timeline.silence import Silence
 from scorers.timeline.snapshot import Checkpoint, difference, fold, joined, lapse, open_ids
-from scorers.timeline.subjects import Effects, Report, S, SubjectType, encode_state
+from scorers.timeline.subjects import Effects, Report, S, SubjectType
 
 MAX_ROW = 60 * 1024
 MAX_RECENT = 64  # recent facts within the allowed lateness
@@ -82,7 +83,7 @@ class Timeline(Generic[S]):
     @classmethod
     def new(cls, subject: SubjectType[S], subject_id: str, ctx: Context) -> "Timeline[S]":
         """The timeline of a subject without facts."""
-        return cls(subject, Row(ROW_FORM, subject_id, encode_state(subject.new(subject_id))), ctx)
+        return cls(subject, Row(ROW_FORM, subject_id, encode(subject.new(subject_id))), ctx)
 
     @classmethod
     def decode(cls, subject: SubjectType[S], stored: bytes, ctx: Context) -> "Timeline[S]":
@@ -91,7 +92,7 @@ class Timeline(Generic[S]):
 
     def encode(self) -> bytes:
         """The row as bytes, about 1.5 KiB for a customer."""
-        return encode_row(msgspec.structs.replace(self.row, emitted=list(self.emitted.values())))
+        return encode(msgspec.structs.replace(self.row, emitted=list(self.emitted.values())))
 
     def cache(self) -> None:
         """Cache the state in the row where that makes it quicker to read; called before the row is stored."""
@@ -162,7 +163,7 @@ class Timeline(Generic[S]):
         contributed = gone.counts + self.subject.contributions(was, at)
         emitted, counted, answered = self.emitted, row.counts, set(row.lessons)
         later = [fact for fact in row.recent if fact.time > at]
-        empty = encode_state(self.subject.new(row.id))
+        empty = encode(self.subject.new(row.id))
         self.row = Row(ROW_FORM, row.id, empty, snapshot_time=at, clock=max(row.clock, at), recent=later, erased=at)
         facts, silence, out = Effects(), Effects(), Step()
         self._refold(ctx, facts, silence)
@@ -272,7 +273,7 @@ class Timeline(Generic[S]):
         row.counts = difference(effects.counts, row.counts)
         asked = {lesson.asked_at for lesson in effects.lessons}
         row.lessons = [at for at in row.lessons if at not in asked]
-        self._replace_snapshot(encode_state(state), row.recent[:old], row.recent[old:])
+        self._replace_snapshot(encode(state), row.recent[:old], row.recent[old:])
 
     def _replace_snapshot(self, snapshot: bytes, settled: list[Fact], recent: list[Fact]) -> None:
         row = self.row
@@ -289,9 +290,9 @@ class Timeline(Generic[S]):
             row.forced = True
             self._settle_oldest(len(row.recent) - 1, ctx)
         while len(self.encode()) > MAX_ROW and self.state.cases():
-            state = self.subject.decode(encode_state(self.state))
+            state = self.subject.decode(encode(self.state))
             state.forget_oldest_half()
-            self._replace_snapshot(encode_state(state), row.recent, [])
+            self._replace_snapshot(encode(state), row.recent, [])
             self._refold(ctx, Effects(), Effects())
 
     # --- out of order ---------------------------------------------------------------------------------------------
@@ -321,7 +322,7 @@ class Timeline(Generic[S]):
         snapshot = self.subject.decode(row.snapshot)
         if fact.time <= row.erased or not self.subject.absorb(snapshot, fact.event, fact.ref):
             return Step(status="too_late")
-        row.snapshot = encode_state(snapshot)
+        row.snapshot = encode(snapshot)
         row.seen = [*row.seen, _identity(fact)][-_SEEN:]
         self._refold(ctx, Effects(), Effects())
         out = Step(status="refolded")
@@ -420,4 +421,4 @@ def _identity(fact: Fact) -> int:
 
 
 def _digest(fact: Fact) -> bytes:
-    return hashlib.sha256(encode_row(fact.event)).digest()
+    return hashlib.sha256(encode(fact.event)).digest()

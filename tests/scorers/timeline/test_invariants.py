@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, HOUR, SECOND
+from scorers.timeline.packing import encode
 from scorers.timeline.row import decode_row
 from scorers.timeline.snapshot import fold, lapse, open_ids
-from scorers.timeline.subjects import Effects, encode_state
+from scorers.timeline.subjects import Effects
 from scorers.timeline.timeline import MAX_RECENT, MAX_ROW, AnyTimeline
 from tests.support.driver import Driver, purchase
 from tests.support.histories import histories, time_of
@@ -53,7 +54,7 @@ def check_state(timeline: AnyTimeline, driver: Driver) -> None:
     row, effects = timeline.row, Effects()
     state = fold(timeline.subject, row.snapshot, row.recent, driver.ctx, effects)
     lapse(timeline.subject, state, row.clock, driver.ctx, effects)
-    assert encode_state(state) == encode_state(timeline.state)
+    assert encode(state) == encode(timeline.state)
     assert not state.due or state.due >= row.clock
     assert set(effects.touched) == set(timeline.emitted), "open in the snapshot, or touched since"
     assert sorted(lesson.asked_at for lesson in effects.lessons) == sorted(row.lessons)
@@ -74,9 +75,9 @@ def check_silence(timeline: AnyTimeline, driver: Driver) -> None:
     assert times == sorted(times), "checkpoints ascend"
     for checkpoint in silence.checkpoints:
         state, effects = after_facts(), Effects()
-        if checkpoint.state != encode_state(state):
+        if checkpoint.state != encode(state):
             lapse(timeline.subject, state, checkpoint.at + 1, driver.ctx, effects)
-        assert checkpoint.state == encode_state(state)
+        assert checkpoint.state == encode(state)
         assert checkpoint.open == still_open
         assert not effects.touched, "no alarm was touched up to a checkpoint"
 
