@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.paths import ROOT
 from tests.support.recipe import Checkout, edits
 
 RECIPE = edits("A new kind of alarm")
 KIND, STORY = "scorers/alarms/loyalty/competitor_near.py", "tests/scenarios/competitor-near.txt"
+CATALOGUE = "scorers/alarms/catalogue.py"
 NEIGHBOUR = "tests/scenarios/competitor-but-loyal.txt"
 COPIED = (
     "scorers",
@@ -42,6 +44,7 @@ def test_the_recipe_makes_a_kind(checkout: Checkout) -> None:
     assert checkout.failures(CHECKS, STORIES, "-k", "competitor or once") == set()
     assert checkout.failures(POLICY) == set()
     checkout.python("-m", "ruff", "check", "-q", "--fix", "scorers", "tests")
+    checkout.python("-m", "mypy", "--cache-dir", str(ROOT / ".mypy_cache" / "recipes"), KIND, CATALOGUE)
 
 
 @pytest.mark.parametrize(
@@ -91,11 +94,10 @@ def test_a_threshold_that_operators_cannot_see_is_refused(checkout: Checkout) ->
 
 def test_a_kind_outside_the_catalogue_is_not_asked(checkout: Checkout) -> None:
     """Its story then stays silent, and the story's check fails."""
-    catalogue = "scorers/alarms/catalogue.py"
-    whole = (checkout.root / catalogue).read_text()
+    whole = (checkout.root / CATALOGUE).read_text()
     try:
-        checkout.replace(catalogue, "    competitor_near.KIND,\n", "")
+        checkout.replace(CATALOGUE, "    competitor_near.KIND,\n", "")
         name = f"test_a_story_raises_these_alarms_and_no_other[{Path(STORY).stem}]"
         assert name in checkout.failures(STORIES, "-k", "competitor-near")
     finally:
-        (checkout.root / catalogue).write_text(whole)
+        (checkout.root / CATALOGUE).write_text(whole)
