@@ -16,8 +16,12 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
+from scorers.contract.events import Instant
+from scorers.in_force.control import Tick
+from streams.records.control_log import send_to_all
 from tests.faults.conftest import POLICY, Note
 from tests.faults.proof import LATER, Proof, simulated
+from tests.kafka.running import time_of
 from vigia.lab.local_kafka import LocalKafka
 from vigia.runtime.topics import CHANGELOG, WORKER
 
@@ -93,6 +97,9 @@ RIGHTS = {
     "read events": (ResourceType.TOPIC, "purchases", AclOperation.READ),
     "write alarms": (ResourceType.TOPIC, "alarms", AclOperation.WRITE),
     "write rows": (ResourceType.TOPIC, CHANGELOG, AclOperation.WRITE),
+    "forward facts": (ResourceType.TOPIC, "groups", AclOperation.WRITE),
+    "read forwarded facts": (ResourceType.TOPIC, "groups", AclOperation.READ),
+    "report what stores know": (ResourceType.TOPIC, "clock", AclOperation.WRITE),
     "be of the group": (ResourceType.GROUP, WORKER, AclOperation.READ),
 }
 
@@ -110,6 +117,8 @@ async def test_a_right_that_is_taken_away(
     await asked.drained()
     rights.take(kind, asked.broker.name(name), operation)
     with asked.processes.may_die("a"):
+        tick = Tick(until=Instant(time_of(lines[half - 1])), follows=True)  # closes days of stores
+        await send_to_all(asked.producer, asked.broker.name("clock"), asked.settings.partitions, tick)
         await asked.publish(lines[half:], ONE)
         assert await asked.died(within=30) != 0
     said = (tmp_path / "a.log").read_text()
