@@ -7,7 +7,7 @@ a record that came late is in force later there than elsewhere: each is judged b
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,13 @@ from vigia.runtime.topics import CHANGELOG
 
 LATER = "3650d"  # a margin that keeps figures from coming in force: events run ahead of them in most runs here
 
-COUNTED = ("purchases", "refunds", "contacts_in", "contacts_out", "complaints")
+COUNTED: dict[str, Callable[[Customer], int]] = {
+    "purchases": lambda c: c.purchases.count,
+    "refunds": lambda c: c.spending.refunds,
+    "contacts_in": lambda c: c.contacts.received,
+    "contacts_out": lambda c: c.contacts.made,
+    "complaints": lambda c: c.complaints.count,
+}
 TYPES = {
     "purchase.completed": "purchases",
     "purchase.refunded": "refunds",
@@ -71,8 +77,8 @@ def sent(lines: Iterable[bytes]) -> tuple[Counter[str], Counter[str]]:
 
 def held(heads: dict[str, Customer]) -> tuple[Counter[str], Counter[str]]:
     """The same of what states hold."""
-    events = Counter({f"{name} {kind}": getattr(c, kind) for name, c in heads.items() for kind in COUNTED})
-    return +events, +Counter({name: c.amount_minor for name, c in heads.items()})
+    events = Counter({f"{name} {kind}": count(c) for name, c in heads.items() for kind, count in COUNTED.items()})
+    return +events, +Counter({name: c.spending.amount_minor for name, c in heads.items()})
 
 
 def canonical(value: Any) -> Hashable:

@@ -113,6 +113,8 @@ async def test_a_disk_of_before_an_erasure_brings_nobody_back(running: Running, 
     assert await running.stop() == 0
     rows = await changelog(running)
     monitor = of(rows[GONE.encode()][-1], running)
-    assert (monitor.state.purchases, monitor.state.amount_minor) == (1, 777)
+    assert (monitor.state.purchases.count, monitor.state.spending.amount_minor) == (1, 777)
     assert monitor.row.erased == MAY + 30 * DAY
-    assert Counter(of(rows[name.encode()][-1], running).state.purchases > 8 for name in OTHERS) == {True: len(OTHERS)}
+    assert Counter(of(rows[name.encode()][-1], running).state.purchases.count > 8 for name in OTHERS) == {
+        True: len(OTHERS)
+    }
