@@ -1,5 +1,6 @@
 """F18 and F20: what a worker may no longer write or read, taken from it while it works and given back."""
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -22,6 +23,7 @@ from streams.records.control_log import send_to_all
 from tests.faults.conftest import POLICY, Note
 from tests.faults.proof import LATER, Proof, simulated
 from tests.kafka.running import time_of
+from tests.streams.worker.test_groups import complaint
 from vigia.lab.local_kafka import LocalKafka
 from vigia.runtime.topics import CHANGELOG, WORKER
 
@@ -104,13 +106,24 @@ RIGHTS = {
 }
 
 
+def with_complaints(lines: list[bytes]) -> list[bytes]:
+    """The events, some with a complaint about a store after them: what has to be forwarded."""
+    found = []
+    for number, line in enumerate(lines):
+        found.append(line)
+        customer = json.loads(line).get("customer_id")
+        if customer is not None and number % 10 == 0:
+            found.append(complaint(time_of(line), customer, f"S{number % 7}", f"K{number}"))
+    return found
+
+
 @pytest.mark.parametrize("what", RIGHTS)
 async def test_a_right_that_is_taken_away(
     asked: Asked, rights: Rights, tmp_path: Path, seed: int, note: Note, what: str
 ) -> None:
     """F20: the worker ends within 30 s and says which right it lacks, not its password; with it all is exact."""
     kind, name, operation = RIGHTS[what]
-    lines = simulated(tmp_path / "sim", 100, 40, seed)
+    lines = with_complaints(simulated(tmp_path / "sim", 100, 40, seed))
     half = len(lines) // 2
     asked.start()
     await asked.publish(lines[:half], ONE)
