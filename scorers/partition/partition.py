@@ -118,16 +118,19 @@ class Partition:
         yield from self._settle(until)
         self.clock = max(self.clock, until)
 
-    def tick_groups(self, until: Micros) -> Iterator[Step]:
+    def tick_groups(self, until: Micros) -> list[Step]:
         """Judge the deadlines of groups up to an instant, that instant included; customers and the clock do not change."""
-        waiting = []
-        while (entry := self._deadlines.take(until + 1)) is not None:
-            if subject_type(entry[1]).name == "customer":
-                waiting.append(entry)
-            elif (step := self._settle_one(*entry, self.clock)) is not None:
-                yield step
-        for due, name in waiting:
-            self._deadlines.add(due, name)
+        waiting, steps = [], []
+        try:
+            while (entry := self._deadlines.take(until + 1)) is not None:
+                if subject_type(entry[1]).name == "customer":
+                    waiting.append(entry)
+                elif (step := self._settle_one(*entry, self.clock)) is not None:
+                    steps.append(step)
+        finally:
+            for due, name in waiting:
+                self._deadlines.add(due, name)
+        return steps
 
     def _settle(self, until: Micros) -> Iterator[Step]:
         while (entry := self._deadlines.take(until)) is not None:

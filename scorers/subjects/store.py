@@ -7,7 +7,7 @@ from scorers.groups.store import Store
 from scorers.in_force.context import Context
 from scorers.in_force.figures import in_force, last_day
 from scorers.timeline.episodes import Episode
-from scorers.timeline.facts import Ref
+from scorers.timeline.facts import Ref, short
 from scorers.timeline.retained_fields import RetainedFields
 from scorers.timeline.subjects import Effects, Report, SubjectType
 
@@ -41,10 +41,10 @@ class StoreType(SubjectType[Store]):
         store.due = 0 if day is None else in_force(day, ctx.policy)
 
     def report(self, store: Store) -> Report | None:
-        """The count of complaints in the window that ends with the newest closed day."""
+        """The count of complaints in the window that ends with the newest closed day, under the id that customers keep."""
         if not store.reported_at:
             return None
-        return Report("store", store.id, store.reported_at, {"complaints": store.reported})
+        return Report("store", short(store.id), store.reported_at, {"complaints": store.reported})
 
     def absorb(self, store: Store, event: AnyEvent, ref: Ref) -> bool:
         """Count a complaint of any age; one before the window is forgotten when the next day is closed."""

@@ -170,8 +170,9 @@ class Timeline(Generic[S]):
         effects = joined(facts, silence, answered)
         for name, e in emitted.items():
             if e.status == "open" and name not in effects.touched:
-                e.status, e.outcome = "settled", "expired"
-                self._emit_one(e, "alarm.settled", max(clock, at), (ref,), ctx, out)
+                ended = copy.copy(e)  # an undo point shares the episodes emitted before
+                ended.status, ended.outcome = "settled", "expired"
+                self._emit_one(ended, "alarm.settled", max(clock, at), (ref,), ctx, out)
         self.emitted = {name: e for name, e in emitted.items() if name in effects.touched}
         self._emit(effects, max(clock, at), ref, ctx, out)
         out.counts = difference(counted, contributed + effects.counts)

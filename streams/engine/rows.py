@@ -3,7 +3,8 @@
 Invariants:
 
 - **Fence.** A record changes no row that holds it already (`fences`). It may change the row of its key, rows that
-  aggregate others (their keys begin with a null byte), and, if it has no key, any row that it asks for with `folded`.
+  aggregate others (their keys begin with a control character, which the keys of records with a row of their own do
+  not), and, if it has no key, any row that it asks for with `folded`.
 - **Re-put.** A row that holds the record at hand is written once more, unchanged: the process may have died before
   the changelog had it. `put` and `begin` see to that.
 - **Undo.** After a fault every row that the record has put or deleted is the one that was there, with its fence. A row
@@ -151,13 +152,13 @@ class Rows(Generic[Row]):
     def take_changed(self) -> Iterator[tuple[bytes, bytes | None]]:
         """The stored forms of what has changed since the last call; nothing may be folded until all are taken.
 
-        Keys that begin with a null byte come first, in their order: if only the first of several batches reaches the
+        Keys that begin with a control character come first, in their order: if only the first of several batches reaches the
         changelog, it contains the rows that aggregate others, so no record that they miss is fenced off.
         """
         changed, self._changed = self._changed, {}
         cache, fences, (encode, _, form, _) = self._cache, self._fences, self._codec
         shared = pack(fences.shared, b"", form)
-        aggregates = sorted(key for key in changed if key < b"\x01")
+        aggregates = sorted(key for key in changed if key < b" ")
         for key in aggregates:
             del changed[key]
         for key in chain(aggregates, changed):

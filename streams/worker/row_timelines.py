@@ -30,8 +30,11 @@ class RowTimelines:
         timeline = row.timeline
         if timeline is None or row.era != self.era:
             timeline = row.read(name, self._ctx, self.era)
-            if timeline.due and timeline.due != row.due:
-                self._moved(timeline.due, name)  # another policy, other deadlines
+            if timeline.due != row.due:  # another policy, other deadlines
+                if timeline.due:
+                    self._moved(timeline.due, name)
+                self._refresh(row)
+                self._rows.put(name.encode(), row)  # an evicted row must come back with the deadline that is expected
         if name not in self._read:
             self._read[name] = row, timeline.undo_point()
         return timeline

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scorers.contract.events import DAY, HOUR, MINUTE
+from scorers.contract.events import DAY, HOUR, MINUTE, Instant
+from scorers.in_force.control import Tick, encode_control
 from tests.support.cluster import Cluster, known
-from tests.support.desk import MAY, Desk
+from tests.support.desk import MAY, Desk, Record
 from tests.support.driver import Driver, purchase, record
 
 POLICY = "[stores]\nmention_from = 2\n"
@@ -106,3 +107,52 @@ def test_a_record_of_groups_that_is_none_is_a_dead_letter() -> None:
         desk.receive("groups", key, complaint(MAY, "C1", "S1", "K1"), headers)
     desk.receive("groups", b"\x01store:S1", b"not json", (("origin", b'["complaints",0,1,"complaints@0"]'),))
     assert desk.codes() == ["bad_value"] * 4
+
+
+@pytest.mark.parametrize("rows", range(5))
+def test_a_customer_with_the_id_of_a_site_does_not_fence_off_its_pulses(rows: int) -> None:
+    """However many rows of a flush reach the changelog, the row of the site has the pulse or is given it again."""
+    desk = Desk()
+    desk.send("purchases", purchase(MAY, "S1"))
+    desk.send("feedback", pulse(MAY, "S1", "asked"))
+    changed = list(desk.rows.take_changed())
+    assert len(changed) == 3
+    desk.store.write(0, changed[:rows], 0)
+    desk.open()
+    for one in desk.log:
+        desk.fold(one)
+    site = desk.processor.timelines.get("\x01site:S1")
+    assert site is not None
+    assert site.state.asked.at == MAY
+
+
+@pytest.mark.parametrize("store", ["S1", "S:1", "S" * 512, "é" * 512])
+def test_a_store_with_a_long_id_reports_to_its_customers(store: str) -> None:
+    """A customer's row keeps a long id shortened, so the report bears the same id."""
+    driver = Driver(POLICY)
+    for n in range(9):
+        driver.feed(purchase(MAY + n * 3 * DAY, "C1", store_id=store))
+    for n in range(3):
+        driver.feed(complaint(MAY + 27 * DAY + n * HOUR, None, store, f"K{n}"))
+    driver.advance(MAY + 50 * DAY)
+    assert "store_complaints" in {reason.code for alarm in driver.alarms for reason in alarm.reasons}
+
+
+def test_a_tick_for_groups_that_fails_keeps_the_deadlines_of_customers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tick becomes a dead letter; the next one still finds the customer who fell silent, and the site."""
+    desk = Desk()
+    for n in range(8):
+        desk.send("purchases", purchase(MAY + n * 3 * DAY))
+    desk.send("feedback", pulse(MAY, "S1", "asked"))
+    tick = Record("clock", 0, None, encode_control(Tick(until=Instant(MAY + 300 * DAY), groups=True)))
+    for broken in ("_outputs", "partition._settle_one"):
+        with monkeypatch.context() as fault:
+            owner, _, name = broken.rpartition(".")
+            fault.setattr(desk.processor.partition if owner else desk.processor, name, lambda *_: 1 / 0)
+            desk.rows.begin("clock", desk.offsets.get("clock", -1) + 1, None)
+            with pytest.raises(ZeroDivisionError):
+                desk.processor.fold(tick)
+            desk.rows.undo()
+            desk.offsets["clock"] = desk.offsets.get("clock", -1) + 1
+    desk.tick(MAY + 301 * DAY)
+    assert "gone-quiet" in {alarm.kind for alarm in desk.alarms()}

@@ -14,6 +14,7 @@ from scorers.contract.rfc3339 import rfc3339
 from scorers.contract.wire import decode_alarm
 from scorers.in_force.control import Control, ModelInForce, PolicyInForce, Tick, decode_control, encode_control
 from scorers.in_force.figures import FigureBook
+from scorers.policy.reading import parse_policy
 from scorers.policy.tables import Policy
 from scorers.timeline.timeline import Timeline
 from streams.records.lessons import decode_lesson, encode_lesson
@@ -161,6 +162,39 @@ def test_a_fault_of_the_fold_leaves_rows_and_monitors_as_they_were(monkeypatch: 
     monitor = desk.processor.timelines.get("C1")
     assert monitor is not None
     assert monitor.state.purchases.count == 1
+
+
+def test_an_erasure_that_fails_leaves_the_alarms_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So the erasure that is sent again still ends them."""
+    desk = Desk()
+    desk.send("complaints", record("complaint.opened", MAY, complaint_id="K1", severity="critical"))
+    one = Record("complaints", 1, b"C1", None)
+    with monkeypatch.context() as fault:
+        fault.setattr(desk.processor, "_outputs", lambda step: 1 / 0)
+        desk.rows.begin("complaints", one.offset, one.key)
+        with pytest.raises(ZeroDivisionError):
+            desk.processor.fold(one)
+        desk.rows.undo()
+    desk.offsets["complaints"] = 1
+    desk.send("complaints", None, b"C1")
+    raised = {alarm.alarm_id for alarm in desk.alarms() if alarm.kind == "major-problem"}
+    assert raised
+    assert raised <= {alarm.alarm_id for alarm in desk.alarms() if alarm.type == "alarm.settled"}
+
+
+def test_a_deadline_that_a_policy_has_moved_outlives_an_eviction() -> None:
+    """The old deadline is met first: the row is then read under the new policy, and evicted before the new deadline."""
+    desk, text = Desk(), '[prospects]\nconversion_window = "60d"\n'
+    desk.send("feedback", record("lead.created", MAY, value_minor=1000))
+    desk.flush()
+    version = parse_policy(text).version
+    desk.tell(PolicyInForce(in_force=Instant(0), version=version, text=text))
+    for until in (MAY + 21 * DAY, MAY + 300 * DAY):
+        desk.rows.evict(0)
+        desk.tick(until)
+        desk.flush()
+    cooling = [alarm for alarm in desk.alarms() if alarm.kind == "prospect-cooling"]
+    assert [(alarm.type, alarm.at) for alarm in cooling][:1] == [("alarm.raised", MAY + 40 * DAY)]
 
 
 CUSTOMERS = ("C1", "C2", "C3", "C4", "C5")
