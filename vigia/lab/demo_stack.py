@@ -73,7 +73,7 @@ class DemoStack:
         self.broker = Broker(kafka)
         self.policy, self.folder, self.state = policy, folder, state
         self.settings = Settings(partitions=PARTITIONS, state=state, margin=AHEAD, seal=secrets.token_hex(32))
-        self.clock = Clock(self.broker, self.settings, policy, follows=True, every=0.05)
+        self.clock = Clock(self.broker, self.settings, policy, follows=True, every=0.02)
         self.trainer = Trainer(self.broker, self.settings)
         self.registry = CollectorRegistry()
         routes = read(ROUTES)
