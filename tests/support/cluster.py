@@ -1,4 +1,4 @@
-"""Several partitions in memory with the topics between them: what one sends to `groups`, `clock` and `figures` reaches the others."""
+"""Several partitions in memory, connected by the topics `groups`, `clock` and `figures`."""
 
 import json
 
@@ -15,7 +15,7 @@ from tests.support.driver import AlarmOutcome, outcomes_of
 
 
 class Cluster:
-    """`partitions` desks, and a clock that ticks as the real one does: first the groups, then the customers."""
+    """A desk for each partition, and a clock that ticks as the real one does: first the groups, then the customers."""
 
     def __init__(self, partitions: int, policy: str = "") -> None:
         self.desks = [Desk(policy, partition=n, partitions=partitions) for n in range(partitions)]
@@ -25,7 +25,7 @@ class Cluster:
         self.closed: Micros = 0
 
     def publish(self, topic: str, raw: bytes) -> None:
-        """One event, after the ends of the days before it."""
+        """Publish one event, after closing the days before it."""
         event = decode(raw)
         assert not isinstance(event, Rejection), event
         self.close_days(int(event.time))
@@ -44,13 +44,13 @@ class Cluster:
         self.closed = max(self.closed, now)
 
     def tick(self, at: Micros) -> None:
-        """Let time pass for everybody."""
+        """Tick every partition."""
         for groups in (True, False):
             for desk in self.desks:
                 self.route(desk.tell(Tick(until=Instant(at), follows=True, groups=groups)))
 
     def route(self, outputs: list[Output]) -> None:
-        """Hand records on to the partitions that read them."""
+        """Deliver records to the partitions that read them."""
         for output in outputs:
             if output.topic == "groups":
                 assert output.partition is not None
@@ -66,18 +66,18 @@ class Cluster:
                         self.route(desk.receive("clock", None, encode_control(figures)))
 
     def flush(self) -> None:
-        """Everything that was folded is safe."""
+        """Write the rows of every partition."""
         for n, desk in enumerate(self.desks):
             desk.flush()
             self.safe[n] = len(desk.log)
 
     def crash(self, n: int, share: float) -> None:
-        """One worker dies in the middle of a flush; its successor reads again what is not safe, and sends again what it sent."""
+        """One worker dies in the middle of a flush; its successor reads unsafe records again and sends their outputs again."""
         desk = self.desks[n]
         desk.flush(share)
         desk.open()
         again = [output for record in desk.log[self.safe[n] :] for output in desk.fold(record)]
-        self.route(again)  # what it sends comes after what is on the topics already
+        self.route(again)  # these records come after those already on the topics
 
     def outcomes(self) -> set[AlarmOutcome]:
         """As `Driver.outcomes`, over all partitions."""

@@ -80,7 +80,7 @@ class Desk:
             self.processor.recover(key, row)
 
     def send(self, topic: str, value: bytes | None, key: bytes | None = None) -> list[Output]:
-        """Fold one new record; a key that is not given is the customer's."""
+        """Fold one new record; its key is the customer's unless one is given."""
         if key is None and value is not None and topic != "clock":
             try:
                 key = json.loads(value).get("customer_id", "").encode() or None
@@ -91,7 +91,7 @@ class Desk:
     def receive(
         self, topic: str, key: bytes | None, value: bytes | None, headers: tuple[tuple[str, bytes], ...] = ()
     ) -> list[Output]:
-        """Fold one new record, as it stands on its topic."""
+        """Fold one new record as it is on its topic."""
         offset = self.offsets[topic] = self.offsets.get(topic, -1) + 1
         self.log.append(Record(topic, offset, key, value, self.partition, headers=headers))
         return self.fold(self.log[-1])
@@ -111,7 +111,7 @@ class Desk:
         return self.tell(Tick(until=Instant(at), follows=follows))
 
     def flush(self, share: float = 1.0) -> None:
-        """Write what has changed, or only the first rows of it: the process dies in the middle."""
+        """Write the changed rows, or only a share of them, as a process that dies in the middle does."""
         changed = list(self.rows.take_changed())
         self.store.write(0, changed[: round(len(changed) * share)], 0)
 

@@ -1,6 +1,6 @@
-"""A monitor in memory: bytes in, alarm records out, through the real decoder, partition and encoder.
+"""One partition in memory: bytes in, alarm records out, through the real decoder, partition and encoder.
 
-Time moves with the records, or by `advance`. Nothing of ours is replaced: what stands here is only the two ends.
+Records advance the clock, and so does `advance`. No code of ours is replaced.
 """
 
 import json
@@ -27,7 +27,7 @@ AlarmOutcome = tuple[str, str, Micros, str]
 
 
 class Driver:
-    """Feeds one partition and keeps all that it says."""
+    """Feeds one partition and keeps all that it emits."""
 
     def __init__(self, policy: str = "", model: Model | None = None, *, figures: bool = True) -> None:
         self.policy_text = policy
@@ -57,19 +57,19 @@ class Driver:
         return self
 
     def advance(self, to: Micros | str) -> "Driver":
-        """Let time pass for everybody: what falls due before that instant is judged."""
+        """Advance the clock: judge every deadline before that instant."""
         self._apply(self.partition.tick(instant(to)))
         return self
 
     def restart(self) -> "Driver":
-        """Forget all states: rows are encoded and decoded."""
+        """Encode and decode all rows, as a restart does."""
         for name, timeline in self.timelines.items():
             timeline.cache()
             self.timelines[name] = Timeline.decode(timeline.subject, timeline.encode(), self.ctx)
         return self
 
     def outcomes(self) -> set[AlarmOutcome]:
-        """Each alarm by subject, kind and `at`, and whether it stands or how it ended; the withdrawn are gone."""
+        """Each alarm that was not withdrawn, by subject, kind and `at`, with its outcome, or `open`."""
         return outcomes_of(self.alarms)
 
     def states(self) -> dict[str, bytes]:
@@ -81,7 +81,7 @@ class Driver:
         }
 
     def kinds(self, customer: str | None = None) -> list[str]:
-        """Kinds raised, in their order, state changes apart."""
+        """The kinds raised, in order, without state changes."""
         return [
             a.kind
             for a in self.alarms
@@ -99,14 +99,14 @@ class Driver:
                 if not total:
                     del self.figures[day, name, bucket]
             for alarm in step.alarms:
-                told = decode_alarm(encode_alarm(alarm))
-                assert isinstance(told, Alarm), told
-                self.alarms.append(told)
+                decoded = decode_alarm(encode_alarm(alarm))
+                assert isinstance(decoded, Alarm), decoded
+                self.alarms.append(decoded)
                 self.fed_before.append(len(self.fed))
 
 
 def outcomes_of(alarms: Iterable[Alarm]) -> set[AlarmOutcome]:
-    """Each alarm by subject, kind and `at`, and whether it stands or how it ended; the withdrawn are gone."""
+    """Each alarm that was not withdrawn, by subject, kind and `at`, with its outcome, or `open`."""
     last: dict[str, Alarm] = {}
     for alarm in alarms:
         if alarm.type == "alarm.withdrawn":
@@ -122,13 +122,13 @@ def instant(at: Micros | str) -> Micros:
 
 
 def record(kind: str, at: Micros | str, customer: str | None = "C1", /, **own: Any) -> bytes:
-    """A record of the wire contract; the id tells what it is unless one is given."""
+    """A record of the wire contract; its id is made of type, time and customer unless one is given."""
     time = rfc3339(instant(at))
-    told = {"type": kind, "source": "test", "time": time, "customer_id": customer, **own}
+    fields = {"type": kind, "source": "test", "time": time, "customer_id": customer, **own}
     if customer is None:
-        del told["customer_id"]
-    told.setdefault("id", f"{kind} {time} {customer}")
-    return json.dumps(told).encode()
+        del fields["customer_id"]
+    fields.setdefault("id", f"{kind} {time} {customer}")
+    return json.dumps(fields).encode()
 
 
 def purchase(at: Micros | str, customer: str | None = "C1", amount: int = 1000, **own: Any) -> bytes:

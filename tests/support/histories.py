@@ -1,4 +1,4 @@
-"""Random histories of a few customers, drawn close to the deadlines that each next fact could meet."""
+"""Random histories of a few customers, with many facts at or next to a deadline."""
 
 import json
 from typing import Any
@@ -75,7 +75,7 @@ SPAN = 700 * DAY  # the base's figures are known for two years back, and no hist
 
 
 def deadlines(c: Customer, ctx: Context) -> list[Micros]:
-    """Every instant at which something may change for this customer, as the kinds and the stage answer."""
+    """Every instant at which something may change for this customer, by the kinds and the stage."""
     now = max(c.last_fact, c.due - 1)
     found = [c.due, c.risk.next_question, c.life.golden_by, lifecycle.judge(c, now, ctx.policy)[1]]
     for kind in CUSTOMER.kinds.values():
@@ -106,8 +106,8 @@ def histories(draw: st.DrawFn, most: int = 24, names: int = 3, erase: bool = Fal
     records: list[bytes] = []
     for n in range(draw(st.integers(2, most))):
         customer = draw(st.sampled_from(customers))
-        monitor = driver.timelines.get(customer)
-        near = [at for at in deadlines(monitor.state, driver.ctx) if at >= now] if monitor else []
+        timeline = driver.timelines.get(customer)
+        near = [at for at in deadlines(timeline.state, driver.ctx) if at >= now] if timeline else []
         if near and draw(st.booleans()):
             at = near[draw(st.integers(0, len(near) - 1))] + draw(st.sampled_from((-SECOND, -1, 0, 0, 0, 1, SECOND)))
             now = max(now, at)
@@ -131,5 +131,5 @@ def time_of(raw: bytes) -> Micros:
 
 
 def customer_of(raw: bytes) -> str:
-    """Whose record it is."""
+    """The customer of a record."""
     return str(json.loads(raw)["customer_id"])

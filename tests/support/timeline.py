@@ -1,4 +1,4 @@
-"""A dispatcher on fake time, with channels that keep what they receive."""
+"""A dispatcher of alarms on fake time, with channels that keep what they receive."""
 
 from collections.abc import Iterable
 from typing import Any

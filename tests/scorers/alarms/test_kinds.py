@@ -1,6 +1,6 @@
 """Checks that every kind of the catalogue must pass; a new kind is checked without being named here.
 
-A kind shows itself in the stories of tests/scenarios: at least one must raise it, and another must come close and stay silent.
+The stories of tests/scenarios are used: at least one must raise the kind, and another must come close and stay silent.
 """
 
 import itertools
@@ -45,7 +45,7 @@ def raised_in(name: str) -> list[tuple[Path, Alarm]]:
 
 @kinds
 def test_a_story_raises_it(kind: Kind) -> None:
-    """At least one."""
+    """At least one story raises the kind."""
     assert raised_in(kind.name)
 
 
@@ -117,7 +117,7 @@ def rescues(alarm: Alarm, fed: list[bytes]) -> Iterator[list[bytes]]:
 
 @kinds
 def test_a_late_fact_withdraws_it(kind: Kind) -> None:
-    """What was never true is taken back, by the fact that shows it."""
+    """An alarm that was never true is withdrawn by the fact that shows it."""
     for path, alarm in raised_in(kind.name):
         told = play(story(path))[0]
         fed = told.fed[: next(n for a, n in zip(told.alarms, told.fed_before, strict=True) if a == alarm)]

@@ -2,9 +2,9 @@
 
 2024-01-01T09:00:00Z C1 purchase 120 margin 30        money is in major units; options follow in pairs
 2024-01-01T09:00:00Z C1 purchase 50 every 7d times 8  the same fact again and again
-2024-01-25T10:00:00Z C1 complaint K7 severity major   lines are read in their order: a late fact simply stands later
+2024-01-25T10:00:00Z C1 complaint K7 severity major   lines are read in order: a late fact is simply a later line
 policy [loyalty] hostage_occasions = 3                a line of the policy file
-until 2024-02-01T00:00:00Z                            time passes, whatever stands before or after
+until 2024-02-01T00:00:00Z                            the clock advances
 without state changes                                 stages, tiers and types are left out below
 again                                                 everything above is read a second time
 """
@@ -91,7 +91,7 @@ def records(line: str, number: int) -> list[bytes]:
 
 
 def play(text: str, make: type[Driver] = Driver) -> tuple[Driver, bool]:
-    """The driver after a story, and whether state changes are told of it."""
+    """The driver after a story, and whether the story lists state changes."""
     policy = "\n".join(re.sub(r"^(\[\w+\]) ", r"\1\n", line) for line in re.findall(r"(?m)^policy (.*)$", text))
     driver, fed = make(policy), []
     for number, line in enumerate(text.splitlines(), 1):
@@ -131,6 +131,6 @@ def test_a_story_raises_these_alarms_and_no_other(path, request):
 
 
 def test_every_kind_has_a_story():
-    """No kind of the catalogue is told of nowhere."""
+    """Every kind of the catalogue is raised in a story."""
     text = "\n".join(path.read_text(encoding="utf-8").partition("\n---\n")[2] for path in STORIES)
     assert {kind for kind in KINDS if f" raised {kind} " not in text} == set()

@@ -20,7 +20,7 @@ def owing(at: int = START) -> Customer:
 
 
 def test_one_negative_owes_twelve_positives():
-    """And twelve at once leave nothing."""
+    """Twelve at once leave no debt."""
     c = owing()
     assert ledger.debt(c, START, RULES) == 12
     for _ in range(13):
@@ -29,11 +29,11 @@ def test_one_negative_owes_twelve_positives():
 
 
 def test_a_year_halves_the_debt():
-    """Half-life, wherever it is read."""
+    """At whatever instant the debt is computed."""
     assert ledger.debt(owing(), START + 365 * DAY, RULES) == pytest.approx(6)
 
 
-def test_good_ones_are_not_saved_up():
+def test_good_experiences_without_debt_are_not_saved():
     """A debt is never negative."""
     c = Customer("c")
     ledger.good(c, START, RULES)
@@ -63,8 +63,8 @@ def test_trouble_in_the_week_of_a_purchase_spoils_it(after, repays):
     assert c.account.pending == []
 
 
-def test_the_end_of_a_debt_is_foretold():
-    """At that instant, and not a second before, it is under the mark."""
+def test_the_instant_at_which_a_debt_settles_is_known():
+    """At that instant, and not a second before, the debt is below `debt_settled`."""
     c = owing()
     ledger.bad(c, START, RULES)
     end = ledger.settled_after(c, RULES)

@@ -73,8 +73,8 @@ def test_a_discontent_core_customer_is_core_no_longer_and_a_content_one_again():
     assert stage_after(*facts, bad, good) == "core_customer"
 
 
-def test_who_leaves_is_a_core_defector_only_if_core_before():
-    """By silence as by a goodbye."""
+def test_only_a_core_customer_becomes_a_core_defector():
+    """By silence as well as by an explained exit."""
     goodbye = record("exit.explained", START + 211 * DAY, reason="competitor")
     assert stage_after(*monthly(8), goodbye) == "core_defector"
     assert stage_after(*monthly(8), until=START + 900 * DAY) == "core_defector"
@@ -82,14 +82,14 @@ def test_who_leaves_is_a_core_defector_only_if_core_before():
 
 
 def test_silence_makes_dormant_before_it_makes_a_defector():
-    """Never given up before gone quiet."""
+    """No customer defects without having been dormant."""
     driver = Driver().feed(*monthly(8)).advance(START + 900 * DAY)
     told = [a.reasons[0].text for a in driver.alarms if a.kind == "stage-changed"]
     assert told[-2:] == ["core customer to dormant", "dormant to core defector"]
 
 
-def test_a_word_after_a_goodbye_at_the_instant_of_a_purchase_changes_nothing():
-    """Who bought, left and complained, all in one second, has left."""
+def test_a_complaint_after_an_exit_at_the_instant_of_a_purchase_changes_nothing():
+    """A customer who bought, left and complained in one second has left."""
     at = START + 211 * DAY
     facts = [*monthly(8), purchase(at, id="a"), record("exit.explained", at, id="b", reason="price")]
     later = record("survey.answered", at + DAY, satisfaction=1)
@@ -98,7 +98,7 @@ def test_a_word_after_a_goodbye_at_the_instant_of_a_purchase_changes_nothing():
 
 
 @pytest.mark.parametrize("left", sorted(LEFT))
-def test_no_table_entry_leads_from_a_loss_but_by_a_purchase(left):
+def test_every_transition_from_a_loss_is_a_win_back(left):
     """Every way back is a win-back."""
     assert all(cause.startswith("won back") for cause in TRANSITIONS[left].values())
 
@@ -110,7 +110,7 @@ def test_an_illegal_move_raises():
 
 
 def test_judging_changes_nothing():
-    """A verdict is a reading."""
+    """`judge` does not change the state."""
     c, same = Customer("c"), Customer("c")
     judge(c, START, Policy())
     assert c == same

@@ -1,4 +1,4 @@
-"""The own rhythm of a customer and the silence that it allows."""
+"""The rhythm of a customer and the silence that it allows."""
 
 import random
 
@@ -46,7 +46,7 @@ def test_about_one_gap_in_a_hundred_is_too_long(shape: float, gap: float) -> Non
     assert 0.003 < alarm_share(shape, gap, 10, seed=1) < 0.018
 
 
-def test_clockwork_is_not_accused_more_often() -> None:
+def test_very_regular_customers_do_not_alarm_more_often() -> None:
     """Very regular customers never alarm more often than others, although their limit is much tighter."""
     assert alarm_share(20, 7, 10, seed=2) < 0.012
     weekly = visits(*range(0, 210, 7))
@@ -55,7 +55,7 @@ def test_clockwork_is_not_accused_more_often() -> None:
     assert 8 * DAY < quiet_limit(weekly, NOTHING) < 15 * DAY < quiet_limit(ragged, NOTHING)
 
 
-def test_few_gaps_lean_on_the_base() -> None:
+def test_with_few_gaps_the_limit_is_shrunk_to_the_base() -> None:
     """With one gap known the limit lies between the own pace and the base's, and a slower base allows more."""
     once = visits(0, 10)
     quick = BaseRhythm.of({gap_bucket(5 * DAY): 90}, {gap_bucket(5 * DAY): 90})

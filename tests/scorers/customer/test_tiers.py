@@ -73,7 +73,7 @@ def test_a_refund_is_no_day_of_a_purchase():
 
 
 def test_the_year_rolls():
-    """What is 365 days old counts no more."""
+    """A purchase of 365 days ago does not count."""
     c = Customer("c", spending=Spending(days=[100, 200], takings=[7, 5], year_minor=12))
     assert year_value(c, 464 * DAY, POLICY) == 12
     assert year_value(c, 465 * DAY, POLICY) == 5
@@ -91,7 +91,7 @@ def ranked(*facts: bytes) -> Driver:
     return driver
 
 
-def test_a_fall_is_told_at_the_end_of_its_dwell_and_a_rise_ends_it():
+def test_a_fall_raises_an_alarm_after_the_dwell_time_and_a_rise_settles_it():
     """Fourteen days, to the second; the tier counts from then."""
     driver = ranked(*(purchase(START + k * 5 * DAY) for k in range(4)))
     low = START + 25 * DAY
@@ -108,8 +108,8 @@ def test_a_fall_is_told_at_the_end_of_its_dwell_and_a_rise_ends_it():
     assert [(a.type, a.outcome) for a in told] == [("alarm.raised", None), ("alarm.settled", "saved")]
 
 
-def test_a_fall_shorter_than_its_dwell_is_not_told():
-    """Nobody flaps."""
+def test_a_fall_shorter_than_the_dwell_time_raises_nothing():
+    """A tier does not flap."""
     driver = ranked(*(purchase(START + k * 5 * DAY) for k in range(4)))
     driver.feed(purchase(START + 25 * DAY, amount=1), purchase(START + 30 * DAY, amount=90000))
     driver.advance(START + 50 * DAY)

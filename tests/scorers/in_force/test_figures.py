@@ -31,7 +31,7 @@ def test_figures_are_in_force_from_the_end_of_their_day_plus_the_lateness():
     assert FigureBook(POLICY).close(10).in_force == 12 * DAY
 
 
-def test_what_is_taken_back_was_never_there():
+def test_a_contribution_taken_back_leaves_no_trace():
     """A late fact moves a count from one bucket to another."""
     book, plain = FigureBook(POLICY), FigureBook(POLICY)
     book.add([(10, GAPS, WEEK, 1), (10, GAPS, WEEK, -1), (10, GAPS, WEEK + 9, 1)])

@@ -1,4 +1,4 @@
-"""Figures, models and the policy that a partition is told: when they come in force, which are refused, and how days are closed."""
+"""Control records of a partition: when they come in force, which are rejected, and how days are closed."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,7 +17,7 @@ from tests.support.desk import MAY, Desk, a_lesson, figures
 from tests.support.driver import purchase
 
 
-def test_control_records_reach_forward_only() -> None:
+def test_control_records_never_change_the_past() -> None:
     """Figures for an instant that was judged already come in force just after it, and that is counted."""
     desk = Desk()
     desk.send("purchases", purchase(MAY + 9 * DAY))
@@ -30,8 +30,8 @@ def test_control_records_reach_forward_only() -> None:
     assert desk.processor.state.progress.late == 1
 
 
-def test_what_is_in_force_outlives_the_process() -> None:
-    """Figures, models and the policy are rows of the partition: the next life judges by them at once."""
+def test_what_is_in_force_survives_a_restart() -> None:
+    """Figures, models and the policy are rows of the partition: the next run judges by them at once."""
     desk = Desk()
     model = Trainer()
     model.learn(a_lesson())
@@ -52,8 +52,8 @@ def test_what_is_in_force_outlives_the_process() -> None:
     assert after.policy_version == before.policy_version == parse_policy(text).version != desk.policy.version
 
 
-def test_partitions_share_the_figures_that_all_are_told() -> None:
-    """Each partition is told them in a record of its own; two years of them are kept once."""
+def test_partitions_share_one_object_for_the_same_figures() -> None:
+    """Each partition gets its own record, but two years of figures are kept in memory once."""
     one, two = Desk(), Desk()
     for desk in (one, two):
         desk.tell(figures(desk.policy, MAY // DAY - 2, MAY - DAY))
@@ -66,8 +66,8 @@ def test_partitions_share_the_figures_that_all_are_told() -> None:
     assert one.processor.ctx.newest_figures.base is two.processor.ctx.newest_figures.base
 
 
-def test_a_model_without_the_right_seal_is_refused() -> None:
-    """Nobody who can only write to Kafka decides who leaves."""
+def test_a_model_without_the_right_signature_is_rejected() -> None:
+    """Writing to Kafka is not enough to replace the model."""
     trainer = Trainer()
     trainer.learn(a_lesson())
     model = trainer.snapshot()
@@ -106,7 +106,7 @@ SPOILT: dict[str, Callable[[Model], tuple[bytes, str]]] = {
 
 
 @pytest.mark.parametrize("how", SPOILT)
-def test_a_spoilt_model_is_refused_and_the_one_before_stays(how: str) -> None:
+def test_a_spoilt_model_is_rejected_and_the_former_one_stays(how: str) -> None:
     """It is a dead letter with its reason, the customers are judged on by the model before, and a good one is taken."""
     trainer = Trainer()
     trainer.learn(a_lesson())
@@ -156,7 +156,7 @@ def test_each_day_is_reported_once_and_all_partitions_make_the_figures() -> None
 
 
 def test_figures_wait_for_every_partition_and_come_in_force_after_what_was_judged() -> None:
-    """A day that one partition has not told stays open; the margin counts from the newest instant of all."""
+    """A day that one partition has not reported stays open; the margin counts from the newest instant of all."""
     sums = Sums(2, Policy(), margin=HOUR)
     day = MAY // DAY
     assert sums.add(Report(0, day, MAY + 2 * DAY, {})) is None

@@ -1,4 +1,4 @@
-"""Deadlines come in their order, whatever lies between putting one in and taking one out."""
+"""Deadlines come in order, in whatever sequence they are added and taken."""
 
 from heapq import heappop, heappush
 
@@ -13,8 +13,8 @@ NAMES = st.sampled_from(["", "c1", "c2", "ñandú", "\U0001f4a3", "x" * 512])
 
 
 @given(st.lists(st.tuples(DUES, NAMES) | DUES))
-def test_they_come_as_out_of_one_heap(steps: list[tuple[int, str] | int]) -> None:
-    """Earliest first, by name where two are alike, and nothing that is not before the instant asked for."""
+def test_deadlines_come_in_the_order_of_one_heap(steps: list[tuple[int, str] | int]) -> None:
+    """Earliest first, then by name, and only those before the instant given."""
     deadlines, heap = Deadlines(), list[tuple[int, str]]()
     for one in steps:
         if isinstance(one, tuple):
@@ -29,8 +29,8 @@ def test_they_come_as_out_of_one_heap(steps: list[tuple[int, str] | int]) -> Non
     assert deadlines.take(41 * HOUR) is None
 
 
-def test_a_million_take_little_room() -> None:
-    """A deadline of days ahead is its bytes: the instant, the name, two more."""
+def test_a_far_deadline_takes_seventeen_bytes() -> None:
+    """The instant in eight bytes, the length of the name in two, and the name."""
     deadlines = Deadlines()
     for n in range(10_000):
         deadlines.add((n % 700) * HOUR + n, f"c{n:06}")

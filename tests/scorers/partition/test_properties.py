@@ -1,4 +1,4 @@
-"""What no history may break: ticks, duplicates, order, restarts and neighbours change no alarm."""
+"""Properties of any history: ticks, duplicates, order of arrival, restarts and other customers change no alarm."""
 
 import json
 
@@ -20,8 +20,8 @@ def end_of(records: list[bytes], more: int = 400 * DAY) -> int:
     return max(map(time_of, records), default=START) + more
 
 
-def told(driver: Driver) -> list[tuple[object, ...]]:
-    """All that was said, but for when it was said."""
+def records_of(driver: Driver) -> list[tuple[object, ...]]:
+    """All alarm records, without the times at which they were emitted."""
     return [(a.type, a.alarm_id, a.kind, a.subject, a.at, a.severity, a.outcome, a.evidence) for a in driver.alarms]
 
 
@@ -33,7 +33,7 @@ def run(records: list[bytes], model: Model | None = None) -> Driver:
 @given(records=histories(), data=st.data())
 @FEW
 def test_ticks_added_anywhere_change_nothing(model, records, data):
-    """Only facts tell a story; how often the clock is sent does not."""
+    """Results follow from facts and not from how often the clock ticks."""
     plain = run(records, model)
     ticked = Driver(model=model)
     for n, raw in enumerate(records):
@@ -46,14 +46,14 @@ def test_ticks_added_anywhere_change_nothing(model, records, data):
             ticked.advance(data.draw(st.integers(time_of(raw), following)))
     ticked.advance(end_of(records))
     assert ticked.outcomes() == plain.outcomes()
-    assert told(ticked) == told(plain)
+    assert records_of(ticked) == records_of(plain)
     assert ticked.states() == plain.states()
 
 
 @given(records=histories(erase=True), data=st.data())
 @FEW
 def test_a_record_fed_again_changes_nothing(records, data):
-    """A base fed twice raises each alarm once."""
+    """Events fed twice raise each alarm once."""
     plain = run(records)
     twice = Driver()
     for n, raw in enumerate(records):
@@ -61,13 +61,13 @@ def test_a_record_fed_again_changes_nothing(records, data):
         if data.draw(st.booleans()):
             twice.feed(records[data.draw(st.integers(0, n))])
     twice.feed(*records).advance(end_of(records))
-    assert told(twice) == told(plain)
+    assert records_of(twice) == records_of(plain)
     assert twice.states() == plain.states()
     assert twice.figures == plain.figures
 
 
 def delayed(records: list[bytes], data: st.DataObject) -> list[bytes]:
-    """The records in an order in which none is later than a day behind what was read before it."""
+    """The records in another order, in which none is more than a day older than one before it."""
     delays = [data.draw(st.sampled_from((0, 0, 1, 3600, 43200, 86399, 86400))) * 1_000_000 for _ in records]
     order = sorted(range(len(records)), key=lambda n: (time_of(records[n]) + delays[n], -n))
     return [records[n] for n in order]
@@ -106,8 +106,8 @@ def test_late_facts_and_ticks_between_them_agree_with_the_facts_in_order(records
 
 @given(records=histories(most=30, names=2, erase=True), data=st.data())
 @FEW
-def test_a_restart_at_any_cut_is_not_noticed(records, data):
-    """A row in bytes is all there is of a customer, also of one who has been quiet for long.
+def test_a_restart_at_any_point_changes_nothing(records, data):
+    """The encoded row is all that is needed of a customer, also after a long silence.
 
     Without the base's figures: of those only two years are kept, and a history may be longer.
     """
@@ -122,7 +122,7 @@ def test_a_restart_at_any_cut_is_not_noticed(records, data):
             restarted.restart()
     for driver in (plain, restarted):
         driver.advance(end_of(records))
-    assert told(restarted) == told(plain)
+    assert records_of(restarted) == records_of(plain)
     assert restarted.states() == plain.states()
     assert restarted.figures == plain.figures
     assert restarted.lessons == plain.lessons
@@ -130,21 +130,21 @@ def test_a_restart_at_any_cut_is_not_noticed(records, data):
 
 @given(records=histories(names=4, erase=True))
 @FEW
-def test_customers_do_not_touch_each_other(records):
-    """Where the figures of the base are given, each story is the one told without the others."""
+def test_customers_do_not_affect_each_other(records):
+    """With fixed figures, the alarms and the state of a customer are the same with and without the others."""
     together = Driver(figures=False).feed(*records).advance(end_of(records))
     alone = [
         Driver(figures=False).feed(*(raw for raw in records if customer_of(raw) == name)).advance(end_of(records))
         for name in {customer_of(raw) for raw in records}
     ]
     assert together.outcomes() == set().union(*(driver.outcomes() for driver in alone))
-    assert together.states() == {name: head for driver in alone for name, head in driver.states().items()}
+    assert together.states() == {name: state for driver in alone for name, state in driver.states().items()}
 
 
 @MODELS
 @given(records=histories(most=40, names=2), data=st.data())
 @FEW
-def test_no_alarm_is_raised_while_it_stands(model, records, data):
+def test_no_open_alarm_is_raised_again(model, records, data):
     """An alarm goes from raised through updates to an end, and only what was raised ends."""
     driver = run(delayed(records, data), model)
     standing: set[str] = set()
@@ -170,14 +170,14 @@ def test_no_alarm_is_raised_while_it_stands(model, records, data):
 
 @given(records=histories(most=40, names=2))
 @FEW
-def test_after_a_loss_only_a_purchase_leads_back(records):
-    """Who left is not un-left by a complaint, a survey or time."""
+def test_only_a_purchase_wins_a_customer_back(records):
+    """A complaint, a survey or time alone never do."""
     driver = Driver()
     for raw in records:
         at, name = time_of(raw), customer_of(raw)
         driver.advance(at)
-        monitor = driver.timelines.get(name)
-        before = monitor.state.life.stage if monitor else "prospect"
+        timeline = driver.timelines.get(name)
+        before = timeline.state.life.stage if timeline else "prospect"
         driver.feed(raw)
         after = driver.timelines[name].state.life.stage
         if before in ("defector", "core_defector") and after not in ("defector", "core_defector"):
@@ -187,7 +187,7 @@ def test_after_a_loss_only_a_purchase_leads_back(records):
 @given(records=histories(most=40, names=2))
 @FEW
 def test_in_order_an_alarm_is_raised_at_its_instant_and_only_once(records):
-    """Nothing is told of the past, and no episode comes back."""
+    """No alarm is about the past, and no episode is raised twice."""
     driver = run(sorted(records, key=lambda raw: (time_of(raw), json.loads(raw)["id"])))
     seen: set[str] = set()
     for a in driver.alarms:

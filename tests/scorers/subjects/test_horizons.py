@@ -58,7 +58,7 @@ def context(model: Model, text: str = "") -> Context:
 def test_more_time_never_means_more_risk(
     gaps: list[int], silence: int, horizons: list[int], model: Model, troubled: bool
 ) -> None:
-    """Whatever the rhythm, the words and the model, the risks fall as the horizon grows, and are chances."""
+    """Whatever the rhythm, the opinion and the model, the risks fall as the horizon grows, and are probabilities."""
     c = customer(gaps)
     if troubled:
         c.opinion.marks, c.opinion.mood = 1, 1.0
@@ -70,7 +70,7 @@ def test_more_time_never_means_more_risk(
 
 @pytest.mark.parametrize("model", [UNTRAINED, ODD, BENT], ids=lambda model: model.version)
 def test_the_curve_goes_through_the_headline(model: Model) -> None:
-    """At the policy's own horizon the curve says what the score says, what was learned and said included."""
+    """At the policy's own horizon the curve gives the risk of the assessment."""
     c = customer([20, 25, 30])
     c.opinion.marks, c.opinion.mood = 1, 1.0
     ctx, now = context(model, "[risk]\nhorizon = '45d'"), c.purchases.last + 10 * DAY
@@ -88,8 +88,8 @@ def test_the_policy_says_which_horizons() -> None:
     assert Policy().risk.horizons == (30 * DAY, 60 * DAY, 90 * DAY, 180 * DAY)
 
 
-def test_who_never_bought_has_no_such_risk() -> None:
-    """A prospect is asked of in another way."""
+def test_a_prospect_has_no_risk_by_horizon() -> None:
+    """There is no purchase to count from."""
     assert risk_by_horizon(Customer("p1"), START, context(UNTRAINED)) == {}
 
 

@@ -1,4 +1,4 @@
-"""Each alarm at its very instant: before, at, after; withdrawn, settled, updated, never repeated."""
+"""Each alarm before, at and after its deadline: raised, withdrawn, settled, updated, never repeated."""
 
 import statistics
 from collections.abc import Callable
@@ -73,7 +73,7 @@ def types(driver: Driver, kind: str) -> list[str]:
 
 
 def deadline_of(kind: str, history: list[bytes], after: int | None) -> Micros:
-    """The instant that the rule states, or for the own rhythm the one that is told."""
+    """The deadline that the rule states, or for a limit from the own rhythm the one in the alarm."""
     if after is not None:
         last = decode(history[-1])
         assert not hasattr(last, "code")
@@ -83,8 +83,8 @@ def deadline_of(kind: str, history: list[bytes], after: int | None) -> Micros:
 
 @pytest.mark.parametrize(("kind", "history", "after", "saving", "outcome"), DEADLINES)
 class TestDeadline:
-    def test_is_silent_until_the_instant_and_fires_with_it(self, kind, history, after, saving, outcome):
-        """`at` is the deadline, and nothing is said before or at it."""
+    def test_is_silent_up_to_the_deadline_and_raised_after_it(self, kind, history, after, saving, outcome):
+        """`at` is the deadline, and nothing is emitted before or at it."""
         deadline = deadline_of(kind, history, after)
         driver = Driver().feed(*history).advance(deadline - SECOND)
         assert types(driver, kind) == []
@@ -94,19 +94,19 @@ class TestDeadline:
         assert types(driver, kind) == ["raised"]
         assert of(driver, kind)[0].at == deadline
 
-    def test_is_told_with_the_deadline_however_late_time_moves(self, kind, history, after, saving, outcome):
-        """A clock that stands still for long changes no `at`."""
+    def test_carries_the_deadline_however_late_the_tick_comes(self, kind, history, after, saving, outcome):
+        """A long time between two ticks does not change `at`."""
         driver = Driver().feed(*history).advance(START + 400 * DAY)
         assert of(driver, kind)[0].at == deadline_of(kind, history, after)
 
-    def test_a_fact_at_the_very_instant_is_in_time(self, kind, history, after, saving, outcome):
-        """The tie goes to the customer."""
+    def test_a_fact_at_exactly_the_deadline_is_in_time(self, kind, history, after, saving, outcome):
+        """At a tie no alarm is raised."""
         deadline = deadline_of(kind, history, after)
         driver = Driver().feed(*history, saving(deadline)).advance(deadline + 2 * HOUR)
         assert types(driver, kind) == []
 
-    def test_a_fact_of_before_that_is_read_after_withdraws(self, kind, history, after, saving, outcome):
-        """What was never true is taken back, by the fact that shows it."""
+    def test_an_earlier_fact_read_later_withdraws_the_alarm(self, kind, history, after, saving, outcome):
+        """An alarm that was never true is withdrawn, with that fact as the cause."""
         deadline = deadline_of(kind, history, after)
         for early in (0, SECOND):
             late = saving(deadline - early)
@@ -114,8 +114,8 @@ class TestDeadline:
             assert types(driver, kind) == ["raised", "withdrawn"]
             assert of(driver, kind)[1].cause == (decode(late).id,)
 
-    def test_a_fact_one_second_late_settles(self, kind, history, after, saving, outcome):
-        """What was true and has ended is settled with its outcome."""
+    def test_a_fact_one_second_after_the_deadline_settles_the_alarm(self, kind, history, after, saving, outcome):
+        """An alarm that was true is settled with its outcome."""
         if outcome is None:
             return
         deadline = deadline_of(kind, history, after)
@@ -124,7 +124,7 @@ class TestDeadline:
         assert of(driver, kind)[1].outcome == outcome
         assert of(driver, kind)[1].cause == (decode(saving(deadline + SECOND)).id,)
 
-    def test_is_not_repeated_by_ticks(self, kind, history, after, saving, outcome):
+    def test_ticks_do_not_repeat_the_alarm(self, kind, history, after, saving, outcome):
         """Time alone raises an alarm once."""
         deadline = deadline_of(kind, history, after)
         driver = Driver().feed(*history)
@@ -150,7 +150,7 @@ AT_ONCE = [
 
 
 @pytest.mark.parametrize(("kind", "history", "cause", "end", "outcome"), AT_ONCE)
-def test_what_is_true_at_once_is_told_at_once_and_once(kind, history, cause, end, outcome):
+def test_an_alarm_that_a_fact_makes_true_is_raised_once_and_at_once(kind, history, cause, end, outcome):
     """Raised with its fact, kept by more of the same, ended by what ends it."""
     now = START + 10 * DAY
     driver = Driver().feed(*history).advance(now)
@@ -166,8 +166,8 @@ def test_what_is_true_at_once_is_told_at_once_and_once(kind, history, cause, end
     assert of(driver, kind)[-1].outcome == outcome
 
 
-def test_an_updated_alarm_keeps_its_name_and_gathers_evidence():
-    """A second bad experience is told on the alarm that stands."""
+def test_an_updated_alarm_keeps_its_id_and_collects_evidence():
+    """A second bad experience updates the open alarm."""
     now = START + DAY
     driver = Driver().feed(BOUGHT, record("complaint.opened", now, complaint_id="K1", id="a"))
     driver.feed(record("purchase.refunded", now + HOUR, amount_minor=1, currency="EUR", id="b"))
@@ -178,14 +178,14 @@ def test_an_updated_alarm_keeps_its_name_and_gathers_evidence():
 
 
 def test_severity_falls_with_the_tier_unless_it_is_fixed():
-    """A prospect's alarm is one step lower; a critical complaint is critical for everybody."""
+    """A prospect's alarm is one step lower; a critical complaint is critical for every tier."""
     cooling = of(Driver().feed(LEAD).advance(START + 30 * DAY), "prospect-cooling")[0]
     grave = record("complaint.opened", START + DAY, complaint_id="K1", severity="critical")
     assert cooling.severity == "info"
     assert of(Driver().feed(BOUGHT, grave), "major-problem")[0].severity == "critical"
 
 
-def test_an_alarm_names_what_it_rests_on():
+def test_an_alarm_names_subject_evidence_reasons_and_versions():
     """Subject, evidence, reasons, deadline and the versions behind the verdict."""
     alarm = of(Driver().feed(BOUGHT, COMPLAINT).advance(START + 2 * DAY), "complaint-unacknowledged")[0]
     assert (alarm.subject.type, alarm.subject.id, alarm.customer_id) == ("complaint", "K1", "C1")
@@ -197,7 +197,7 @@ def test_an_alarm_names_what_it_rests_on():
     assert alarm.model_version == "cold"
 
 
-def test_a_move_of_the_deadline_by_a_late_fact_updates():
+def test_a_late_fact_that_moves_the_deadline_updates_the_alarm():
     """The same episode, another `at`: an update with the same id."""
     opened = record("promise.made", START, promise_id="P1", due="2024-01-05T12:00:00Z")
     moved = record("promise.made", START + HOUR, promise_id="P1", due="2024-01-04T12:00:00Z")
@@ -207,7 +207,7 @@ def test_a_move_of_the_deadline_by_a_late_fact_updates():
     assert driver.outcomes() == Driver().feed(opened, moved).advance("2024-01-06T00:00:00Z").outcomes()
 
 
-def test_two_payloads_under_one_identity_are_a_conflict_that_any_order_decides_alike():
+def test_two_payloads_under_one_identity_are_a_conflict_with_the_same_result_in_any_order():
     """The smaller hash counts."""
     one, two = purchase(START + HOUR, amount=100, id="x"), purchase(START + HOUR, amount=200, id="x")
     a, b = Driver().feed(BOUGHT, one, two), Driver().feed(BOUGHT, two, one)
@@ -223,15 +223,15 @@ def test_a_fact_older_than_the_allowed_lateness_is_counted_and_not_folded():
     assert driver.timelines["C1"].state.purchases.count == 3
 
 
-def test_lateness_is_judged_by_the_customer_not_by_the_clock():
+def test_lateness_is_measured_from_the_customers_newest_fact_not_from_the_clock():
     """A tick months ahead makes no fact late."""
     driver = Driver().feed(BOUGHT).advance(START + 50 * DAY).feed(purchase(START + 10 * DAY))
     assert driver.partition.tally.too_late == 0
     assert driver.timelines["C1"].state.rhythm.occasions == 2
 
 
-def test_an_identity_is_known_after_its_fact_was_settled():
-    """A producer that sends an old id again with a new time repeats itself."""
+def test_a_duplicate_of_a_settled_fact_is_recognised():
+    """Also if the producer sends the old id with a new time."""
     driver = Driver().feed(purchase(START, id="x"), purchase(START + 20 * DAY), purchase(START + 40 * DAY))
     driver.feed(purchase(START + 60 * DAY, id="x"))
     assert driver.partition.tally.duplicates == 1
@@ -239,7 +239,7 @@ def test_an_identity_is_known_after_its_fact_was_settled():
 
 
 def test_a_customer_at_the_edge_of_a_threshold_for_a_year_raises_one_alarm():
-    """The hysteresis holds what a mood that swings would flap."""
+    """The hysteresis keeps an alarm open while the satisfaction swings."""
     facts = weekly(60)
     swings = [
         record("survey.answered", START + (20 + day) * DAY + HOUR, satisfaction=3 + day % 2) for day in range(0, 365, 3)
@@ -261,8 +261,8 @@ def test_a_customer_at_the_edge_of_a_threshold_for_a_year_raises_one_alarm():
     assert types(driver, "risk-high").count("raised") == 1
 
 
-def test_a_crowded_day_settles_early_and_stays_bounded():
-    """Beyond sixty-four facts in a day the oldest settle; nothing is lost of the count."""
+def test_more_recent_facts_than_the_bound_settle_early():
+    """Beyond sixty-four facts in a day the oldest are settled; every fact counts."""
     facts = [purchase(START + n * SECOND) for n in range(300)]
     driver = Driver().feed(*facts)
     assert driver.timelines["C1"].state.purchases.count == 300
@@ -270,8 +270,8 @@ def test_a_crowded_day_settles_early_and_stays_bounded():
     assert len(driver.timelines["C1"].encode()) < 64 * 1024
 
 
-def test_an_erasure_that_comes_late_spares_what_came_after():
-    """Facts up to the erasure are gone and stay out; the new life goes on."""
+def test_a_late_erasure_keeps_the_facts_after_it():
+    """Facts up to the erasure are forgotten and rejected afterwards; later ones remain."""
     after = purchase(START + 3 * HOUR)
     erased = record("customer.erased", START + 2 * HOUR)
     late, plain = Driver().feed(BOUGHT, after, erased), Driver().feed(BOUGHT, erased, after)
@@ -282,8 +282,8 @@ def test_an_erasure_that_comes_late_spares_what_came_after():
     assert late.partition.tally.too_late == late.partition.tally.duplicates == 1
 
 
-def test_a_fact_between_an_erasure_and_what_was_judged_loses_no_deadline():
-    """The clock of the old life has passed the deadlines of the new one: they are judged at once, restart or not."""
+def test_a_fact_after_an_erasure_but_before_the_clock_misses_no_deadline():
+    """The clock has passed deadlines of facts after the erasure: they are judged at once, with and without a restart."""
     erased = record("customer.erased", START + 180 * DAY)
     complaint = record("complaint.opened", START + 182 * DAY, complaint_id="K1")
     driver = Driver().feed(BOUGHT).advance(START + 300 * DAY).feed(erased, complaint)
@@ -291,16 +291,16 @@ def test_a_fact_between_an_erasure_and_what_was_judged_loses_no_deadline():
     assert "complaint-overdue" in driver.kinds()
 
 
-def test_contributions_add_up_to_the_same_whatever_the_order():
-    """A late fact takes back exactly what it changes, after the base has moved as before."""
+def test_contributions_have_the_same_sum_in_any_order():
+    """A late fact takes back exactly what it changes, before and after the snapshot advances."""
     facts = weekly(6)
     late = purchase(START + 34 * DAY + HOUR)
     driver = Driver().feed(*facts, late)
     assert driver.figures == Driver().feed(*facts[:5], late, facts[5]).figures
 
 
-def test_a_lesson_is_given_once_the_answer_cannot_change():
-    """Asked with today's features, answered a horizon and a day later."""
+def test_a_lesson_is_emitted_when_its_answer_cannot_change_any_more():
+    """Asked with the features of that day, answered a horizon and a day later."""
     driver = Driver("[risk]\nhorizon = '28d'").feed(*weekly(20)).advance(START + 300 * DAY)
     assert driver.lessons
     for lesson in driver.lessons:
@@ -314,8 +314,8 @@ def test_a_lesson_is_given_once_the_answer_cannot_change():
 QUESTIONS_EACH_WEEK = "[risk]\nhorizon = '28d'"
 
 
-def test_features_are_made_where_somebody_reads_them(monkeypatch):
-    """A question keeps them; a review under the rules alone does not."""
+def test_features_are_computed_only_for_questions_while_the_model_is_untrained(monkeypatch):
+    """A question keeps features; a review by the rules alone needs none."""
     made, features = [], reviews.features
     monkeypatch.setattr(reviews, "features", lambda *asked: made.append(asked[1]) or features(*asked))
     driver = Driver(QUESTIONS_EACH_WEEK).feed(*weekly(10)).advance(START + 100 * DAY)
@@ -325,8 +325,8 @@ def test_features_are_made_where_somebody_reads_them(monkeypatch):
     assert sorted(made) == sorted(map(int, asked))
 
 
-def test_the_base_moves_over_a_silence_in_which_nothing_was_told():
-    """A customer who comes back is not asked again what was asked in the weeks before."""
+def test_the_snapshot_advances_past_deadlines_that_touched_no_alarm():
+    """Questions asked in the silence are not asked again when the customer comes back."""
     driver = Driver(QUESTIONS_EACH_WEEK).feed(BOUGHT).advance(START + 49 * DAY).feed(purchase(START + 50 * DAY))
     snapshot = CUSTOMER.decode(driver.timelines["C1"].row.snapshot)
     assert snapshot.risk.questions
@@ -339,8 +339,8 @@ def answers(driver: Driver) -> list[tuple[Micros, tuple[float, ...], bool]]:
 
 @pytest.mark.parametrize("more", [0, 1, HOUR])
 @pytest.mark.parametrize("restart", [False, True])
-def test_a_fact_as_late_as_it_may_be_finds_a_base_from_before_it(restart, more):
-    """Wherever the base has moved to in a silence: the fact is at the very instant of a deadline, and was in time."""
+def test_a_fact_as_late_as_allowed_is_never_older_than_the_snapshot(restart, more):
+    """Wherever the snapshot has advanced to in a silence, a fact at exactly a deadline is folded in its place."""
     policy = "[risk]\nhorizon = '28d'\n[lifecycle]\nsecond_purchase_default = '70d'"
     asked = Driver(policy).feed(BOUGHT).advance(START + 60 * DAY)
     questions = [
@@ -361,8 +361,8 @@ def test_a_fact_as_late_as_it_may_be_finds_a_base_from_before_it(restart, more):
         assert answers(driver) == answers(plain)
 
 
-def test_the_base_stays_before_the_first_deadline_at_which_something_was_told():
-    """What was told in the silence can still be taken back with its own words: the base has not forgotten it."""
+def test_the_snapshot_stays_before_the_first_deadline_that_touched_an_alarm():
+    """So an alarm of the silence can still be withdrawn."""
     driver = Driver().feed(BOUGHT).advance(START + 100 * DAY).feed(purchase(START + 120 * DAY))
     assert "second-purchase-overdue" in driver.kinds()
     snapshot = CUSTOMER.decode(driver.timelines["C1"].row.snapshot)
@@ -370,8 +370,8 @@ def test_the_base_stays_before_the_first_deadline_at_which_something_was_told():
     assert driver.restart().timelines["C1"].row.emitted
 
 
-def test_a_head_that_failed_is_not_kept(monkeypatch):
-    """A restart judges again what the core could not bear."""
+def test_a_half_judged_state_is_not_stored(monkeypatch):
+    """After a failure of the core a restart judges the deadlines again."""
     driver = Driver().feed(BOUGHT).advance(START + 59 * DAY)
     monkeypatch.setattr(CUSTOMER, "advance", lambda c, at, *rest: (setattr(c.risk, "last", 9.0), 1 // 0))
     one = driver.timelines["C1"]
@@ -385,10 +385,10 @@ def test_a_head_that_failed_is_not_kept(monkeypatch):
 
 
 def test_rows_of_a_simulated_year_take_a_kilobyte_and_a_half(tmp_path):
-    """What a customer of a usual shop packs into; the fullest is not far off."""
+    """The median row of a usual shop, and the largest one."""
     simulate(60, 365, 5, tmp_path)
     driver = Driver().feed(*(tmp_path / "events.jsonl").read_bytes().splitlines())
-    sizes = [len(monitor.encode()) for monitor in driver.timelines.values()]
+    sizes = [len(timeline.encode()) for timeline in driver.timelines.values()]
     assert statistics.median(sizes) <= 1.5 * 1024
     assert max(sizes) <= 4 * 1024
 
@@ -416,14 +416,14 @@ def test_a_row_stays_under_64_kib_whatever_is_fed():
     assert not driver.rejected
 
 
-def test_a_row_of_another_customer_is_not_touched_by_a_restart():
-    """Bytes and back: the same row."""
+def test_decoding_and_encoding_a_row_gives_the_same_bytes():
+    """Nothing of a row is lost or changed."""
     driver = Driver().feed(*weekly(12), COMPLAINT)
     stored = driver.timelines["C1"].encode()
     assert Timeline.decode(CUSTOMER, stored, driver.ctx).encode() == stored
 
 
-def test_a_ref_is_told_as_it_was_given():
+def test_evidence_names_the_record_that_was_folded():
     """Evidence names topic, partition and offset."""
     driver = Driver()
     event = decode(record("complaint.opened", START, complaint_id="K1", severity="major", id="k"))

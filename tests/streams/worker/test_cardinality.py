@@ -1,4 +1,4 @@
-"""D15: how many series there are follows from closed lists, never from how many customers, alarms or senders there are."""
+"""D15: the number of series depends on closed lists, never on the number of customers, alarms or senders."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ def worked(customers: int) -> CollectorRegistry:
     """The metrics of a worker that has folded a month of so many customers, with complaints, dead letters and silence."""
     metrics = WorkerMetrics()
     rows: Rows[Any] = Rows(0, Memory(), CODEC)
-    folder = PartitionProcessor(rows, Policy(), lambda plain: plain, metrics)
+    processor = PartitionProcessor(rows, Policy(), lambda plain: plain, metrics)
     number = 0
 
     def fold(topic: str, key: str | None, value: bytes) -> None:
@@ -49,7 +49,7 @@ def worked(customers: int) -> CollectorRegistry:
         number += 1
         one = Record(topic, number, None if key is None else key.encode(), value)
         assert rows.begin(topic, number, one.key)
-        folder.fold(one)
+        processor.fold(one)
 
     for who in range(customers):
         name = f"customer-{who}"
@@ -63,7 +63,7 @@ def worked(customers: int) -> CollectorRegistry:
     return metrics.registry
 
 
-def test_more_customers_are_no_more_series() -> None:
+def test_more_customers_make_no_more_series() -> None:
     """Many times as many customers have the same series, name by name and label by label."""
     few, many = series(worked(30)), series(worked(500))
     assert few == many
@@ -74,7 +74,7 @@ def test_more_customers_are_no_more_series() -> None:
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 async def test_no_label_can_name_a_customer() -> None:
-    """Every label of every process is one whose values are known beforehand; a new one has to be looked at here."""
+    """The values of every label are known beforehand; a new label must be added to `CLOSED` here."""
     settings, broker = Settings(), Broker()
     gateway = Gateway(Intake(broker), Tokens(()))
     board = CollectorRegistry()

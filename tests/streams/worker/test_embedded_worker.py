@@ -1,4 +1,4 @@
-"""The worker on the embedded broker tells what a replay of the same events tells."""
+"""The worker on the embedded broker gives the results of a replay of the same events."""
 
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
@@ -32,17 +32,17 @@ def simulated(directory: Path, customers: int, days: int, seed: int) -> list[byt
 
 
 def risks(alarms: list[Alarm]) -> dict[tuple[str, str, int], float]:
-    """The risk that each change of an alarm tells."""
+    """The risk in each record of an alarm."""
     return {(one.alarm_id, one.type, int(one.at)): one.risk for one in alarms if one.risk is not None}
 
 
 def by_question(lessons: Iterable[Lesson]) -> dict[tuple[str, int], Lesson]:
-    """Each lesson once, by what names it."""
+    """Each lesson once, by its customer and instant."""
     return {(one.customer_id, int(one.asked_at)): one for one in lessons}
 
 
-async def test_the_worker_tells_what_a_replay_tells(running: Proof, tmp_path: Path) -> None:
-    """Day by day on a broker, with figures and models in force, the same alarms stand as in a replay told the same."""
+async def test_the_worker_gives_the_results_of_a_replay(running: Proof, tmp_path: Path) -> None:
+    """Day by day on a broker, the alarms are those of a replay with the same figures and models in force."""
     lines = simulated(tmp_path / "sim", 150, 30, 3)
     running.start()
     running.tick()

@@ -1,4 +1,4 @@
-"""Subjects with keys of their own: facts reach them through `groups`, and what they know comes back to every partition."""
+"""Groups: facts reach them through the topic `groups`, and their reports come back to every partition."""
 
 from typing import Any
 
@@ -58,8 +58,8 @@ def same(cluster: Cluster, driver: Driver) -> None:
 
 
 @pytest.mark.parametrize("partitions", [1, 2, 4])
-def test_any_number_of_partitions_knows_what_a_replay_knows(partitions: int) -> None:
-    """Counts by store, told to the customers of every partition, and alarms about sites."""
+def test_any_number_of_partitions_gives_the_results_of_a_replay(partitions: int) -> None:
+    """Counts by store, known in every partition, and alarms about sites."""
     facts, until = story(), MAY + 130 * DAY
     driver, cluster = replayed(facts, until), Cluster(partitions, POLICY)
     for raw in facts:
@@ -74,8 +74,8 @@ def test_any_number_of_partitions_knows_what_a_replay_knows(partitions: int) -> 
 
 @settings(deadline=None, max_examples=12)
 @given(st.lists(st.tuples(st.integers(0, 99), st.integers(0, 3), st.floats(0, 1)), max_size=6), st.data())
-def test_crashes_do_not_show(crashes: list[tuple[int, int, float]], data: Any) -> None:
-    """Whenever workers die, and whatever part of their rows was written: the same counts, each fact once."""
+def test_crashes_change_no_result(crashes: list[tuple[int, int, float]], data: Any) -> None:
+    """Whenever workers die, and whatever part of their rows was written, each fact counts once."""
     facts, until = story(9), MAY + 30 * DAY
     flushes = set(data.draw(st.lists(st.integers(0, len(facts)), max_size=8)))
     driver, cluster = replayed(facts, until), Cluster(4, POLICY)
@@ -91,8 +91,8 @@ def test_crashes_do_not_show(crashes: list[tuple[int, int, float]], data: Any) -
     same(cluster, driver)
 
 
-def test_a_silent_customer_of_a_store_with_complaints_is_told_so() -> None:
-    """The alarm mentions what others complain of, as it was known at its instant."""
+def test_gone_quiet_mentions_complaints_about_the_store() -> None:
+    """The alarm mentions the count of complaints that was known at its instant."""
     driver = replayed(story(), MAY + 16 * DAY)
     quiet = [a for a in driver.alarms if a.kind == "gone-quiet" and a.type == "alarm.raised"]
     assert {a.customer_id for a in quiet} == {"C0", "C1"}
@@ -100,7 +100,7 @@ def test_a_silent_customer_of_a_store_with_complaints_is_told_so() -> None:
     assert told["C0"] == ["5 complaints about their store in 14 days."]
 
 
-def test_a_record_of_groups_that_is_none_is_a_dead_letter() -> None:
+def test_a_malformed_record_of_groups_is_a_dead_letter() -> None:
     """Without a group as key, an origin or an event."""
     desk = Desk()
     for key, headers in ((b"C1", ()), (b"\x01store:S1", ()), (b"\x01moon:S1", (("origin", b"[]"),))):

@@ -1,4 +1,4 @@
-"""What processes tell of themselves: right after a rebalance, bounded in number, and of nobody in particular."""
+"""Metrics of processes: right after a rebalance, bounded in number, and without ids of customers."""
 
 from collections import Counter
 from typing import Any, get_args
@@ -38,7 +38,7 @@ def value(registry: CollectorRegistry, name: str, **labels: str) -> float | None
 
 
 def test_the_customers_are_right_at_once_after_a_rebalance() -> None:
-    """What a partition holds counts from the moment it comes, follows its changes, and is gone when it goes."""
+    """The customers of a partition count as soon as it is assigned, follow its changes, and end with the assignment."""
     metrics = WorkerMetrics()
     mine: Counter[tuple[Stage, Tier]] = Counter({("core_customer", "gold"): 3})
     metrics.customers(0, mine)
@@ -100,8 +100,8 @@ def test_a_million_customers_are_as_many_series_as_ten() -> None:
     assert b"canary" not in generate_latest(metrics.registry) + generate_latest(notifier.registry)
 
 
-def test_what_stands_open_is_counted_once_a_customer() -> None:
-    """A customer with two alarms is one at risk, worth the dearer; over or forgotten is over; a store's is nobody's."""
+def test_open_alarms_are_counted_once_for_each_customer() -> None:
+    """A customer with two alarms counts once, with the larger value; ended and erased alarms, and those of stores, do not count."""
     metrics = NotifierMetrics()
 
     def incident(one: Alarm, **changed: Any) -> None:
@@ -125,7 +125,7 @@ def test_what_stands_open_is_counted_once_a_customer() -> None:
 
 
 class Moody:
-    """A channel that does what it is told to."""
+    """A channel that raises the given faults in turn."""
 
     def __init__(self, *faults: Exception | None) -> None:
         self.faults = list(faults)
@@ -158,7 +158,7 @@ async def test_every_attempt_to_deliver_is_counted() -> None:
     assert value(metrics.registry, "vigia_delivery_seconds_count", channel="desk") == 5
 
 
-async def test_what_waits_before_a_channel_is_seen() -> None:
+async def test_waiting_notifications_are_counted_at_each_scrape() -> None:
     """The lines are looked at in the scrape itself."""
     metrics = NotifierMetrics()
     routes = read('[channel.desk]\ntype = "log"\n[[route]]\nname = "all"\nto = ["desk"]\n')
@@ -171,7 +171,7 @@ async def test_what_waits_before_a_channel_is_seen() -> None:
     assert value(metrics.registry, "vigia_notifications_waiting", channel="desk") == 0
 
 
-async def test_a_process_tells_of_itself() -> None:
+async def test_a_process_serves_metrics_liveness_and_readiness() -> None:
     """Metrics, life and readiness over HTTP; not ready says why."""
     metrics, why = WorkerMetrics(), ["partitions are missing"]
 

@@ -1,4 +1,4 @@
-"""A record of a partition: what is folded, what is refused and why, and what a crash leaves."""
+"""Records of a partition: which are folded, which are rejected and why, and what a crash leaves."""
 
 import itertools
 from typing import Any
@@ -24,8 +24,8 @@ from tests.support.driver import purchase, record
 from vigia.runtime.erasures import read_erasure
 
 
-def test_a_silence_is_told_by_a_tick_and_not_by_others_events() -> None:
-    """An event of another customer, however late, moves nobody's time; a tick does."""
+def test_a_tick_reveals_a_silence_and_other_customers_events_do_not() -> None:
+    """An event of another customer never advances the clock; a tick does."""
     desk = Desk()
     for n in range(8):
         desk.send("purchases", purchase(MAY + n * 3 * DAY))
@@ -35,8 +35,8 @@ def test_a_silence_is_told_by_a_tick_and_not_by_others_events() -> None:
     assert "gone-quiet" in [alarm.kind for alarm in desk.alarms()]
 
 
-def test_a_deadline_that_moved_makes_no_monitor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who bought again falls due later; that stands before the bytes, which nobody reads for it."""
+def test_a_deadline_that_has_moved_decodes_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deadline precedes the bytes of a row, so they are not decoded to learn that it has moved."""
     desk = Desk()
     desk.send("purchases", purchase(MAY, "C1"))
     desk.send("purchases", purchase(MAY + 5 * DAY, "C1"))
@@ -54,7 +54,7 @@ def test_a_deadline_that_moved_makes_no_monitor(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_alarms_are_keyed_by_their_subject() -> None:
-    """All changes of one subject stand in one partition."""
+    """So all changes of one subject are in one partition."""
     desk = Desk()
     desk.send("complaints", record("complaint.opened", MAY, complaint_id="K1", severity="major"))
     desk.tick(MAY + 60 * DAY)
@@ -75,7 +75,7 @@ def test_alarms_are_keyed_by_their_subject() -> None:
     ],
 )
 def test_a_record_that_cannot_be_folded_is_a_dead_letter(value: bytes | None, key: bytes | None, code: str) -> None:
-    """It keeps its key and its bytes, and says why and where it stood; no row is made."""
+    """It keeps key and bytes, and has its reason and its place in the log; no row is made."""
     desk = Desk()
     desk.tick(MAY + DAY)
     before = dict(desk.processor.timelines.census)
@@ -88,7 +88,7 @@ def test_a_record_that_cannot_be_folded_is_a_dead_letter(value: bytes | None, ke
 
 
 def test_an_event_may_be_a_day_ahead_of_the_newest_tick_and_further_where_the_clock_follows() -> None:
-    """Without a tick nobody knows what is ahead; where time is that of the events, nothing is."""
+    """Before the first tick, and while the clock follows the events, no event is ahead."""
     for ticks, refused in (((), []), ((False,), ["bad_time"]), ((True,), [])):
         desk = Desk()
         for follows in ticks:
@@ -98,8 +98,8 @@ def test_an_event_may_be_a_day_ahead_of_the_newest_tick_and_further_where_the_cl
         assert desk.codes() == refused
 
 
-def test_an_anonymous_sale_is_nobodys() -> None:
-    """It has no key, makes no row and is no dead letter."""
+def test_an_anonymous_sale_makes_no_row() -> None:
+    """It has no key, and is not a dead letter."""
     desk = Desk()
     assert desk.send("purchases", purchase(MAY, None)) == []
     assert desk.rows.get(b"") is None
@@ -108,28 +108,28 @@ def test_an_anonymous_sale_is_nobodys() -> None:
 
 @pytest.mark.parametrize("topic", ["alarm-actions"])
 @pytest.mark.parametrize("value", [None, b"not json", purchase(MAY)])
-def test_what_is_not_the_customers_is_passed_over(topic: str, value: bytes | None) -> None:
-    """Records of these topics make no row and no dead letter."""
+def test_alarm_actions_are_ignored(topic: str, value: bytes | None) -> None:
+    """They make no row and no dead letter."""
     desk = Desk()
     assert desk.send(topic, value, b"C1") == []
     assert desk.rows.get(b"C1") is None
 
 
 def test_a_null_value_forgets_the_customer() -> None:
-    """The row is emptied and stays empty although the past is told again; what comes later is a new story."""
+    """The row is emptied and stays empty although older facts are read again; later facts are folded."""
     desk = Desk()
     desk.send("purchases", purchase(MAY))
     desk.send("purchases", None, b"C1")
     desk.send("purchases", purchase(MAY - HOUR))
-    monitor = desk.processor.timelines.get("C1")
-    assert monitor is not None
-    assert monitor.state.purchases.count == 0
+    timeline = desk.processor.timelines.get("C1")
+    assert timeline is not None
+    assert timeline.state.purchases.count == 0
     desk.send("purchases", purchase(MAY + 5 * DAY))
-    assert monitor.state.purchases.count == 1
+    assert timeline.state.purchases.count == 1
 
 
-def test_a_null_value_is_told_where_erasures_are_looked_for() -> None:
-    """The notifier and the cards read `feedback` alone; there the worker finds what it knows, and tells nothing more."""
+def test_a_null_value_is_published_as_an_erasure() -> None:
+    """On `feedback`, which is all that other processes read; the worker itself reads it there without effect."""
     desk = Desk()
     desk.send("purchases", purchase(MAY))
     (told,) = desk.send("purchases", None, b"C1")
@@ -141,27 +141,27 @@ def test_a_null_value_is_told_where_erasures_are_looked_for() -> None:
     assert desk.send("feedback", None, b"C1") == []
 
 
-def test_before_there_is_any_time_nobody_is_erased() -> None:
-    """Where no fact and no tick has told a time, nobody can be known, and an erasure would have no time to tell."""
+def test_a_null_value_before_any_fact_or_tick_has_no_effect() -> None:
+    """No customer can be known then, and the erasure would have no time."""
     assert Desk().send("purchases", None, b"C1") == []
 
 
-def test_a_fault_of_the_fold_leaves_rows_and_monitors_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Should telling what follows fail, the record is as if it had not been, in memory too."""
+def test_a_failed_fold_leaves_rows_and_timelines_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If making the outputs fails, the record has no effect, in memory too."""
     desk = Desk()
     desk.send("purchases", purchase(MAY))
-    kept = desk.rows.get(b"C1")
-    assert kept is not None
+    row = desk.rows.get(b"C1")
+    assert row is not None
     one = Record("purchases", 1, b"C1", purchase(MAY + DAY))
     monkeypatch.setattr(desk.processor, "_outputs", lambda step: 1 / 0)
     desk.rows.begin("purchases", one.offset, one.key)
     with pytest.raises(ZeroDivisionError):
         desk.processor.fold(one)
     desk.rows.undo()
-    assert desk.rows.get(b"C1") is kept
-    monitor = desk.processor.timelines.get("C1")
-    assert monitor is not None
-    assert monitor.state.purchases.count == 1
+    assert desk.rows.get(b"C1") is row
+    timeline = desk.processor.timelines.get("C1")
+    assert timeline is not None
+    assert timeline.state.purchases.count == 1
 
 
 def test_an_erasure_that_fails_leaves_the_alarms_open(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,8 +211,8 @@ STEPS = st.lists(
 
 @settings(deadline=None, max_examples=60)
 @given(STEPS, st.floats(0, 1))
-def test_a_crash_in_the_middle_of_a_flush_does_not_show(steps: list[tuple[str, str, int]], share: float) -> None:
-    """Whatever part of the last flush was written, the records read again lead to the same rows and the same alarms."""
+def test_a_crash_in_the_middle_of_a_flush_changes_no_result(steps: list[tuple[str, str, int]], share: float) -> None:
+    """Whatever part of the last flush was written, reading the records again gives the same rows and alarms."""
     calm, crashed = Desk(), Desk()
     clock, read = MAY, 0
     for number, (what, customer, hours) in enumerate(steps):
@@ -242,45 +242,45 @@ def test_a_crash_in_the_middle_of_a_flush_does_not_show(steps: list[tuple[str, s
     assert {change(alarm) for alarm in calm.alarms()} == {change(alarm) for alarm in crashed.alarms()}
 
 
-def unfenced(shelf: Memory) -> dict[bytes, bytes]:
+def unfenced(store: Memory) -> dict[bytes, bytes]:
     """The rows of customers and of what is in force, without their fences."""
-    return {key: stored.partition(b"\n")[2] for key, stored in shelf.rows.items() if key != KEY}
+    return {key: stored.partition(b"\n")[2] for key, stored in store.rows.items() if key != KEY}
 
 
 def totals(desk: Desk) -> Any:
-    story = PartitionState(desk.policy)
-    story.recover(desk.store.rows[KEY].partition(b"\n")[2][10:])
-    return story.progress, {name: dict(counts) for name, counts in story.book.total.items()}, story.book.pending
+    state = PartitionState(desk.policy)
+    state.recover(desk.store.rows[KEY].partition(b"\n")[2][10:])
+    return state.progress, {name: dict(counts) for name, counts in state.book.total.items()}, state.book.pending
 
 
 def change(alarm: Alarm) -> tuple[str, str, int, str | None]:
     return alarm.alarm_id, alarm.type, int(alarm.at), alarm.outcome
 
 
-def test_a_version_of_the_story_that_was_put_never_changes() -> None:
-    """Its bytes are the same whenever they are made, and lead to the same sums as adding one by one."""
-    story, plain, versions = PartitionState(Policy()), FigureBook(Policy()), []
+def test_a_version_of_the_partition_state_never_changes() -> None:
+    """Its bytes are the same whenever they are made, and give the same sums as adding one by one."""
+    state, plain, versions = PartitionState(Policy()), FigureBook(Policy()), []
     for n in range(2 * COMPACT + 10):
         counts = [(n % 5, "gap", n % 11, 1)]
-        story.add(counts)
+        state.add(counts)
         plain.add(counts)
         if n % 200 == 0:
-            versions.append((story.version(), story.version().encode()))
+            versions.append((state.version(), state.version().encode()))
     assert all(version.encode() == told for version, told in versions)
     again = PartitionState(Policy())
-    again.recover(story.version().encode())
+    again.recover(state.version().encode())
     assert again.book.pending == plain.pending
 
 
-def test_lessons_come_back_as_they_were_told() -> None:
+def test_lessons_survive_encoding() -> None:
     """Instants have their zone on the wire."""
     lesson = a_lesson()
     assert decode_lesson(encode_lesson(lesson)) == lesson
     assert rfc3339(MAY).encode() in encode_lesson(lesson)
 
 
-def test_control_records_come_back_as_they_were_told() -> None:
-    """Every kind survives the wire; what is none has its reason."""
+def test_control_records_survive_encoding() -> None:
+    """Every type survives encoding; other bytes are rejected with a reason."""
     kinds: list[Control] = [
         Tick(until=Instant(MAY), follows=True),
         figures(Policy(), 19_840, MAY),
@@ -299,7 +299,7 @@ def test_control_records_come_back_as_they_were_told() -> None:
         assert told.code == code
 
 
-def test_the_census_is_right_from_the_first_moment_of_a_life() -> None:
+def test_the_census_is_right_as_soon_as_rows_are_recovered() -> None:
     """Customers by stage and tier are counted from the rows, without reading them whole."""
     desk = Desk()
     for n, customer in itertools.product(range(3), CUSTOMERS):

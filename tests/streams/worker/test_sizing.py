@@ -1,4 +1,4 @@
-"""docs/performance.md says what `python -m tests.bench.sizing` computes, and the sums are right."""
+"""docs/performance.md has the table that `python -m tests.bench.sizing` computes, and the sums are right."""
 
 import pytest
 
@@ -10,13 +10,13 @@ DOCUMENT = ROOT / "docs" / "performance.md"
 
 
 def test_the_document_has_the_table_as_it_is_computed() -> None:
-    """Whoever changes a constant prints the table anew."""
+    """After a change of a constant the table must be printed again."""
     assert sizes() in DOCUMENT.read_text()
 
 
 @pytest.mark.parametrize("name", ["EVENT_US", "DAY_US", "ROW_BYTES", "DISK_BYTES", "RECOVERED", "OPENED", "FIXED_MIB"])
 def test_the_document_has_the_constants(name: str) -> None:
-    """Each constant that was measured stands beside its name."""
+    """Each measured constant is in the document under its name."""
     value = getattr(sizing, name)
     assert f"`{name}` {value:,g}" in DOCUMENT.read_text()
 
