@@ -15,7 +15,7 @@ class Store(State, array_like=True, gc=False):
     complaints: list[int] = field(default_factory=list)
     reported_day: int = -1  # the newest day that is closed; -1 if none is
     reported: int = 0  # the count reported for it
-    reported_at: Micros = 0  # when that came in force; 0 if nothing was reported
+    reported_at: Micros = 0  # when that came into force; 0 if nothing was reported
 
 
 def count(store: Store, e: ComplaintOpened) -> None:

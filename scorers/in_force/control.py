@@ -22,7 +22,7 @@ class Tick(Struct, frozen=True, kw_only=True, tag_field="type", tag="clock.ticke
     """Everything before the instant `until` has been read, so every deadline before it is judged.
 
     `follows`: the clock follows the events and not the wall clock, so no event can be ahead of it. `groups`: only groups are judged,
-    so that their reports are in force before the tick of the customers; they come in force at `in_force`, which is later than any
+    so that their reports are in force before the tick of the customers; they come into force at `in_force`, which is later than any
     instant judged so far.
     """
 

@@ -1,7 +1,7 @@
 """Figures of the whole base of customers, closed once a day.
 
 Customers contribute counts to histograms, each dated with the day of its fact. So partitions merge by sum, a late fact takes back
-exactly what it changes, and customers are never scanned. The figures of a day come in force at its end plus the allowed lateness,
+exactly what it changes, and customers are never scanned. The figures of a day come into force at its end plus the allowed lateness,
 when all its facts are in.
 """
 
@@ -108,7 +108,7 @@ def last_day(now: Micros, policy: Policy) -> int:
 
 
 def in_force(day: int, policy: Policy) -> Micros:
-    """The instant at which the figures of a day come in force: its end plus the allowed lateness."""
+    """The instant at which the figures of a day come into force: its end plus the allowed lateness."""
     return (day + 1) * DAY + policy.time.allowed_lateness
 
 

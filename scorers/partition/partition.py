@@ -1,7 +1,7 @@
 """The subjects of one partition under one clock: routes facts to subjects, judges deadlines in order, and closes days.
 
 A tick costs what is due, never a scan. At the end of each day plus the allowed lateness the figures are closed and, if this process
-trains, a new model comes in force. The replay and the worker both fold through this class; in a replay every event advances the
+trains, a new model comes into force. The replay and the worker both fold through this class; in a replay every event advances the
 clock (`feed`), on Kafka only ticks do (`fold` and `tick`), because topics are read at unequal speed.
 """
 
@@ -62,7 +62,7 @@ class Partition:
         self.clock: Micros = 0
         self._book = book
         self._trainer = trainer
-        self._boundary: Micros = 0  # the next instant at which a day's figures come in force
+        self._boundary: Micros = 0  # the next instant at which a day's figures come into force
         self._due = due
         self._deadlines = Deadlines()
 

@@ -50,7 +50,7 @@ class GroupPhase:
     async def advance(self, end: Micros, newest: Micros, committed: Offsets, consumer: Any, producer: Any) -> None:
         """All partitions have committed what was written before the end of a day: go on towards its reports.
 
-        Nothing was judged later than `newest`: the reports come in force at the end of the day, or a margin after that instant.
+        Nothing was judged later than `newest`: the reports come into force at the end of the day, or a margin after that instant.
         """
         if end <= self.reported:
             return

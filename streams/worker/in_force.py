@@ -1,6 +1,6 @@
 """What is in force in one partition: control records, adopted in the order of the log and stored for a restart.
 
-A record never changes the past: one for an instant that was judged already comes in force just after the newest such instant.
+A record never changes the past: one for an instant that was judged already comes into force just after the newest such instant.
 """
 
 from collections import deque

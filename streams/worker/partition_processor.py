@@ -47,7 +47,7 @@ Names = Callable[[str], str]
 class PartitionProcessor:
     """Folds the records of one partition while it is assigned to this process.
 
-    `trust` says whether a model is signed rightly, `home` gives the partition of a key, and `partitions` is the number of partitions.
+    `trust` says whether a model's signature is valid, `home` gives the partition of a key, and `partitions` is the number of partitions.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class PartitionProcessor:
         return outputs
 
     def _is_folded(self, event: AnyEvent) -> bool:
-        """Whether a record was folded before into a row that is not under the record's own key."""
+        """Whether a record was already folded into a row whose key is not the record's."""
         address = own_subject(event)
         if address is None or address.type == "customer":
             return False  # the engine has checked the row under the record's key
@@ -188,7 +188,7 @@ class PartitionProcessor:
         return f"the key belongs to partition {home}: its producer must spread keys by murmur2, as Java's clients do"
 
     def _forget(self, record: Any) -> AnyEvent | Rejection:
-        """The erasure that a null value means: forget all that is known of the key's customer up to now."""
+        """The erasure that a null value requests: forget everything known of the key's customer up to now."""
         name = customer_of(record.key)
         if not name:
             return Rejection("key_mismatch", "neither a value nor a key that names a customer")

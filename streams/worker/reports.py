@@ -1,7 +1,7 @@
 """The report of a partition on its customers at the end of a day, and the sum of all reports.
 
 Totals count from the beginning, so a repeated report adds nothing. A day is closed once every partition has reported it; its
-figures come in force at the end of the day plus the allowed lateness, or, if that is later, a margin after the newest instant that any
+figures come into force at the end of the day plus the allowed lateness, or, if that is later, a margin after the newest instant that any
 partition had judged, because control records must not change the past.
 """
 

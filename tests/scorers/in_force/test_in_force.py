@@ -1,4 +1,4 @@
-"""Control records of a partition: when they come in force, which are rejected, and how days are closed."""
+"""Control records of a partition: when they come into force, which are rejected, and how days are closed."""
 
 from collections.abc import Callable, Sequence
 
@@ -18,7 +18,7 @@ from tests.support.driver import purchase
 
 
 def test_control_records_never_change_the_past() -> None:
-    """Figures for an instant that was judged already come in force just after it, and that is counted."""
+    """Figures for an instant that was judged already come into force just after it, and that is counted."""
     desk = Desk()
     desk.send("purchases", purchase(MAY + 9 * DAY))
     desk.tell(figures(desk.policy, 19_840, MAY))
