@@ -25,6 +25,15 @@ def days(n: float) -> str:
     return "1 day" if round(n) == 1 else f"{round(n)} days"
 
 
+def every(n: float) -> str:
+    """An interval in days in words.
+
+    >>> every(0.4), every(7)
+    ('every day', 'every 7 days')
+    """
+    return "every day" if round(n) <= 1 else f"every {days(n)}"
+
+
 def date(at: Micros) -> str:
     """The date of an instant, in UTC."""
     return rfc3339(at)[:10]
@@ -42,7 +51,7 @@ def times(n: int, what: str) -> str:
 def rhythm(c: Customer) -> str:
     """How often the customer usually comes."""
     gap = c.rhythm.mean_gap()
-    return f"usually comes every {days(max(gap, 1))}" if gap else "bought once"
+    return f"usually comes {every(gap)}" if gap else "bought once"
 
 
 def silence(c: Customer, now: Micros) -> str:

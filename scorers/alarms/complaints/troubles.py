@@ -21,7 +21,7 @@ def reason(c: Customer, who: str) -> list[Reason]:
     """How many bad experiences there were."""
     found = c.account.trouble
     count = times(found.count if found else 1, "bad experience")
-    return [Reason("negative_experience", 1.0, f"{count} of {who} since the last purchase.")]
+    return [Reason("negative_experience", 1.0, f"{count} since the last purchase, of {who}.")]
 
 
 def deadline(c: Customer, e: Episode, ctx: Context) -> Instant | None:

@@ -17,7 +17,7 @@ def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     """The variety of the last visits against the variety before."""
     newest, before = varieties(c.baskets.visits)[1], c.baskets.bored_from
-    text = f"Buys from {newest:.0f} departments in three visits, before from {before:.1f}, and comes less often."
+    text = f"Bought from {newest:.0f} departments in the last three visits, from {before:.1f} before, and comes less often."
     return [Reason("boredom", 1.0, text)]
 
 

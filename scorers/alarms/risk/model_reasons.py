@@ -1,6 +1,6 @@
 """Reasons from the model's contributions: one sentence for each column of the features."""
 
-from scorers.alarms.words import days, silence, times
+from scorers.alarms.words import days, every, silence, times
 from scorers.contract.alarms import Reason
 from scorers.contract.events import DAY, Micros
 from scorers.customer.state import Customer
@@ -13,7 +13,7 @@ _LEAST = 0.005  # the smallest contribution to the log-odds that becomes a reaso
 
 
 def strongest(c: Customer, now: Micros, ctx: Context) -> list[Reason]:
-    """The columns that raise the risk most; those with the same sentence add up. If there is none, the silence."""
+    """The columns that raise the risk most; those with the same sentence add up. If there is none, the pace."""
     horizon = ctx.policy.risk.horizon
     base = ctx.figures(now).base
     x = features(c, now, horizon, base)
@@ -25,16 +25,22 @@ def strongest(c: Customer, now: Micros, ctx: Context) -> list[Reason]:
             first = found.get(text)
             found[text] = Reason(first.code if first else name, round(weight + (first.weight if first else 0), 3), text)
     top = sorted(found.values(), key=lambda reason: (-reason.weight, reason.code))[:_MOST]
-    return top or [Reason("silence", 1.0, silence(c, now))]
+    return top or [Reason("silence", 1.0, _pace(c, now))]
+
+
+def _pace(c: Customer, now: Micros) -> str:
+    """The silence; if that is shorter than the usual gap, how few or far apart the purchases are."""
+    gap = c.rhythm.mean_gap()
+    if (now - c.purchases.last) / DAY >= gap:
+        return silence(c, now)
+    return (
+        f"Bought on {times(c.rhythm.occasions, 'day')} within {days((now - c.rhythm.first) / DAY)}, about {every(gap)}."
+    )
 
 
 def _sentence(name: str, c: Customer, now: Micros) -> str:
     """The sentence for a column of the features."""
-    count = c.rhythm.occasions
-    gap = c.rhythm.mean_gap()
-    quiet = silence(c, now)
-    if (now - c.purchases.last) / DAY < gap:  # the silence is short: the reason is that visits are few or far apart
-        quiet = f"Has come on {times(count, 'day')} in {days((now - c.rhythm.first) / DAY)}, {days(gap)} apart."
+    count, pace = c.rhythm.occasions, _pace(c, now)
     sentences = {
         "discount_share": f"{round(100 * c.spending.discounted / max(c.purchases.count, 1))} % of the purchases "
         "were at a discount.",
@@ -61,6 +67,6 @@ def _sentence(name: str, c: Customer, now: Micros) -> str:
         "promises_broken": f"{times(c.promises.broken, 'promise')} broken.",
         "occasions": f"Has bought on {times(count, 'day')}.",
         "tenure": f"Customer for {days((now - c.rhythm.first) / DAY)}.",
-        "rules": quiet,
+        "rules": pace,
     }
-    return sentences.get(name, quiet)
+    return sentences.get(name, pace)
