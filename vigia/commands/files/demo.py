@@ -194,7 +194,7 @@ def _greet(console: Console, count: int, customers: int) -> None:
     console.print(f"The year of {chosen}" + (" (--customers 0 uses all)." if customers else "."))
     console.print("Baskets, mailings, coupons are real; names, requests, complaints are invented.")
     console.print("They pass through an embedded Kafka, the worker, the trainer and the notifier.")
-    console.print("One alarm in three days is shown, kinds in turn; all are written to files.\n")
+    console.print("One alarm is shown every three days, of each kind in turn; all are in files.\n")
 
 
 @contextmanager
@@ -223,7 +223,7 @@ def _report(console: Console, view: DemoView, done: str, out: Path, seconds: flo
     console.print(kinds(view.summary))
     console.print(f"{changes:,} changes of stage, tier or type raised no alarm.")
     delivered, stopped = stack.notified()
-    console.print(f"The notifier sent {delivered:,} notifications and held back {stopped:,}, each with a reason.")
+    console.print(f"The notifier sent {delivered:,} notifications; its rules held back {stopped:,} changes.")
     console.print(Text(f"\nThe {len(found)} customers most worth saving on the last day", "bold"))
     console.print("Ranked by the risk of no purchase in 28 days times the value at risk.\n")
     console.print(ranking(found))

@@ -11,6 +11,7 @@ from typer import Argument
 from scorers.policy.spans import Span, format_span
 from scorers.policy.tables import Policy
 from vigia.commands.shared import arguments
+from vigia.readmodel.amounts import counted
 
 app = typer.Typer(help="Check, show and compare the thresholds (policies).", no_args_is_help=True)
 File = Annotated[Path, Argument(metavar="FILE", help="The policy, as TOML.")]
@@ -24,7 +25,7 @@ def check(file: File) -> None:
     """Check a policy; an error names the line and the fix."""
     policy = arguments.policy(file)
     changed = sum(1 for _ in differences(Policy(), policy))
-    typer.echo(f"{file}: valid, version {policy.version}; {changed} values differ from the defaults")
+    typer.echo(f"{file}: valid, version {policy.version}; {counted(changed, 'value')} changed from the defaults")
 
 
 @app.command()

@@ -19,6 +19,7 @@ from streams.replay.replay import ScoreSchedule, Summary
 from streams.replay.replay import replay as fold
 from vigia.commands.shared import arguments
 from vigia.commands.shared.options import Events, Horizon, PolicyFile, Until
+from vigia.readmodel.amounts import counted
 from vigia.runtime import progress
 from vigia.runtime.event_files import checked, damage_named
 from vigia.runtime.usage_error import UsageError
@@ -89,7 +90,9 @@ def _writing(lessons: Path | None) -> Iterator[Callable[[Step], None] | None]:
 def lines(summary: Summary, out: Path) -> list[str]:
     """Summarise a run for people."""
     raised = sum(summary.alarms.values())
-    found = [f"{summary.events:,} events of {summary.customers:,} customers, {raised:,} alarms and changes -> {out}"]
+    found = [
+        f"{counted(summary.events, 'event')} of {counted(summary.customers, 'customer')}, {raised:,} alarms and changes -> {out}"
+    ]
     if summary.rejected:
         found.append(f"{summary.rejected:,} lines could not be used; {out / 'rejected.jsonl'} has the reasons")
     return found

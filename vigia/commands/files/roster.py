@@ -9,6 +9,7 @@ from typer import Option
 from vigia.commands.shared import arguments
 from vigia.commands.shared.options import Horizon, PolicyFile, Run, Until
 from vigia.readmodel.alarm_summary import read_customers
+from vigia.readmodel.amounts import counted
 from vigia.readmodel.roster import check_ending, write_roster
 from vigia.readmodel.run_folder import run_folder
 
@@ -24,4 +25,4 @@ def roster(
     check_ending(out)
     with run_folder(events, arguments.policy(policy, horizon), arguments.optional_instant(until, "--until")) as folder:
         count = write_roster(read_customers(folder), out)
-    typer.echo(f"{count:,} customers -> {out}")
+    typer.echo(f"{counted(count, 'customer')} -> {out}")
