@@ -303,6 +303,10 @@ class Worker:
                     await asyncio.wait_for(self.app.stop(), self.settings.drain)
                 except TimeoutError:
                     log.error("not drained within %g s: what is not committed is read again", self.settings.drain)
+                except asyncio.CancelledError:  # of a client that the fault has closed; it must not hide the fault
+                    if (current := asyncio.current_task()) is not None and current.cancelling():
+                        raise
+                    log.exception("not drained: what is not committed is read again")
 
 
 def _trusted(secret: str, control: ModelInForce) -> bool:
