@@ -296,6 +296,7 @@ class Worker:
                 for task in ended:
                     task.result()
             finally:
+                is_fault = sys.exc_info()[0] is not None
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
@@ -303,8 +304,8 @@ class Worker:
                     await asyncio.wait_for(self.app.stop(), self.settings.drain)
                 except TimeoutError:
                     log.error("not drained within %g s: what is not committed is read again", self.settings.drain)
-                except asyncio.CancelledError:  # of a client that the fault has closed; it must not hide the fault
-                    if (current := asyncio.current_task()) is not None and current.cancelling():
+                except (asyncio.CancelledError, Exception):
+                    if not is_fault:  # which may have closed the clients: a stop that fails must not hide it
                         raise
                     log.exception("not drained: what is not committed is read again")
 
