@@ -205,7 +205,7 @@ class _Run:
             self.first = at
             self._next = at // DAY * DAY + self._every if self._every else 0
         if at > self.partition.clock:
-            self._adopt(at)
+            self._pass_controls(at)
             self._score_before(at)
         for step in self.partition.feed(event, Ref(event.source, event.id, line.file, 0, line.number)):
             self._apply((step,))
@@ -220,7 +220,7 @@ class _Run:
     def finish(self) -> Summary:
         """Advance the clock to the end, and write customers and summary."""
         end = self.until if self.until is not None else self.partition.clock
-        self._adopt(end)
+        self._pass_controls(end)
         self._score_before(end + 1)
         self._apply(self.partition.tick(end))
         known = dict(self._customers())
@@ -258,6 +258,15 @@ class _Run:
             for _ in self.partition.tick(when):
                 pass
             self._write_scores(when)
+
+    def _pass_controls(self, until: Micros) -> None:
+        """Let time pass to each control record up to an instant, and adopt it: reports of a long silence are not kept for ever."""
+        while self._controls and self._controls[0].in_force <= until:
+            at = int(self._controls[0].in_force)
+            if self.first is not None and at > self.partition.clock:
+                self._score_before(at)
+                self._apply(self.partition.tick(at))
+            self._adopt(at)
 
     def _adopt(self, until: Micros) -> None:
         """Put the given control records in force; each verdict looks up what was in force at its own instant."""

@@ -72,7 +72,8 @@ class RowTimelines:
             if row.timeline is not None:
                 row.timeline.restore(point, self._ctx)
                 self._refresh(row)
-                self._moved(row.due, name)
+                if row.due:
+                    self._moved(row.due, name)
         for row in self._made:
             self._count(row, -1)
 

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from scorers.contract.events import DAY, HOUR
+from scorers.contract.alarms import Subject
+from scorers.contract.events import DAY, HOUR, Instant
 from scorers.contract.rfc3339 import parse_instant, rfc3339
 from scorers.contract.wire import decode_alarm
+from scorers.in_force.control import GroupInForce
 from scorers.policy.tables import Policy
 from streams.replay.replay import ScoreSchedule, Summary, replay
 from tests.support.driver import Driver, purchase, record
@@ -244,3 +246,28 @@ def test_an_instant_after_the_last_event_is_scored_and_tells_no_alarm(tmp_path):
     assert len(scores.splitlines()) == 2
     assert scores == (tmp_path / "whole" / "scores.csv").read_text()
     assert cut == plain
+
+
+def test_reports_of_a_store_in_a_long_silence_are_known_at_their_instants(tmp_path):
+    """An alarm inside a gap between two events mentions what was known of the store on that day, however long the gap is."""
+    start = int(parse_instant("2024-01-01T09:00:00Z"))
+    events = [purchase(start + week * 7 * DAY, "C1", store_id="S1") for week in range(9)]
+    events.append(purchase(start + 200 * DAY, "C2"))
+    first = start + 56 * DAY
+    controls = [
+        GroupInForce(
+            in_force=Instant(first + day * DAY),
+            reported=Instant(first + day * DAY),
+            subject=Subject("store", "S1"),
+            values={"complaints": 5 + day},
+        )
+        for day in range(120)
+    ]
+    (tmp_path / "events.jsonl").write_bytes(b"\n".join(events) + b"\n")
+    replay([str(tmp_path / "events.jsonl")], tmp_path / "out", Policy(), controls=controls)
+    alarms = [decode_alarm(line) for line in (tmp_path / "out" / "alarms.jsonl").read_bytes().splitlines()]
+    (quiet,) = [alarm for alarm in alarms if alarm.kind == "gone-quiet" and alarm.type == "alarm.raised"]
+    known = 5 + (int(quiet.at) - first) // DAY
+    assert [r.text for r in quiet.reasons if r.code == "store_complaints"] == [
+        f"{known} complaints about their store in 14 days."
+    ]
