@@ -164,7 +164,7 @@ class Clock:
         while batches := await consumer.getmany(timeout_ms=20):
             for records in batches.values():
                 for record in records:
-                    with suppress(msgspec.MsgspecError, ValueError):
+                    with suppress(msgspec.MsgspecError, ValueError, RecursionError):  # the worker rejects such a record
                         self.newest = max(self.newest, int(parse_instant(_timed(record.value or b"").time)))
 
     async def _go_to_the_end(self, consumer: AIOKafkaConsumer) -> None:
