@@ -158,7 +158,7 @@ class Dispatcher:
         return step.again
 
     async def forget(self, customer_id: str, at: Instant, event_id: str, now: Instant) -> None:
-        """Delete the customer's incidents and the deliveries that wait, and drop alarms of before that are read later.
+        """Delete the customer's incidents and the deliveries that wait, and drop older alarms that are read later.
 
         Alarms and erasures are on different topics, so an alarm from before the erasure may be read after it.
         """
@@ -262,7 +262,7 @@ class Dispatcher:
             self._hourly[delivery.channel] = (hour, self._sent_alone(delivery.channel, hour) + 1)
 
     def _is_erased(self, alarm: Alarm) -> bool:
-        """Whether the alarm is of before its customer was erased, or was ended by the erasure."""
+        """Whether the alarm is older than the erasure of its customer, or was ended by it."""
         if alarm.customer_id is None:
             return False
         marker = self.store.get(erasure.erased_key(alarm.customer_id))

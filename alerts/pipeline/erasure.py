@@ -1,4 +1,4 @@
-"""A marker of an erased customer, kept as long as alarms of before the erasure may still be read.
+"""A marker of an erased customer, kept as long as alarms older than the erasure may still be read.
 
 It is an ended incident under a digest of the customer's id, so it is stored and restored with the incidents. It holds the
 time until which alarms are dropped, and the id of the erasure, which the core names as the cause of alarms that it ends.

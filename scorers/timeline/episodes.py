@@ -27,6 +27,11 @@ Answer = Finding | Micros
 """True since an instant, or false and to be asked again at an instant (`NEVER`: only after a fact)."""
 
 
+def once_past(at: Micros, opener: Ref, now: Micros) -> Answer:
+    """The answer of a condition that is true as soon as an instant has passed: the finding since then, else the wait."""
+    return Finding(at, opener) if at < now else at
+
+
 class Episode(Struct, array_like=True, gc=False):
     """The time in which one kind holds for one subject or case; it is one alarm with one id."""
 

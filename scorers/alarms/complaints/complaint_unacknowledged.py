@@ -5,7 +5,7 @@ from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
 from scorers.customer.state import Case, Customer
 from scorers.in_force.context import Context
-from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
+from scorers.timeline.episodes import NEVER, Answer, Episode, once_past
 from scorers.timeline.kinds import Kind
 
 
@@ -13,7 +13,7 @@ def condition(c: Customer, case: Case, now: Micros, ctx: Context, episode: Episo
     """True after the acknowledgement deadline, which depends on the tier; a core customer's minor complaint has none."""
     if case.acknowledged or case.exempt:
         return NEVER
-    return Finding(case.acknowledge_by, case.opener) if case.acknowledge_by < now else case.acknowledge_by
+    return once_past(case.acknowledge_by, case.opener, now)
 
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:

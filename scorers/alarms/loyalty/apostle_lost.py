@@ -5,14 +5,14 @@ from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
-from scorers.timeline.episodes import Answer, Episode, Finding
+from scorers.timeline.episodes import Answer, Episode, once_past
 from scorers.timeline.kinds import Kind
 
 
 def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
     """True after the dwell time, unless the customer is an apostle again."""
     at = c.attitude.apostle_until + ctx.policy.loyalty.apostle_dwell
-    return Finding(at, c.attitude.apostle_opener) if at < now else at
+    return once_past(at, c.attitude.apostle_opener, now)
 
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:

@@ -5,7 +5,7 @@ from scorers.contract.alarms import Reason
 from scorers.contract.events import Instant, Micros
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
-from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
+from scorers.timeline.episodes import NEVER, Answer, Episode, once_past
 from scorers.timeline.kinds import Kind
 
 
@@ -15,7 +15,7 @@ def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -
         return NEVER
     rules = ctx.policy.prospects
     cools = c.contacts.first + round(rules.cooling_share * rules.conversion_window)
-    return Finding(cools, c.contacts.first_ref) if cools < now else cools
+    return once_past(cools, c.contacts.first_ref, now)
 
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:

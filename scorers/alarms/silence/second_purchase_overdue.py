@@ -6,14 +6,14 @@ from scorers.contract.events import Instant, Micros
 from scorers.customer.lifecycle import gone_after
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
-from scorers.timeline.episodes import Answer, Episode, Finding
+from scorers.timeline.episodes import Answer, Episode, once_past
 from scorers.timeline.kinds import Kind
 
 
 def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
     """True after the limit that was in force at the first occasion."""
     overdue = c.rhythm.first + c.purchases.second_limit
-    return Finding(overdue, c.purchases.first_ref) if overdue < now else overdue
+    return once_past(overdue, c.purchases.first_ref, now)
 
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:

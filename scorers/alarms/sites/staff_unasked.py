@@ -5,14 +5,14 @@ from scorers.contract.alarms import Reason
 from scorers.contract.events import DAY, Micros
 from scorers.groups.site import Site
 from scorers.in_force.context import Context
-from scorers.timeline.episodes import Answer, Episode, Finding
+from scorers.timeline.episodes import Answer, Episode, once_past
 from scorers.timeline.kinds import Kind
 
 
 def condition(site: Site, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
     """True once `ask_every` has passed since the staff were last asked, or since the first fact about the site."""
     overdue = site.asked.at + ctx.policy.staff.ask_every
-    return Finding(overdue, site.asked.ref) if overdue < now else overdue
+    return once_past(overdue, site.asked.ref, now)
 
 
 def reasons(site: Site, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
