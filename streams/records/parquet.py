@@ -15,6 +15,7 @@ from scorers.contract.events import DAY
 from scorers.contract.lessons import MEMBERS, Lesson
 from scorers.risk.columns import FEATURES_VERSION, NAMES
 from streams.records.lessons import decode_record
+from vigia.runtime.distribution import install
 
 PIECE = 10_000  # rows held before they are written
 KNOWN = 100_000  # lessons that are recognized if a worker that was killed sends them twice
@@ -35,7 +36,7 @@ class LessonTable:
             import pyarrow
             from pyarrow.parquet import ParquetWriter
         except ImportError:
-            raise NoParquet("writing parquet needs pyarrow: pip install 'vigia[lessons]'") from None
+            raise NoParquet(f"writing parquet needs pyarrow: {install('lessons')}") from None
         self.rows = self.repeated = self.foreign = self.broken = 0
         self._path, self._part = path, path.with_name(f".{path.name}.part")
         self._arrow: Any = pyarrow

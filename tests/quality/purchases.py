@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from vigia.runtime.distribution import install
+
 SECOND = 1_000_000
 
 
@@ -27,7 +29,7 @@ class Fact(NamedTuple):
 def _folder(package: str, *parts: str) -> Path:
     spec = find_spec(package)
     if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(f"{package} is not installed: pip install 'vigia[demo,dev]'")
+        raise ModuleNotFoundError(f"{package} is not installed: {install('demo', 'dev')}")
     return Path(spec.origin).parent.joinpath(*parts)
 
 

@@ -8,6 +8,8 @@ supported. It keeps the newest 5 MB of each partition, so older records must be 
 from types import TracebackType
 from typing import Self
 
+from vigia.runtime.distribution import install
+
 PARTITIONS = 4  # of every topic; fixed in the library
 
 
@@ -23,7 +25,7 @@ class EmbeddedKafka:
             from confluent_kafka import Producer
         except ImportError as missing:
             raise EmbeddedUnavailable(
-                "the embedded broker needs confluent-kafka: pip install 'vigia[demo]', or start a Kafka (make kafka)"
+                f"the embedded broker needs confluent-kafka: {install('demo')}, or start a Kafka (make kafka)"
             ) from missing
         self._owner = Producer({"test.mock.num.brokers": 1, "log_level": 3})
         broker = next(iter(self._owner.list_topics(timeout=10).brokers.values()))

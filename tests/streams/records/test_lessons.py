@@ -121,7 +121,7 @@ def test_without_the_extra_the_mend_is_named(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     (tmp_path / "l.jsonl").write_bytes(encode_lesson(lesson(1)))
     done = vigia("lessons", "export", "--from", "l.jsonl", "--out", "l.parquet", cwd=tmp_path)
-    assert (done.returncode, b"pip install 'vigia[lessons]'" in done.stderr) == (2, True)
+    assert (done.returncode, b"pip install 'vigia-lookout[lessons]'" in done.stderr) == (2, True)
 
 
 def test_lessons_are_exported_from_kafka(tmp_path: Path) -> None:

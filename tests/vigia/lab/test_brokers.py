@@ -38,7 +38,7 @@ async def test_the_embedded_broker_carries_records() -> None:
 def test_a_missing_embedded_broker_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without its package the message says what to install."""
     monkeypatch.setitem(sys.modules, "confluent_kafka", None)
-    with pytest.raises(EmbeddedUnavailable, match="pip install"):
+    with pytest.raises(EmbeddedUnavailable, match="pip install 'vigia-lookout\\[demo\\]'"):
         EmbeddedKafka()
 
 

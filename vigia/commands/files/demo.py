@@ -32,6 +32,7 @@ from vigia.lab.demo_view import DemoView, day, kinds, ranking, worth_saving
 from vigia.lab.embedded_kafka import PARTITIONS, EmbeddedKafka, EmbeddedUnavailable
 from vigia.readmodel.alarm_summary import read_customers
 from vigia.readmodel.roster import write_roster
+from vigia.runtime.distribution import install
 from vigia.runtime.supervisor import PartEnded
 from vigia.runtime.usage_error import UsageError
 
@@ -99,7 +100,7 @@ def demo(
             )
             asyncio.run(run.run(stack, customers))
     except NotInstalled as error:
-        raise UsageError(f"the demo's data is not installed ({error}): pip install 'vigia[demo]'") from None
+        raise UsageError(f"the demo's data is not installed ({error}): {install('demo')}") from None
     except EmbeddedUnavailable as error:
         raise UsageError(str(error)) from None
     except PartEnded as ended:

@@ -21,7 +21,7 @@ from vigia.commands.shared import arguments, routing
 from vigia.commands.shared.arguments import known
 from vigia.commands.shared.options import PolicyFile
 from vigia.commands.shared.routing import RoutesFile
-from vigia.runtime import shipped_files
+from vigia.runtime.distribution import shipped_text
 from vigia.runtime.usage_error import UsageError
 
 app = typer.Typer(help="Show and try the routes.", no_args_is_help=True)
@@ -36,7 +36,7 @@ def _routes() -> None:
 @app.command()
 def show() -> None:
     """Print the routes that ship with Vigía, with comments: a start for a file of your own."""
-    typer.echo(shipped_files.text(routing.SHIPPED), nl=False)
+    typer.echo(shipped_text(routing.SHIPPED), nl=False)
 
 
 @app.command("test")

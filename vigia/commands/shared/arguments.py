@@ -13,7 +13,7 @@ from scorers.contract.rfc3339 import parse_instant
 from scorers.policy.reading import PolicyError, parse_policy
 from scorers.policy.spans import Span, format_span, parse_span
 from scorers.policy.tables import Policy
-from vigia.runtime import shipped_files
+from vigia.runtime.distribution import shipped_text
 from vigia.runtime.usage_error import UsageError
 
 LONGEST = 3650 * DAY
@@ -68,7 +68,7 @@ def policy(path: Path | None, horizon: str | None = None) -> Policy:
 
 def policy_text(path: Path | None) -> str:
     """Return the text of a policy file, or of the policy that ships with Vigía, comments included."""
-    return shipped_files.text("policy.toml") if path is None else _text(path)
+    return shipped_text("policy.toml") if path is None else _text(path)
 
 
 def _text(path: Path) -> str:

@@ -7,7 +7,7 @@ from typer import Option
 
 from alerts.pipeline.routes import Routes, load, read
 from alerts.settings.toml import BadSetting
-from vigia.runtime import shipped_files
+from vigia.runtime.distribution import shipped_text
 from vigia.runtime.usage_error import UsageError
 
 SHIPPED = "routes.toml"
@@ -25,6 +25,6 @@ RoutesFile = Annotated[
 def routes(path: Path | None) -> Routes:
     """The routes of a file, or the shipped ones; `UsageError` if they are wrong."""
     try:
-        return load(path) if path is not None else read(shipped_files.text(SHIPPED), f"the shipped {SHIPPED}")
+        return load(path) if path is not None else read(shipped_text(SHIPPED), f"the shipped {SHIPPED}")
     except BadSetting as fault:
         raise UsageError(str(fault)) from None
