@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from scorers.contract.events import DAY, AnyEvent, Micros
 from scorers.contract.rfc3339 import rfc3339
+from scorers.contract.spreadsheet import cell
 from scorers.contract.wire import Rejection, decode, encode_alarm
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
@@ -307,7 +308,7 @@ class _Run:
     def _write_scores(self, now: Micros) -> None:
         time = rfc3339(now)
         for name, timeline in self._customers():
-            self._scores.writerow((time, name, *_score(assess(timeline.state, now, self.ctx))))
+            self._scores.writerow((time, cell(name), *_score(assess(timeline.state, now, self.ctx))))
 
     def _customers(self) -> Iterator[tuple[str, Timeline[Customer]]]:
         """Every customer with at least one fact, in the order of their ids."""

@@ -1,11 +1,10 @@
 """Write the roster: every customer in alphabetical order with stage, tier, type and risk, for Excel or as CSV (A11).
 
-Names and ids come from tills and forms, so no cell may become a formula: Excel cells are written as text, and a CSV cell
-that a spreadsheet would evaluate gets a leading quote.
+Names and ids come from tills and forms, so no cell may become a formula (`scorers.contract.spreadsheet`): Excel cells are
+written as text, and every cell of a CSV is quoted.
 """
 
 import csv
-import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -13,15 +12,13 @@ from pathlib import Path
 import xlsxwriter
 from msgspec import Struct
 
+from scorers.contract.spreadsheet import cell
 from vigia.readmodel.alarm_summary import CustomerRow
 from vigia.readmodel.amounts import in_units
 from vigia.runtime.usage_error import UsageError
 
 Cell = str | int | float | None
-LONGEST_CELL = 32_767  # Excel's own limits
-MOST_ROWS = 1_048_576
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-_RUNS_AS_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+MOST_ROWS = 1_048_576  # Excel's own limit
 
 
 class Column(Struct, frozen=True):
@@ -75,10 +72,6 @@ def alphabetical(c: CustomerRow) -> tuple[str, str, str]:
     return plain.casefold(), name, c.customer_id
 
 
-def _clean(text: str) -> str:
-    return _UNPRINTABLE.sub("", text)[:LONGEST_CELL]
-
-
 def _xlsx(customers: list[CustomerRow], out: Path) -> None:
     if len(customers) >= MOST_ROWS:
         raise UsageError(
@@ -97,24 +90,21 @@ def _xlsx(customers: list[CustomerRow], out: Path) -> None:
             for n, column in enumerate(COLUMNS):
                 match column.cell(customer):
                     case str(text):
-                        sheet.write_string(row, n, _clean(text))
+                        sheet.write_string(row, n, cell(text))
                     case int(number) | float(number):
                         sheet.write_number(row, n, number, forms[n])
 
 
 def _csv(customers: list[CustomerRow], out: Path) -> None:
     with out.open("w", newline="", encoding="utf-8-sig") as file:  # the byte order mark makes Excel read UTF-8
-        writer = csv.writer(file)
+        writer = csv.writer(file, quoting=csv.QUOTE_ALL)
         writer.writerow(column.head for column in COLUMNS)
         for customer in customers:
             writer.writerow(_guarded(column.cell(customer)) for column in COLUMNS)
 
 
-def _guarded(cell: Cell) -> Cell:
-    if not isinstance(cell, str):
-        return cell
-    guarded = "'" if cell.startswith(_RUNS_AS_FORMULA) else ""
-    return guarded + _clean(cell)
+def _guarded(value: Cell) -> Cell:
+    return cell(value) if isinstance(value, str) else value
 
 
 _WRITERS: dict[str, Callable[[list[CustomerRow], Path], None]] = {".xlsx": _xlsx, ".csv": _csv}

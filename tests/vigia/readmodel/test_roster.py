@@ -7,6 +7,7 @@ import pytest
 from openpyxl import load_workbook
 from openpyxl.utils.escape import unescape
 
+from scorers.contract.spreadsheet import cell
 from vigia.readmodel.alarm_summary import CustomerRow
 from vigia.readmodel.roster import COLUMNS, MOST_ROWS, write_roster
 from vigia.runtime.usage_error import UsageError
@@ -68,24 +69,23 @@ def test_a_row_says_stage_tier_type_risk_and_money(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_name_or_id_becomes_more_than_text_in_excel(tmp_path: Path, text: str) -> None:
-    """Formulas, links, numbers and escapes in names and ids come back as the texts that they are."""
+    """Formulas, links, numbers and escapes in names and ids come back as texts, as the guard of all tables gives them."""
     write_roster([customer(text, text)], tmp_path / "all.xlsx")
     sheet = load_workbook(tmp_path / "all.xlsx").active
-    wanted = "".join(mark for mark in text if mark.isprintable())
-    for cell in (sheet["A2"], sheet["B2"]):
-        assert (cell.data_type, unescape(cell.value), cell.hyperlink) == ("s", wanted, None)
+    for one in (sheet["A2"], sheet["B2"]):
+        assert (one.data_type, unescape(one.value), one.hyperlink) == ("s", cell(text), None)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_name_or_id_runs_in_csv(tmp_path: Path, text: str) -> None:
-    """What a spreadsheet would run gets a quote before it; all else stays as it is."""
+    """What a spreadsheet would run gets a quote before it, all else stays as it is, and every cell is quoted."""
     write_roster([customer(text, text)], tmp_path / "all.csv")
+    content = (tmp_path / "all.csv").read_text(encoding="utf-8-sig")
     with (tmp_path / "all.csv").open(encoding="utf-8-sig", newline="") as file:
         row = list(csv.reader(file))[1]
-    wanted = "".join(mark for mark in text if mark.isprintable())
-    guard = "'" if text[0] in "=+-@\t\r" else ""
-    assert row[:2] == [guard + wanted] * 2
+    assert row[:2] == [cell(text)] * 2
     assert len(row) == len(COLUMNS)
+    assert all(line.startswith('"') and line.endswith('"') for line in content.splitlines())
 
 
 def test_a_long_name_is_cut_at_what_a_cell_holds(tmp_path: Path) -> None:
