@@ -1,17 +1,20 @@
 """Where a webhook may connect to: public addresses, and hosts that the routes allow by name.
 
-A URL in the routes may point at hosts of our own network: the cloud's metadata service, a database, the router. So each
-connection resolves its host once, checks every address found, and connects to one of exactly these, which makes DNS
-rebinding useless. No library in use does this check: aiohttp only offers the resolver as a hook.
+A URL in the routes may point at hosts of our own network: the cloud's metadata service, a database, the router. So the
+host is read once, by the parser of the HTTP client, and checked in the form in which the client uses it. Each connection
+resolves it once, checks every address found, and connects to one of exactly these, which makes DNS rebinding useless;
+whatever address a socket is opened for is checked again. No library in use does this check: aiohttp only offers hooks.
 """
 
 import asyncio
 import ipaddress
 import re
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
+from aiohttp import AddrInfoType
 from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from alerts.channels.contract import Refused, Retry
 
@@ -25,6 +28,8 @@ TUNNELS = tuple(
 METADATA = frozenset(
     map(ipaddress.ip_address, ("169.254.169.254", "169.254.170.2", "100.100.100.200", "192.0.0.192", "fd00:ec2::254"))
 )
+
+_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9._-]*[a-z0-9_.])?")
 
 
 def is_public(address: Address) -> bool:
@@ -46,6 +51,38 @@ def is_local(address: Address) -> bool:
     if mapped is not None:
         return is_local(mapped)
     return not (address.is_link_local or address.is_multicast or address.is_unspecified or address in METADATA)
+
+
+def client_host(url: URL) -> str:
+    """The host as the HTTP client uses it, in ASCII and lower case; ValueError if it is none that can be checked.
+
+    >>> [client_host(URL(f"https://{one}/")) for one in ("Shop.Example", "\uff11\uff12\uff17\u3002\u24ea.0.1", "[::1]")]
+    ['shop.example', '127.0.0.1', '::1']
+    """
+    host = url.raw_host or ""
+    if not (_NAME.fullmatch(host) or _is_address(host)):
+        raise ValueError("its host is not a name of letters, digits, dots and hyphens, and not an address")
+    return host
+
+
+def allowed_hosts(names: Iterable[str]) -> frozenset[str]:
+    """The hosts that the routes allow by name, in the form of `client_host`; ValueError names one that is none."""
+    found = set()
+    for name in names:
+        try:
+            bare = name.strip("[]")
+            found.add(client_host(URL.build(scheme="https", host=bare)))
+        except ValueError:
+            raise ValueError(f"allow_hosts: {name!r} is no host; write a name or an address, without a port") from None
+    return frozenset(found)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def checked(host: str, found: list[str], allowed: frozenset[str]) -> list[str]:
@@ -84,6 +121,17 @@ async def system_lookup(host: str, port: int) -> list[str]:
     """The addresses to which the system resolves the host."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def checked_socket(host: str, allowed: frozenset[str]) -> Callable[[AddrInfoType], socket.socket]:
+    """Opens sockets for permitted addresses only: the last check, of the very address that is connected to."""
+
+    def factory(found: AddrInfoType) -> socket.socket:
+        family, kind, proto, _, address = found
+        checked(host, [str(address[0])], allowed)
+        return socket.socket(family, kind, proto)
+
+    return factory
 
 
 class CheckedResolver(AbstractResolver):

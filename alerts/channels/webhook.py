@@ -13,8 +13,17 @@ from urllib.parse import urlsplit
 import aiohttp
 import msgspec
 from standardwebhooks import Webhook as Signer
+from yarl import URL
 
-from alerts.channels.addresses import CheckedResolver, Lookup, check_literal, system_lookup
+from alerts.channels.addresses import (
+    CheckedResolver,
+    Lookup,
+    allowed_hosts,
+    check_literal,
+    checked_socket,
+    client_host,
+    system_lookup,
+)
 from alerts.channels.contract import ChannelSettings, Environment, Notification, Refused, Retry
 from alerts.settings.datetimes import as_datetime
 from alerts.settings.secret import Secret, from_environment, from_file, if_name
@@ -72,30 +81,40 @@ class Webhook:
         self.settings = settings
         self.url = url
         self.signers = [_signer(secret) for secret in secrets]
-        self.allowed = frozenset(settings.allow_hosts)
+        self.allowed = allowed_hosts(settings.allow_hosts)
         self.lookup = lookup
         self._session: aiohttp.ClientSession | None = None
         if not self.signers:
             raise ValueError("a webhook needs a secret to sign with; name it in secrets_env or secrets_file")
-        self._host()
+        self.host = self._host()
+
+    def _target(self) -> URL:
+        """The URL as the client reads it; parsed at each use, so that no log can show it whole."""
+        try:
+            return URL(self.url.reveal())
+        except ValueError:  # the message may repeat the URL
+            raise ValueError("the URL of a webhook cannot be read; write https://host/path") from None
 
     def _host(self) -> str:
-        parts = urlsplit(self.url.reveal())
-        host = (parts.hostname or "").lower()
-        if not host or parts.username or parts.password:
+        url = self._target()
+        if not url.raw_host or url.raw_user is not None or url.raw_password is not None:
             raise ValueError("the URL of a webhook needs a host and no user name; write https://host/path")
-        if parts.scheme != "https" and not (parts.scheme == "http" and host in self.allowed):
+        try:
+            host = client_host(url)
+        except ValueError as fault:
+            raise ValueError(f"the URL of a webhook cannot be used: {fault}") from None
+        if url.scheme != "https" and not (url.scheme == "http" and host in self.allowed):
             raise ValueError("a webhook uses https only; use https, or name the host in allow_hosts")
         return host
 
     async def send(self, notification: Notification) -> None:
         """Return once the receiver has answered with a 2xx status."""
-        check_literal(self._host(), self.allowed)
+        check_literal(self.host, self.allowed)
         content = body(notification)
         headers = self.headers(notification, content)
         try:
             async with self._connected().post(
-                self.url.reveal(), data=content, headers=headers, allow_redirects=False
+                self._target(), data=content, headers=headers, allow_redirects=False
             ) as response:
                 status, received = response.status, response.headers
                 response.close()
@@ -121,7 +140,10 @@ class Webhook:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
-                    resolver=CheckedResolver(self.allowed, self.lookup), use_dns_cache=False, force_close=True
+                    resolver=CheckedResolver(self.allowed, self.lookup),
+                    use_dns_cache=False,
+                    force_close=True,
+                    socket_factory=checked_socket(self.host, self.allowed),
                 ),
                 timeout=aiohttp.ClientTimeout(total=self.settings.timeout / SECOND),
                 cookie_jar=aiohttp.DummyCookieJar(),

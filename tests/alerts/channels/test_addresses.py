@@ -1,14 +1,22 @@
 """Where a webhook may connect to: never to a private address, however it is written or resolved."""
 
+import asyncio
 import ipaddress
+import socket
+import unicodedata
+from collections.abc import Callable
 
 import pytest
 from aiohttp import web
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from alerts.channels import webhook
+from alerts.channels import addresses, webhook
 from alerts.channels.addresses import CheckedResolver, check_literal, checked, is_public
 from alerts.channels.contract import Refused, Retry
 from alerts.settings.secret import Secret
+from scorers.contract.events import SECOND
+from scorers.policy.spans import Span
 from tests.support.receivers import NEW, closing, notification, server
 
 PRIVATE = [
@@ -106,6 +114,104 @@ async def test_a_webhook_refuses_private_hosts(host: str) -> None:
     async with closing(webhook.Webhook(webhook.Settings(url=url), Secret(url), [Secret(NEW)])) as channel:
         with pytest.raises(Refused):
             await channel.send(notification())
+
+
+PRIVATE_V4 = [one for one in PRIVATE if ":" not in one]
+DIGITS = ("\uff10", "\u2460", "\u0660", "\U0001d7ce", "\U0001d7d8", "\u2080")  # the zero, or one, of a script or style
+DOTS = (".", "\u3002", "\uff0e", "\uff61", "%2e")
+
+
+def _styled(number: str, style: str) -> str:
+    """The number with each digit in this style; those that have no zero keep the plain one."""
+    zero = ord(style) - unicodedata.digit(style)
+    return "".join(digit if digit == "0" and style == "\u2460" else chr(zero + int(digit)) for digit in number)
+
+
+FORMS: tuple[Callable[[list[int]], str], ...] = (
+    lambda parts: str(int.from_bytes(bytes(parts))),
+    lambda parts: hex(int.from_bytes(bytes(parts))),
+    lambda parts: oct(int.from_bytes(bytes(parts))).replace("o", ""),
+    lambda parts: ".".join(f"0{part:o}" for part in parts),
+    lambda parts: ".".join(f"0x{part:x}" for part in parts),
+    lambda parts: ".".join(map(str, [*parts[:2], parts[2] << 8 | parts[3]])),
+    lambda parts: ".".join(f"{part:03}" for part in parts),
+    lambda parts: ".".join(f"%{ord(digit):02x}" for part in parts for digit in str(part)),
+    lambda parts: "[::ffff:" + ".".join(map(str, parts)) + "]",
+    lambda parts: "[64:ff9b::" + ".".join(map(str, parts)) + "]",
+    lambda parts: ".".join(map(str, parts)) + ".",
+    lambda parts: ".".join(map(str, parts)),
+)
+
+
+def styled(form: str, digits: str, dot: str) -> str:
+    """The form with other digits and dots."""
+    written = "".join(_styled(one, digits) if one.isdecimal() and digits else one for one in form)
+    return written if form.startswith("[") else written.replace(".", dot)
+
+
+@given(
+    st.sampled_from(PRIVATE_V4),
+    st.sampled_from(FORMS),
+    st.sampled_from(("", *DIGITS)),
+    st.sampled_from(DOTS),
+    st.booleans(),
+)
+@settings(deadline=None, max_examples=300)
+def test_no_form_of_a_private_address_is_connected_to(
+    address: str, form: Callable[[list[int]], str], digits: str, dot: str, full: bool
+) -> None:
+    """N6: digits of other scripts and styles, dots, escapes, octal, decimal, short forms: refused, or nothing that connects."""
+    written = styled(form([int(part) for part in address.split(".")]), digits, dot)
+    host = written.upper() if full else written
+
+    async def lookup(name: str, port: int) -> list[str]:
+        """What the system makes of the name without asking DNS."""
+        return sorted({str(one[4][0]) for one in socket.getaddrinfo(name, port, flags=socket.AI_NUMERICHOST)})
+
+    async def attempt() -> None:
+        url = f"https://{host}:9/"
+        channel = webhook.Webhook(webhook.Settings(url=url, timeout=Span(SECOND)), Secret(url), [Secret(NEW)], lookup)
+        async with closing(channel):
+            await channel.send(notification())
+
+    with pytest.raises((Refused, Retry, ValueError)) as raised:
+        asyncio.run(attempt())
+    assert not str(raised.value).startswith("no answer (ClientConnect"), f"a connection was tried to {host!a}"
+    assert not str(raised.value).startswith("no answer (Timeout"), f"a connection was tried to {host!a}"
+
+
+@pytest.mark.parametrize(
+    "host", ["\uff11\uff12\uff17.0.0.1", "\u2460\u2461\u2466\u30020\u30020\u30021", "%31%32%37.0.0.1", "127.0.0.1%2f"]
+)
+async def test_the_host_is_checked_as_the_client_uses_it(host: str) -> None:
+    """N6: what the client would make an address of is refused as one, whatever it looks like."""
+    url = f"https://{host}/"
+    with pytest.raises((Refused, ValueError)):
+        async with closing(webhook.Webhook(webhook.Settings(url=url), Secret(url), [Secret(NEW)])) as channel:
+            await channel.send(notification())
+
+
+def test_a_socket_is_opened_for_permitted_addresses_only() -> None:
+    """N6: whatever led to an address, the very one that is connected to is checked."""
+    public, local = addresses.checked_socket("a.example", frozenset()), addresses.checked_socket("a", frozenset({"a"}))
+    family, kind = socket.AF_INET, socket.SOCK_STREAM
+    public((family, kind, 0, "", ("8.8.8.8", 443))).close()
+    local((family, kind, 0, "", ("127.0.0.1", 443))).close()
+    for factory, address in ((public, "127.0.0.1"), (local, "169.254.169.254")):
+        with pytest.raises(Refused):
+            factory((family, kind, 0, "", (address, 443)))
+
+
+def test_allowed_hosts_are_compared_as_the_client_writes_them() -> None:
+    """Case, scripts and brackets of a name in allow_hosts do not matter; what is no host is named."""
+    assert addresses.allowed_hosts(("Desk.Example", "[::1]", "\uff11\uff10.0.0.5")) == {
+        "desk.example",
+        "::1",
+        "10.0.0.5",
+    }
+    for wrong in ("desk:8080", "https://desk", "", "a b"):
+        with pytest.raises(ValueError, match="allow_hosts"):
+            addresses.allowed_hosts((wrong,))
 
 
 async def test_dns_rebinding_is_useless() -> None:
