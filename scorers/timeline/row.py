@@ -10,10 +10,11 @@ from msgspec import Struct, field
 from scorers.contract.events import Micros
 from scorers.in_force.figures import Contribution
 from scorers.timeline.episodes import Episode
-from scorers.timeline.facts import Fact
+from scorers.timeline.facts import Fact, content_check, identity_of
 from scorers.timeline.packing import decoder
 
 ROW_FORM = 1
+SEEN = 8  # settled identities that are still recognised
 
 
 class CachedState(Struct, array_like=True, frozen=True, gc=False):
@@ -59,6 +60,17 @@ class Row(Struct, array_like=True, gc=False):
     origins: dict[str, int] | None = (
         None  # of a group: by the log that facts are forwarded from, the newest offset folded
     )
+    contents: list[int] = field(default_factory=list)  # checks of the contents of the newest in `seen`
+
+    def remember(self, settled: list[Fact]) -> None:
+        """Keep the identities of facts that leave the recent ones."""
+        self.seen = (self.seen + [identity_of(fact) for fact in settled])[-SEEN:]
+        self.contents = (self.contents + [content_check(fact) for fact in settled])[-SEEN:]
+
+    def has_seen(self, identity: int, check: int) -> bool:
+        """Whether a settled identity came with the same content, as far as that is known."""
+        place = self.seen.index(identity) - len(self.seen)
+        return len(self.contents) < -place or self.contents[place] == check
 
 
 decode_row = decoder(Row)

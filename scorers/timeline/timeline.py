@@ -2,7 +2,8 @@
 
 A row holds a settled snapshot and the recent facts after it; the current state follows from both. A fact in order is folded into the
 current state. A late fact is inserted in its place, everything after the snapshot is folded again, and only the difference to what was
-emitted before is emitted; so in the end the order of arrival changes nothing.
+emitted before is emitted; so in the end the order of arrival changes nothing. Of two payloads under one identity the one read first
+stands; the other is a conflict and changes nothing.
 
 Once a fact is accepted, nothing older than the allowed lateness can follow, so the snapshot advances to that point. Only facts advance
 it, never ticks: if a fact read later shows that there was no silence, the alarm about it is withdrawn. In a silence the snapshot
@@ -10,7 +11,6 @@ may also advance past deadlines that touched no alarm.
 """
 
 import copy
-import hashlib
 from typing import Any, Generic, Literal
 
 import msgspec
@@ -22,7 +22,7 @@ from scorers.contract.lessons import Lesson
 from scorers.in_force.context import Context
 from scorers.in_force.figures import Contribution
 from scorers.timeline.episodes import Episode
-from scorers.timeline.facts import NO_FACT, Fact, Ref, short_ref
+from scorers.timeline.facts import NO_FACT, Fact, Ref, content_check, identity_of, short_ref
 from scorers.timeline.packing import encode
 from scorers.timeline.row import ROW_FORM, CachedState, Row, decode_row
 from scorers.timeline.silence import Silence
@@ -32,7 +32,6 @@ from scorers.timeline.subjects import Effects, Report, S, SubjectType
 MAX_ROW = 60 * 1024
 MAX_RECENT = 64  # recent facts within the allowed lateness
 _TIDY = 16  # from so many recent facts on, those beyond the allowed lateness are settled
-_SEEN = 8  # settled identities that are still recognised as duplicates
 
 Status = Literal["folded", "refolded", "duplicate", "conflict", "too_late", "core_error"]
 
@@ -184,20 +183,16 @@ class Timeline(Generic[S]):
         fact = Fact(int(event.time), self.subject.retained(event), ref)
         oldest = (recent[-1].time if recent else row.snapshot_time) - lateness
         late = fact.time < oldest or fact.time <= row.erased or (row.forced and fact.time <= row.snapshot_time)
-        for n, other in enumerate(recent):
-            if other.ref.id == ref.id and other.ref.source == ref.source:
-                mine, its = _digest(fact), _digest(other)
-                if mine < its and not late:  # two payloads under one identity: the smaller hash counts
-                    recent[n] = fact
-                    return self._refold_and_emit(fact, clock, ctx, "conflict")
-                return Step(status="duplicate" if mine == its else "conflict")
-        if row.seen and _identity(fact) in row.seen:
-            return Step(status="duplicate")
+        for other in recent:
+            if other.ref.id == ref.id and other.ref.source == ref.source:  # what was read first stands
+                return Step(status="duplicate" if other.event == fact.event else "conflict")
+        if row.seen and (identity := identity_of(fact)) in row.seen:
+            return Step(status="duplicate" if row.has_seen(identity, content_check(fact)) else "conflict")
         if late:
             return self._absorb(fact, ctx)
         if (recent and fact.key < recent[-1].key) or fact.time <= self.silence.judged_to:
             recent.append(fact)
-            return self._refold_and_emit(fact, clock, ctx, "refolded")
+            return self._refold_and_emit(fact, clock, ctx)
         if recent and (recent[-1].time < fact.time - lateness or len(recent) >= _TIDY):
             self._advance_snapshot(fact.time - lateness, ctx)
         return self._in_order(fact, clock, ctx)
@@ -279,7 +274,7 @@ class Timeline(Generic[S]):
     def _replace_snapshot(self, snapshot: bytes, settled: list[Fact], recent: list[Fact]) -> None:
         row = self.row
         row.snapshot, row.snapshot_time = snapshot, settled[-1].time
-        row.seen = (row.seen + [_identity(fact) for fact in settled])[-_SEEN:]
+        row.remember(settled)
         row.recent = recent
         row.cached = None
         self.silence.checkpoints.clear()
@@ -298,9 +293,9 @@ class Timeline(Generic[S]):
 
     # --- out of order ---------------------------------------------------------------------------------------------
 
-    def _refold_and_emit(self, fact: Fact, clock: Micros, ctx: Context, status: Status) -> Step:
+    def _refold_and_emit(self, fact: Fact, clock: Micros, ctx: Context) -> Step:
         """Fold everything after the snapshot again and emit the difference to what was emitted before."""
-        row, facts, silence, out = self.row, Effects(), Effects(), Step(status=status)
+        row, facts, silence, out = self.row, Effects(), Effects(), Step(status="refolded")
         row.recent.sort(key=_order)
         row.clock, clock = max(row.clock, fact.time), max(clock, fact.time)
         counted, answered = row.counts, set(row.lessons)
@@ -324,7 +319,7 @@ class Timeline(Generic[S]):
         if fact.time <= row.erased or not self.subject.absorb(snapshot, fact.event, fact.ref):
             return Step(status="too_late")
         row.snapshot = encode(snapshot)
-        row.seen = [*row.seen, _identity(fact)][-_SEEN:]
+        row.remember([fact])
         self._refold(ctx, Effects(), Effects())
         out = Step(status="refolded")
         self._report(out)
@@ -414,12 +409,3 @@ def _ending(e: Episode) -> tuple[Micros, Outcome | None]:
 
 def _order(fact: Fact) -> tuple[Micros, str, str]:
     return fact.key
-
-
-def _identity(fact: Fact) -> int:
-    text = f"{fact.ref.source}\x1f{fact.ref.id}".encode()
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")
-
-
-def _digest(fact: Fact) -> bytes:
-    return hashlib.sha256(encode(fact.event)).digest()

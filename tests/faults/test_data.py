@@ -150,7 +150,7 @@ async def test_later_than_the_allowed_lateness(proof: Proof, tmp_path: Path, see
 
 
 async def test_duplicates_have_one_effect(proof: Proof, tmp_path: Path, seed: int, note: Note) -> None:
-    """An event sent again counts once; of two payloads under one identity one counts, whichever came first."""
+    """An event sent again counts once; of two payloads under one identity the first one counts."""
     dice = random.Random(seed)
     lines = simulated(tmp_path / "sim", 200, 60, seed)
     arriving: list[tuple[float, bytes]] = []

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from scorers.alarms.catalogue import STATE_CHANGES
 from scorers.contract.events import DAY, SECOND
+from scorers.contract.rfc3339 import rfc3339
 from scorers.risk.model import Model
-from tests.support.driver import Driver
-from tests.support.histories import FIXED, START, customer_of, histories, time_of
+from tests.support.driver import Driver, record
+from tests.support.histories import FIXED, SHAPES, START, customer_of, histories, time_of
 
 FEW = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 MODELS = pytest.mark.parametrize("model", [None, FIXED], ids=["rules", "fixed model"])
@@ -66,6 +67,26 @@ def test_a_record_fed_again_changes_nothing(records, data):
     assert twice.figures == plain.figures
 
 
+@given(records=histories(), data=st.data())
+@FEW
+def test_another_payload_under_an_identity_changes_nothing(records, data):
+    """Whatever it says and whenever it comes, as long as its identity is known: within the allowed lateness."""
+    plain, driver = run(records), Driver()
+    for raw in records:
+        driver.feed(raw)
+        if data.draw(st.booleans()):
+            kind, own = data.draw(st.sampled_from(SHAPES))
+            if kind != json.loads(raw)["type"]:
+                own = {**own, "due": rfc3339(time_of(raw))} if "due" in own else own
+                at = time_of(raw) - data.draw(st.sampled_from((0, SECOND, DAY)))
+                driver.feed(record(kind, at, customer_of(raw), **{**own, "id": json.loads(raw)["id"]}))
+                assert driver.statuses[-1] == "conflict"
+    driver.advance(end_of(records))
+    assert records_of(driver) == records_of(plain)
+    assert driver.states() == plain.states()
+    assert driver.figures == plain.figures
+
+
 def delayed(records: list[bytes], data: st.DataObject) -> list[bytes]:
     """The records in another order, in which none is more than a day older than one before it."""
     delays = [data.draw(st.sampled_from((0, 0, 1, 3600, 43200, 86399, 86400))) * 1_000_000 for _ in records]
@@ -77,7 +98,7 @@ def delayed(records: list[bytes], data: st.DataObject) -> list[bytes]:
 @given(records=histories(), data=st.data())
 @FEW
 def test_the_order_of_arrival_changes_neither_state_nor_alarms(model, records, data):
-    """Within the allowed lateness a late fact takes its own place."""
+    """Within the allowed lateness a late fact takes its own place, where no two facts share an identity."""
     plain, late = run(records, model), run(delayed(records, data), model)
     assert late.partition.tally.too_late == 0
     assert late.states() == plain.states()

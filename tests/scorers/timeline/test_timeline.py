@@ -207,12 +207,51 @@ def test_a_late_fact_that_moves_the_deadline_updates_the_alarm():
     assert driver.outcomes() == Driver().feed(opened, moved).advance("2024-01-06T00:00:00Z").outcomes()
 
 
-def test_two_payloads_under_one_identity_are_a_conflict_with_the_same_result_in_any_order():
-    """The smaller hash counts."""
-    one, two = purchase(START + HOUR, amount=100, id="x"), purchase(START + HOUR, amount=200, id="x")
-    a, b = Driver().feed(BOUGHT, one, two), Driver().feed(BOUGHT, two, one)
-    assert a.states() == b.states()
-    assert a.partition.tally.conflicts == b.partition.tally.conflicts == 1
+@pytest.mark.parametrize("later", [0, HOUR, -HOUR, 40 * DAY])
+def test_of_two_payloads_under_one_identity_the_first_read_stands(later):
+    """The other one is a conflict, whatever its hash or its time, and changes nothing."""
+    for amounts in ((100, 200), (200, 100)):
+        one = purchase(START + 2 * HOUR, amount=amounts[0], id="x")
+        other = purchase(START + 2 * HOUR + later, amount=amounts[1], id="x")
+        until = START + 3 * HOUR + max(later, 0)
+        plain, driver = Driver().feed(BOUGHT, one).advance(until), Driver().feed(BOUGHT, one, other).advance(until)
+        assert "conflict" in driver.statuses
+        assert driver.partition.tally.conflicts == 1
+        assert (driver.states(), driver.figures) == (plain.states(), plain.figures)
+        assert driver.outcomes() == plain.outcomes()
+        driver.restart().feed(other, one)
+        assert driver.statuses[-2:] == ["conflict", "duplicate"]
+        assert driver.states() == plain.states()
+
+
+def test_no_payload_takes_back_a_complaint():
+    """Neither an answer under the complaint's identity nor one of many guesses withdraws its alarm."""
+    complaint = record("complaint.opened", START + HOUR, complaint_id="K1", severity="major", id="x")
+    driver = Driver().feed(BOUGHT, complaint)
+    standing = driver.outcomes()
+    for n in range(64):
+        driver.feed(record("contact.made", START + HOUR, channel=f"phone {n}", id="x"))
+    driver.feed(record("complaint.resolved", START + HOUR, complaint_id="K1", id="x"))
+    assert driver.outcomes() == standing
+    assert driver.partition.tally.conflicts == 65
+
+
+def test_a_conflict_with_a_settled_fact_is_told_from_a_duplicate():
+    """Of the last facts before the recent ones the content is known as well, also after a restart."""
+    driver = Driver().feed(purchase(START, id="x"), purchase(START + 20 * DAY), purchase(START + 40 * DAY)).restart()
+    driver.feed(purchase(START + 60 * DAY, id="x", amount=7), purchase(START, id="x"))
+    assert driver.statuses[-2:] == ["conflict", "duplicate"]
+    assert driver.timelines["C1"].state.purchases.count == 3
+
+
+def test_a_conflict_leaves_no_count_at_the_store_that_it_names():
+    """Only what stands is forwarded to its store."""
+    one = record("complaint.opened", START + HOUR, complaint_id="K1", store_id="S1", id="x")
+    for n in range(16):
+        other = record("complaint.opened", START + HOUR, complaint_id=f"K{n}", store_id="S2", id="x")
+        plain, driver = Driver().feed(BOUGHT, one), Driver().feed(BOUGHT, one, other)
+        assert "\x01store:S1" in driver.timelines
+        assert driver.states() == plain.states()
 
 
 def test_a_fact_older_than_the_allowed_lateness_is_counted_and_not_folded():
