@@ -258,3 +258,16 @@ def test_a_foreign_name_is_seen(text: str) -> None:
 def test_a_path_of_the_project_is_not_foreign(text: str) -> None:
     """Only absolute paths of a machine count."""
     assert foreign("docs/x.md", text) == []
+
+
+def test_every_consumer_reads_committed_records_only() -> None:
+    """Each aiokafka consumer of ours gets the arguments of `Broker.consumer`, which name the isolation level."""
+    found = Counter[bool]()
+    for path, text in sources("streams", "alerts", "vigia").items():
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "AIOKafkaConsumer":
+                spread = [ast.unparse(word.value) for word in node.keywords if word.arg is None]
+                fine = any(one.endswith(".consumer()") or one == "self._client()" for one in spread)
+                assert fine, f"{path}:{node.lineno}: **broker.consumer() is missing"
+                found[fine] += 1
+    assert found[True] > 10, "the check finds no consumers any more"

@@ -64,7 +64,7 @@ class IncidentStore:
         """Read the whole topic."""
         self._packed.clear()
         options: dict[str, Any] = {"auto_offset_reset": "earliest", "enable_auto_commit": False}
-        consumer = AIOKafkaConsumer(self._topic, **options, **self._broker.client())
+        consumer = AIOKafkaConsumer(self._topic, **options, **self._broker.consumer())
         await consumer.start()
         try:
             partitions = consumer.assignment()

@@ -100,7 +100,7 @@ class Notifier:
         """Serve or stand by until stopped; any failure to read or write ends it."""
         producer = AIOKafkaProducer(**self.broker.client(), acks="all", enable_idempotence=True)
         consumer = AIOKafkaConsumer(
-            **self.broker.client(),
+            **self.broker.consumer(),
             group_id=self.broker.name(GROUP),
             partition_assignment_strategy=(oldest_member_assignor(time.time_ns()),),
             enable_auto_commit=False,

@@ -97,7 +97,7 @@ class Clock:
 
     async def run(self, stop: asyncio.Event, policy_text: str) -> None:
         """Send the policy, unless it was the last one sent, and then ticks until `stop` is set."""
-        consumer = AIOKafkaConsumer(enable_auto_commit=False, fetch_max_wait_ms=100, **self.broker.client())
+        consumer = AIOKafkaConsumer(enable_auto_commit=False, fetch_max_wait_ms=100, **self.broker.consumer())
         admin = AIOKafkaAdminClient(**self.broker.client())
         producer = AIOKafkaProducer(acks="all", **self.broker.client())
         try:

@@ -18,6 +18,8 @@ changes. In `consumer`:
 | `_read_offset`                                          | cleared for inputs: switches Faust's duplicate filter off  |
 | `_getmany`, `on_buffer_full`                            | overridden: what is fetched, and what holds it             |
 | `_new_consumer_thread`, `_create_worker_consumer`       | overridden for aiokafka's `_fetch_max_wait_ms`             |
+| `_isolation_level`, `highwater`, `last_stable_offset`   | set and overridden: committed records only, and their end  |
+| `_subscription.subscription.assignment` of aiokafka     | read: up to where a partition was fetched                  |
 | `_coordinator.request_rejoin` of aiokafka, `call_thread` | called when a topic was created after the assignment      |
 | `_commit`, `_ensure_consumer` of the consumer's thread  | overridden: a commit names the topic's incarnation         |
 | `last_poll_timestamp` of aiokafka                       | public: how fresh the known end of a topic is              |

@@ -7,6 +7,7 @@ on in Faust.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
@@ -20,11 +21,13 @@ from mode.utils.futures import notify
 
 from streams.engine.chunk import RECORDS, Chunk, ChunkScheduler
 from streams.engine.contiguity import ContiguityGuard
+from vigia.runtime.broker import COMMITTED
 
 FETCH_WAIT_MS = 50
 # Seconds before the next fetch if the last one brought less than a chunk. A fetch that brings one record costs as much
 # as one that brings hundreds, so a fetch for each event would take the time that the events need.
 PAUSE = 0.005
+LOOK = 0.1  # seconds between two looks for partitions that end without a record
 
 
 class _Only:
@@ -41,7 +44,7 @@ class _Only:
 
 
 class _Thread(AIOKafkaConsumerThread):
-    """The thread of the consumer, with short fetches and commits that name the topic's incarnation.
+    """The thread of the consumer, with short fetches of committed records, and commits that name the topic's incarnation.
 
     One fetch at a time is on its way to a broker. If it asks for idle topics only, because the busy ones have just been
     served, it blocks the next one for as long as it may wait: one and a half seconds by Faust's default.
@@ -50,7 +53,20 @@ class _Thread(AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        consumer._isolation_level = COMMITTED
         return consumer
+
+    def highwater(self, tp: TP) -> int | None:  # type: ignore[override]  # None until Kafka has answered
+        """Where the partition ends for a reader of committed records; where Kafka does not say it, the end of all."""
+        consumer = self._ensure_consumer()
+        stable: int | None = consumer.last_stable_offset(tp)
+        end: int | None = consumer.highwater(tp)
+        return end if stable is None or stable < 0 else stable
+
+    def position_of(self, tp: TP) -> int:
+        """The offset that is fetched next, -1 if none is known."""
+        state = self._ensure_consumer()._subscription.subscription.assignment.state_value(tp)
+        return state.position if state is not None and state.has_valid_position else -1
 
     async def rejoin(self) -> None:
         """Ask the group for a new assignment."""
@@ -90,6 +106,7 @@ class ChunkConsumer(Consumer):
         self.scheduler = ChunkScheduler(self.inputs | self.transport.changelogs, self.transport.size)
         self._guard = ContiguityGuard()
         self._pause_before_fetch = False
+        self._look_at = 0.0
 
     def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
         return _Thread(self, loop=self.loop, beacon=self.beacon)
@@ -121,7 +138,8 @@ class ChunkConsumer(Consumer):
 
     def lag(self, tp: TP, position: int | None = None) -> int | None:
         """How many records of an input partition lie after a position (or the committable offset); None if unknown."""
-        at = self._guard.committable(tp) if position is None else position
+        done = self._guard.committable(tp)
+        at = done if position is None else max(position, done or 0)  # it may have ended without a record
         try:
             end = self.highwater(tp)
         except AssertionError:  # the partition was revoked just now
@@ -212,6 +230,28 @@ class ChunkConsumer(Consumer):
                     continue
             yield tp, message
         self._pause_before_fetch = fetched < self.transport.size
+        if (now := time.monotonic()) >= self._look_at:
+            self._look_at = now + LOOK
+            await self._pass_empty(skipped)
+
+    async def _pass_empty(self, skipped: set[TP]) -> None:
+        """Pass offsets at the end of an input that hold no record; all that was fetched has been admitted."""
+        again: dict[TP, int] = {}
+        for tp in self._guard.delivering - skipped:
+            passed = self._guard.pass_empty(tp, self._position_of(tp))
+            if passed.seek is not None:
+                again[tp] = passed.seek
+            elif passed.deliver:
+                self._acked[tp] = []
+                self._n_acked += 1
+        if again:
+            await self.seek_wait(again)
+            for tp in again:
+                self._disable_duplicate_filter(tp)
+
+    def _position_of(self, tp: TP) -> int:
+        position: int = self._thread.position_of(tp)  # type: ignore[attr-defined]  # of a _Thread
+        return position
 
     # --- acknowledgement and commit ---------------------------------------------------------------------------
 

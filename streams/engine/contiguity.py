@@ -5,8 +5,10 @@ A rebalance makes Faust deliver records early, twice or not at all. The guard ke
 1. Nothing is delivered before Faust has resumed the partition *and* its start is known (committed, else earliest).
 2. Chunks are delivered in offset order, without gaps and without repeats. A gap is accepted only when a second reading
    shows it too: then compaction, retention or the end of a transaction made it, not a rebalance.
-3. The offset to commit moves from one finished chunk to the very next one, so it never passes an unfinished chunk.
-4. An assignment forgets everything.
+3. Where a partition ends with offsets that hold no record for us (the end of a transaction, records of an aborted one),
+   they are passed as well, once all before them is finished: else its end would never be reached.
+4. The offset to commit moves from one finished chunk to the very next one, so it never passes an unfinished chunk.
+5. An assignment forgets everything.
 
 It knows nothing of Faust and of what is in a record.
 """
@@ -96,11 +98,26 @@ class ContiguityGuard:
             return DROP
         if chunk.first > due and self._reread.get(tp) != due:
             self._reread[tp] = due
-            log.warning("%s[%s]: %d due, %d came: reading again", tp.topic, tp.partition, due, chunk.first)
+            log.info("%s[%s]: %d due, %d came: reading again", tp.topic, tp.partition, due, chunk.first)
             return Admission(False, seek=due)
         self._reread.pop(tp, None)
         chunk.continue_from(due)
         self._due[tp] = chunk.offset + 1
+        return DELIVER
+
+    def pass_empty(self, tp: TP, position: int) -> Admission:
+        """Decide on the offsets between what is due and the reader's position, all of whose records were admitted.
+
+        To deliver means here that there were none, and that they are passed.
+        """
+        due = self._due.get(tp) if tp in self._delivering else None
+        if due is None or position <= due or self._done.get(tp) != due:
+            return DROP
+        if self._reread.get(tp) != due:
+            self._reread[tp] = due
+            return Admission(False, seek=due)
+        del self._reread[tp]
+        self._due[tp] = self._done[tp] = position
         return DELIVER
 
     def finish(self, tp: TP, chunk: Chunk) -> bool:

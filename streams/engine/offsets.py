@@ -35,7 +35,7 @@ class InputOffsets:
 
     async def __aenter__(self) -> Self:
         self._admin = AIOKafkaAdminClient(**self._broker.client())
-        self._consumer = AIOKafkaConsumer(enable_auto_commit=False, **self._broker.client())
+        self._consumer = AIOKafkaConsumer(enable_auto_commit=False, **self._broker.consumer())
         try:
             await self._admin.start()
             await self._consumer.start()

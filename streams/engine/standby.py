@@ -46,7 +46,7 @@ class Standby(ConsumerRebalanceListener):  # type: ignore[misc]  # the library h
             enable_auto_commit=False,
             session_timeout_ms=int(SESSION * 1000),
             heartbeat_interval_ms=1_000,
-            **self.broker.client(),
+            **self.broker.consumer(),
         )
         consumer.subscribe([self.broker.name(self.topic)], listener=self)
         watch = Watchdog(SESSION)

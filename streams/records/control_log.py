@@ -27,7 +27,7 @@ async def send_to_all(producer: Any, topic: str, partitions: int, control: Contr
 
 async def dump(broker: Broker, partitions: int, out: Path) -> int:
     """Write all records of `clock`, each with its partition and offset, partition by partition; the number of records."""
-    consumer = AIOKafkaConsumer(enable_auto_commit=False, **broker.client())
+    consumer = AIOKafkaConsumer(enable_auto_commit=False, **broker.consumer())
     await consumer.start()
     count = 0
     try:

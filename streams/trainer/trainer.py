@@ -80,7 +80,7 @@ class Trainer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Learn until `stop` is set."""
-        consumer = AIOKafkaConsumer(enable_auto_commit=False, fetch_max_wait_ms=100, **self.broker.client())
+        consumer = AIOKafkaConsumer(enable_auto_commit=False, fetch_max_wait_ms=100, **self.broker.consumer())
         producer = AIOKafkaProducer(acks="all", **self.broker.client())
         try:
             await consumer.start()

@@ -69,7 +69,7 @@ async def aggregate(broker: Broker, settings: Settings, policy: Policy) -> None:
         fetch_max_wait_ms=100,
         session_timeout_ms=int(min(settings.session, 10.0) * 1000),
         heartbeat_interval_ms=1_000,
-        **broker.client(),
+        **broker.consumer(),
     )
     producer = AIOKafkaProducer(acks="all", **broker.client())
     opened: dict[TopicPartition, _Open] = {}

@@ -122,7 +122,7 @@ class Worker:
             acks="all", max_batch_size=MAX_BATCH, max_request_size=MAX_REQUEST, **broker.client()
         )
         await producer.start()
-        tail = TopicTail(broker.client, broker.name("alarms"), settings.partitions)
+        tail = TopicTail(broker.consumer, broker.name("alarms"), settings.partitions)
         watch = Watchdog(settings.session / 2)
         engine: WriteBehind[StoredRow] = WriteBehind(
             processor=self._processor,

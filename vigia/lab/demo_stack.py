@@ -118,7 +118,7 @@ class DemoStack:
     @asynccontextmanager
     async def _admin(self) -> AsyncIterator[tuple[AIOKafkaAdminClient, AIOKafkaConsumer]]:
         admin = AIOKafkaAdminClient(**self.broker.client())
-        consumer = AIOKafkaConsumer(enable_auto_commit=False, **self.broker.client())
+        consumer = AIOKafkaConsumer(enable_auto_commit=False, **self.broker.consumer())
         try:
             await admin.start()
             await consumer.start()

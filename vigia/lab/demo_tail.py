@@ -56,7 +56,7 @@ class DemoTail:
     async def __aenter__(self) -> Self:
         self._alarm_file = (self._folder / "alarms.jsonl").open("wb")
         self._control_file = (self._folder / "control.jsonl").open("wb")
-        self._consumer = AIOKafkaConsumer(enable_auto_commit=False, fetch_max_wait_ms=100, **self._broker.client())
+        self._consumer = AIOKafkaConsumer(enable_auto_commit=False, fetch_max_wait_ms=100, **self._broker.consumer())
         await self._consumer.start()
         self._consumer.assign(list(self._next))
         await self._consumer.seek_to_beginning()

@@ -77,7 +77,7 @@ async def inspect(broker: Broker, partitions: int, seal: str, apart: float) -> I
     inspection = Inspection(now=time.time_ns() // 1_000_000, prefix=broker.prefix, partitions=partitions, seal=seal)
     inspection.versions = await _versions(broker)
     admin = AIOKafkaAdminClient(**broker.client())
-    consumer = AIOKafkaConsumer(enable_auto_commit=False, **broker.client())
+    consumer = AIOKafkaConsumer(enable_auto_commit=False, **broker.consumer())
     try:
         await admin.start()
         await consumer.start()

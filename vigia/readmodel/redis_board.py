@@ -122,7 +122,7 @@ class Board:
         due = await self._hash("read")
         consumer = AIOKafkaConsumer(
             *map(self.broker.name, ("alarms", "feedback")),
-            **self.broker.client(),
+            **self.broker.consumer(),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
         )

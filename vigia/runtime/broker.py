@@ -23,6 +23,7 @@ from vigia.runtime.usage_error import UsageError
 
 INPUTS = tuple(sorted(set(TOPIC_OF.values())))
 MECHANISMS = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")
+COMMITTED = "read_committed"
 HANDSHAKE_MS = 10_000  # that a broker may take when `refused` connects to it
 YES, NO = ("yes", "true", "1"), ("no", "false", "0", "")
 
@@ -56,8 +57,12 @@ class Broker(Struct, frozen=True, dict=True):
         return self.prefix + plain
 
     def client(self) -> dict[str, Any]:
-        """The arguments that every aiokafka client gets."""
+        """The arguments that every aiokafka producer and admin client gets."""
         return {"bootstrap_servers": self.address, **self._security}
+
+    def consumer(self) -> dict[str, Any]:
+        """The arguments that every aiokafka consumer gets: it reads no record of an aborted or open transaction."""
+        return {**self.client(), "isolation_level": COMMITTED}
 
     @cached_property
     def context(self) -> ssl.SSLContext:

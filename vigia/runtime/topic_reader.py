@@ -86,7 +86,7 @@ async def read(
     name = broker.name(topic)
     consumer = AIOKafkaConsumer(
         name,
-        **broker.client(),
+        **broker.consumer(),
         auto_offset_reset="latest" if new_only else "earliest",
         enable_auto_commit=False,
     )

@@ -14,6 +14,7 @@ import faust
 import pytest
 import pytest_asyncio
 from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.consumer.subscription_state import TopicPartitionState
 from faust.app.base import App
 from faust.stores.rocksdb import Store
 from faust.tables.recovery import Recovery
@@ -67,6 +68,7 @@ class Wire(ChunkConsumer):
         self.end = 1_000
         self.sought: list[dict[TP, int]] = []
         self.commits: list[dict[TP, int]] = []
+        self.positions: dict[TP, int] = {}
 
     def assignment(self) -> set[TP]:
         return {EVENTS, OTHER}
@@ -82,6 +84,9 @@ class Wire(ChunkConsumer):
 
     def highwater(self, tp: TP) -> int:
         return self.end
+
+    def _position_of(self, tp: TP) -> int:
+        return self.positions.get(tp, -1)
 
     async def _getmany(self, active_partitions: Any, timeout: float) -> dict[TP, list[Record]]:
         return self.fetches.pop(0)
@@ -150,6 +155,13 @@ PRIVATE: dict[str, Callable[[], bool]] = {
         )
     },
     "_fetch_max_wait_ms": lambda: "self._fetch_max_wait_ms" in _source(driver.aiokafka.AIOKafkaConsumer),
+    "_isolation_level": lambda: "isolation_level=self._isolation_level" in _source(driver.aiokafka.AIOKafkaConsumer),
+    "highwater": lambda: "highwater" in vars(driver.AIOKafkaConsumerThread),
+    "last_stable_offset": lambda: callable(driver.aiokafka.AIOKafkaConsumer.last_stable_offset),
+    "_subscription.subscription.assignment": lambda: (
+        "self._subscription.subscription.assignment" in _source(driver.aiokafka.AIOKafkaConsumer)
+        and {"has_valid_position", "position"} <= vars(TopicPartitionState).keys()
+    ),
     "_create_worker_consumer": lambda: "_create_worker_consumer" in vars(driver.AIOKafkaConsumerThread),
     "_commit": lambda: list(inspect.signature(driver.AIOKafkaConsumerThread._commit).parameters) == ["self", "offsets"],
     "_coordinator.request_rejoin": lambda: (
@@ -316,6 +328,34 @@ async def test_a_hole_that_a_second_reading_shows_is_real(app: App) -> None:
         assert wire.finish(message)
         await wire.commit()
         assert wire.commits == [{EVENTS: 10}]
+
+    await drive(app, scenario)
+
+
+async def test_a_partition_that_ends_without_a_record_is_committed_to_its_end(app: App, monkeypatch: Any) -> None:
+    """Behind the last record lies the end of a transaction: it is passed after a second reading, never before all is done."""
+    monkeypatch.setattr(consumer, "LOOK", 0.0)
+
+    async def scenario(wire: Wire) -> None:
+        await begin(wire)
+        wire.positions[EVENTS] = 4
+        (message,) = await wire.fetch({EVENTS: log(EVENTS, 0, 1)}, {})
+        assert {EVENTS: 2} not in wire.sought, "what is not done may still be read again"
+        wire.finish(message)
+        await wire.commit()
+        assert await wire.fetch({}) == []
+        assert wire.sought[-1] == {EVENTS: 2}
+        wire.positions[EVENTS] = 2  # the second reading has not begun
+        assert await wire.fetch({}) == []
+        await wire.commit()
+        assert wire.commits == [{EVENTS: 2}]
+        wire.positions[EVENTS], wire.end = 4, 4
+        assert await wire.fetch({}) == []
+        await wire.commit()
+        assert wire.commits == [{EVENTS: 2}, {EVENTS: 4}]
+        assert wire.lag(EVENTS, 2) == 0, "nobody waits for it"
+        (message,) = await wire.fetch({EVENTS: log(EVENTS, 4, 5)})
+        assert message.value.follows == 4
 
     await drive(app, scenario)
 

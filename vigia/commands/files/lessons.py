@@ -65,7 +65,7 @@ def _read_file(path: Path, table: LessonTable) -> None:
 
 async def _read_topic(where: Broker, table: LessonTable) -> None:
     topic = where.name("lessons")
-    consumer = AIOKafkaConsumer(topic, **where.client(), enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(topic, **where.consumer(), enable_auto_commit=False)
     try:
         await consumer.start()
         starts, ends = await whole_topic(consumer, topic)
