@@ -45,6 +45,9 @@ class WorkerMetrics(Collector):
         self._rejects = Counter(
             "vigia_rejects", "Records that went to the dead letters, by reason.", ["code"], registry=self.registry
         )
+        self._forgotten = Counter(
+            "vigia_forgotten", "What bounds of the state made it forget.", ["bound"], registry=self.registry
+        )
         self._alarms = Counter(
             "vigia_alarms", "Changes of alarms sent.", ["kind", "severity", "change"], registry=self.registry
         )
@@ -68,6 +71,11 @@ class WorkerMetrics(Collector):
         self._fated = {fate: self._fates.labels(fate) for fate in (*get_args(Status), "anonymous", "unfolded")}
         self._alarm_counters: dict[tuple[str, str, str], Counter] = {}
         self.registry.register(self)
+
+    def forgot(self, forgotten: Mapping[str, int]) -> None:
+        """A bound of a subject's state was reached, and something was forgotten or settled early."""
+        for bound, times in forgotten.items():
+            self._forgotten.labels(bound).inc(times)
 
     def event(self, topic: str, type: str, fate: Fate) -> None:
         """One event was read and folded, or found to change nothing."""

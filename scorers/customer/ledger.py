@@ -6,7 +6,7 @@ A purchase is a good experience if the week after it passes without a bad one. T
 from math import log2
 
 from scorers.contract.events import SECOND, Micros
-from scorers.customer.state import MAX_PENDING, Customer
+from scorers.customer.state import MAX_PENDING, Account, Customer
 from scorers.policy.tables import Ledger
 
 
@@ -19,11 +19,13 @@ def debt(c: Customer, now: Micros, rules: Ledger) -> float:
 
 def mature(c: Customer, now: Micros, rules: Ledger) -> None:
     """Enter the purchases whose week has passed as good experiences."""
-    pending = c.account.pending
+    account = c.account
+    pending = account.pending
     while pending and pending[0] + rules.quiet_week < now:
         at = pending.pop(0) + rules.quiet_week
-        if c.account.debt:
-            _enter(c, at, -1.0, rules)
+        good = 1 + account.merged.pop(0) if account.merged else 1
+        if account.debt:
+            _enter(c, at, -float(good), rules)
 
 
 def good(c: Customer, at: Micros, rules: Ledger) -> None:
@@ -38,15 +40,18 @@ def bad(c: Customer, at: Micros, rules: Ledger) -> None:
     mature(c, at, rules)
     _enter(c, at, rules.owed_per_negative, rules)
     c.account.pending.clear()
+    c.account.merged.clear()
 
 
 def bought(c: Customer, at: Micros, rules: Ledger) -> None:
     """Note a purchase, which becomes a good experience after a week."""
     mature(c, at, rules)
-    pending = c.account.pending
-    if len(pending) == MAX_PENDING:
-        del pending[0]
-    pending.append(at)
+    account = c.account
+    account.pending.append(at)
+    if account.merged:
+        account.merged.append(0)
+    if len(account.pending) > MAX_PENDING:
+        _merge_nearest(account)
 
 
 def settled_after(c: Customer, rules: Ledger) -> Micros:
@@ -55,6 +60,15 @@ def settled_after(c: Customer, rules: Ledger) -> Micros:
     if account.debt < rules.debt_settled:
         return 0
     return account.debt_at + int(rules.half_life * log2(account.debt / rules.debt_settled)) + SECOND
+
+
+def _merge_nearest(account: Account) -> None:
+    """Let one instant, the later, stand for the two that are nearest to each other, so that no purchase is lost."""
+    pending = account.pending
+    merged = account.merged = account.merged or [0] * len(pending)
+    n = min(range(1, len(pending)), key=lambda n: pending[n] - pending[n - 1])
+    merged[n] += merged[n - 1] + 1
+    del pending[n - 1], merged[n - 1]
 
 
 def _enter(c: Customer, at: Micros, owed: float, rules: Ledger) -> None:

@@ -19,7 +19,7 @@ MAX_OPEN_CASES = 48
 MAX_CLOSED_CASES = 6
 MAX_OUTREACH = 12
 MAX_QUESTIONS = 4
-MAX_PENDING = 16
+MAX_PENDING = 16  # beyond it, the two that are nearest to each other become one
 MILLION = 1_000_000
 
 
@@ -208,10 +208,11 @@ class Account(Struct, array_like=True, gc=False):
 
     debt: float = 0.0  # at `debt_at`
     debt_at: Micros = 0
-    pending: list[Micros] = field(default_factory=list)  # purchases whose week is not over
+    pending: list[Micros] = field(default_factory=list)  # purchases whose week is not over, ascending
     bad: int = 0  # negative experiences ever
     last_bad_ref: Ref = NO_FACT
     trouble: Trouble | None = None
+    merged: list[int] = field(default_factory=list)  # empty, or how many more purchases each of `pending` stands for
 
 
 class Life(Struct, array_like=True, gc=False):
@@ -295,13 +296,22 @@ class Customer(State, array_like=True, gc=False):
 
     def forget_oldest_half(self) -> None:
         """Drop the older half of each list of cases, and the alarms about them."""
-        lists: list[list[Any]] = [
-            self.complaints.open,
-            self.contacts.requests,
-            self.promises.open,
-            self.complaints.closed,
-        ]
-        for cases in lists:
-            del cases[: (len(cases) + 1) // 2]
-        known = {"", *(case.id for cases in lists for case in cases)}
-        self.open = [e for e in self.open if e.subject_id in known]
+        lists: dict[str, list[Any]] = {
+            "complaint": self.complaints.open,
+            "request": self.contacts.requests,
+            "promise": self.promises.open,
+            "closed_complaint": self.complaints.closed,
+        }
+        for about, cases in lists.items():
+            keep_newest(self, about, cases, len(cases) // 2)
+
+
+def keep_newest(c: Customer, about: str, cases: list[Any], most: int) -> None:
+    """Forget the oldest of a list of cases beyond `most`; what is forgotten is counted, and its alarms expire."""
+    while len(cases) > most:
+        case = cases.pop(0)
+        c.forget_case(about, case.id)
+        if about == "complaint" and case.hostage_at and not any(other.hostage_at for other in cases):
+            for e in c.open:
+                if e.kind == "hostage" and e.status == "open":
+                    e.outcome = "expired"

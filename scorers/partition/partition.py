@@ -5,10 +5,11 @@ trains, a new model comes into force. The replay and the worker both fold throug
 clock (`feed`), on Kafka only ticks do (`fold` and `tick`), because topics are read at unequal speed.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from scorers.contract.events import DAY, AnyEvent, Micros
 from scorers.in_force.context import Context
@@ -30,6 +31,7 @@ class Tally(Struct):
     too_late: int = 0
     core_errors: int = 0
     unfolded: int = 0  # accepted, but without effect: merges
+    forgotten: Counter[str] = field(default_factory=Counter)  # by bound of a subject's state: what it made forget
 
 
 class Timelines(Protocol):
@@ -150,6 +152,8 @@ class Partition:
 
     def _after(self, name: str, timeline: AnyTimeline, step: Step) -> Step:
         self.timelines[name] = timeline
+        if step.forgotten:
+            self.tally.forgotten.update(step.forgotten)
         if timeline.due:
             self._deadlines.add(timeline.due, name)
         if self._book is not None:

@@ -38,5 +38,6 @@ def customer_row(timeline: Timeline[Customer], now: Micros, ctx: Context) -> dic
         "satisfaction": round(c.opinion.mood, 3) if c.opinion.marks else None,
         "experience_debt": round(v.debt, 3),
         "alarms_open": sorted(e.kind for e in c.open if e.status == "open"),
+        "forgotten": dict(sorted(c.forgotten.items())),
         "next_due": rfc3339(c.due) if c.due else None,
     }

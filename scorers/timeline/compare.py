@@ -80,7 +80,7 @@ def compare(
         answer = found.get((e.kind, e.subject_id))
         if answer is None or answer[1].opener != e.opener:
             if e.status == "open":
-                _end(e, "settled", subject.outcome(state, subject.kinds[e.kind]), now, ref, effects)
+                _end(e, "settled", e.outcome or subject.outcome(state, subject.kinds[e.kind]), now, ref, effects)
             continue
         del found[e.kind, e.subject_id]
         kept.append(e)

@@ -4,8 +4,9 @@ import hashlib
 import zlib
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from scorers.contract.events import AnyEvent, Micros
+from scorers.contract.events import AnyEvent, Instant, Micros
 from scorers.timeline.packing import encode
 
 MAX_BYTES = 64  # of a text that a row keeps
@@ -31,6 +32,11 @@ class Fact(Struct, array_like=True, frozen=True, gc=False):
     time: Micros
     event: AnyEvent
     ref: Ref
+
+    @property
+    def placed(self) -> AnyEvent:
+        """The event at the instant at which it is folded, which differs from its own where its place was settled early."""
+        return self.event if self.event.time == self.time else replace(self.event, time=Instant(self.time))
 
     @property
     def key(self) -> tuple[Micros, str, str]:

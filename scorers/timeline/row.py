@@ -15,6 +15,7 @@ from scorers.timeline.packing import decoder
 
 ROW_FORM = 1
 SEEN = 8  # settled identities that are still recognised
+MAX_SEEN_EARLY = 2048  # the same while facts within the allowed lateness were settled early
 
 
 class CachedState(Struct, array_like=True, frozen=True, gc=False):
@@ -64,7 +65,8 @@ class Row(Struct, array_like=True, gc=False):
 
     def remember(self, settled: list[Fact]) -> None:
         """Keep the identities of facts that leave the recent ones."""
-        self.seen = (self.seen + [identity_of(fact) for fact in settled])[-SEEN:]
+        most = MAX_SEEN_EARLY if self.forced else SEEN
+        self.seen = (self.seen + [identity_of(fact) for fact in settled])[-most:]
         self.contents = (self.contents + [content_check(fact) for fact in settled])[-SEEN:]
 
     def has_seen(self, identity: int, check: int) -> bool:

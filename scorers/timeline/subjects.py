@@ -29,13 +29,25 @@ class State(Struct, array_like=True, gc=False):
     last_fact: Micros = 0
     due: Micros = 0  # the next deadline, at which something may change without a fact; 0 if there is none
     open: list[Episode] = field(default_factory=list)
+    forgotten: dict[str, int] = field(default_factory=dict)  # by bound: how often it was reached and forgot something
 
     def cases(self) -> int:
         """How many things the state keeps that `forget_oldest_half` could drop."""
         return 0
 
     def forget_oldest_half(self) -> None:
-        """Drop the older half of the cases, because the row has become too large."""
+        """Drop the older half of the cases, because the row has become too large; their alarms end as `forget_case` says."""
+
+    def forget(self, bound: str, times: int = 1) -> None:
+        """Count what a bound has made the state forget."""
+        self.forgotten[bound] = self.forgotten.get(bound, 0) + times
+
+    def forget_case(self, about: str, case_id: str) -> None:
+        """Count a case that a bound has made the state forget. Its alarms expire: nobody has resolved it."""
+        self.forget(about)
+        for e in self.open:
+            if e.subject_id == case_id and e.subject == about and e.status == "open":
+                e.outcome = "expired"
 
 
 S = TypeVar("S", bound=State)

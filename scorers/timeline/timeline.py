@@ -13,8 +13,8 @@ may also advance past deadlines that touched no alarm.
 import copy
 from typing import Any, Generic, Literal
 
-import msgspec
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from scorers.contract.alarms import Alarm, Change, Outcome
 from scorers.contract.events import AnyEvent, Micros
@@ -24,13 +24,14 @@ from scorers.in_force.figures import Contribution
 from scorers.timeline.episodes import Episode
 from scorers.timeline.facts import NO_FACT, Fact, Ref, content_check, identity_of, short_ref
 from scorers.timeline.packing import encode
-from scorers.timeline.row import ROW_FORM, CachedState, Row, decode_row
+from scorers.timeline.row import MAX_SEEN_EARLY, ROW_FORM, CachedState, Row, decode_row
 from scorers.timeline.silence import Silence
 from scorers.timeline.snapshot import Checkpoint, difference, fold, joined, lapse, open_ids
 from scorers.timeline.subjects import Effects, Report, S, SubjectType
 
 MAX_ROW = 60 * 1024
-MAX_RECENT = 64  # recent facts within the allowed lateness
+MAX_RECENT = 64  # recent facts within the allowed lateness; the oldest beyond it are settled early
+EARLY = "early_facts"  # `forgotten` counts facts that were settled early under this name
 _TIDY = 16  # from so many recent facts on, those beyond the allowed lateness are settled
 
 Status = Literal["folded", "refolded", "duplicate", "conflict", "too_late", "core_error"]
@@ -45,6 +46,7 @@ class Step(Struct, gc=False):
     reports: list[Report] = field(default_factory=list)
     status: Status = "folded"
     fault: str = ""  # of a core_error: what went wrong
+    forgotten: dict[str, int] = field(default_factory=dict)  # by bound: what it has newly made the state forget
 
     @property
     def is_new(self) -> bool:
@@ -91,7 +93,7 @@ class Timeline(Generic[S]):
 
     def encode(self) -> bytes:
         """The row as bytes, about 1.5 KiB for a customer."""
-        return encode(msgspec.structs.replace(self.row, emitted=list(self.emitted.values())))
+        return encode(replace(self.row, emitted=list(self.emitted.values())))
 
     def cache(self) -> None:
         """Cache the state in the row where that makes it quicker to read; called before the row is stored."""
@@ -114,13 +116,16 @@ class Timeline(Generic[S]):
         """
         if origin is not None and (self.row.origins or {}).get(origin[0], -1) >= origin[1]:
             return Step(status="duplicate")
-        undo = self.undo_point()
+        undo, forgotten = self.undo_point(), self.state.forgotten.copy()
         try:
             if origin is not None:
                 self.row.origins = {**(self.row.origins or {}), origin[0]: origin[1]}
             step = self._step(event, ref, clock, ctx)
             if len(self.row.recent) >= _TIDY or len(self.state.open) + self.state.cases() > _TIDY:
-                self._limit_size(ctx)
+                self._limit_size(ref, clock, ctx, step)
+            if self.state.forgotten != forgotten:
+                more = {name: n - forgotten.get(name, 0) for name, n in self.state.forgotten.items()}
+                step.forgotten = {name: n for name, n in more.items() if n > 0}
         except Exception as fault:  # any fault concerns this record alone
             self.restore(undo, ctx)
             return Step(status="core_error", fault=f"{type(fault).__name__}: {fault}")
@@ -181,13 +186,16 @@ class Timeline(Generic[S]):
         row, recent, ref = self.row, self.row.recent, short_ref(ref)
         lateness = ctx.policy.time.allowed_lateness
         fact = Fact(int(event.time), self.subject.retained(event), ref)
-        oldest = (recent[-1].time if recent else row.snapshot_time) - lateness
-        late = fact.time < oldest or fact.time <= row.erased or (row.forced and fact.time <= row.snapshot_time)
+        newest = recent[-1].time if recent else row.snapshot_time
+        late = fact.time < newest - lateness or fact.time <= row.erased
         for other in recent:
             if other.ref.id == ref.id and other.ref.source == ref.source:  # what was read first stands
                 return Step(status="duplicate" if other.event == fact.event else "conflict")
         if row.seen and (identity := identity_of(fact)) in row.seen:
             return Step(status="duplicate" if row.has_seen(identity, content_check(fact)) else "conflict")
+        if not late and fact.time < row.snapshot_time:  # its place was settled early
+            late = len(row.seen) == MAX_SEEN_EARLY  # it may have been there before
+            fact = Fact(row.snapshot_time, fact.event, ref)
         if late:
             return self._absorb(fact, ctx)
         if (recent and fact.key < recent[-1].key) or fact.time <= self.silence.judged_to:
@@ -206,7 +214,7 @@ class Timeline(Generic[S]):
         row.recent.append(fact)
         row.cached = None
         self.silence.end()
-        self.subject.advance(self.state, fact.time, fact.event, fact.ref, ctx, effects)
+        self.subject.advance(self.state, fact.time, fact.placed, fact.ref, ctx, effects)
         self._emit(effects, max(clock, fact.time), fact.ref, ctx, out)
         row.clock = max(row.clock, fact.time)
         self._pass_time(row.clock, clock, ctx, out)  # after an erasure a fact may be older than `row.clock`
@@ -233,13 +241,14 @@ class Timeline(Generic[S]):
         """Settle the recent facts older than an instant; no fact older than that can still be accepted."""
         row, recent = self.row, self.row.recent
         if recent[-1].time < before:
+            row.forced = False
             self._settle_all(self._checkpoint(before, ctx))
             return
-        old = sum(fact.time < before for fact in recent)
-        if len(recent) >= MAX_RECENT and not old:
-            old, row.forced = len(recent) - MAX_RECENT + 1, True
-        if old:
+        if old := sum(fact.time < before for fact in recent):
+            row.forced = False
             self._settle_oldest(old, ctx)
+        elif len(recent) >= MAX_RECENT:
+            self._settle_early(len(recent) - MAX_RECENT + 1, ctx)
 
     def _checkpoint(self, before: Micros, ctx: Context) -> Checkpoint:
         """The newest state after all recent facts in which no deadline from an instant on was judged."""
@@ -258,7 +267,7 @@ class Timeline(Generic[S]):
         row.lessons = [at for at in row.lessons if at not in checkpoint.lessons]
         self._replace_snapshot(checkpoint.state, row.recent, [])
 
-    def _settle_oldest(self, old: int, ctx: Context) -> None:
+    def _settle_oldest(self, old: int, ctx: Context, early: bool = False) -> None:
         """Fold the oldest recent facts into the snapshot."""
         row, effects = self.row, Effects()
         state = fold(self.subject, row.snapshot, row.recent[:old], ctx, effects)
@@ -269,27 +278,43 @@ class Timeline(Generic[S]):
         row.counts = difference(effects.counts, row.counts)
         asked = {lesson.asked_at for lesson in effects.lessons}
         row.lessons = [at for at in row.lessons if at not in asked]
+        if early:
+            state.forget(EARLY, old)
         self._replace_snapshot(encode(state), row.recent[:old], row.recent[old:])
+
+    def _settle_early(self, old: int, ctx: Context) -> None:
+        """Settle facts within the allowed lateness to limit the size; order-independence is given up for them, and it is counted."""
+        self.row.forced = True
+        self._settle_oldest(old, ctx, early=True)
+        self.state.forget(EARLY, old)
 
     def _replace_snapshot(self, snapshot: bytes, settled: list[Fact], recent: list[Fact]) -> None:
         row = self.row
-        row.snapshot, row.snapshot_time = snapshot, settled[-1].time
+        row.snapshot, row.snapshot_time = snapshot, settled[-1].time if settled else row.snapshot_time
         row.remember(settled)
         row.recent = recent
         row.cached = None
         self.silence.checkpoints.clear()
 
-    def _limit_size(self, ctx: Context) -> None:
-        """Keep the row within `MAX_ROW` bytes: settle recent facts early, then forget the oldest cases."""
+    def _limit_size(self, ref: Ref, clock: Micros, ctx: Context, out: Step) -> None:
+        """Keep the row within `MAX_ROW` bytes: settle recent facts early, then forget the oldest cases, whose alarms expire."""
         row = self.row
         if len(row.recent) > 1 and len(self.encode()) > MAX_ROW:
-            row.forced = True
-            self._settle_oldest(len(row.recent) - 1, ctx)
+            self._settle_early(len(row.recent) - 1, ctx)
         while len(self.encode()) > MAX_ROW and self.state.cases():
+            row.forced = True
             state = self.subject.decode(encode(self.state))
             state.forget_oldest_half()
+            gone = [e for e in state.open if e.status == "open" and e.outcome is not None]
+            state.open = [e for e in state.open if e not in gone]
             self._replace_snapshot(encode(state), row.recent, [])
+            row.counts, row.lessons = [], []  # all of them are in the snapshot now
             self._refold(ctx, Effects(), Effects())
+            for e in gone:
+                e.status, e.ended = "settled", row.clock
+                self._emit_one(e, "alarm.settled", max(clock, row.clock), (short_ref(ref),), ctx, out)
+            kept = open_ids(state)
+            self.emitted = {name: e for name, e in self.emitted.items() if name in kept}
 
     # --- out of order ---------------------------------------------------------------------------------------------
 
@@ -307,8 +332,7 @@ class Timeline(Generic[S]):
         self._emit(effects, clock, fact.ref, ctx, out)
         out.counts = difference(counted, effects.counts)
         if len(row.recent) > MAX_RECENT:
-            row.forced = True
-            self._settle_oldest(len(row.recent) - MAX_RECENT, ctx)
+            self._settle_early(len(row.recent) - MAX_RECENT, ctx)
         self._report(out)
         return out
 

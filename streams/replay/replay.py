@@ -70,6 +70,7 @@ class Summary(Struct):
     conflicts: int
     too_late: int
     unfolded: int
+    forgotten: dict[str, int]
     rejected: int
     customers: int
     lessons: int
@@ -236,6 +237,7 @@ class _Run:
             conflicts=tally.conflicts,
             too_late=tally.too_late,
             unfolded=tally.unfolded,
+            forgotten=dict(sorted(tally.forgotten.items())),
             rejected=self.rejected,
             customers=len(known),
             lessons=self.lessons,

@@ -251,6 +251,8 @@ class PartitionProcessor:
 
     def _outputs(self, step: Step, in_force: Micros = 0) -> list[Output]:
         outputs = []
+        if step.forgotten:
+            self._metrics.forgot(step.forgotten)
         for alarm in step.alarms:
             outputs.append(Output(self._alarms, alarm.subject.id.encode(), encode_alarm(alarm)))
             self._metrics.alarm(alarm)

@@ -3,7 +3,7 @@
 from scorers.alarms.words import span, times
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
-from scorers.customer.state import Customer
+from scorers.customer.state import MAX_OUTREACH, Customer
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
 from scorers.timeline.kinds import Kind
@@ -27,7 +27,10 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     """How many messages, over how long."""
     window = ctx.policy.outreach.window
     count = sum(at >= max(now, e.at) - window for at in c.contacts.outreach)
-    return [Reason("contact_pressure", 1.0, f"{times(count, 'message')} of ours in {span(window)} had no answer.")]
+    more = "At least " if count == MAX_OUTREACH else ""
+    return [
+        Reason("contact_pressure", 1.0, f"{more}{times(count, 'message')} of ours in {span(window)} had no answer.")
+    ]
 
 
 KIND = Kind(

@@ -10,7 +10,7 @@ from scorers.contract.events import (
 )
 from scorers.customer import ledger
 from scorers.customer.facts.experiences import breach, negative
-from scorers.customer.state import MAX_CLOSED_CASES, MAX_OPEN_CASES, Case, Customer
+from scorers.customer.state import MAX_CLOSED_CASES, MAX_OPEN_CASES, Case, Customer, keep_newest
 from scorers.in_force.context import Context
 from scorers.in_force.figures import Contribution
 from scorers.timeline.facts import NO_FACT, Ref
@@ -42,7 +42,7 @@ def resolved(c: Customer, e: ComplaintResolved, ref: Ref, ctx: Context, counts: 
     if not case.breached:
         ledger.good(c, e.time, ctx.policy.ledger)
     c.complaints.closed.append(case)
-    del c.complaints.closed[:-MAX_CLOSED_CASES]
+    keep_newest(c, "closed_complaint", c.complaints.closed, MAX_CLOSED_CASES)
 
 
 def reopened(c: Customer, e: ComplaintReopened, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
@@ -81,9 +81,8 @@ def _open(c: Customer, e: Complaint, ref: Ref, ctx: Context) -> None:
         subject=e.subject or "",
         store_id=e.store_id or "",
     )
-    if len(complaints.open) == MAX_OPEN_CASES:
-        del complaints.open[0]
     complaints.open.append(case)
+    keep_newest(c, "complaint", complaints.open, MAX_OPEN_CASES)
     complaints.count += 1
     complaints.last = e.time
     complaints.public += e.public
@@ -102,6 +101,7 @@ def _reopen(c: Customer, e: Complaint, ref: Ref, ctx: Context) -> None:
     case.rectify_by = ctx.calendar.add(e.time, case.left)
     case.breached, case.occasions_since_breach, case.hostage_at = False, 0, 0
     complaints.open.append(case)
+    keep_newest(c, "complaint", complaints.open, MAX_OPEN_CASES)
     _make_graver(c, case, e, ref, ctx)
 
 

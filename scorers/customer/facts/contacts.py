@@ -3,7 +3,7 @@
 from scorers.contract.events import Contact, ContactMade, ContactReceived, LeadCreated, Micros
 from scorers.customer.facts import opinion
 from scorers.customer.facts.experiences import breach
-from scorers.customer.state import MAX_OPEN_CASES, MAX_OUTREACH, Customer, Request
+from scorers.customer.state import MAX_OPEN_CASES, MAX_OUTREACH, Customer, Request, keep_newest
 from scorers.in_force.context import Context
 from scorers.in_force.figures import Contribution
 from scorers.timeline.facts import Ref
@@ -26,6 +26,7 @@ def made(c: Customer, e: ContactMade, ref: Ref, ctx: Context, counts: list[Contr
     if e.purpose in ("marketing", "sales") or (e.purpose is None and e.request_id is None):
         if len(c.contacts.outreach) == MAX_OUTREACH:
             del c.contacts.outreach[0]
+            c.forget("outreach")
         c.contacts.outreach.append(e.time)
         c.contacts.outreach_ref = ref
     _contact(c, e, ref, ctx)
@@ -74,10 +75,9 @@ def _request(c: Customer, e: Contact, request_id: str, ref: Ref, ctx: Context) -
     requests = c.contacts.requests
     known = next((r for r in requests if r.id == request_id), None)
     if e.request_status == "open" and known is None:
-        if len(requests) == MAX_OPEN_CASES:
-            del requests[0]
         deadline = ctx.calendar.add(e.time, ctx.policy.clocks.answer.of(c.tiering.tier))
         requests.append(Request(request_id, e.time, ref, deadline))
+        keep_newest(c, "request", requests, MAX_OPEN_CASES)
     elif known is not None and (
         e.request_status in ("answered", "closed") or (e.request_status is None and isinstance(e, ContactMade))
     ):

@@ -2,7 +2,7 @@
 
 from scorers.contract.events import Micros, PromiseBroken, PromiseKept, PromiseMade
 from scorers.customer.facts.experiences import negative
-from scorers.customer.state import MAX_OPEN_CASES, Customer, Promise
+from scorers.customer.state import MAX_OPEN_CASES, Customer, Promise, keep_newest
 from scorers.in_force.context import Context
 from scorers.in_force.figures import Contribution
 from scorers.timeline.facts import Ref
@@ -10,12 +10,9 @@ from scorers.timeline.facts import Ref
 
 def made(c: Customer, e: PromiseMade, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
     """A promise; one with a due date is broken when that passes."""
-    promises = c.promises.open
     known = _find(c, e.promise_id)
     if known is None:
-        if len(promises) == MAX_OPEN_CASES:
-            del promises[0]
-        promises.append(Promise(e.promise_id, e.time, ref, int(max(e.due, e.time)) if e.due else 0))
+        _add(c, Promise(e.promise_id, e.time, ref, int(max(e.due, e.time)) if e.due else 0))
     elif e.due and not known.broken:
         known.due = int(max(e.due, e.time))
 
@@ -30,7 +27,7 @@ def broken(c: Customer, e: PromiseBroken, ref: Ref, ctx: Context, counts: list[C
     promise = _find(c, e.promise_id)
     if promise is None:
         promise = Promise(e.promise_id, e.time, ref)
-        c.promises.open.append(promise)
+        _add(c, promise)
     if not promise.broken:
         _break(c, promise, e.time, ref, ctx)
 
@@ -44,6 +41,11 @@ def lapse(c: Customer, now: Micros, ctx: Context) -> None:
 
 def _find(c: Customer, promise_id: str) -> Promise | None:
     return next((p for p in c.promises.open if p.id == promise_id), None)
+
+
+def _add(c: Customer, promise: Promise) -> None:
+    c.promises.open.append(promise)
+    keep_newest(c, "promise", c.promises.open, MAX_OPEN_CASES)
 
 
 def _break(c: Customer, promise: Promise, at: Micros, ref: Ref, ctx: Context) -> None:
