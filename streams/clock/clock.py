@@ -26,6 +26,7 @@ from scorers.in_force.figures import in_force, last_day
 from scorers.policy.tables import Policy
 from streams.clock.group_phase import GroupPhase, end_of_day
 from streams.records.control_log import send_to_all
+from streams.records.written import is_ahead
 from vigia.runtime.broker import INPUTS, Broker
 from vigia.runtime.settings import Settings
 from vigia.runtime.topic_reader import bounds, committed, read_range
@@ -165,7 +166,9 @@ class Clock:
             for records in batches.values():
                 for record in records:
                     with suppress(msgspec.MsgspecError, ValueError, RecursionError):  # the worker rejects such a record
-                        self.newest = max(self.newest, int(parse_instant(_timed(record.value or b"").time)))
+                        happened = parse_instant(_timed(record.value or b"").time)
+                        if not is_ahead(happened, record):
+                            self.newest = max(self.newest, int(happened))
 
     async def _go_to_the_end(self, consumer: AIOKafkaConsumer) -> None:
         """Follow the events, from the last one of each partition on."""

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from scorers.contract.alarms import Subject
-from scorers.contract.events import DAY, AnyEvent, CustomerErased, Instant, Micros
+from scorers.contract.events import AnyEvent, CustomerErased, Instant, Micros
 from scorers.contract.rejection import Rejection
 from scorers.contract.wire import decode, encode_alarm, encode_event
 from scorers.in_force.context import Context
@@ -29,6 +29,7 @@ from streams.engine.failpoints import faulty
 from streams.engine.rows import Rows
 from streams.metrics import WorkerMetrics
 from streams.records.lessons import encode_lesson
+from streams.records.written import is_ahead
 from streams.worker.forwarded import forward, read_forwarded
 from streams.worker.in_force import Adopted, InForce, shared
 from streams.worker.partition_state import CONTROL, GROUP, KEY, PartitionState, Progress
@@ -38,7 +39,7 @@ from streams.worker.stored_row import StoredRow
 from vigia.runtime.dead_letter import encode
 from vigia.runtime.erasures import ERASURES, customer_of, null_id
 
-AHEAD = DAY  # how far an event may be ahead of the newest tick
+TOO_FAR = "time is more than a day ahead of the record's Kafka timestamp"
 
 Names = Callable[[str], str]
 """From the plain name of a topic to its name on this broker."""
@@ -152,6 +153,8 @@ class PartitionProcessor:
             address, event, ref, origin = read_forwarded(record)
         except ValueError as error:
             return [self.dead_letter(record, "bad_value", str(error))]
+        if is_ahead(event.time, record):
+            return [self.dead_letter(record, "bad_time", TOO_FAR)]
         step = self.partition.fold_for(address, event, ref, origin)
         self._metrics.event("groups", str(event.__struct_config__.tag), step.status)
         if step.status == "core_error":
@@ -170,9 +173,8 @@ class PartitionProcessor:
             return Rejection("key_mismatch", "the record's key is not its customer_id", event.id, event.source)
         if customer is not None and (fault := self._misrouted(record)):
             return Rejection("key_mismatch", fault, event.id, event.source)
-        progress = self.state.progress
-        if progress.clock and not progress.follows and event.time > progress.clock + AHEAD:
-            return Rejection("bad_time", "time is more than a day ahead of the newest tick", event.id, event.source)
+        if is_ahead(event.time, record):
+            return Rejection("bad_time", TOO_FAR, event.id, event.source)
         return event
 
     def _misrouted(self, record: Any) -> str:

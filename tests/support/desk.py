@@ -19,12 +19,16 @@ from streams.engine.batching_producer import Output
 from streams.engine.rows import Rows
 from streams.metrics import WorkerMetrics
 from streams.records.signing import verify
+from streams.records.written import BY_THE_BROKER
 from streams.worker.partition_processor import PartitionProcessor
 from streams.worker.reports import Report, decode_report
 from streams.worker.stored_row import CODEC, StoredRow
 from tests.support.driver import instant
 
 MAY = instant("2024-05-01T00:00:00Z")
+LATE = (
+    instant("2099-01-01T00:00:00Z") // 1_000
+)  # no event of a test is ahead of it, unless the test says when it was written
 
 
 class Record(NamedTuple):
@@ -33,8 +37,9 @@ class Record(NamedTuple):
     key: bytes | None
     value: bytes | None
     partition: int = 0
-    timestamp: int = 0
+    timestamp: int = LATE
     headers: tuple[tuple[str, bytes], ...] = ()
+    timestamp_type: int = BY_THE_BROKER
 
 
 class Memory:
@@ -79,21 +84,26 @@ class Desk:
         for key, row in self.rows.recovered():
             self.processor.recover(key, row)
 
-    def send(self, topic: str, value: bytes | None, key: bytes | None = None) -> list[Output]:
+    def send(self, topic: str, value: bytes | None, key: bytes | None = None, written: int = LATE) -> list[Output]:
         """Fold one new record; its key is the customer's unless one is given."""
         if key is None and value is not None and topic != "clock":
             try:
                 key = json.loads(value).get("customer_id", "").encode() or None
             except (ValueError, AttributeError):
                 key = None
-        return self.receive(topic, key, value)
+        return self.receive(topic, key, value, written=written)
 
     def receive(
-        self, topic: str, key: bytes | None, value: bytes | None, headers: tuple[tuple[str, bytes], ...] = ()
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        headers: tuple[tuple[str, bytes], ...] = (),
+        written: int = LATE,
     ) -> list[Output]:
-        """Fold one new record as it is on its topic."""
+        """Fold one new record as it is on its topic; Kafka wrote it at `written`, in milliseconds."""
         offset = self.offsets[topic] = self.offsets.get(topic, -1) + 1
-        self.log.append(Record(topic, offset, key, value, self.partition, headers=headers))
+        self.log.append(Record(topic, offset, key, value, self.partition, written, headers))
         return self.fold(self.log[-1])
 
     def fold(self, one: Record) -> list[Output]:

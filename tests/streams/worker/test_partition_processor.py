@@ -1,6 +1,7 @@
 """Records of a partition: which are folded, which are rejected and why, and what a crash leaves."""
 
 import itertools
+import time
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from scorers.policy.reading import parse_policy
 from scorers.policy.tables import Policy
 from scorers.timeline.timeline import Timeline
 from streams.records.lessons import decode_lesson, encode_lesson
+from streams.records.written import written_at
 from streams.worker.partition_state import COMPACT, KEY, PartitionState
 from tests.support.desk import MAY, Desk, Memory, Record, a_lesson, figures
 from tests.support.driver import purchase, record
@@ -79,7 +81,7 @@ def test_a_record_that_cannot_be_folded_is_a_dead_letter(value: bytes | None, ke
     desk = Desk()
     desk.tick(MAY + DAY)
     before = dict(desk.processor.timelines.census)
-    (letter,) = desk.send("purchases", value, key)
+    (letter,) = desk.send("purchases", value, key, written=(MAY + DAY) // 1_000)
     told = dict(letter.headers)
     nothing = value is None and key is None  # which a producer cannot send
     assert (letter.topic, letter.key, letter.value) == ("dead-letters", key, b"" if nothing else value)
@@ -87,15 +89,40 @@ def test_a_record_that_cannot_be_folded_is_a_dead_letter(value: bytes | None, ke
     assert dict(desk.processor.timelines.census) == before
 
 
-def test_an_event_may_be_a_day_ahead_of_the_newest_tick_and_further_where_the_clock_follows() -> None:
-    """Before the first tick, and while the clock follows the events, no event is ahead."""
-    for ticks, refused in (((), []), ((False,), ["bad_time"]), ((True,), [])):
-        desk = Desk()
-        for follows in ticks:
-            desk.tick(MAY, follows)
-        desk.send("purchases", purchase(MAY + DAY))
-        desk.send("purchases", purchase(MAY + DAY + 1))
-        assert desk.codes() == refused
+@pytest.mark.parametrize("ticks", [(), (False,), (True,)], ids=["no tick", "a tick", "a tick that follows"])
+def test_an_event_may_be_a_day_ahead_of_its_records_timestamp(ticks: tuple[bool, ...]) -> None:
+    """From the first record on, however far the clock is behind, and on the topic of forwarded facts as well."""
+    desk = Desk()
+    for follows in ticks:
+        desk.tick(MAY - 9 * DAY, follows)
+    desk.send("purchases", purchase(MAY + DAY), written=MAY // 1_000)
+    assert desk.codes() == []
+    desk.send("purchases", purchase(MAY + DAY + 1), written=MAY // 1_000)
+    late = record("complaint.opened", MAY + DAY + 1, complaint_id="K1", store_id="S1")
+    origin = (("origin", b'["complaints",0,1,"complaints@0"]'),)
+    desk.receive("groups", b"\x01store:S1", late, origin, written=MAY // 1_000)
+    assert desk.codes() == ["bad_time", "bad_time"]
+    assert desk.processor.timelines.get("\x01store:S1") is None
+
+
+def test_one_sale_of_2099_puts_nothing_in_force_in_2099() -> None:
+    """No record of any kind moves the newest instant of a partition past the day after its timestamp."""
+    desk = Desk()
+    desk.send("purchases", purchase("2099-06-01T00:00:00Z"), written=MAY // 1_000)
+    desk.send("purchases", purchase(MAY, "C2"), written=MAY // 1_000)
+    assert desk.codes() == ["bad_time"]
+    assert desk.processor.state.progress.newest == MAY
+    desk.tell(figures(desk.policy, MAY // DAY - 2, MAY + HOUR))
+    assert desk.processor.ctx.newest_figures.in_force == MAY + HOUR
+
+
+@pytest.mark.parametrize(("timestamp", "kind"), [(1 << 50, 0), (-1, 0), (None, 0)])
+def test_a_timestamp_ahead_of_this_host_is_read_as_its_clock(timestamp: int | None, kind: int) -> None:
+    """A producer that sets the timestamp, or sets none, gains nothing by it."""
+    one = Record("purchases", 0, b"C1", b"", timestamp=timestamp, timestamp_type=kind)  # type: ignore[arg-type]
+    before = time.time_ns() // 1_000
+    assert before <= written_at(one) <= time.time_ns() // 1_000
+    assert written_at(one._replace(timestamp=MAY // 1_000)) == MAY
 
 
 def test_an_anonymous_sale_makes_no_row() -> None:
