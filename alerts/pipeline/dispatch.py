@@ -36,6 +36,7 @@ from alerts.pipeline.routes import Routes
 from alerts.pipeline.stages import DecisionContext, candidate, decide, explain, hour_of
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, MINUTE, SECOND, Duration, Instant
+from vigia.runtime.privacy.keyed_hash import KeyedHash
 
 RELEASE: Duration = 10 * MINUTE
 """An inhibited alarm waits this long after the end of the larger one, as the same cause may end it too."""
@@ -73,9 +74,16 @@ class Dispatcher:
     """Decides about each change, and delivers what was decided."""
 
     def __init__(
-        self, routes: Routes, channels: Mapping[str, Channel], store: Store, notify_within: Duration = 2 * DAY
+        self,
+        routes: Routes,
+        channels: Mapping[str, Channel],
+        store: Store,
+        notify_within: Duration = 2 * DAY,
+        *,
+        hashes: KeyedHash,
     ) -> None:
         self.routes = routes
+        self.hashes = hashes  # of erased customers
         self.store = store
         self.queues = {
             name: ChannelQueue(channels[name], settings, routes.zone) for name, settings in routes.channels.items()
@@ -160,12 +168,20 @@ class Dispatcher:
     async def forget(self, customer_id: str, at: Instant, event_id: str, now: Instant) -> None:
         """Delete the customer's incidents and the deliveries that wait, and drop older alarms that are read later.
 
-        Alarms and erasures are on different topics, so an alarm from before the erasure may be read after it.
+        Alarms and erasures are on different topics, so an alarm from before the erasure may be read after it. An erasure that is
+        read again deletes nothing of a customer who came back since.
         """
-        key = erasure.erased_key(customer_id)
-        await self.store.put(key, erasure.marker(key, at, event_id, now, self.store.get(key)))
+        before, erased = self._marker(customer_id), set(self.hashes.all(event_id))
+        again = before is not None and not erased.isdisjoint(before.alarm.cause)
+        key = erasure.KEY_PREFIX + self.hashes.of(customer_id)
+        after = erasure.marker(key, at, self.hashes.of(event_id), now, before)
+        await self.store.put(key, after)
         for alarm_id in sorted(self._by_customer.pop(customer_id, ())):
-            await self._drop(alarm_id, self.store.get(alarm_id))
+            incident = self.store.get(alarm_id)
+            if again and incident is not None and not erasure.covers(after, incident.alarm, self.hashes):
+                self._by_customer.setdefault(customer_id, set()).add(alarm_id)
+            else:
+                await self._drop(alarm_id, incident)
 
     def explain(self, alarm: Alarm, now: Instant) -> list[str]:
         """Where a change would go, and why or why not."""
@@ -265,8 +281,12 @@ class Dispatcher:
         """Whether the alarm is older than the erasure of its customer, or was ended by it."""
         if alarm.customer_id is None:
             return False
-        marker = self.store.get(erasure.erased_key(alarm.customer_id))
-        return marker is not None and erasure.covers(marker, alarm)
+        marker = self._marker(alarm.customer_id)
+        return marker is not None and erasure.covers(marker, alarm, self.hashes)
+
+    def _marker(self, customer_id: str) -> Incident | None:
+        keys = (erasure.KEY_PREFIX + one for one in self.hashes.all(customer_id))
+        return next((found for key in keys if (found := self.store.get(key)) is not None), None)
 
     async def _drop(self, alarm_id: str, incident: Incident | None) -> None:
         """Delete the incident and its deliveries that wait."""

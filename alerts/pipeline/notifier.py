@@ -36,6 +36,7 @@ from scorers.contract.wire import Rejection, decode_alarm, encode_alarm
 from vigia.runtime import dead_letter
 from vigia.runtime.broker import Broker
 from vigia.runtime.erasures import read_erasure
+from vigia.runtime.privacy.keyed_hash import KeyedHash
 
 LOGGER = logging.getLogger("alerts.pipeline.notifier")
 GROUP = "vigia-notifier"
@@ -81,6 +82,7 @@ class Notifier:
         routes: Routes,
         connect: Callable[[], Mapping[str, Channel]],
         metrics: NotifierMetrics,
+        hashes: KeyedHash,
         notify_within: Duration = 2 * DAY,
         clock: Callable[[], Instant] = wall_clock,
     ) -> None:
@@ -88,6 +90,7 @@ class Notifier:
         self.routes = routes
         self.connect = connect
         self.metrics = metrics
+        self.hashes = hashes
         self.notify_within = notify_within
         self.clock = clock
         self.serving = False
@@ -128,7 +131,7 @@ class Notifier:
         incidents = IncidentStore(producer, self.broker, self.metrics.incident)
         await incidents.fill(self.clock())
         channels = self.metrics.counted(self.connect())
-        dispatcher = Dispatcher(self.routes, channels, incidents, self.notify_within)
+        dispatcher = Dispatcher(self.routes, channels, incidents, self.notify_within, hashes=self.hashes)
         self.metrics.queues(dispatcher.queues)
         await dispatcher.resume(incidents, self.clock())
         LOGGER.info("active; %d incidents", len(incidents))

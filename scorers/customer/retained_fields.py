@@ -13,6 +13,7 @@ from scorers.contract.events import (
     OwnerJudged,
     Promise,
     Purchase,
+    ReferralMade,
     Refund,
 )
 from scorers.timeline.retained_fields import RetainedFields, Unread
@@ -22,6 +23,7 @@ _UNREAD: Unread = {
     Refund: {"purchase_id": None, "sku": None, "reason": None},
     Contact: {"topic": None, "staff_id": None},
     Complaint: {"sku": None, "lot": None, "reason": None},
+    ReferralMade: {"referred_customer_id": None},
     OwnerJudged: {"by": None, "note": None},
     ExitExplained: {"competitor": None, "note": None},
     CompetitorMentioned: {"competitor": "-"},

@@ -16,6 +16,7 @@ from scorers.in_force.context import Context
 from scorers.in_force.figures import FigureBook
 from scorers.partition.deadlines import Deadlines
 from scorers.partition.routing import Address, erases, other_subjects, own_subject, subject_type
+from scorers.partition.suppression import PlainSuppressions, Suppression, Suppressions
 from scorers.risk.training import Trainer
 from scorers.timeline.facts import Ref
 from scorers.timeline.timeline import AnyTimeline, Step, Timeline
@@ -41,13 +42,15 @@ class Timelines(Protocol):
 
     def __setitem__(self, name: str, timeline: AnyTimeline, /) -> None: ...
 
+    def __delitem__(self, name: str, /) -> None: ...
+
 
 class Partition:
     """The subjects of one partition and their common clock.
 
     `book` adds up contributions and closes days; without it the figures come from control records. `trainer` learns from lessons; without
     it models come from control records. `due` gives the deadline of a subject by name, so that no timeline is read for a deadline that
-    has moved.
+    has moved. `suppressed` holds what remains of erased customers.
     """
 
     def __init__(
@@ -57,9 +60,12 @@ class Partition:
         book: FigureBook | None = None,
         trainer: Trainer | None = None,
         due: Callable[[str], Micros] | None = None,
+        suppressed: Suppressions | None = None,
     ) -> None:
         self.ctx = ctx
         self.timelines = timelines
+        self.suppressed = PlainSuppressions() if suppressed is None else suppressed
+        self.newest: Micros = 0  # of all facts, erasures excepted
         self.tally = Tally()
         self.clock: Micros = 0
         self._book = book
@@ -83,10 +89,20 @@ class Partition:
             for address in other_subjects(event):
                 yield self.fold_for(address, event, ref)
 
-    def fold(self, event: AnyEvent, ref: Ref) -> Step | None:
-        """Fold one event for the subject of its key, after judging that subject's earlier deadlines; None if it has no subject."""
+    def fold(self, event: AnyEvent, ref: Ref, arrival: Micros = 0) -> Step | None:
+        """Fold one event for the subject of its key, after judging that subject's earlier deadlines; None if it has no subject.
+
+        `arrival` is when the event was written to its log, 0 if the runner does not know.
+        """
         self.tally.events += 1
         address = own_subject(event)
+        if erases(event):
+            assert address is not None
+            step = self._erase(address.name, int(event.time), ref, arrival)
+            self._count(step)
+            return step
+        if event.time > self.newest:
+            self.newest = int(event.time)
         if address is None:
             if event.customer_id is None:
                 self.tally.anonymous += 1
@@ -102,12 +118,34 @@ class Partition:
         name = address.name
         timeline = self.timelines.get(name)
         if timeline is None:
+            suppression = self.suppressed.get(name)
+            if suppression is not None and event.time <= suppression.until:
+                return Step(status="too_late")
             timeline = Timeline.new(subject_type(name), address.id, self.ctx)
-        if erases(event):
-            step = timeline.erase(int(event.time), ref, self.clock, self.ctx)
-        else:
-            step = timeline.step(event, ref, self.clock, self.ctx, origin)
-        return self._after(name, timeline, step)
+            if suppression is not None:
+                timeline.row.erased = suppression.until
+        return self._after(name, timeline, timeline.step(event, ref, self.clock, self.ctx, origin))
+
+    def _erase(self, name: str, at: Micros, ref: Ref, arrival: Micros) -> Step:
+        """Delete all that is known of a customer. An erasure that was carried out before is a duplicate.
+
+        Facts up to `until` stay out: the time of the erasure if that is no later than its arrival and no further ahead of the newest
+        fact than the allowed lateness. An erasure that is dated ahead must not keep out the sales that follow it.
+        """
+        before = self.suppressed.get(name) or Suppression()
+        erasure = self.suppressed.digests(f"{ref.source}\x1f{ref.id}")
+        if not set(erasure).isdisjoint(before.erasures):
+            return Step(status="duplicate")
+        until = at if at <= self.newest + self.ctx.policy.time.allowed_lateness else self.newest
+        until = min(until, arrival or until)
+        step = Step()
+        timeline = self.timelines.get(name)
+        if timeline is not None:
+            until = max(until, timeline.newest)
+            step = timeline.erase(at, ref, self.clock, self.ctx)
+            del self.timelines[name]
+        self.suppressed[name] = before.extended(until, erasure[0])
+        return self._effects(step)
 
     def tick(self, until: Micros) -> Iterator[Step]:
         """Advance the clock to an instant: judge the deadlines before it and close days, in order."""
@@ -156,6 +194,9 @@ class Partition:
             self.tally.forgotten.update(step.forgotten)
         if timeline.due:
             self._deadlines.add(timeline.due, name)
+        return self._effects(step)
+
+    def _effects(self, step: Step) -> Step:
         if self._book is not None:
             if step.counts:
                 self._book.add(step.counts)

@@ -55,7 +55,7 @@ class Row(Struct, array_like=True, gc=False):
         default_factory=list
     )  # when the questions were asked that were answered since the snapshot
     seen: list[int] = field(default_factory=list)  # digests of the newest settled identities
-    erased: Micros = 0  # facts up to this instant are rejected
+    erased: Micros = 0  # of a customer with the id of an erased one: facts up to this instant are rejected
     cached: CachedState | None = None
     reported: dict[str, int] | None = None  # of a group: the values last reported to customers
     origins: dict[str, int] | None = (

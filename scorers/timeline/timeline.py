@@ -156,30 +156,28 @@ class Timeline(Generic[S]):
         self.row.clock = max(self.row.clock, until)
         return out
 
+    @property
+    def newest(self) -> Micros:
+        """The time of the newest fact that was folded."""
+        return self.row.recent[-1].time if self.row.recent else self.row.snapshot_time
+
     def erase(self, at: Micros, ref: Ref, clock: Micros, ctx: Context) -> Step:
-        """Forget the subject up to an instant: its alarms end, older facts are dropped and rejected from now on, later ones remain."""
-        row = self.row
-        if at <= row.erased:
-            return Step(status="duplicate")
-        gone = Effects()
-        was = fold(self.subject, row.snapshot, [fact for fact in row.recent if fact.time <= at], ctx, gone)
-        lapse(self.subject, was, at, ctx, gone)
-        contributed = gone.counts + self.subject.contributions(was, at)
-        emitted, counted, answered = self.emitted, row.counts, set(row.lessons)
-        later = [fact for fact in row.recent if fact.time > at]
-        empty = encode(self.subject.new(row.id))
-        self.row = Row(ROW_FORM, row.id, empty, snapshot_time=at, clock=max(row.clock, at), recent=later, erased=at)
-        facts, silence, out = Effects(), Effects(), Step()
-        self._refold(ctx, facts, silence)
-        effects = joined(facts, silence, answered)
-        for name, e in emitted.items():
-            if e.status == "open" and name not in effects.touched:
+        """What ends with the subject, which must not be used again: its open alarms, and its contributions to the figures.
+
+        `at` is the time of the erasure `ref`. Alarms that became true later are withdrawn, so it does not matter how far a tick had
+        come. No record says the subject's name.
+        """
+        out, at = Step(), max(at, self.newest)
+        self._pass_time(at, clock, ctx, out)
+        out.counts += self.subject.contributions(self.state, at)
+        self.state = self.subject.new(self.row.id)
+        for e in self.emitted.values():
+            if e.status == "open" or e.at > at:
                 ended = copy.copy(e)  # an undo point shares the episodes emitted before
                 ended.status, ended.outcome = "settled", "expired"
-                self._emit_one(ended, "alarm.settled", max(clock, at), (ref,), ctx, out)
-        self.emitted = {name: e for name, e in emitted.items() if name in effects.touched}
-        self._emit(effects, max(clock, at), ref, ctx, out)
-        out.counts = difference(counted, contributed + effects.counts)
+                change: Change = "alarm.settled" if e.at <= at else "alarm.withdrawn"
+                self._emit_one(ended, change, max(clock, at), (ref,), ctx, out)
+        out.alarms = [replace(alarm, name=None) for alarm in out.alarms]
         return out
 
     def _step(self, event: AnyEvent, ref: Ref, clock: Micros, ctx: Context) -> Step:

@@ -36,8 +36,10 @@ from streams.worker.partition_state import CONTROL, GROUP, KEY, PartitionState, 
 from streams.worker.reports import Report
 from streams.worker.row_timelines import RowTimelines
 from streams.worker.stored_row import StoredRow
+from streams.worker.suppressed import GONE, RowSuppressions
 from vigia.runtime.dead_letter import encode
-from vigia.runtime.erasures import ERASURES, customer_of, null_id
+from vigia.runtime.erasures import ERASURES, MILLISECOND, customer_of, null_id
+from vigia.runtime.privacy.keyed_hash import KeyedHash
 
 TOO_FAR = "time is more than a day ahead of the record's Kafka timestamp"
 
@@ -48,7 +50,8 @@ Names = Callable[[str], str]
 class PartitionProcessor:
     """Folds the records of one partition while it is assigned to this process.
 
-    `trust` says whether a model's signature is valid, `home` gives the partition of a key, and `partitions` is the number of partitions.
+    `hashes` names erased customers, `trust` says whether a model's signature is valid, `home` gives the partition of a key, and
+    `partitions` is the number of partitions.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class PartitionProcessor:
         policy: Policy,
         names: Names,
         metrics: WorkerMetrics,
+        hashes: KeyedHash,
         trust: Callable[[ModelInForce], bool] = lambda _: True,
         home: Callable[[bytes], int] | None = None,
         partitions: int = 1,
@@ -65,7 +69,9 @@ class PartitionProcessor:
         self.ctx = Context(policy, UNTRAINED)
         self.state = PartitionState(policy)
         self.timelines = RowTimelines(rows, self.ctx, self._expect)
-        self.partition = Partition(self.ctx, self.timelines, due=self.timelines.due)
+        self.suppressed = RowSuppressions(rows, hashes)
+        self.partition = Partition(self.ctx, self.timelines, due=self.timelines.due, suppressed=self.suppressed)
+        self._stale: list[bytes] = []  # rows of erased customers that an old disk has brought back
         self._in_force = InForce(self.ctx, rows, trust)
         self._names, self._metrics, self._home, self._partitions = names, metrics, home, partitions
         self._clock, self._actions, self._groups = names("clock"), names("alarm-actions"), names("groups")
@@ -83,30 +89,44 @@ class PartitionProcessor:
             if key == KEY:
                 self.state.recover(row.data)
                 self.partition.clock = self.state.progress.clock
+                self.partition.newest = self.state.progress.fact
+            elif key.startswith(GONE):
+                self.suppressed.recover(key, row.data)
             elif key.startswith((CONTROL, GROUP)):
                 self._in_force.recover(key, row.data)
             return
-        if not key.startswith(GROUP_PREFIX.encode()):
+        name = key.decode()
+        if not name.startswith(GROUP_PREFIX):
+            if self.suppressed.is_stale(name, row):
+                self._stale.append(key)
+                return
             self.timelines.recover(row)
         if row.due:
-            self.partition.expect(row.due, key.decode())
+            self.partition.expect(row.due, name)
 
     def fold(self, record: Any) -> list[Output]:
         """Fold one record and return the records to send. If anything raises, rows and timelines are as before."""
         self._in_force.resume()
         self.timelines.begin()
         self.timelines.era = self._in_force.eras
+        for key in self._stale:
+            self.rows.delete(key)
         try:
-            if record.topic == self._clock:
-                return self._control(record)
-            if record.topic == self._groups:
-                return self._fold_forwarded(record)
-            if record.topic == self._actions:
-                return []  # read by the notifier
-            return self._fold_event(record)
+            outputs = self._fold(record)
         except Exception:
             self.timelines.undo()
             raise
+        self._stale.clear()
+        return outputs
+
+    def _fold(self, record: Any) -> list[Output]:
+        if record.topic == self._clock:
+            return self._control(record)
+        if record.topic == self._groups:
+            return self._fold_forwarded(record)
+        if record.topic == self._actions:
+            return []  # read by the notifier
+        return self._fold_event(record)
 
     # --- facts ------------------------------------------------------------------------------------------------
 
@@ -117,7 +137,8 @@ class PartitionProcessor:
         if self._is_folded(event):
             return []
         began = perf_counter()
-        step = self.partition.fold(event, Ref(event.source, event.id, record.topic, record.partition, record.offset))
+        ref = Ref(event.source, event.id, record.topic, record.partition, record.offset)
+        step = self.partition.fold(event, ref, (record.timestamp or 0) * MILLISECOND)
         self._metrics.step(perf_counter() - began)
         faulty(record.value)
         plain = self._plain.get(record.topic, record.topic)
@@ -235,7 +256,10 @@ class PartitionProcessor:
             state.settle(day)
             report = Report(self.rows.partition, day, newest, dict(state.book.total))
             outputs.append(Output(self._names("figures"), Report.KEY, report.encode()))
-        self._put(msgspec.structs.replace(progress, clock=clock, newest=newest, day=day, follows=tick.follows))
+        fact = self.partition.newest
+        self._put(
+            msgspec.structs.replace(progress, clock=clock, newest=newest, day=day, follows=tick.follows, fact=fact)
+        )
         return outputs
 
     def _adopt(self, record: Any, control: Adopted) -> list[Output]:
@@ -283,7 +307,9 @@ class PartitionProcessor:
             return
         progress = self.state.progress
         self.state.add(list(counts))
-        self._put(progress if newest <= progress.newest else msgspec.structs.replace(progress, newest=newest))
+        if newest > progress.newest:
+            progress = msgspec.structs.replace(progress, newest=newest, fact=self.partition.newest)
+        self._put(progress)
 
     def _put(self, progress: Progress) -> None:
         self.state.progress = progress

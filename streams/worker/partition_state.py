@@ -32,6 +32,7 @@ class Progress(Struct, array_like=True, frozen=True):
     newest: Micros = 0  # the newest instant judged
     day: int = -1  # the newest day whose totals were reported
     late: int = 0  # how many control records came too late for their instant
+    fact: Micros = 0  # the time of the newest fact, erasures excepted
 
 
 class Version(NamedTuple):

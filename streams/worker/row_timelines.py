@@ -21,6 +21,7 @@ class RowTimelines:
         self._moved = moved  # called with a deadline that the partition does not expect, and the subject's name
         self._read: dict[str, tuple[StoredRow, UndoPoint]] = {}
         self._made: list[StoredRow] = []
+        self._deleted: list[StoredRow] = []
 
     def get(self, name: str, /) -> AnyTimeline | None:
         """The timeline of a subject, folded under the policy in force; None if it has no row."""
@@ -50,6 +51,14 @@ class RowTimelines:
             self._refresh(row)
         rows.put(key, row)
 
+    def __delitem__(self, name: str, /) -> None:
+        key = name.encode()
+        row = self._rows.get(key)
+        if row is not None:
+            self._count(row, -1)
+            self._deleted.append(row)
+            self._rows.delete(key)
+
     def due(self, name: str) -> Micros:
         """The deadline of a subject, without decoding its row; 0 if it has no row or no deadline."""
         row = self._rows.get(name.encode())
@@ -65,9 +74,12 @@ class RowTimelines:
         """Begin a record: the changes of the last one are final."""
         self._read.clear()
         self._made.clear()
+        self._deleted.clear()
 
     def undo(self) -> None:
         """Restore every timeline that the record read, because folding it failed."""
+        for row in self._deleted:
+            self._count(row, 1)
         for name, (row, point) in self._read.items():
             if row.timeline is not None:
                 row.timeline.restore(point, self._ctx)

@@ -40,6 +40,7 @@ from streams.worker.partition_processor import PartitionProcessor, dead_letter
 from streams.worker.reconciler import Reconciler
 from streams.worker.stored_row import CODEC, StoredRow
 from vigia.runtime.broker import Broker
+from vigia.runtime.privacy.keyed_hash import keyed_hash
 from vigia.runtime.redaction import describe
 from vigia.runtime.settings import Settings
 from vigia.runtime.topics import CHANGELOG, READ, TABLE, WORKER, WRITTEN, check
@@ -65,6 +66,7 @@ class Worker:
         self.aligned: Alignment | None = None
         self.offsets = InputOffsets(broker, self.inputs, [broker.name(topic) for topic in WRITTEN])
         self.recovery = Recovery(metrics.recovered)
+        self.hashes = keyed_hash(settings.privacy_key, settings.state)
         self._assigned_once = False  # also to no partitions
         self._kafka_away = False  # at the last request
         self.app = self._build()
@@ -218,7 +220,7 @@ class Worker:
                 f"VIGIA_PARTITIONS={self.settings.partitions}: set the former number (docs/operations.md, More partitions)"
             )
         return PartitionProcessor(
-            rows, self.policy, self.broker.name, self.metrics, trust, home, self.settings.partitions
+            rows, self.policy, self.broker.name, self.metrics, self.hashes, trust, home, self.settings.partitions
         )
 
     def _output_log(self, tail: TopicTail, rows: Rows[StoredRow], processor: Any) -> OutputLog:

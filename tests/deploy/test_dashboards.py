@@ -30,6 +30,7 @@ from streams.gateway.gateway import Gateway, Tokens
 from streams.gateway.intake import Intake
 from streams.metrics import TrainerMetrics, WorkerMetrics
 from tests.support.alarms import an_alarm
+from tests.support.hashes import HASHES
 from tests.support.paths import ROOT
 from vigia.lab.local_kafka import free_port
 from vigia.readmodel.redis_board import Board
@@ -86,10 +87,10 @@ class Running:
         self.worker, self.notifier = WorkerMetrics(), NotifierMetrics()
         self.trainer = TrainerMetrics()
         self.gateway = Gateway(Intake(Broker("127.0.0.1:1"), 0.05), Tokens([]))
-        Board("redis://127.0.0.1:1", Broker(), self.gateway.registry)
+        Board("redis://127.0.0.1:1", Broker(), HASHES, self.gateway.registry)
         channels: dict[str, Channel] = self.notifier.counted({"desk": Quiet()})
         routes = read('[channel.desk]\ntype = "log"\n[[route]]\nname = "all"\nto = ["desk"]\n')
-        self.dispatcher = Dispatcher(routes, channels, Memory())
+        self.dispatcher = Dispatcher(routes, channels, Memory(), hashes=HASHES)
         self.notifier.queues(self.dispatcher.queues)
         self.worker.customers(0, {("core_customer", "gold"): 3})
         self.worker.lag("purchases", 0, 4)

@@ -24,6 +24,7 @@ from streams.worker.partition_processor import PartitionProcessor
 from streams.worker.reports import Report, decode_report
 from streams.worker.stored_row import CODEC, StoredRow
 from tests.support.driver import instant
+from tests.support.hashes import HASHES
 
 MAY = instant("2024-05-01T00:00:00Z")
 LATE = (
@@ -43,7 +44,7 @@ class Record(NamedTuple):
 
 
 class Memory:
-    """A store that is a dict."""
+    """A store that is a dict; like RocksDB it gives rows in the order of their keys."""
 
     def __init__(self) -> None:
         self.rows: dict[bytes, bytes] = {}
@@ -52,7 +53,7 @@ class Memory:
         return self.rows.get(key)
 
     def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
-        return iter(list(self.rows.items()))
+        return iter(sorted(self.rows.items()))
 
     def write(self, partition: int, rows: Sequence[tuple[bytes, bytes | None]], offset: int) -> None:
         for key, value in rows:
@@ -79,7 +80,7 @@ class Desk:
         self.rows: Rows[StoredRow] = Rows(self.partition, self.store, CODEC)
         trust = (lambda c: verify(self.secret, c.model.encode(), c.seal)) if self.secret else (lambda c: True)
         self.processor = PartitionProcessor(
-            self.rows, self.policy, lambda plain: plain, WorkerMetrics(), trust, partitions=self.partitions
+            self.rows, self.policy, lambda plain: plain, WorkerMetrics(), HASHES, trust, partitions=self.partitions
         )
         for key, row in self.rows.recovered():
             self.processor.recover(key, row)

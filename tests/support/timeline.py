@@ -14,6 +14,7 @@ from alerts.wording.playbooks import KINDS
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, HOUR, Instant
 from tests.support.alarms import an_alarm
+from tests.support.hashes import HASHES
 from tests.support.routefiles import PLAIN
 
 MONDAY = Instant(1_704_067_200_000_000)  # 2024-01-01T00:00:00Z
@@ -64,7 +65,7 @@ class Story:
         self.routes = read(routes)
         self.sinks = sinks or {name: Sink() for name in self.routes.channels}
         self.store = Memory(incidents)
-        self.dispatcher = Dispatcher(self.routes, self.sinks, self.store)
+        self.dispatcher = Dispatcher(self.routes, self.sinks, self.store, hashes=HASHES)
         self.now = MONDAY
         self.published: list[Alarm] = []
 
@@ -101,7 +102,7 @@ class Story:
         incidents = [decode_incident(encode_incident(incident)) for incident in self.store.incidents.values()]
         after.routes, after.sinks, after.now = self.routes, self.sinks, self.now
         after.store, after.published = Memory(incidents), self.published
-        after.dispatcher = Dispatcher(after.routes, after.sinks, after.store)
+        after.dispatcher = Dispatcher(after.routes, after.sinks, after.store, hashes=HASHES)
         await after.dispatcher.resume(incidents, self.now)
         return after
 

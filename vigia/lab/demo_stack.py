@@ -35,6 +35,7 @@ from vigia.lab.demo_tail import DemoTail
 from vigia.lab.embedded_kafka import PARTITIONS
 from vigia.runtime import health
 from vigia.runtime.broker import Broker
+from vigia.runtime.privacy.keyed_hash import keyed_hash
 from vigia.runtime.settings import Settings
 from vigia.runtime.supervisor import Part, run_together
 from vigia.runtime.topic_reader import committed
@@ -83,6 +84,7 @@ class DemoStack:
             routes,
             lambda: connect_all(routes, os.environ),
             self.metrics,
+            keyed_hash(self.settings.privacy_key, state),
             policy.time.notify_within,
             lambda: Instant(self.ticked()),
         )

@@ -3,7 +3,8 @@
     <prefix>vigia:card:<customer>   hash: stage, tier, type, risk, value at risk, and each open alarm as `alarm:<id>`
     <prefix>vigia:at-risk           sorted set: customers with open alarms by their value at risk
     <prefix>vigia:read              hash: the next offset of each partition
-    <prefix>vigia:gone              hash: the instant of each erasure, by the digest of the id; older alarms make no card
+    <prefix>vigia:gone              hash: the instant of each erasure, by the keyed hash of the id; older alarms make no card.
+                                    Also each erasure itself, so that one read again deletes no new card
 
 Redis holds no state that cannot be rebuilt. Offsets are stored in Redis and change in the same script as the cards, so a
 record counts once however often it is read, several writers do no harm, and an emptied Redis is filled again from the
@@ -11,7 +12,6 @@ start of the topic (as far as Kafka retains it). While Redis is down, all other 
 """
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
@@ -28,6 +28,7 @@ from scorers.contract.events import Instant
 from scorers.contract.wire import decode_alarm
 from vigia.runtime.broker import Broker
 from vigia.runtime.erasures import read_erasure
+from vigia.runtime.privacy.keyed_hash import KeyedHash
 
 LOGGER = logging.getLogger("vigia.readmodel.redis_board")
 RETRY = 2.0  # seconds
@@ -38,24 +39,27 @@ SCRIPT = """
 local reads, card, board, gone = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local place, offset, known = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1'
 local change, customer, alarm, word, time = ARGV[4], ARGV[5], 'alarm:' .. ARGV[6], ARGV[7], ARGV[8]
-local mark = ARGV[9]
+local mark, cause = ARGV[9], ARGV[9] .. ' ' .. ARGV[10]
 local due = redis.call('HGET', reads, place)
 if known and not due then return -1 end
 if due and offset < tonumber(due) then return 0 end
 redis.call('HSET', reads, place, string.format('%.0f', offset + 1))
 if change == 'none' then return 1 end
-if change == 'erase' then
+local erased = redis.call('HEXISTS', gone, cause) == 1
+if (change == 'erase' and not erased) or (change == 'end' and erased) then
   redis.call('DEL', card)
   redis.call('ZREM', board, customer)
-  redis.call('HSET', gone, mark, time)
-  return 1
 end
+if change == 'erase' and not erased then
+  redis.call('HSET', gone, mark, math.max(tonumber(time), tonumber(redis.call('HGET', gone, mark) or '-1')), cause, 1)
+end
+if change == 'erase' or erased then return 1 end
 if tonumber(redis.call('HGET', gone, mark) or '-1') >= tonumber(time) then return 1 end
 if change == 'end' and redis.call('EXISTS', card) == 0 then return 1 end
 if change == 'open' then redis.call('HSET', card, alarm, word) end
 if change == 'end' then redis.call('HDEL', card, alarm) end
 if tonumber(redis.call('HGET', card, 'time') or '0') <= tonumber(time) then
-  redis.call('HSET', card, 'time', time, unpack(ARGV, 10))
+  redis.call('HSET', card, 'time', time, unpack(ARGV, 11))
 end
 for _, field in ipairs(redis.call('HKEYS', card)) do
   if string.sub(field, 1, 6) == 'alarm:' then
@@ -82,8 +86,8 @@ class AtRisk(NamedTuple):
 class Board:
     """The read model in one Redis; `run` keeps it up to date."""
 
-    def __init__(self, url: str, broker: Broker, registry: CollectorRegistry | None = None) -> None:
-        self.broker = broker
+    def __init__(self, url: str, broker: Broker, hashes: KeyedHash, registry: CollectorRegistry | None = None) -> None:
+        self.broker, self.hashes = broker, hashes
         self.redis: Redis = Redis.from_url(url, decode_responses=True, socket_timeout=5, socket_connect_timeout=5)
         registry = registry if registry is not None else CollectorRegistry()
         self._up = Gauge("vigia_board_up", "1 while the cards in Redis are kept up to date.", registry=registry)
@@ -157,28 +161,31 @@ class Board:
         """Yield the customer, then the script's arguments from `change` on."""
         if record.topic == self.broker.name("feedback"):
             found = read_erasure(record)
-            return _change(found.customer_id, "erase", found.at) if found else _change("", "none", Instant(0))
+            if found is None:
+                return self._change("", "none", Instant(0))
+            return self._change(found.customer_id, "erase", found.at, found.event_id)
         alarm = decode_alarm(record.value or b"")
         if not isinstance(alarm, Alarm) or alarm.customer_id is None:
-            return _change("", "none", Instant(0))
+            return self._change("", "none", Instant(0))
         over = alarm.type in ("alarm.settled", "alarm.withdrawn")
         change = "end" if over else "fact" if alarm.kind in STATE_CHANGES else "open"
-        return _change(alarm.customer_id, change, alarm.time, alarm)
+        return self._change(alarm.customer_id, change, alarm.time, "".join(alarm.cause[:1]), alarm)
+
+    def _change(
+        self, customer: str, change: str, time: Instant, cause: str = "", alarm: Alarm | None = None
+    ) -> Iterator[str]:
+        yield from (customer, change, customer)
+        yield from (alarm.alarm_id, f"{alarm.kind} {alarm.severity} {int(alarm.at)}") if alarm else ("", "")
+        yield from (str(int(time)), self.hashes.of(customer), self.hashes.of(cause))
+        for fact in FACTS:
+            if (value := getattr(alarm, fact, None)) is not None:
+                yield from (fact, str(value))
 
     async def _hash(self, name: str) -> dict[str, str]:
         return cast("dict[str, str]", await self.redis.hgetall(self._key(name)))
 
     def _key(self, name: str) -> str:
         return f"{self.broker.prefix}vigia:{name}"
-
-
-def _change(customer: str, change: str, time: Instant, alarm: Alarm | None = None) -> Iterator[str]:
-    yield from (customer, change, customer)
-    yield from (alarm.alarm_id, f"{alarm.kind} {alarm.severity} {int(alarm.at)}") if alarm else ("", "")
-    yield from (str(int(time)), hashlib.sha256(customer.encode()).hexdigest())
-    for fact in FACTS:
-        if (value := getattr(alarm, fact, None)) is not None:
-            yield from (fact, str(value))
 
 
 def _name(place: TopicPartition) -> str:

@@ -15,7 +15,11 @@ ERASURES = "feedback"
 
 
 class Erasure(NamedTuple):
-    """Who is erased, as of when, and the id under which the worker names it as a cause."""
+    """Who is erased, as of when, and the id under which the worker names it as a cause.
+
+    An erasure acts when it arrives: a time after its record was written counts as that instant, so that one dated ahead hides
+    no alarm of a customer who comes back.
+    """
 
     customer_id: str
     at: Instant
@@ -60,4 +64,5 @@ def read_erasure(record: Any) -> Erasure | None:
     event = decode(record.value)
     if not isinstance(event, CustomerErased) or not event.customer_id or record.key != event.customer_id.encode():
         return None
-    return Erasure(event.customer_id, event.time, event.id)
+    written = record.timestamp * MILLISECOND
+    return Erasure(event.customer_id, Instant(min(event.time, written)) if written > 0 else event.time, event.id)

@@ -36,11 +36,13 @@ class Settings(Struct, frozen=True, kw_only=True):
         HOUR  # figures come into force this long after the newest instant assessed when they were computed
     )
     seal: str = ""  # the secret that signs models
+    privacy_key: str = ""  # hashes the ids of erased customers; generated in the state folder if it is empty
 
     def __repr__(self) -> str:
         return f"Settings({self.state}, {self.partitions} partitions)"  # never the secret
 
 
+SECRETS = ("seal", "privacy_key")
 SETTINGS = {f"VIGIA_{name.upper()}": name for name in Settings.__struct_fields__}
 
 
@@ -53,14 +55,14 @@ def read(environment: Mapping[str, str]) -> Settings:
     """
     given: dict[str, Any] = {}
     for variable, name in SETTINGS.items():
-        text = (secret(environment, variable) if name == "seal" else environment.get(variable, "")).strip()
+        text = (secret(environment, variable) if name in SECRETS else environment.get(variable, "")).strip()
         if text:
             given[name] = _span(variable, text) if name == "margin" else text
     for name, value in given.items():
         try:
             msgspec.convert({name: value}, Settings, strict=False, dec_hook=_path)
         except msgspec.ValidationError as error:
-            shown = "" if name == "seal" else f"={value!r}"
+            shown = "" if name in SECRETS else f"={value!r}"
             raise UsageError(f"VIGIA_{name.upper()}{shown}: {str(error).split(' - at')[0]}") from None
     return msgspec.convert(given, Settings, strict=False, dec_hook=_path)
 

@@ -8,6 +8,7 @@ from alerts.pipeline import channel_queue
 from alerts.pipeline.dispatch import Dispatcher
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import HOUR, MINUTE, SECOND, Instant
+from tests.support.hashes import HASHES
 from tests.support.routefiles import PLAIN, TWO
 from tests.support.timeline import Sink, Story, alarm, at, settled
 
@@ -150,7 +151,7 @@ async def test_no_channel_stalls_the_running_notifier() -> None:
                 both.set()
 
     sinks: dict[str, Sink] = {"desk": Quick(), "boss": Slow()}
-    dispatcher = Dispatcher(story.routes, sinks, story.store)
+    dispatcher = Dispatcher(story.routes, sinks, story.store, hashes=HASHES)
     stop = asyncio.Event()
 
     async def publish(one: Alarm) -> None:

@@ -1,6 +1,7 @@
 """An erased customer is deleted from the notifier, whatever is read again or being sent."""
 
 import asyncio
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -8,7 +9,11 @@ import pytest
 from alerts.channels.contract import Notification, Refused, Retry
 from alerts.pipeline.incident import encode_incident
 from scorers.contract.alarms import Subject
+from scorers.contract.events import CustomerErased, Instant
+from scorers.contract.wire import encode_event
+from tests.support.hashes import HASHES
 from tests.support.timeline import Sink, Story, alarm, at, settled
+from vigia.runtime.erasures import read_erasure
 
 
 async def test_an_erased_customer_is_gone() -> None:
@@ -58,7 +63,28 @@ async def test_an_erasure_twice_and_a_later_one() -> None:
     for when, event in ((9.5, "e1"), (9.5, "e1"), (12, "e2"), (9.5, "e1")):
         await story.dispatcher.forget("C1", at(when), event, at(13))
     (mark,) = story.store.incidents.values()
-    assert (mark.true_since, set(mark.alarm.cause)) == (at(12), {"e1", "e2"})
+    assert (mark.true_since, set(mark.alarm.cause)) == (at(12), {HASHES.of("e1"), HASHES.of("e2")})
+    assert "C1" not in kept(story)
+
+
+async def test_an_erasure_that_is_read_again_leaves_the_new_customer_alone() -> None:
+    """Its alarms are those of a customer who came back; another erasure deletes them."""
+    story = Story()
+    await story.dispatcher.forget("C1", at(9.5), "e1", at(10))
+    await story.push(alarm("anew", when=at(10.5)))
+    await story.dispatcher.forget("C1", at(9.5), "e1", at(11))
+    assert "anew" in story.store.incidents
+    await story.dispatcher.forget("C1", at(11), "e2", at(11))
+    assert "anew" not in story.store.incidents
+
+
+def test_an_erasure_that_is_dated_ahead_counts_from_when_it_was_written() -> None:
+    """So it hides no alarm of a customer who comes back before the time that it carries."""
+    event = CustomerErased(id="e1", source="crm", time=Instant(at(9, days=300)), customer_id="C1")
+    record = SimpleNamespace(key=b"C1", value=encode_event(event), timestamp=at(9) // 1000, partition=0, offset=0)
+    found = read_erasure(record)
+    assert found is not None
+    assert found.at == at(9)
 
 
 @pytest.mark.parametrize("fault", [None, Retry("500"), Refused("413")])

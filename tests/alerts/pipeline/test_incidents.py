@@ -10,6 +10,7 @@ from alerts.pipeline.dispatch import Dispatcher
 from alerts.pipeline.incident import MAX_KEPT, Delivery, Incident, fold, with_deliveries
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, HOUR, Instant
+from tests.support.hashes import HASHES
 from tests.support.routefiles import BUSY
 from tests.support.timeline import Story, alarm, alarms, at, settled
 
@@ -55,7 +56,7 @@ async def test_a_kill_repeats_under_the_same_id() -> None:
     await story.until(at(9))
     after = Story(incidents=written)
     after.sinks = story.sinks
-    after.dispatcher = Dispatcher(after.routes, after.sinks, after.store)
+    after.dispatcher = Dispatcher(after.routes, after.sinks, after.store, hashes=HASHES)
     await after.dispatcher.resume(written, at(9))
     await after.until(at(9.5))
     ids = [one.id for one in story.sinks["desk"].taken]

@@ -309,18 +309,6 @@ def test_more_recent_facts_than_the_bound_settle_early():
     assert len(driver.timelines["C1"].encode()) < 64 * 1024
 
 
-def test_a_late_erasure_keeps_the_facts_after_it():
-    """Facts up to the erasure are forgotten and rejected afterwards; later ones remain."""
-    after = purchase(START + 3 * HOUR)
-    erased = record("customer.erased", START + 2 * HOUR)
-    late, plain = Driver().feed(BOUGHT, after, erased), Driver().feed(BOUGHT, erased, after)
-    assert late.states() == plain.states()
-    assert late.figures == plain.figures
-    late.feed(purchase(START + HOUR), erased)
-    assert late.states() == plain.states()
-    assert late.partition.tally.too_late == late.partition.tally.duplicates == 1
-
-
 def test_a_fact_after_an_erasure_but_before_the_clock_misses_no_deadline():
     """The clock has passed deadlines of facts after the erasure: they are judged at once, with and without a restart."""
     erased = record("customer.erased", START + 180 * DAY)

@@ -23,6 +23,7 @@ from streams.worker.reconciler import Reconciler
 from streams.worker.stored_row import CODEC, StoredRow
 from tests.kafka.running import Running
 from tests.support.driver import instant, purchase, record
+from tests.support.hashes import HASHES
 from vigia.lab.embedded_kafka import PARTITIONS, EmbeddedKafka
 
 pytest.importorskip("confluent_kafka")
@@ -213,7 +214,7 @@ class Run:
             raise Killed from error
 
         self.engine: WriteBehind[StoredRow] = WriteBehind(
-            processor=lambda rows: PartitionProcessor(rows, Policy(), str, WorkerMetrics()),
+            processor=lambda rows: PartitionProcessor(rows, Policy(), str, WorkerMetrics(), HASHES),
             codec=CODEC,
             reject=lambda record, error: Output("dead-letters", record.key, record.value),
             store=kafka,

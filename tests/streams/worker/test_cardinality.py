@@ -18,6 +18,7 @@ from streams.worker.partition_processor import PartitionProcessor
 from streams.worker.stored_row import CODEC
 from tests.support.desk import MAY, Memory, Record
 from tests.support.driver import purchase, record
+from tests.support.hashes import HASHES
 from vigia.readmodel.redis_board import Board
 from vigia.runtime.broker import Broker
 from vigia.runtime.settings import Settings
@@ -41,7 +42,7 @@ def worked(customers: int) -> CollectorRegistry:
     """The metrics of a worker that has folded a month of so many customers, with complaints, dead letters and silence."""
     metrics = WorkerMetrics()
     rows: Rows[Any] = Rows(0, Memory(), CODEC)
-    processor = PartitionProcessor(rows, Policy(), lambda plain: plain, metrics)
+    processor = PartitionProcessor(rows, Policy(), lambda plain: plain, metrics, HASHES)
     number = 0
 
     def fold(topic: str, key: str | None, value: bytes) -> None:
@@ -78,7 +79,7 @@ async def test_no_label_can_name_a_customer() -> None:
     settings, broker = Settings(), Broker()
     gateway = Gateway(Intake(broker), Tokens(()))
     board = CollectorRegistry()
-    Board("redis://127.0.0.1:1/0", broker, board)
+    Board("redis://127.0.0.1:1/0", broker, HASHES, board)
     registries = [
         *(worked(30), NotifierMetrics().registry, gateway.registry, board),
         ClockMetrics(Clock(broker, settings, Policy(), follows=True, every=1.0)).registry,

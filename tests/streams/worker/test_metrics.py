@@ -22,6 +22,7 @@ from scorers.contract.wire import EVENT_TYPES
 from scorers.timeline.timeline import Status
 from streams.metrics import WorkerMetrics
 from tests.support.alarms import an_alarm
+from tests.support.hashes import HASHES
 from vigia.runtime.health import serving_health
 
 NOW = Instant(1_704_067_200_000_000)
@@ -162,7 +163,7 @@ async def test_waiting_notifications_are_counted_at_each_scrape() -> None:
     """The lines are looked at in the scrape itself."""
     metrics = NotifierMetrics()
     routes = read('[channel.desk]\ntype = "log"\n[[route]]\nname = "all"\nto = ["desk"]\n')
-    dispatcher = Dispatcher(routes, metrics.counted({"desk": Moody(None)}), Memory())
+    dispatcher = Dispatcher(routes, metrics.counted({"desk": Moody(None)}), Memory(), hashes=HASHES)
     metrics.queues(dispatcher.queues)
     metrics.decided(await dispatcher.take(alarm(), NOW))
     assert value(metrics.registry, "vigia_notifications_waiting", channel="desk") == 1

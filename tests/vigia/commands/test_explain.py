@@ -16,6 +16,7 @@ from scorers.contract.events import DAY, HOUR, Instant
 from scorers.contract.rfc3339 import rfc3339
 from scorers.contract.wire import encode_alarm
 from tests.support.console import HOSTILE, NOW, alarm, broker, run, write
+from tests.support.hashes import HASHES
 from tests.support.routefiles import SHOP
 
 TOLD = alarm(
@@ -63,7 +64,7 @@ async def decided(routes: str, *alarms: Alarm) -> Incident:
         async def close(self) -> None:
             pass
 
-    dispatcher = Dispatcher(told, {name: Takes() for name in told.channels}, store)
+    dispatcher = Dispatcher(told, {name: Takes() for name in told.channels}, store, hashes=HASHES)
     for one in alarms:
         await dispatcher.take(one, NOW)
         for name in told.channels:

@@ -14,7 +14,9 @@ from typer import Option
 from streams.gateway.gateway import Tokens, accepting, new_token
 from vigia.commands.shared.kafka import KAFKA, Host, Kafka, Prefix, broker, run_until_stopped
 from vigia.readmodel.redis_board import Board
+from vigia.runtime import settings
 from vigia.runtime.broker import Broker
+from vigia.runtime.privacy.keyed_hash import KeyedHash, keyed_hash
 from vigia.runtime.usage_error import UsageError
 
 LOGGER = logging.getLogger("vigia.gateway")
@@ -45,9 +47,11 @@ def gateway(
         typer.echo(f"for the sender:   Authorization: Bearer {token}\nfor the gateway:  {TOKENS}={digest}")
         return
     tokens, where = senders(host, open_to_all), broker(kafka, prefix)
+    config = settings.read(os.environ)
+    hashes = keyed_hash(config.privacy_key, config.state) if redis else None
 
     async def serve(stop: asyncio.Event) -> None:
-        async with gate(where, tokens, redis, host, port) as bound:
+        async with gate(where, tokens, redis, host, port, hashes) as bound:
             typer.echo(f"gateway: http://{host}:{bound}/v1/events -> Kafka {kafka}", err=True)
             await stop.wait()
 
@@ -69,11 +73,17 @@ def senders(host: str, open_to_all: bool) -> Tokens:
 
 @asynccontextmanager
 async def gate(
-    where: Broker, tokens: Tokens, redis: str, host: str, port: int, registry: CollectorRegistry | None = None
+    where: Broker,
+    tokens: Tokens,
+    redis: str,
+    host: str,
+    port: int,
+    hashes: KeyedHash | None = None,
+    registry: CollectorRegistry | None = None,
 ) -> AsyncIterator[int]:
-    """Accept events, and keep the cards in Redis if one is given, while the block runs; yields the port."""
+    """Accept events, and keep the cards in Redis if one is given (with `hashes`), while the block runs; yields the port."""
     registry = registry if registry is not None else CollectorRegistry()
-    board = asyncio.create_task(_board(redis, where, registry).run()) if redis else None
+    board = asyncio.create_task(_board(redis, where, hashes, registry).run()) if redis and hashes else None
     if board is None:
         LOGGER.info("no Redis is given (--redis): there are no customer cards and no board")
     try:
@@ -85,9 +95,9 @@ async def gate(
             await asyncio.gather(board, return_exceptions=True)
 
 
-def _board(url: str, where: Broker, registry: CollectorRegistry) -> Board:
+def _board(url: str, where: Broker, hashes: KeyedHash, registry: CollectorRegistry) -> Board:
     try:
-        return Board(url, where, registry)
+        return Board(url, where, hashes, registry)
     except ValueError:  # the message may contain the password
         raise UsageError(
             "VIGIA_REDIS (or --redis) is not a URL of a Redis: write redis://:password@host:6379/0, and in the password "

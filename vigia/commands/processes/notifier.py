@@ -15,7 +15,8 @@ from vigia.commands.shared import arguments, routing
 from vigia.commands.shared.kafka import KAFKA, Host, Kafka, MetricsPort, Prefix, broker, run_until_stopped
 from vigia.commands.shared.options import PolicyFile
 from vigia.commands.shared.routing import RoutesFile
-from vigia.runtime import health
+from vigia.runtime import health, settings
+from vigia.runtime.privacy.keyed_hash import keyed_hash
 from vigia.runtime.usage_error import UsageError
 
 
@@ -34,7 +35,9 @@ def notifier(
     """
     where, within = broker(kafka, prefix), arguments.policy(policy).time.notify_within
     loaded, metrics = routed(routes), NotifierMetrics()
-    serving = Notifier(where, loaded, lambda: connect_all(loaded, os.environ), metrics, within)
+    config = settings.read(os.environ)
+    hashes = keyed_hash(config.privacy_key, config.state)
+    serving = Notifier(where, loaded, lambda: connect_all(loaded, os.environ), metrics, hashes, within)
 
     async def serve(stop: asyncio.Event) -> None:
         async with health.serving_health(metrics.registry, metrics_port, host, serving.ready) as port:

@@ -27,6 +27,7 @@ from vigia.commands.shared.kafka import KAFKA, Host, Kafka, Prefix, broker, exit
 from vigia.commands.shared.options import PolicyFile
 from vigia.commands.shared.routing import RoutesFile
 from vigia.runtime import health, settings
+from vigia.runtime.privacy.keyed_hash import keyed_hash
 from vigia.runtime.settings import Settings
 from vigia.runtime.supervisor import Part, PartEnded, run_together
 from vigia.runtime.topics import TopicsWrong, apply
@@ -70,11 +71,14 @@ def up(
     where, rules, tokens = broker(kafka, prefix), arguments.policy(policy), senders(host, open_to_all)
     text = arguments.policy_text(policy)
     config = with_signing_secret(settings.read(os.environ))
+    hashes = keyed_hash(config.privacy_key, config.state)
     known = routed(routes)
     clock = Clock(where, config, rules, follows=follow_events, every=every)
     standby, learning = Standby(where, "trainer", "models"), TrainerMetrics()
     folding, notifying, taking = WorkerMetrics(), NotifierMetrics(), CollectorRegistry()
-    notifier = Notifier(where, known, lambda: connect_all(known, os.environ), notifying, rules.time.notify_within)
+    notifier = Notifier(
+        where, known, lambda: connect_all(known, os.environ), notifying, hashes, rules.time.notify_within
+    )
     figures = health.merged(
         folding.registry, learning.registry, ClockMetrics(clock).registry, notifying.registry, taking
     )
@@ -85,7 +89,7 @@ def up(
         await trainer.run(stop)
 
     async def take_events(stop: asyncio.Event) -> None:
-        async with gate(where, tokens, redis, host, port, taking) as bound:
+        async with gate(where, tokens, redis, host, port, hashes, taking) as bound:
             typer.echo(f"up: http://{host}:{bound}/v1/events -> Kafka {kafka}", err=True)
             await stop.wait()
 

@@ -1,0 +1,1 @@
+"""What Vigía holds of people, and what remains of those who were erased."""

@@ -1,0 +1,83 @@
+"""Keyed hashes of customers' ids: what is stored of an erased customer, so that its facts and alarms stay out.
+
+An id is often a short number, so a plain hash of it can be reversed by trying all of them. With a key that lies elsewhere it
+cannot. The key comes from VIGIA_PRIVACY_KEY (or a file, VIGIA_PRIVACY_KEY_FILE), or is generated once in the state folder.
+Every process that stores such hashes needs the same key. Of two keys, separated by a blank, the first is used for what is
+written, and both are looked for.
+"""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from vigia.runtime.usage_error import UsageError
+
+FILE = "privacy.key"
+LEAST = 32  # characters of a key: 128 bits in hexadecimal
+
+
+class KeyedHash:
+    """Hashes under one key, or under two while one replaces the other.
+
+    >>> KeyedHash("0" * 32).of("C1")
+    'd9f74a53:6aae3577bb6a6f85a5e2b76f3a7fd3bb'
+    """
+
+    def __init__(self, keys: str) -> None:
+        self._keys = [key.encode() for key in keys.split()]
+        self.names = tuple(hashlib.sha256(b"vigia privacy key " + key).hexdigest()[:8] for key in self._keys)
+
+    def of(self, text: str) -> str:
+        """The hash under the first key, preceded by the name of the key."""
+        return next(self.all(text))
+
+    def all(self, text: str) -> Iterator[str]:
+        """The hash under each key, the first key first."""
+        for name, key in zip(self.names, self._keys, strict=True):
+            yield f"{name}:{hashlib.blake2b(text.encode(), key=key[:64], digest_size=16).hexdigest()}"
+
+    def __repr__(self) -> str:
+        return f"KeyedHash({', '.join(self.names)})"  # never the keys
+
+
+def keyed_hash(keys: str, state: Path) -> KeyedHash:
+    """The hashes under the keys of a setting; without one, under the key in the state folder, which is generated once.
+
+    >>> keyed_hash("short", Path())
+    Traceback (most recent call last):
+    vigia.runtime.usage_error.UsageError: VIGIA_PRIVACY_KEY: a key has at least 32 characters; make one with 'openssl rand -hex 32'
+    """
+    if not keys.strip():
+        try:
+            return KeyedHash(_generated(state / FILE))
+        except OSError as fault:
+            raise UsageError(
+                f"VIGIA_PRIVACY_KEY is not set, and {state / FILE} cannot be made ({fault.strerror}): set the key, the same "
+                "for workers, notifiers and gateways, or VIGIA_STATE to a folder that can be written"
+            ) from None
+    if len(keys.split()) > 2 or min(map(len, keys.split())) < LEAST:
+        raise UsageError(
+            "VIGIA_PRIVACY_KEY: a key has at least 32 characters; make one with 'openssl rand -hex 32'"
+            if len(keys.split()) <= 2
+            else "VIGIA_PRIVACY_KEY: more than two keys; leave the oldest out"
+        )
+    return KeyedHash(keys)
+
+
+def _generated(path: Path) -> str:
+    """The key in a file that only this user may read; two processes that start at once agree on one."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made = path.with_name(f"{path.name}.{os.getpid()}")
+        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(secrets.token_hex(LEAST) + "\n")
+        with suppress(FileExistsError):
+            os.link(made, path)
+        made.unlink()
+    key = path.read_text(encoding="ascii").strip()
+    if len(key) < LEAST:
+        raise UsageError(f"{path}: the key is incomplete; restore the file, or set VIGIA_PRIVACY_KEY")
+    return key
