@@ -139,13 +139,13 @@ class Complaint(Event, frozen=True, kw_only=True, gc=False):
 
     complaint_id: Name
     customer_id: Key | None = None  # type: ignore[assignment]  # an anonymous complaint counts for themes
-    severity: ComplaintSeverity = "minor"
+    severity: ComplaintSeverity | None = None  # minor if no step has said it; the newest step that says it counts
     subject: ComplaintSubject | None = None
     sku: Name | None = None
     lot: Name | None = None
     store_id: Name | None = None
-    formality: Formality = "formal"
-    public: bool = False
+    formality: Formality | None = None  # formal if no step has said it
+    public: bool | None = None  # not public if no step has said it; the newest step that says it counts
     reason: Text | None = None
 
 

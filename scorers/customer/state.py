@@ -312,6 +312,4 @@ def keep_newest(c: Customer, about: str, cases: list[Any], most: int) -> None:
         case = cases.pop(0)
         c.forget_case(about, case.id)
         if about == "complaint" and case.hostage_at and not any(other.hostage_at for other in cases):
-            for e in c.open:
-                if e.kind == "hostage" and e.status == "open":
-                    e.outcome = "expired"
+            c.end_as("expired", "hostage")

@@ -44,7 +44,7 @@ class Episode(Struct, array_like=True, gc=False):
     severity: Severity
     status: Literal["open", "settled", "spent", "noted"] = "open"
     # spent: expired while its condition still holds; noted: a state change, which needs no end
-    outcome: Outcome | None = None  # while open: how it is going to end, if a bound has made the state forget its case
+    outcome: Outcome | None = None  # while open: how it is going to end, where a fact has decided that
     evidence: list[Ref] = field(default_factory=list)  # beyond the opener
     cause: list[Ref] = field(default_factory=list)
     detail: str = ""  # of a state change: from what to what

@@ -6,8 +6,9 @@ import zlib
 from msgspec import Struct
 from msgspec.structs import replace
 
-from scorers.contract.events import AnyEvent, Instant, Micros
+from scorers.contract.events import SECOND, AnyEvent, Instant, Micros
 from scorers.timeline.packing import encode
+from scorers.timeline.steps import step_of
 
 MAX_BYTES = 64  # of a text that a row keeps
 
@@ -29,19 +30,26 @@ NO_FACT = Ref("", "")
 class Fact(Struct, array_like=True, frozen=True, gc=False):
     """An event with its reference, as a row keeps it."""
 
-    time: Micros
+    time: Micros  # when it is folded; of a step of a case the beginning of its second
     event: AnyEvent
     ref: Ref
+    step: int = 0  # the order of the steps of a case within a second
+
+    @classmethod
+    def of(cls, event: AnyEvent, retained: AnyEvent, ref: Ref) -> "Fact":
+        """The fact of an event, with the event as the row keeps it."""
+        at, step = int(event.time), step_of(event)
+        return cls(at, retained, ref) if step is None else cls(at - at % SECOND, retained, ref, step)
 
     @property
     def placed(self) -> AnyEvent:
-        """The event at the instant at which it is folded, which differs from its own where its place was settled early."""
+        """The event at the instant at which it is folded, which may differ from its own."""
         return self.event if self.event.time == self.time else replace(self.event, time=Instant(self.time))
 
     @property
-    def key(self) -> tuple[Micros, str, str]:
+    def key(self) -> tuple[Micros, int, str, str]:
         """Facts are folded in ascending order of this key."""
-        return (self.time, self.ref.source, self.ref.id)
+        return (self.time, self.step, self.ref.source, self.ref.id)
 
 
 def identity_of(fact: Fact) -> int:

@@ -49,6 +49,12 @@ class State(Struct, array_like=True, gc=False):
             if e.subject_id == case_id and e.subject == about and e.status == "open":
                 e.outcome = "expired"
 
+    def end_as(self, outcome: Outcome, kind: str, case_id: str = "") -> None:
+        """Say how the open alarm of a kind, about a case if one is given, is going to end."""
+        for e in self.open:
+            if e.kind == kind and e.subject_id == case_id and e.status == "open":
+                e.outcome = outcome
+
 
 S = TypeVar("S", bound=State)
 

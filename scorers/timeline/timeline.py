@@ -159,7 +159,8 @@ class Timeline(Generic[S]):
     @property
     def newest(self) -> Micros:
         """The time of the newest fact that was folded."""
-        return self.row.recent[-1].time if self.row.recent else self.row.snapshot_time
+        recent = self.row.recent  # a step of a case is folded up to a second before its own time
+        return max([int(fact.event.time) for fact in recent], default=self.row.snapshot_time)
 
     def erase(self, at: Micros, ref: Ref, clock: Micros, ctx: Context) -> Step:
         """What ends with the subject, which must not be used again: its open alarms, and its contributions to the figures.
@@ -183,9 +184,11 @@ class Timeline(Generic[S]):
     def _step(self, event: AnyEvent, ref: Ref, clock: Micros, ctx: Context) -> Step:
         row, recent, ref = self.row, self.row.recent, short_ref(ref)
         lateness = ctx.policy.time.allowed_lateness
-        fact = Fact(int(event.time), self.subject.retained(event), ref)
+        fact = Fact.of(event, self.subject.retained(event), ref)
         newest = recent[-1].time if recent else row.snapshot_time
-        late = fact.time < newest - lateness or fact.time <= row.erased
+        late = event.time < newest - lateness or event.time <= row.erased
+        if fact.time <= row.erased < event.time:  # a step of a case in the second of the erasure
+            fact = replace(fact, time=int(event.time))
         for other in recent:
             if other.ref.id == ref.id and other.ref.source == ref.source:  # what was read first stands
                 return Step(status="duplicate" if other.event == fact.event else "conflict")
@@ -193,7 +196,7 @@ class Timeline(Generic[S]):
             return Step(status="duplicate" if row.has_seen(identity, content_check(fact)) else "conflict")
         if not late and fact.time < row.snapshot_time:  # its place was settled early
             late = len(row.seen) == MAX_SEEN_EARLY  # it may have been there before
-            fact = Fact(row.snapshot_time, fact.event, ref)
+            fact = replace(fact, time=row.snapshot_time)
         if late:
             return self._absorb(fact, ctx)
         if (recent and fact.key < recent[-1].key) or fact.time <= self.silence.judged_to:
@@ -338,7 +341,7 @@ class Timeline(Generic[S]):
         """Count a fact older than the allowed lateness, if the subject can count facts in any order; else reject it."""
         row = self.row
         snapshot = self.subject.decode(row.snapshot)
-        if fact.time <= row.erased or not self.subject.absorb(snapshot, fact.event, fact.ref):
+        if fact.event.time <= row.erased or not self.subject.absorb(snapshot, fact.event, fact.ref):
             return Step(status="too_late")
         row.snapshot = encode(snapshot)
         row.remember([fact])
@@ -429,5 +432,5 @@ def _ending(e: Episode) -> tuple[Micros, Outcome | None]:
     return (e.at, e.outcome)
 
 
-def _order(fact: Fact) -> tuple[Micros, str, str]:
+def _order(fact: Fact) -> tuple[Micros, int, str, str]:
     return fact.key

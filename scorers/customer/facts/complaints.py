@@ -15,18 +15,19 @@ from scorers.in_force.context import Context
 from scorers.in_force.figures import Contribution
 from scorers.timeline.facts import NO_FACT, Ref
 
-_SEVERITY_RANK = {"minor": 0, "major": 1, "critical": 2}
-
 
 def opened(c: Customer, e: ComplaintOpened, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
-    """Set both deadlines. Opening an open case again can only make it graver; opening a closed one reopens it."""
+    """Set both deadlines. Opening an open case again only describes it; opening a closed one reopens it."""
     _open(c, e, ref, ctx)
 
 
 def acknowledged(c: Customer, e: ComplaintAcknowledged, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
     """Note the acknowledgement."""
     case = _find(c.complaints.open, e.complaint_id)
-    if case is not None and not case.acknowledged:
+    if case is None:
+        return
+    _describe(c, case, e, ref, ctx)
+    if not case.acknowledged:
         case.acknowledged = e.time
 
 
@@ -35,6 +36,7 @@ def resolved(c: Customer, e: ComplaintResolved, ref: Ref, ctx: Context, counts: 
     case = _find(c.complaints.open, e.complaint_id)
     if case is None:
         return
+    _describe(c, case, e, ref, ctx)
     c.complaints.open.remove(case)
     case.resolved = e.time
     case.acknowledged = case.acknowledged or e.time
@@ -65,19 +67,20 @@ def _find(cases: list[Case], complaint_id: str) -> Case | None:
 def _open(c: Customer, e: Complaint, ref: Ref, ctx: Context) -> None:
     complaints = c.complaints
     if (known := _find(complaints.open, e.complaint_id)) is not None:
-        return _make_graver(c, known, e, ref, ctx)
+        return _describe(c, known, e, ref, ctx)
     if _find(complaints.closed, e.complaint_id) is not None:
         return _reopen(c, e, ref, ctx)
     clocks, calendar, tier = ctx.policy.clocks, ctx.calendar, c.tiering.tier
+    severity, public = e.severity or "minor", bool(e.public)
     case = Case(
         e.complaint_id,
         e.time,
         ref,
-        e.severity,
+        severity,
         calendar.add(e.time, clocks.acknowledge.of(tier)),
         calendar.add(e.time, clocks.rectify.of(tier)),
-        exempt=c.life.stage == "core_customer" and e.severity == "minor",
-        public=e.public,
+        exempt=c.life.stage == "core_customer" and severity == "minor",
+        public=public,
         subject=e.subject or "",
         store_id=e.store_id or "",
     )
@@ -85,14 +88,14 @@ def _open(c: Customer, e: Complaint, ref: Ref, ctx: Context) -> None:
     keep_newest(c, "complaint", complaints.open, MAX_OPEN_CASES)
     complaints.count += 1
     complaints.last = e.time
-    complaints.public += e.public
+    complaints.public += public
     negative(c, e.time, ref, ctx)
 
 
 def _reopen(c: Customer, e: Complaint, ref: Ref, ctx: Context) -> None:
     complaints = c.complaints
     if (case := _find(complaints.open, e.complaint_id)) is not None:
-        return _make_graver(c, case, e, ref, ctx)
+        return _describe(c, case, e, ref, ctx)
     case = _find(complaints.closed, e.complaint_id)
     if case is None:
         return _open(c, e, ref, ctx)  # its opening was never reported
@@ -102,18 +105,23 @@ def _reopen(c: Customer, e: Complaint, ref: Ref, ctx: Context) -> None:
     case.breached, case.occasions_since_breach, case.hostage_at = False, 0, 0
     complaints.open.append(case)
     keep_newest(c, "complaint", complaints.open, MAX_OPEN_CASES)
-    _make_graver(c, case, e, ref, ctx)
+    _describe(c, case, e, ref, ctx)
 
 
-def _make_graver(c: Customer, case: Case, e: Complaint, ref: Ref, ctx: Context) -> None:
-    """Raise the severity, and note that the complaint is public; neither is ever taken back."""
-    if _SEVERITY_RANK[e.severity] > _SEVERITY_RANK[case.severity]:
+def _describe(c: Customer, case: Case, e: Complaint, ref: Ref, ctx: Context) -> None:
+    """What a step says of the case: the newest that says something counts, whichever step it is."""
+    if e.severity is not None and e.severity != case.severity:
         if case.severity == "minor":
             case.grave_since, case.grave_ref = e.time, ref
         if case.exempt:  # it had no acknowledgement deadline; that runs from now on
             allowed = ctx.policy.clocks.acknowledge.of(c.tiering.tier)
             case.exempt, case.acknowledge_by = False, ctx.calendar.add(e.time, allowed)
         case.severity = e.severity
-    if e.public and not case.public:
-        case.public = True
-        c.complaints.public += 1
+        if e.severity == "minor":
+            case.grave_since, case.grave_ref = 0, NO_FACT
+            c.end_as("false", "major-problem", case.id)  # it was no serious problem after all
+    if e.public is not None and e.public != case.public:
+        case.public = e.public
+        c.complaints.public += 1 if e.public else -1
+    case.subject = e.subject or case.subject
+    case.store_id = e.store_id or case.store_id

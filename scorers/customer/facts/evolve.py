@@ -1,6 +1,6 @@
 """How facts and time change a customer's state: the function for each type of event.
 
-Nothing is judged here. Facts come in order of (time, source, id), which the timeline ensures.
+Nothing is judged here. Facts come in the order of `Fact.key`, which the timeline ensures.
 """
 
 from collections.abc import Callable
