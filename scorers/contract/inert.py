@@ -39,4 +39,7 @@ def printable(text: str, limit: int) -> str:
     >>> printable("a\r\nb\ud800", 80)
     'a??b?'
     """
-    return "".join(character if character.isprintable() else "?" for character in text[:limit])
+    text = text[:limit]
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else "?" for character in text)
