@@ -33,6 +33,7 @@ from tests.support.alarms import an_alarm
 from tests.support.hashes import HASHES
 from tests.support.paths import ROOT
 from vigia.lab.local_kafka import free_port
+from vigia.readmodel.redis_address import RedisAddress
 from vigia.readmodel.redis_board import Board
 from vigia.runtime import health
 from vigia.runtime.broker import Broker
@@ -87,7 +88,7 @@ class Running:
         self.worker, self.notifier = WorkerMetrics(), NotifierMetrics()
         self.trainer = TrainerMetrics()
         self.gateway = Gateway(Intake(Broker("127.0.0.1:1"), 0.05), Tokens([]))
-        Board("redis://127.0.0.1:1", Broker(), HASHES, self.gateway.registry)
+        Board(RedisAddress("redis://127.0.0.1:1"), Broker(), HASHES, self.gateway.registry)
         channels: dict[str, Channel] = self.notifier.counted({"desk": Quiet()})
         routes = read('[channel.desk]\ntype = "log"\n[[route]]\nname = "all"\nto = ["desk"]\n')
         self.dispatcher = Dispatcher(routes, channels, Memory(), hashes=HASHES)

@@ -20,6 +20,7 @@ from tests.kafka.running import Running, replayed, standing, time_of
 from tests.support.hashes import HASHES
 from tests.support.redisserver import Server
 from vigia.lab.embedded_kafka import PARTITIONS, EmbeddedKafka
+from vigia.readmodel.redis_address import RedisAddress
 from vigia.readmodel.redis_board import Board
 
 pytestmark = pytest.mark.faults
@@ -140,7 +141,7 @@ async def test_redis_holds_up_nobody(running: Running, redis: Faulty, seed: int,
     assert len(again) > 100
     assert standing(found) == standing(again)
     well: Redis = Redis.from_url(redis.server.url.replace("/0", "/1"), decode_responses=True)
-    board = asyncio.create_task(Board(redis.server.url.replace("/0", "/1"), running.broker, HASHES).run())
+    board = asyncio.create_task(Board(RedisAddress(redis.server.url.replace("/0", "/1")), running.broker, HASHES).run())
     await running.until(read(running, well))
     assert len(await cards(well)) > 20
     assert await cards(redis.straight) == await cards(well)

@@ -18,20 +18,21 @@ MEND = "redis-server is not on the PATH: apt install redis-server"
 class Server:
     """One that is started with these options, and again with all forgotten."""
 
-    def __init__(self, directory: Path, *options: str) -> None:
+    def __init__(self, directory: Path, *options: str, tls: bool = False) -> None:
         if shutil.which("redis-server") is None:
             if os.environ.get("CI"):
                 pytest.fail(MEND)
             pytest.skip(MEND)
         self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.url = f"redis{'s' if tls else ''}://127.0.0.1:{self.port}/0"
+        self.listens = ["--port", "0", "--tls-port"] if tls else ["--port"]
         self.directory = directory
         self.options = options
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it, and return when it answers."""
-        at = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.directory)]
+        at = [*self.listens, str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.directory)]
         self.process = subprocess.Popen(["redis-server", *at, *self.options], stdout=subprocess.DEVNULL)
         while self.process.poll() is None:
             try:

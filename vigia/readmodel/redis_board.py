@@ -5,6 +5,10 @@
     <prefix>vigia:read              hash: the next offset of each partition
     <prefix>vigia:gone              hash: the instant of each erasure, by the keyed hash of the id; older alarms make no card.
                                     Also each erasure itself, so that one read again deletes no new card
+    <prefix>vigia:alive             the last write, without which the board does not count as up
+
+Every key has a time to live, renewed by each write to it (`VIGIA_REDIS_TTL`), so what nobody keeps up to date ends; a line
+of the board without a card is left out, and removed within an hour. Erasures live at least as long as `alarms` keeps what was told.
 
 Redis holds no state that cannot be rebuilt. Offsets are stored in Redis and change in the same script as the cards, so a
 record counts once however often it is read, several writers do no harm, and an emptied Redis is filled again from the
@@ -14,6 +18,7 @@ start of the topic (as far as Kafka retains it). While Redis is down, all other 
 import asyncio
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from time import monotonic
 from typing import Any, NamedTuple, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -24,14 +29,17 @@ from redis.exceptions import RedisError
 
 from scorers.alarms.catalogue import STATE_CHANGES
 from scorers.contract.alarms import Alarm
-from scorers.contract.events import Instant
+from scorers.contract.events import SECOND, Instant
 from scorers.contract.wire import decode_alarm
+from vigia.readmodel.redis_address import TTL, RedisAddress
 from vigia.runtime.broker import Broker
 from vigia.runtime.erasures import read_erasure
 from vigia.runtime.privacy.keyed_hash import KeyedHash
 
 LOGGER = logging.getLogger("vigia.readmodel.redis_board")
 RETRY = 2.0  # seconds
+POLL_MS = 500
+SWEEP_EVERY = 3600.0  # seconds
 FACTS = ("stage", "tier", "loyalty_type", "risk", "value_at_risk_minor", "currency", "name", "store_id", "owner_id")
 
 # Plain Lua of Redis 7, 8 and Valkey. An end does not create a missing card: the customer may have been erased.
@@ -40,10 +48,12 @@ local reads, card, board, gone = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local place, offset, known = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1'
 local change, customer, alarm, word, time = ARGV[4], ARGV[5], 'alarm:' .. ARGV[6], ARGV[7], ARGV[8]
 local mark, cause = ARGV[9], ARGV[9] .. ' ' .. ARGV[10]
+local ttl, long = ARGV[11], ARGV[12]
 local due = redis.call('HGET', reads, place)
 if known and not due then return -1 end
 if due and offset < tonumber(due) then return 0 end
 redis.call('HSET', reads, place, string.format('%.0f', offset + 1))
+redis.call('EXPIRE', reads, ttl)
 if change == 'none' then return 1 end
 local erased = redis.call('HEXISTS', gone, cause) == 1
 if (change == 'erase' and not erased) or (change == 'end' and erased) then
@@ -52,6 +62,7 @@ if (change == 'erase' and not erased) or (change == 'end' and erased) then
 end
 if change == 'erase' and not erased then
   redis.call('HSET', gone, mark, math.max(tonumber(time), tonumber(redis.call('HGET', gone, mark) or '-1')), cause, 1)
+  redis.call('EXPIRE', gone, long)
 end
 if change == 'erase' or erased then return 1 end
 if tonumber(redis.call('HGET', gone, mark) or '-1') >= tonumber(time) then return 1 end
@@ -59,16 +70,25 @@ if change == 'end' and redis.call('EXISTS', card) == 0 then return 1 end
 if change == 'open' then redis.call('HSET', card, alarm, word) end
 if change == 'end' then redis.call('HDEL', card, alarm) end
 if tonumber(redis.call('HGET', card, 'time') or '0') <= tonumber(time) then
-  redis.call('HSET', card, 'time', time, unpack(ARGV, 11))
+  redis.call('HSET', card, 'time', time, unpack(ARGV, 13))
 end
+redis.call('EXPIRE', card, ttl)
 for _, field in ipairs(redis.call('HKEYS', card)) do
   if string.sub(field, 1, 6) == 'alarm:' then
     redis.call('ZADD', board, redis.call('HGET', card, 'value_at_risk_minor') or '0', customer)
+    redis.call('EXPIRE', board, ttl)
     return 1
   end
 end
 redis.call('ZREM', board, customer)
 return 1
+"""
+
+# A line whose card has ended; in one step, as another gateway may just write the card.
+SWEEP = """
+for _, customer in ipairs(ARGV) do
+  if redis.call('EXISTS', KEYS[2] .. customer) == 0 then redis.call('ZREM', KEYS[1], customer) end
+end
 """
 
 
@@ -86,14 +106,17 @@ class AtRisk(NamedTuple):
 class Board:
     """The read model in one Redis; `run` keeps it up to date."""
 
-    def __init__(self, url: str, broker: Broker, hashes: KeyedHash, registry: CollectorRegistry | None = None) -> None:
+    def __init__(
+        self, address: RedisAddress, broker: Broker, hashes: KeyedHash, registry: CollectorRegistry | None = None
+    ) -> None:
         self.broker, self.hashes = broker, hashes
-        self.redis: Redis = Redis.from_url(url, decode_responses=True, socket_timeout=5, socket_connect_timeout=5)
+        self.redis: Redis = address.client()
+        self._ttl = address.seconds
         registry = registry if registry is not None else CollectorRegistry()
         self._up = Gauge("vigia_board_up", "1 while the cards in Redis are kept up to date.", registry=registry)
         self._read = Counter("vigia_board_records", "Records put into the cards.", registry=registry)
         self._emptied = Counter("vigia_board_refills", "Times that Redis was found emptied.", registry=registry)
-        self._logged = False
+        self._serving: bool | None = None  # None before the first attempt
 
     async def card(self, customer_id: str) -> dict[str, str]:
         """Return the card of a customer; empty if there is none."""
@@ -101,8 +124,20 @@ class Board:
 
     async def at_risk(self, count: int = 20) -> list[AtRisk]:
         """Return the customers with open alarms that have the highest value at risk."""
-        found = await self.redis.zrevrange(self._key("at-risk"), 0, count - 1, withscores=True)
-        return [AtRisk(str(customer), int(score)) for customer, score in cast("list[tuple[str, float]]", found)]
+        board, start = self._key("at-risk"), 0
+        lines: list[AtRisk] = []
+        while len(lines) < count:
+            found = await self.redis.zrevrange(board, start, start + count - 1, withscores=True)
+            some = [AtRisk(str(one), int(score)) for one, score in cast("list[tuple[str, float]]", found)]
+            pipe = self.redis.pipeline(transaction=False)
+            for line in some:
+                pipe.exists(self._key(f"card:{line.customer_id}"))
+            present = await pipe.execute() if some else []
+            lines += [line for line, there in zip(some, present, strict=True) if there]
+            if len(some) < count:
+                break
+            start += count
+        return lines[:count]
 
     async def run(self) -> None:
         """Follow the topic until cancelled; if Redis or Kafka is down, log it once and retry."""
@@ -114,13 +149,20 @@ class Board:
                     self._emptied.inc()
                     LOGGER.warning("Redis was emptied: the cards are rebuilt from the start of the topic")
                 except (RedisError, KafkaError, OSError, TimeoutError) as fault:
-                    self._up.set(0)
-                    if not self._logged:
+                    if self._serving is not False:
                         LOGGER.warning("no customer cards are written until it is back: %s", type(fault).__name__)
-                    self._logged = True
+                    self._says(False)
                     await asyncio.sleep(RETRY)
         finally:
+            self._says(False)
             await self.redis.aclose()
+
+    def _says(self, serving: bool) -> None:
+        """State whether cards are written; up only after a write that Redis accepted."""
+        if serving and not self._serving:
+            LOGGER.info("customer cards are kept up to date in Redis")
+        self._serving = serving
+        self._up.set(serving)
 
     async def _follow(self) -> None:
         due = await self._hash("read")
@@ -135,16 +177,28 @@ class Board:
             for place in consumer.assignment():
                 if (offset := due.get(_name(place))) is not None:
                     consumer.seek(place, int(offset))
-            LOGGER.info("customer cards are kept up to date in Redis")
-            self._up.set(1)
-            self._logged, known = False, set(due)
+            known, swept = set(due), 0.0
             while True:
-                await self._write(await consumer.getmany(timeout_ms=500), known)
+                await self._write(await consumer.getmany(timeout_ms=POLL_MS), known)
+                self._says(True)
+                if monotonic() - swept > SWEEP_EVERY or not swept:
+                    await self.sweep()
+                    swept = monotonic()
         finally:
             await consumer.stop()
 
+    async def sweep(self) -> None:
+        """Remove the lines of the board whose card has ended."""
+        keys, cursor = (self._key("at-risk"), self._key("card:")), 0
+        while True:
+            cursor, found = await self.redis.zscan(keys[0], cursor, count=500)
+            await self.redis.eval(SWEEP, len(keys), *keys, *(str(one) for one, _ in found))
+            if not cursor:
+                return
+
     async def _write(self, batch: Mapping[TopicPartition, Sequence[Any]], known: set[str]) -> None:
         pipe = self.redis.pipeline(transaction=False)
+        pipe.set(self._key("alive"), "1", ex=self._ttl)  # without records too: only a write shows that Redis takes any
         for place, records in batch.items():
             name = _name(place)
             for record in records:
@@ -152,7 +206,7 @@ class Board:
                 keys = [self._key(one) for one in ("read", f"card:{customer}", "at-risk", "gone")]
                 pipe.eval(SCRIPT, len(keys), *keys, name, record.offset, int(name in known), *arguments)
                 known.add(name)
-        results = await pipe.execute()
+        _, *results = await pipe.execute()
         self._read.inc(results.count(1))
         if -1 in results:
             raise _Emptied
@@ -177,6 +231,7 @@ class Board:
         yield from (customer, change, customer)
         yield from (alarm.alarm_id, f"{alarm.kind} {alarm.severity} {int(alarm.at)}") if alarm else ("", "")
         yield from (str(int(time)), self.hashes.of(customer), self.hashes.of(cause))
+        yield from (str(self._ttl), str(max(self._ttl, TTL // SECOND)))
         for fact in FACTS:
             if (value := getattr(alarm, fact, None)) is not None:
                 yield from (fact, str(value))

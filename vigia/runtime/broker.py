@@ -140,7 +140,7 @@ VIGIA_KAFKA_CA), or VIGIA_KAFKA_PLAINTEXT=yes if nobody else is on the way there
     if key and not certificate:
         raise UsageError("VIGIA_KAFKA_KEY is the key of a certificate: set VIGIA_KAFKA_CERT as well")
     named = bool(ca or certificate)
-    tls = _yes(environment, "VIGIA_KAFKA_TLS", named)
+    tls = yes(environment, "VIGIA_KAFKA_TLS", named)
     if named and not tls:
         raise UsageError(
             "VIGIA_KAFKA_TLS=no contradicts VIGIA_KAFKA_CA and VIGIA_KAFKA_CERT: leave one or the other out"
@@ -159,7 +159,7 @@ VIGIA_KAFKA_CA), or VIGIA_KAFKA_PLAINTEXT=yes if nobody else is on the way there
     )
     if tls:
         _ = broker.context
-    elif not _yes(environment, "VIGIA_KAFKA_PLAINTEXT") and not all(_is_here(host) for host, _ in broker.hosts()):
+    elif not yes(environment, "VIGIA_KAFKA_PLAINTEXT") and not all(is_here(host) for host, _ in broker.hosts()):
         raise UsageError(
             f"Kafka at {address} would be reached without encryption: set VIGIA_KAFKA_TLS=yes (or VIGIA_KAFKA_CA), "
             f"or VIGIA_KAFKA_PLAINTEXT=yes if nobody else is on the way there"
@@ -185,14 +185,16 @@ def secret(environment: Mapping[str, str], variable: str) -> str:
         ) from None
 
 
-def _yes(environment: Mapping[str, str], variable: str, default: bool = False) -> bool:
+def yes(environment: Mapping[str, str], variable: str, default: bool = False) -> bool:
+    """Whether a variable says yes; `UsageError` if it says neither yes nor no."""
     value = environment.get(variable, "").strip().lower()
     if value not in (*YES, *NO):
         raise UsageError(f"{variable}={value!r}: write yes or no")
     return value in YES if value else default
 
 
-def _is_here(host: str) -> bool:
+def is_here(host: str) -> bool:
+    """Whether the host is this machine."""
     with suppress(ValueError):
         return ipaddress.ip_address(host).is_loopback
     return host.lower() == "localhost"

@@ -19,6 +19,7 @@ from streams.worker.stored_row import CODEC
 from tests.support.desk import MAY, Memory, Record
 from tests.support.driver import purchase, record
 from tests.support.hashes import HASHES
+from vigia.readmodel.redis_address import RedisAddress
 from vigia.readmodel.redis_board import Board
 from vigia.runtime.broker import Broker
 from vigia.runtime.settings import Settings
@@ -79,7 +80,7 @@ async def test_no_label_can_name_a_customer() -> None:
     settings, broker = Settings(), Broker()
     gateway = Gateway(Intake(broker), Tokens(()))
     board = CollectorRegistry()
-    Board("redis://127.0.0.1:1/0", broker, HASHES, board)
+    Board(RedisAddress("redis://127.0.0.1:1/0"), broker, HASHES, board)
     registries = [
         *(worked(30), NotifierMetrics().registry, gateway.registry, board),
         ClockMetrics(Clock(broker, settings, Policy(), follows=True, every=1.0)).registry,

@@ -20,6 +20,7 @@ from tests.support.alarms import an_alarm
 from tests.support.hashes import HASHES
 from tests.support.redisserver import Server
 from vigia.lab.embedded_kafka import EmbeddedKafka
+from vigia.readmodel.redis_address import RedisAddress
 from vigia.readmodel.redis_board import AtRisk, Board
 from vigia.runtime.broker import Broker
 
@@ -81,7 +82,7 @@ async def shop(server: Server) -> AsyncIterator[Shop]:
         producer = AIOKafkaProducer(bootstrap_servers=kafka.address)
         await producer.start()
         registry = CollectorRegistry()
-        board = Board(server.url, broker, HASHES, registry)
+        board = Board(RedisAddress(server.url), broker, HASHES, registry)
         running = asyncio.create_task(board.run())
         yield Shop(broker, board, producer)
         running.cancel()
@@ -135,7 +136,7 @@ async def test_read_twice_it_counts_once(server: Server) -> None:
     first, registry, place = alarm("a1", "C1", 1), CollectorRegistry(), TopicPartition("alarms", 0)
     told = [first, over(first, 2), alarm("a2", "C2", 3)]
     records = [SimpleNamespace(topic="alarms", offset=n, value=encode_alarm(one)) for n, one in enumerate(told)]
-    board = Board(server.url, Broker(), HASHES, registry)
+    board = Board(RedisAddress(server.url), Broker(), HASHES, registry)
     await board._write({place: records}, set())
     await board._write({place: records[:1]}, set())
     assert await board.at_risk() == [AtRisk("C2", 5000)]
@@ -164,3 +165,43 @@ async def test_the_erased_are_gone_and_stay_gone(shop: Shop, server: Server) -> 
     await shop.producer.send_and_wait("feedback", None, key=b"C1")  # a null value asks for it as well
     await shop.board_is(("C2", 2))
     assert await shop.board.card("C1") == {}
+
+
+async def test_every_key_has_a_time_to_live(shop: Shop, server: Server) -> None:
+    """What nobody keeps up to date ends; an erasure stays as long as older alarms may be read."""
+    await shop.tell(alarm("a1", "C1", 1), alarm("a2", "C2", 2))
+    await shop.erase("C3", START)
+    await shop.board_is(("C2", 5000), ("C1", 5000))
+    redis: Redis = Redis.from_url(server.url, decode_responses=True)
+    await shop.until(lambda: redis.hlen("vigia:gone"))
+    keys = {key: await redis.ttl(key) for key in await redis.keys()}
+    assert set(keys) == {f"vigia:{one}" for one in ("card:C1", "card:C2", "at-risk", "read", "gone", "alive")}
+    assert all(399 * 86_400 < left <= 400 * 86_400 for left in keys.values())
+    await redis.delete("vigia:card:C2")  # as at the end of its time
+    assert await shop.board.at_risk() == [AtRisk("C1", 5000)]
+    assert await redis.zcard("vigia:at-risk") == 2
+    await shop.board.sweep()
+    assert await redis.zrange("vigia:at-risk", 0, -1) == ["C1"]
+    await redis.aclose()
+
+
+async def test_the_board_is_up_only_after_a_write(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    """A Redis that answers and takes no writes is not up, with and without alarms; then it is, and down at the end."""
+    straight: Redis = Redis.from_url(server.url, decode_responses=True)
+    await straight.execute_command("REPLICAOF", "127.0.0.1", "1")
+    registry = CollectorRegistry()
+    with EmbeddedKafka() as kafka:
+        kafka.create("alarms", "feedback")
+        board = Board(RedisAddress(server.url), Broker(kafka.address), HASHES, registry)
+        running = asyncio.create_task(board.run())
+        while "no customer cards" not in caplog.text:
+            assert registry.get_sample_value("vigia_board_up") == 0
+            await asyncio.sleep(0.02)
+        await straight.execute_command("REPLICAOF", "NO", "ONE")
+        while not registry.get_sample_value("vigia_board_up"):
+            await asyncio.sleep(0.02)
+        assert await straight.exists("vigia:alive")
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert registry.get_sample_value("vigia_board_up") == 0
+    await straight.aclose()

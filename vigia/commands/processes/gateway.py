@@ -13,6 +13,8 @@ from typer import Option
 
 from streams.gateway.gateway import Tokens, accepting, new_token
 from vigia.commands.shared.kafka import KAFKA, Host, Kafka, Prefix, broker, run_until_stopped
+from vigia.readmodel import redis_address
+from vigia.readmodel.redis_address import RedisAddress
 from vigia.readmodel.redis_board import Board
 from vigia.runtime import settings
 from vigia.runtime.broker import Broker
@@ -46,12 +48,12 @@ def gateway(
         token, digest = new_token()
         typer.echo(f"for the sender:   Authorization: Bearer {token}\nfor the gateway:  {TOKENS}={digest}")
         return
-    tokens, where = senders(host, open_to_all), broker(kafka, prefix)
+    tokens, where, cards = senders(host, open_to_all), broker(kafka, prefix), redis_address.read(os.environ, redis)
     config = settings.read(os.environ)
-    hashes = keyed_hash(config.privacy_key, config.state) if redis else None
+    hashes = keyed_hash(config.privacy_key, config.state) if cards is not None else None
 
     async def serve(stop: asyncio.Event) -> None:
-        async with gate(where, tokens, redis, host, port, hashes) as bound:
+        async with gate(where, tokens, cards, host, port, hashes) as bound:
             typer.echo(f"gateway: http://{host}:{bound}/v1/events -> Kafka {kafka}", err=True)
             await stop.wait()
 
@@ -75,7 +77,7 @@ def senders(host: str, open_to_all: bool) -> Tokens:
 async def gate(
     where: Broker,
     tokens: Tokens,
-    redis: str,
+    cards: RedisAddress | None,
     host: str,
     port: int,
     hashes: KeyedHash | None = None,
@@ -83,7 +85,7 @@ async def gate(
 ) -> AsyncIterator[int]:
     """Accept events, and keep the cards in Redis if one is given (with `hashes`), while the block runs; yields the port."""
     registry = registry if registry is not None else CollectorRegistry()
-    board = asyncio.create_task(_board(redis, where, hashes, registry).run()) if redis and hashes else None
+    board = asyncio.create_task(Board(cards, where, hashes, registry).run()) if cards and hashes else None
     if board is None:
         LOGGER.info("no Redis is given (--redis): there are no customer cards and no board")
     try:
@@ -93,13 +95,3 @@ async def gate(
         if board is not None:
             board.cancel()
             await asyncio.gather(board, return_exceptions=True)
-
-
-def _board(url: str, where: Broker, hashes: KeyedHash, registry: CollectorRegistry) -> Board:
-    try:
-        return Board(url, where, hashes, registry)
-    except ValueError:  # the message may contain the password
-        raise UsageError(
-            "VIGIA_REDIS (or --redis) is not a URL of a Redis: write redis://:password@host:6379/0, and in the password "
-            "%2F for /, %40 for @, %3A for :, %23 for #"
-        ) from None

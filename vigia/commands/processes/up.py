@@ -26,6 +26,7 @@ from vigia.commands.shared import arguments
 from vigia.commands.shared.kafka import KAFKA, Host, Kafka, Prefix, broker, exit_unavailable, run_until_stopped
 from vigia.commands.shared.options import PolicyFile
 from vigia.commands.shared.routing import RoutesFile
+from vigia.readmodel import redis_address
 from vigia.runtime import health, settings
 from vigia.runtime.privacy.keyed_hash import keyed_hash
 from vigia.runtime.settings import Settings
@@ -72,7 +73,7 @@ def up(
     text = arguments.policy_text(policy)
     config = with_signing_secret(settings.read(os.environ))
     hashes = keyed_hash(config.privacy_key, config.state)
-    known = routed(routes)
+    known, cards = routed(routes), redis_address.read(os.environ, redis)
     clock = Clock(where, config, rules, follows=follow_events, every=every)
     standby, learning = Standby(where, "trainer", "models"), TrainerMetrics()
     folding, notifying, taking = WorkerMetrics(), NotifierMetrics(), CollectorRegistry()
@@ -89,7 +90,7 @@ def up(
         await trainer.run(stop)
 
     async def take_events(stop: asyncio.Event) -> None:
-        async with gate(where, tokens, redis, host, port, hashes, taking) as bound:
+        async with gate(where, tokens, cards, host, port, hashes, taking) as bound:
             typer.echo(f"up: http://{host}:{bound}/v1/events -> Kafka {kafka}", err=True)
             await stop.wait()
 
