@@ -22,6 +22,7 @@ Environment = Mapping[str, str]
 class Notification(Struct, frozen=True, kw_only=True):
     """What a channel sends: one alarm or the alarms of a digest, and the text for people.
 
+    `counted` alarms of a digest came faster than the channel takes them: they are counted in the text and not given.
     `id` depends only on the alarms and on what changed, so a receiver recognises a repeated delivery by it.
     """
 
@@ -30,6 +31,7 @@ class Notification(Struct, frozen=True, kw_only=True):
     alarms: tuple[Alarm, ...]
     message: Message
     sent_at: Instant
+    counted: int = 0
 
 
 def change_id(alarm_id: str, change: str, version: int) -> str:
@@ -76,7 +78,9 @@ class ChannelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """
 
     timeout: Span = Span(15 * SECOND)
-    queue: int = 10_000
+    queue: int = (
+        10_000  # deliveries that wait; a tenth is reserved for critical alarms, others go with an hourly digest
+    )
     give_up_after: Span = Span(3 * DAY)
     per_hour: int = 0  # further notifications of an hour go together at its end; 0 is no limit
     tell_end: bool = False  # also send the end of an alarm

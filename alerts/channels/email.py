@@ -45,6 +45,7 @@ class Settings(ChannelSettings, frozen=True, kw_only=True, tag="email"):
     username: str = ""
     password_env: str = ""
     password_file: str = ""
+    per_hour: int = 60
 
     example: ClassVar[str] = """\
 host = "smtp.example.com"

@@ -48,4 +48,5 @@ def line(notification: Notification, *, names: bool) -> str:
         content = " | ".join([notification.message.title, *notification.message.plain().splitlines()])
     else:
         content = " ".join(f"{alarm.kind}/{alarm.severity}/{alarm.alarm_id}" for alarm in notification.alarms)
+        content += f" and {notification.counted} more" if notification.counted else ""
     return f"{notification.change} {notification.id} {content}"

@@ -55,6 +55,7 @@ class Settings(ChannelSettings, frozen=True, kw_only=True, tag="webhook"):
     secrets_file: tuple[str, ...] = ()
     allow_hosts: tuple[str, ...] = ()
     tell_end: bool = True
+    per_hour: int = 1_000
 
     example: ClassVar[str] = """\
 url = "https://desk.example.com/hooks/vigia"
@@ -200,11 +201,11 @@ def retry_after(headers: Mapping[str, str]) -> Duration | None:
 def body(notification: Notification) -> bytes:
     """The JSON that the receiver gets, at most `MAX_BODY` bytes.
 
-    A digest over the limit leaves out its last alarms; `count` says how many there are.
+    A digest over the limit leaves out its last alarms; `count` says how many there are, those that are only counted too.
     """
     shown = [as_json(alarm) for alarm in notification.alarms[:LISTED]]
     lines = [[line.label, line.text] for line in notification.message.lines]
-    title, count = notification.message.title, len(notification.alarms)
+    title, count = notification.message.title, len(notification.alarms) + notification.counted
     kind = "alarm.digest" if count > 1 else notification.change
     while True:
         data = {"title": title, "lines": lines, "alarms": shown, "count": count}

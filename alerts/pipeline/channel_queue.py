@@ -1,7 +1,8 @@
 """The queue in front of one channel: which deliveries wait, when each is tried, and when the channel is paused.
 
 `step(now)` tries at most one notification and returns when to call it again; it never sleeps and reads no clock. So a
-channel that is down delays no other, and a restart rebuilds the queue from the deliveries that wait.
+channel that is down delays no other, and a restart rebuilds the queue from the deliveries that wait. Critical alarms go
+first, all others in the order of their times. What finds the queue full goes with a digest (see `overflow`).
 """
 
 import asyncio
@@ -14,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from alerts.channels.contract import Channel, ChannelSettings, Notification, Refused, Retry
+from alerts.pipeline import overflow
 from alerts.pipeline.incident import Delivery, State
 from alerts.wording.message import Message, compose, digest
 from scorers.contract.events import HOUR, MINUTE, SECOND, Duration, Instant
@@ -26,6 +28,10 @@ BACKOFF: tuple[Duration, ...] = (
 FAILURES_BEFORE_PAUSE = 5  # in a row; then the channel is paused (a circuit breaker)
 FIRST_PAUSE: Duration = 30 * SECOND
 LONGEST_PAUSE: Duration = 15 * MINUTE
+
+
+Position = tuple[bool, Instant, int]
+"""Where a group stands: critical alarms first, then by time, then as they came."""
 
 
 class Step(Struct, frozen=True):
@@ -48,9 +54,10 @@ class ChannelQueue:
         self.wake = asyncio.Event()
         self._groups: dict[str, dict[str, Delivery]] = {}
         self._due: dict[str, Instant] = {}
-        self._position: dict[str, tuple[Instant, int]] = {}
+        self._position: dict[str, Position] = {}
         self._by_due: list[tuple[Instant, str]] = []
-        self._ready: list[tuple[tuple[Instant, int], str]] = []
+        self._ready: list[tuple[Position, str]] = []
+        self._listed = overflow.Listed()
         self._count = 0
         self._sequence = 0
         self._in_flight = ""
@@ -59,20 +66,36 @@ class ChannelQueue:
         return self._count
 
     def offer(self, delivery: Delivery, *, again: bool = False) -> Delivery:
-        """Queue the delivery and return it, or return it stopped; `again` re-queues after a restart, past the limit."""
+        """Queue the delivery and return it: alone, or folded into a digest if the queue is full.
+
+        It returns stopped if the channel is disabled. `again` re-queues after a restart, past the limit.
+        """
         if self.disabled:
             return _ended(delivery, "stopped", "channel_disabled", self.disabled, None)
-        if self._count >= self.settings.queue and not again:
-            return _ended(delivery, "stopped", "queue_full", f"{self._count} are waiting", None)
+        if overflow.is_folded(delivery) or not (
+            again or overflow.has_place(delivery, self._count, self.settings.queue)
+        ):
+            delivery = self._fold(delivery)
         group = self._groups.setdefault(delivery.group, {})
-        self._count += delivery.id not in group
+        self._count += delivery.id not in group and not overflow.is_folded(delivery)
         group[delivery.id] = delivery
         if delivery.group not in self._position:
             self._sequence += 1
-            self._position[delivery.group] = (delivery.time, self._sequence)
+            self._position[delivery.group] = (delivery.severity != "critical", delivery.time, self._sequence)
             self._wait(delivery.group, delivery.due)
         self.wake.set()
         return delivery
+
+    @property
+    def folded(self) -> int:
+        """How many deliveries wait in digests of an overflow."""
+        return sum(map(len, self._groups.values())) - self._count
+
+    def _fold(self, delivery: Delivery) -> Delivery:
+        after = delivery if overflow.is_folded(delivery) else overflow.folded(delivery, self._count)
+        if delivery.alarm is not None:
+            self._listed.add(after, delivery.alarm)
+        return msgspec.structs.replace(after, alarm=None)
 
     def withdraw(self, delivery: Delivery, *, even_tried: bool = False) -> bool:
         """Remove a delivery; False if it is not there or, unless `even_tried`, may already have been delivered."""
@@ -123,10 +146,16 @@ class ChannelQueue:
         return self._finish(name, deliveries, "sent", "", "", now)
 
     def _notification(self, name: str, deliveries: list[Delivery], now: Instant) -> Notification:
-        alarms = tuple(delivery.alarm for delivery in deliveries if delivery.alarm is not None)
+        listed = self._listed.of(name, deliveries)
+        known = [(one, one.alarm or listed.get(one.id)) for one in deliveries]
+        alarms = tuple(alarm for _, alarm in known if alarm is not None)
+        rest = overflow.by_severity(one for one, alarm in known if alarm is None)
         change = deliveries[0].change if len(deliveries) == 1 else "digest"
-        message: Message = compose(alarms[0], change, self.zone) if len(alarms) == 1 else digest(alarms)
-        return Notification(id=name, change=change, alarms=alarms, message=message, sent_at=now)
+        alone = len(deliveries) == len(alarms) == 1
+        message: Message = compose(alarms[0], change, self.zone) if alone else digest(alarms, rest)
+        return Notification(
+            id=name, change=change, alarms=alarms, message=message, sent_at=now, counted=sum(rest.values())
+        )
 
     def _finish(
         self, name: str, deliveries: list[Delivery], state: State, rule: str, why: str, now: Instant
@@ -166,7 +195,8 @@ class ChannelQueue:
             self._wait(name, due)
         if self.paused_until > now:
             self._retry_after_pause()
-        return tried
+        # very many may be folded: their attempts are not stored, and count from 0 after a restart
+        return tuple(delivery for delivery in tried if not overflow.is_folded(delivery))
 
     def _retry_after_pause(self) -> None:
         """Make failed deliveries due at the end of the pause, so that all are sent in their original order."""
@@ -178,9 +208,11 @@ class ChannelQueue:
         if (group := self._groups.get(name)) is None:
             return  # removed while it was being sent
         for delivery in deliveries:
-            self._count -= group.pop(delivery.id, None) is not None
+            held = group.pop(delivery.id, None)
+            self._count -= held is not None and not overflow.is_folded(held)
         if not group:
             del self._groups[name], self._due[name], self._position[name]
+            self._listed.forget(name)
 
     def _wait(self, name: str, due: Instant) -> None:
         self._due[name] = due

@@ -30,8 +30,11 @@ from alerts.pipeline.incident import (
     escalated,
     fold,
     next_follow_up,
+    with_alarm,
     with_deliveries,
 )
+from alerts.pipeline.overflow import is_folded
+from alerts.pipeline.retention import Retention, worth_keeping
 from alerts.pipeline.routes import Routes
 from alerts.pipeline.stages import DecisionContext, candidate, decide, explain, hour_of
 from scorers.contract.alarms import Alarm
@@ -40,6 +43,8 @@ from vigia.runtime.privacy.keyed_hash import KeyedHash
 
 RELEASE: Duration = 10 * MINUTE
 """An inhibited alarm waits this long after the end of the larger one, as the same cause may end it too."""
+
+SAVED_AT_ONCE = 500
 
 
 class Store(Protocol):
@@ -90,6 +95,7 @@ class Dispatcher:
         }
         self.context = DecisionContext(routes, self._open_incidents, self._sent_alone, notify_within)
         self.planned = asyncio.Event()
+        self.retention = Retention()
         self._by_customer: dict[str, set[str]] = {}
         self._follow_ups: list[tuple[Instant, str]] = []
         self._escalated: dict[str, int] = {}
@@ -98,11 +104,19 @@ class Dispatcher:
     async def resume(self, incidents: Iterable[Incident], now: Instant) -> None:
         """Continue from the incidents of an earlier run: their follow-ups, and the deliveries that wait."""
         left: list[Delivery] = []
+        ended: list[Incident] = []
         for incident in incidents:
             self._index(incident)
-            left += waiting(incident.deliveries)
+            if incident.ended:
+                ended.append(incident)
             for delivery in incident.deliveries:
                 self._count(delivery)
+                if is_folded(delivery) and delivery.state == "waiting" and delivery.channel in self.queues:
+                    self.queues[delivery.channel].offer(with_alarm(delivery, incident), again=True)  # held without it
+                elif delivery.state == "waiting":
+                    left.append(delivery)
+        self.retention.start(ended)
+        await self.purge(now)
         for delivery in waiting(left):
             if delivery.channel in self.queues:
                 self.queues[delivery.channel].offer(delivery, again=True)
@@ -123,7 +137,10 @@ class Dispatcher:
             incident = self._withdraw(incident, now)
         deliveries = self._offer(decide(candidate(alarm, incident, now, self.context)))
         after = with_deliveries(fold(incident, alarm, now), *deliveries)
-        await self._keep(after)
+        if after.ended and not worth_keeping(after):
+            await self._drop(alarm.alarm_id, incident)
+        else:
+            await self._keep(after)
         if after.ended and alarm.customer_id is not None:
             await self._release(alarm.customer_id, now)
         return deliveries
@@ -182,6 +199,13 @@ class Dispatcher:
                 self._by_customer.setdefault(customer_id, set()).add(alarm_id)
             else:
                 await self._drop(alarm_id, incident)
+
+    async def purge(self, now: Instant) -> int:
+        """Delete the ended incidents whose time is over; returns how many were deleted."""
+        purged = list(self.retention.due(now))
+        for alarm_id in purged:
+            await self._drop(alarm_id, self.store.get(alarm_id))
+        return len(purged)
 
     def explain(self, alarm: Alarm, now: Instant) -> list[str]:
         """Where a change would go, and why or why not."""
@@ -295,16 +319,29 @@ class Dispatcher:
         for delivery in waiting(incident.deliveries):
             if delivery.channel in self.queues:
                 self.queues[delivery.channel].withdraw(delivery, even_tried=True)
+        self.retention.forget(alarm_id)
+        customer = incident.alarm.customer_id
+        if customer is not None and (own := self._by_customer.get(customer)) is not None:
+            own.discard(alarm_id)
+            if not own:
+                del self._by_customer[customer]
+        self._escalated.pop(alarm_id, None)
         await self.store.put(alarm_id, None)
 
     async def _save(self, deliveries: Iterable[Delivery]) -> None:
-        for delivery in deliveries:
-            incident = self.store.get(delivery.alarm_id)
-            if incident is not None:
-                await self._keep(with_deliveries(incident, delivery))
+        """Store these deliveries in their incidents, many at a time, as a digest may have very many."""
+        left = list(deliveries)
+        for start in range(0, len(left), SAVED_AT_ONCE):
+            await asyncio.gather(*map(self._save_one, left[start : start + SAVED_AT_ONCE]))
+
+    async def _save_one(self, delivery: Delivery) -> None:
+        incident = self.store.get(delivery.alarm_id)
+        if incident is not None:
+            await self._keep(with_deliveries(incident, delivery))
 
     async def _keep(self, incident: Incident) -> None:
         self._index(incident)
+        self.retention.note(incident)
         await self.store.put(incident.alarm.alarm_id, incident)
 
     def _index(self, incident: Incident) -> None:

@@ -167,6 +167,11 @@ def with_deliveries(incident: Incident, *deliveries: Delivery) -> Incident:
     return msgspec.structs.replace(incident, deliveries=tuple(after.values()))
 
 
+def with_alarm(delivery: Delivery, incident: Incident) -> Delivery:
+    """The delivery with the alarm of its incident, if it does not hold its own."""
+    return delivery if delivery.alarm is not None else msgspec.structs.replace(delivery, alarm=incident.alarm)
+
+
 def apply_action(incident: Incident, action: Action, now: Instant) -> Incident:
     """The incident after an action, with an audit entry; the same action twice counts once."""
     if any(entry.action == action for entry in incident.audit):

@@ -54,6 +54,11 @@ class NotifierMetrics(Collector):
         self._unread = Counter(
             "vigia_notifier_rejects", "Records that could not be used.", ["topic"], registry=self.registry
         )
+        self._purged = Counter(
+            "vigia_incidents_deleted",
+            "Incidents of ended alarms that were deleted after their time.",
+            registry=self.registry,
+        )
         self._queues: Mapping[str, ChannelQueue] = {}
         self._open: dict[str, OpenAlarm] = {}
         self._lag: dict[tuple[str, int], int] = {}
@@ -66,6 +71,10 @@ class NotifierMetrics(Collector):
         for delivery in deliveries:
             state = "stopped" if delivery.state == "stopped" else "waiting"
             self._decided.labels(state, delivery.rule if delivery.rule.isidentifier() else OTHER).inc()
+
+    def purged(self, incidents: int) -> None:
+        """Count incidents that were deleted after their time."""
+        self._purged.inc(incidents)
 
     def unread(self, topic: str) -> None:
         """Count a record that could not be used."""
@@ -98,13 +107,20 @@ class NotifierMetrics(Collector):
         waits = GaugeMetricFamily(
             "vigia_notifications_waiting", "Deliveries that wait for a channel.", labels=["channel"]
         )
+        folded = GaugeMetricFamily(
+            "vigia_notifications_folded",
+            "Deliveries that wait in a digest because the queue is full.",
+            labels=["channel"],
+        )
         off = GaugeMetricFamily(
             "vigia_channel_disabled", "1 where a receiver refuses all further notifications.", labels=["channel"]
         )
         for name, queue in self._queues.items():
             waits.add_metric([name], len(queue))
+            folded.add_metric([name], queue.folded)
             off.add_metric([name], bool(queue.disabled))
         yield waits
+        yield folded
         yield off
         open_alarms = GaugeMetricFamily("vigia_alarms_open", "Open alarms.", labels=["kind", "severity", "tier"])
         for key, count in sorted(Tally((o.kind, o.severity, o.tier) for o in self._open.values()).items()):

@@ -129,7 +129,7 @@ class Notifier:
         self, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, membership: _Membership, stop: asyncio.Event
     ) -> None:
         incidents = IncidentStore(producer, self.broker, self.metrics.incident)
-        await incidents.fill(self.clock())
+        await incidents.fill()
         channels = self.metrics.counted(self.connect())
         dispatcher = Dispatcher(self.routes, channels, incidents, self.notify_within, hashes=self.hashes)
         self.metrics.queues(dispatcher.queues)
@@ -190,6 +190,7 @@ class _InputLoop:
             batch = await self.consumer.getmany(timeout_ms=POLL_MS, max_records=RECORDS)
             if batch:
                 await self._all(batch)
+            self.metrics.purged(await self.dispatcher.purge(self.clock()))
 
     async def _all(self, batch: Mapping[TopicPartition, Sequence[Any]]) -> None:
         records = {topic: [r for tp, some in batch.items() if self.topic_of[tp.topic] == topic for r in some]

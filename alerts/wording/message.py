@@ -3,7 +3,8 @@
 A message is a title and labelled lines of inert text; each channel decides how they look.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -11,6 +12,7 @@ from msgspec import Struct
 from alerts.wording.formats import day_and_time, money
 from alerts.wording.playbooks import ENDS, SKILLS, advice, headline
 from scorers.contract.alarms import SEVERITIES, Alarm
+from scorers.contract.events import Instant
 from scorers.contract.inert import inert
 
 LISTED = 30  # alarms that a digest lists; the others are counted
@@ -87,13 +89,24 @@ def at_stake(alarm: Alarm) -> str:
     return ", ".join(parts)
 
 
-def digest(alarms: Sequence[Alarm]) -> Message:
-    """One message for many alarms: the most severe and valuable are listed, the others counted."""
-    ranked = sorted(alarms, key=lambda one: (SEVERITIES.index(one.severity), -(one.value_at_risk_minor or 0), one.at))
+def rank(alarm: Alarm) -> tuple[int, int, Instant]:
+    """Sort key of a digest: the most severe first, then the most valuable, then the oldest."""
+    return SEVERITIES.index(alarm.severity), -(alarm.value_at_risk_minor or 0), alarm.at
+
+
+def digest(alarms: Sequence[Alarm], counted: Mapping[str, int] = MappingProxyType({})) -> Message:
+    """One message for many alarms: the most severe and valuable are listed, the others counted.
+
+    `counted` are alarms, by severity, that came faster than the channel takes them and are not given here.
+    """
+    ranked = sorted(alarms, key=rank)
     lines = [Line("", f"{title(one, '')}" + _short(one)) for one in ranked[:LISTED]]
     if len(ranked) > LISTED:
         lines.append(Line("", f"and {len(ranked) - LISTED} more, less urgent"))
-    return Message(f"{len(ranked)} alarms", tuple(lines))
+    if counted:
+        each = ", ".join(f"{number:,} {severity}" for severity, number in counted.items())
+        lines.append(Line("", f"and {each}, too many to send one by one; vigia alarms tail shows all"))
+    return Message(f"{len(ranked) + sum(counted.values()):,} alarms", tuple(lines))
 
 
 def _short(alarm: Alarm) -> str:

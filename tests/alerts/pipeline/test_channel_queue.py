@@ -1,6 +1,7 @@
 """The queue of a channel: retries, pauses, refusals, outages and floods."""
 
 import asyncio
+from collections import Counter
 from itertools import pairwise
 
 from alerts.channels.contract import Notification, Refused, Retry
@@ -14,7 +15,7 @@ from tests.support.timeline import Sink, Story, alarm, at, settled
 
 
 async def test_a_channel_down_for_a_day_delays_no_other() -> None:
-    """N4: other channels go on; this one is tried seldom, its queue is bounded, and is sent in order afterwards."""
+    """N4: other channels go on; this one is tried seldom, its queue is bounded, and all is sent in order afterwards."""
     story = Story(TWO)
     story.sinks["boss"].fault = Retry("500")
     for number in range(60):
@@ -23,17 +24,19 @@ async def test_a_channel_down_for_a_day_delays_no_other() -> None:
     assert story.dispatcher.queues["boss"].paused_until > story.now - channel_queue.LONGEST_PAUSE, (
         "it is left alone for a while"
     )
-    assert len(story.dispatcher.queues["boss"]) == 40
+    assert (len(story.dispatcher.queues["boss"]), story.dispatcher.queues["boss"].folded) == (36, 24)
     story = await story.restarted()  # what waits is in the incidents, not in a queue that a stop would empty
     await story.until(at(9, days=1))
     assert len(story.sent("desk")) == 60
     assert 20 < len(story.sinks["boss"].tried) < 150
     story.sinks["boss"].fault = None
     await story.until(at(10, days=1))
-    assert [ids for _, _, ids in story.sent("boss")] == [(f"a{number:02}",) for number in range(40)]
-    full = [key for key, incident in story.store.incidents.items() if incident.deliveries[-1].rule == "queue_full"]
-    assert full == [f"a{number}" for number in range(40, 60)]
-    assert {incident.deliveries[0].state for incident in story.store.incidents.values()} == {"sent"}
+    ids = [ids for _, _, ids in story.sent("boss")]
+    assert ids[:36] == [(f"a{number:02}",) for number in range(36)]
+    assert ids[36:] == [tuple(f"a{number:02}" for number in range(36, 60))]
+    folded = [key for key, incident in story.store.incidents.items() if incident.deliveries[-1].rule == "folded"]
+    assert folded == [f"a{number}" for number in range(36, 60)]
+    assert {one.state for incident in story.store.incidents.values() for one in incident.deliveries} == {"sent"}
 
 
 async def test_after_an_outage_the_oldest_goes_first() -> None:
@@ -132,6 +135,48 @@ async def test_a_flood_is_combined_and_nothing_is_lost() -> None:
     assert len(story.dispatcher.queues["desk"]) == 0
     lines = story.sinks["desk"].taken[-1].message.lines
     assert lines[-1].text == "and 9950 more, less urgent"
+
+
+async def test_an_alarm_storm_delays_no_critical_alarm() -> None:
+    """Far beyond the queue nothing is lost: it goes with a digest that counts it; critical alarms have places and go first."""
+    story = Story(PLAIN.replace("tell_end = true", "tell_end = true\nper_hour = 20\nqueue = 200"))
+    story.sinks["desk"].fault = Retry("500")
+    for number in range(3_000):
+        severity = "error" if number % 3 else "warning"
+        await story.dispatcher.take(alarm(f"a{number}", customer_id=f"C{number}", severity=severity), at(9))
+    await story.dispatcher.take(alarm("worst", customer_id="W", severity="critical"), at(9))
+    queue = story.dispatcher.queues["desk"]
+    assert (len(queue), queue.folded) == (181, 2_820)
+    held = sum(one.alarm is not None for group in queue._groups.values() for one in group.values())
+    assert held == 181
+    story = await story.restarted()
+    assert (len(story.dispatcher.queues["desk"]), story.dispatcher.queues["desk"].folded) == (181, 2_820)
+    await story.dispatcher.take(settled(alarm("a2999", customer_id="C2999"), at(9)), at(9))
+    story.sinks["desk"].fault = None
+    await story.until(at(14))
+    taken = story.sinks["desk"].taken
+    assert [one.alarm_id for one in taken[0].alarms] == ["worst"]
+    by_size = [len(one.alarms) + one.counted for one in taken]
+    assert (by_size[:21], sum(by_size)) == ([1] * 21, 3_000)
+    digest = max(taken, key=lambda one: one.counted)
+    assert (len(digest.alarms), digest.counted) == (30, 2_819 - 30)
+    assert {one.severity for one in digest.alarms} == {"error"}
+    assert digest.message.title == "2,819 alarms"
+    assert digest.message.lines[-1].text.startswith("and 1,849 error, 940 warning, too many")
+    states = Counter(incident.deliveries[0].state for incident in story.store.incidents.values())
+    assert states == {"sent": 3_000, "stopped": 1}
+
+
+async def test_all_places_taken_by_critical_alarms_fold_too() -> None:
+    """Even a storm of critical alarms is bounded, and counted."""
+    story = Story(PLAIN.replace("tell_end = true", "tell_end = true\nqueue = 10"))
+    story.sinks["desk"].fault = Retry("500")
+    for number in range(25):
+        await story.dispatcher.take(alarm(f"a{number}", customer_id=f"C{number}", severity="critical"), at(9))
+    assert (len(story.dispatcher.queues["desk"]), story.dispatcher.queues["desk"].folded) == (10, 15)
+    story.sinks["desk"].fault = None
+    await story.until(at(12))
+    assert sum(len(one.alarms) for one in story.sinks["desk"].taken) == 25
 
 
 async def test_no_channel_stalls_the_running_notifier() -> None:
