@@ -3,6 +3,7 @@
 A gap runs between the first purchases of two neighbouring days with purchases. Histograms of partitions merge by sum.
 """
 
+from functools import lru_cache
 from math import exp, log, sqrt
 
 from msgspec import Struct
@@ -26,8 +27,11 @@ def gap_bucket(gap: Duration) -> int:
     return int((log(days) - _FLOOR) / BUCKET) if days > SHORTEST_DAYS else 0
 
 
-def _middle(bucket: int) -> float:
-    return exp(_FLOOR + (bucket + 0.5) * BUCKET)
+@lru_cache(maxsize=512)  # a gap of a hundred years has bucket 275; every closing of a day reads all that are in use
+def _middle(bucket: int) -> tuple[float, float]:
+    """The gap in the middle of a bucket, in days, and its logarithm."""
+    days = exp(_FLOOR + (bucket + 0.5) * BUCKET)
+    return days, log(days)
 
 
 class BaseRhythm(Struct, frozen=True):
@@ -73,7 +77,8 @@ def _gamma_fit(counts: dict[int, int]) -> tuple[int, float, float]:
     total = sum(counts.values())
     if total <= 0:
         return 0, USUAL_GAP_DAYS, 1.0
-    mean = sum(n * _middle(bucket) for bucket, n in sorted(counts.items())) / total
-    mean_log = sum(n * log(_middle(bucket)) for bucket, n in sorted(counts.items())) / total
+    middles = [(n, _middle(bucket)) for bucket, n in sorted(counts.items())]
+    mean = sum([n * days for n, (days, _) in middles]) / total
+    mean_log = sum([n * logarithm for n, (_, logarithm) in middles]) / total
     s = max(log(mean) - mean_log, 1e-3)
     return total, mean, (3.0 - s + sqrt((s - 3.0) ** 2 + 24.0 * s)) / (12.0 * s)

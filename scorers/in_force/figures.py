@@ -81,16 +81,17 @@ class FigureBook:
             counts = self.pending.get(day)
             if counts is None:
                 counts = self.pending[day] = Counter()
-            counts[name, bucket] += count
+            counts[name, bucket] = counts.get((name, bucket), 0) + count
 
     def settle(self, day: int) -> None:
         """Add the pending counts dated on a day or before to the totals."""
         for due in sorted(d for d in self.pending if d <= day):
             for (name, bucket), count in self.pending.pop(due).items():
                 total = self.total[name]
-                total[bucket] += count
-                if not total[bucket]:
-                    del total[bucket]
+                if left := total.get(bucket, 0) + count:
+                    total[bucket] = left
+                else:
+                    total.pop(bucket, None)
 
     def close(self, day: int) -> Figures:
         """The figures of a day: of all facts dated on it or before."""
