@@ -6,6 +6,8 @@ Each constant is the place of the column of the same name; docs/lessons.md says 
 
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
+from itertools import compress
 
 FEATURES_VERSION = "1"
 
@@ -79,6 +81,7 @@ INDEX = {name: place for place, name in enumerate(NAMES)}
 SIGNALS = slice(CONTACTS_IN, BONDS + 1)
 
 _MASK_BYTES = (WIDTH + 7) // 8
+_BITS = tuple(1 << place for place in range(WIDTH))
 
 
 def pack_floats(values: Sequence[float]) -> bytes:
@@ -101,20 +104,19 @@ def pack_features(x: Sequence[float]) -> bytes:
     >>> unpack_features(pack_features([0.0] * 50 + [0.5] + [0.0] * (WIDTH - 51)))[49:52]
     [0.0, 0.5, 0.0]
     """
-    mask = 0
-    for i, value in enumerate(x):
-        if value:
-            mask |= 1 << i
-    present = [value for value in x if value]
-    return mask.to_bytes(_MASK_BYTES, "little") + struct.pack(f"<{len(present)}e", *present)
+    present = list(filter(None, x))
+    return sum(compress(_BITS, x)).to_bytes(_MASK_BYTES, "little") + struct.pack(f"<{len(present)}e", *present)
 
 
 def unpack_features(packed: bytes) -> list[float]:
     """The features that `pack_features` was given."""
-    mask = int.from_bytes(packed[:_MASK_BYTES], "little")
     x = [0.0] * WIDTH
-    for (value,) in struct.iter_unpack("<e", packed[_MASK_BYTES:]):
-        lowest = mask & -mask
-        x[lowest.bit_length() - 1] = value
-        mask ^= lowest
+    for place, value in zip(_places(packed[:_MASK_BYTES]), unpack_floats(packed[_MASK_BYTES:]), strict=True):
+        x[place] = value
     return x
+
+
+@lru_cache(maxsize=256)  # few combinations of known features are common
+def _places(mask: bytes) -> tuple[int, ...]:
+    bits = int.from_bytes(mask, "little")
+    return tuple(place for place, bit in enumerate(_BITS) if bits & bit)
