@@ -1,6 +1,7 @@
 """Compares the kinds that hold at an instant with the episodes of the state: raises, updates and settles alarms."""
 
 import hashlib
+from itertools import compress
 from typing import Any
 
 from scorers.contract.alarms import Outcome, Severity, Tier
@@ -8,11 +9,11 @@ from scorers.contract.events import Micros
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import MAX_EVIDENCE, NEVER, Episode, Finding
 from scorers.timeline.facts import NO_FACT, Ref
-from scorers.timeline.kinds import Kind, Plan, severity_for
+from scorers.timeline.kinds import Key, Kind, Plan, severity_for
 from scorers.timeline.subjects import Effects, State, SubjectType
 
-Found = dict[tuple[str, str], tuple[Kind, Finding]]
-"""What holds, by the name of the kind and the id of the case ("" where it is about the subject itself)."""
+Found = dict[Key, tuple[Kind, Finding]]
+"""What holds."""
 
 
 def alarm_id(subject: str, subject_id: str, kind: str, opener: Ref, more: str = "") -> str:
@@ -35,32 +36,26 @@ def ask(state: State, plan: Plan, now: Micros, ctx: Context) -> tuple[Found, Mic
     found: Found = {}
     soon = NEVER
     episodes = {(e.kind, e.subject_id): e for e in state.open} if state.open else _NO_EPISODES
-    conditions, parts, gates = plan
-    for kind, condition in conditions:
-        answer = condition(state, now, ctx, episodes.get((kind.name, "")))
-        if isinstance(answer, Finding):
-            found[kind.name, ""] = kind, answer
-            answer = answer.until
-        if now <= answer < soon:
-            soon = answer
-    for cases, (conditions, case_conditions) in zip(parts(state), gates, strict=True):
-        if not cases:
-            continue
+    asked, read, gates = plan
+    parts = read(state)
+    for cases, (subject_conditions, case_conditions) in compress(zip(parts, gates, strict=True), parts):
+        asked += subject_conditions
         for kind, case_condition in case_conditions:
             for case in cases:
-                answer = case_condition(state, case, now, ctx, episodes.get((kind.name, case.id)))
+                key = kind.name, case.id
+                answer = case_condition(state, case, now, ctx, episodes.get(key))
                 if isinstance(answer, Finding):
-                    found[kind.name, case.id] = kind, answer
+                    found[key] = kind, answer
                     answer = answer.until
                 if now <= answer < soon:
                     soon = answer
-        for kind, condition in conditions:
-            answer = condition(state, now, ctx, episodes.get((kind.name, "")))
-            if isinstance(answer, Finding):
-                found[kind.name, ""] = kind, answer
-                answer = answer.until
-            if now <= answer < soon:
-                soon = answer
+    for key, kind, condition in asked:
+        answer = condition(state, now, ctx, episodes.get(key))
+        if isinstance(answer, Finding):
+            found[key] = kind, answer
+            answer = answer.until
+        if now <= answer < soon:
+            soon = answer
     return found, soon
 
 
@@ -86,8 +81,9 @@ def compare(
         kept.append(e)
         if e.status == "open":
             _update(subject, state, e, *answer, now, ctx, effects)
-    for (_, case_id), (kind, finding) in sorted(found.items(), key=lambda new: subject.order[new[0][0]]):
-        kept.append(_raise(subject, state, kind, case_id, finding, effects))
+    if found:
+        for (_, case_id), (kind, finding) in sorted(found.items(), key=lambda new: subject.order[new[0][0]]):
+            kept.append(_raise(subject, state, kind, case_id, finding, effects))
     state.open = kept
     for e in kept:
         if e.status == "open" and now <= (ends := expires_at(subject.kinds[e.kind], e, ctx)) < soon:
@@ -95,7 +91,7 @@ def compare(
     return soon
 
 
-_NO_EPISODES: dict[tuple[str, str], Episode] = {}
+_NO_EPISODES: dict[Key, Episode] = {}
 
 
 def expires_at(kind: Kind, e: Episode, ctx: Context) -> Micros:

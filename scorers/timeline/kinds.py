@@ -74,7 +74,11 @@ class Kind(Struct, frozen=True, kw_only=True):
         return self.condition is None and self.case_condition is None
 
 
-Gate = tuple[tuple[tuple[Kind, Condition], ...], tuple[tuple[Kind, CaseCondition], ...]]
+Key = tuple[str, str]
+"""The name of a kind and the id of the case; "" where the alarm is about the subject itself."""
+Asked = tuple[tuple[Key, Kind, Condition], ...]
+"""Kinds about the subject, with the keys of their findings."""
+Gate = tuple[Asked, tuple[tuple[Kind, CaseCondition], ...]]
 """The kinds with the same `when`: those about the subject, and those about each of the cases that it names."""
 
 
@@ -84,7 +88,7 @@ class Plan(NamedTuple):
     `parts` reads all these parts of a state at once, in the order of `gates`.
     """
 
-    always: tuple[tuple[Kind, Condition], ...]
+    always: Asked
     parts: Callable[[Any], Sequence[Any]]
     gates: tuple[Gate, ...]
 
@@ -92,11 +96,11 @@ class Plan(NamedTuple):
 def plan(kinds: Sequence[Kind], stage: Stage | None = None) -> Plan:
     """The kinds to ask, of those that can hold in a stage."""
     possible = [kind for kind in kinds if kind.stages is None or stage in kind.stages]
-    always = tuple((k, k.condition) for k in possible if k.condition is not None and k.when is None)
+    always = tuple(((k.name, ""), k, k.condition) for k in possible if k.condition is not None and k.when is None)
     paths = list(dict.fromkeys(k.when for k in possible if k.when is not None))
     gates = [
         (
-            tuple((k, k.condition) for k in possible if k.condition is not None and k.when == path),
+            tuple(((k.name, ""), k, k.condition) for k in possible if k.condition is not None and k.when == path),
             tuple((k, k.case_condition) for k in possible if k.case_condition is not None and k.when == path),
         )
         for path in paths
