@@ -165,7 +165,7 @@ class Partition:
             while (entry := self._deadlines.take(until + 1)) is not None:
                 if subject_type(entry[1]).name == "customer":
                     waiting.append(entry)
-                elif (step := self._settle_one(*entry, self.clock)) is not None:
+                elif (step := self._settle_one(*entry)) is not None:
                     steps.append(step)
         finally:
             for due, name in waiting:
@@ -175,25 +175,26 @@ class Partition:
     def _settle(self, until: Micros) -> Iterator[Step]:
         while (entry := self._deadlines.take(until)) is not None:
             due, name = entry
-            if (step := self._settle_one(due, name, max(self.clock, due))) is not None:
-                self.clock = max(self.clock, due)
+            if due > self.clock:
+                self.clock = due
+            if (step := self._settle_one(due, name)) is not None:
                 yield step
 
-    def _settle_one(self, due: Micros, name: str, clock: Micros) -> Step | None:
+    def _settle_one(self, due: Micros, name: str) -> Step | None:
         """Judge a deadline; None if it has moved since it was added."""
         if self._due is not None and self._due(name) != due:
             return None
         timeline = self.timelines.get(name)
         if timeline is None or timeline.due != due:
             return None
-        return self._after(name, timeline, timeline.settle(due + 1, clock, self.ctx))
+        return self._after(name, timeline, timeline.settle(due + 1, self.clock, self.ctx))
 
     def _after(self, name: str, timeline: AnyTimeline, step: Step) -> Step:
         self.timelines[name] = timeline
         if step.forgotten:
             self.tally.forgotten.update(step.forgotten)
-        if timeline.due:
-            self._deadlines.add(timeline.due, name)
+        if due := timeline.due:
+            self._deadlines.add(due, name)
         return self._effects(step)
 
     def _effects(self, step: Step) -> Step:

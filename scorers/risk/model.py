@@ -93,7 +93,7 @@ class Model(Struct, frozen=True, dict=True):
     drifted: Micros = 0  # when answers last drifted from predictions; 0 for never
     format: int = FORMAT
 
-    @property
+    @cached_property
     def is_trained(self) -> bool:
         """Whether the risk depends on features."""
         return self.weights[0] < 1.0

@@ -90,7 +90,7 @@ def _on_grid(after: Micros, period: int, customer_id: str) -> Micros:
 
 def _review_wait(c: Customer, bought: bool, rules: Risk) -> Duration:
     """The time to the next review: a share of the mean gap, or the longest if the risk can raise no alarm now."""
-    if c.rhythm.occasions < rules.occasions_at_least or any(e.kind == "risk-high" for e in c.open):
+    if c.rhythm.occasions < rules.occasions_at_least or (c.open and any(e.kind == "risk-high" for e in c.open)):
         return rules.review_at_most
     gaps = rules.review_from_gap if bought else rules.review_share_of_gap
     return max(min(max(int(c.rhythm.mean_gap() * DAY * gaps), rules.review_at_least), rules.review_at_most), DAY)

@@ -4,6 +4,7 @@ The id of the subject and the identity of the fact are elsewhere in the row. Eac
 """
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from msgspec.structs import replace
@@ -35,9 +36,15 @@ class RetainedFields:
             if text := getattr(event, name):
                 kept[name] = short(text)
         if isinstance(event, Purchase) and event.items:
-            categories = sorted({short(item.category) for item in event.items if item.category})[:MAX_CATEGORIES]
-            kept["items"] = tuple(Item(sku="-", quantity=1, category=category) for category in categories)
+            categories = sorted({short(item.category) for item in event.items if item.category})
+            kept["items"] = tuple([_item(category) for category in categories[:MAX_CATEGORIES]])
         return replace(event, **kept)
+
+
+@lru_cache(maxsize=1024)
+def _item(category: str) -> Item:
+    """The same item for every basket with this category, which saves memory too."""
+    return Item(sku="-", quantity=1, category=category)
 
 
 def _plan(event: type[Event], unread: Unread) -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -10,7 +10,6 @@ it, never ticks: if a fact read later shows that there was no silence, the alarm
 may also advance past deadlines that touched no alarm.
 """
 
-import copy
 from typing import Any, Generic, Literal
 
 from msgspec import Struct, field
@@ -133,9 +132,9 @@ class Timeline(Generic[S]):
 
     def undo_point(self) -> UndoPoint:
         """What `restore` needs to take back all later changes."""
-        row = copy.copy(self.row)
-        row.recent, row.counts, row.lessons = row.recent[:], row.counts[:], row.lessons[:]
-        return row, dict(self.emitted)
+        row = self.row
+        kept = replace(row, recent=row.recent[:], counts=row.counts[:], lessons=row.lessons[:])
+        return kept, self.emitted.copy()
 
     def restore(self, point: UndoPoint, ctx: Context) -> None:
         """Go back to an undo point, which can be used once."""
@@ -153,7 +152,8 @@ class Timeline(Generic[S]):
         except Exception as fault:
             out.status, out.fault = "core_error", f"{type(fault).__name__}: {fault}"
             self.state.due = self.silence.judged = 0  # a half-judged state must not be cached
-        self.row.clock = max(self.row.clock, until)
+        if until > self.row.clock:
+            self.row.clock = until
         return out
 
     @property
@@ -174,8 +174,9 @@ class Timeline(Generic[S]):
         self.state = self.subject.new(self.row.id)
         for e in self.emitted.values():
             if e.status == "open" or e.at > at:
-                ended = copy.copy(e)  # an undo point shares the episodes emitted before
-                ended.status, ended.outcome = "settled", "expired"
+                ended = replace(
+                    e, status="settled", outcome="expired"
+                )  # an undo point shares the episodes emitted before
                 change: Change = "alarm.settled" if e.at <= at else "alarm.withdrawn"
                 self._emit_one(ended, change, max(clock, at), (ref,), ctx, out)
         out.alarms = [replace(alarm, name=None) for alarm in out.alarms]
@@ -199,7 +200,8 @@ class Timeline(Generic[S]):
             fact = replace(fact, time=row.snapshot_time)
         if late:
             return self._absorb(fact, ctx)
-        if (recent and fact.key < recent[-1].key) or fact.time <= self.silence.judged_to:
+        follows = not recent or recent[-1].time < fact.time or recent[-1].key < fact.key
+        if not follows or fact.time <= self.silence.judged_to:
             recent.append(fact)
             return self._refold_and_emit(fact, clock, ctx)
         if recent and (recent[-1].time < fact.time - lateness or len(recent) >= _TIDY):
@@ -227,10 +229,10 @@ class Timeline(Generic[S]):
         lateness = ctx.policy.time.allowed_lateness
         silence.policy = ctx.policy_version
         reports = self.subject.reports
-        while state.due and state.due < until:
+        while (due := state.due) and due < until:
             silence.before_deadline(state, self.row, lateness)
             effects = Effects()
-            self.subject.advance(state, state.due, None, NO_FACT, ctx, effects)
+            self.subject.advance(state, due, None, NO_FACT, ctx, effects)
             silence.judged += 1
             if effects.touched or effects.counts or effects.lessons:
                 silence.touched.update(effects.touched)
@@ -398,7 +400,7 @@ class Timeline(Generic[S]):
             ended = e.status in ("settled", "spent")
             if ended and (before is None or before.status == "open" or _ending(before) != _ending(e)):
                 self._emit_one(e, "alarm.settled", time, cause, ctx, out)
-            self.emitted[name] = copy.copy(e)
+            self.emitted[name] = replace(e)  # a copy, as the state changes its own
         if effects.counts:
             row.counts += effects.counts
             out.counts += effects.counts

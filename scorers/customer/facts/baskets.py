@@ -4,6 +4,8 @@ Boredom is judged when an occasion begins, since the basket of the new occasion 
 newest are compared with the six before them.
 """
 
+from functools import lru_cache
+
 from scorers.contract.events import HOUR, Micros, Purchase
 from scorers.customer.state import Baskets, Customer, Visit
 from scorers.policy.tables import Boredom
@@ -67,6 +69,7 @@ def _gaps_grow(visits: list[Visit], growth: float) -> bool:
     return (last - last_earlier) / NEWEST >= (1.0 + growth) * (last_earlier - first) / (EARLIER - 1)
 
 
+@lru_cache(maxsize=1024)
 def _hash(text: str) -> int:
     """A small hash that is the same in every process, unlike Python's own."""
     h = 0
