@@ -25,6 +25,7 @@ COMMANDS = {
     "gateway": "processes.gateway",
     "notifier": "processes.notifier",
     "publish": "files.publish",
+    "import": "files.import_events",
     "explain": "live.explain",
     "doctor": "live.doctor",
     "customer": "files.customer",

@@ -6,21 +6,16 @@ before nor its acknowledgement.
 """
 
 import asyncio
-import gzip
-import heapq
-import io
-import sys
 import threading
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import ExitStack
-from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from msgspec import Struct, field
 
-from scorers.contract.wire import Rejection, decode
+from scorers.contract.wire import Rejection
 from streams.gateway.intake import Fact, Intake, KafkaAway
+from vigia.runtime.event_lines import Lateness, Order, read
 
 AHEAD = 5_000  # lines read before they are sent
 IN_FLIGHT = 5_000  # events sent before the first of them must be acknowledged
@@ -38,7 +33,7 @@ class Published(Struct):
     """The results of a run."""
 
     topics: Counter[str] = field(default_factory=Counter)
-    rejected: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)  # by code
 
     @property
     def events(self) -> int:
@@ -53,7 +48,7 @@ async def publish(intake: Intake, lines: Iterator[Line], reject: Callable[[Line,
     try:
         async for line in _ahead(lines):
             if isinstance(line.content, Rejection):
-                done.rejected += 1
+                done.rejected[line.content.code] += 1
                 reject(line, line.content)
                 continue
             waiting.append((line, line.content, await intake.enqueue(line.content)))
@@ -81,33 +76,19 @@ async def _acknowledged(
     done.topics[fact.topic] += 1
 
 
-def lines(sources: Sequence[str], progress: Callable[[int], None] | None = None) -> Iterator[Line]:
-    """The lines of all files, merged by time; `-` is standard input, gzip files are unpacked."""
-    with ExitStack() as stack:
-        files = [_timed(_of_file(source, stack, progress)) for source in sources]
-        yield from (line for _, line in heapq.merge(*files, key=lambda timed: timed[0]))
-
-
-def _timed(file: Iterator[Line]) -> Iterator[tuple[int, Line]]:
-    """Each line with its time; one that is no event has the time of the event before it."""
-    last = 0
-    for line in file:
-        if isinstance(line.content, Fact):
-            last = int(line.content.event.time)
-        yield last, line
-
-
-def _of_file(source: str, stack: ExitStack, progress: Callable[[int], None] | None) -> Iterator[Line]:
-    content: IO[bytes] = sys.stdin.buffer if source == "-" else stack.enter_context(Path(source).open("rb"))  # noqa: SIM115
-    packed = source != "-" and content.peek(2)[:2] == b"\x1f\x8b"  # type: ignore[attr-defined]
-    name, reported = ("stdin" if source == "-" else source), 0
-    for number, raw in enumerate(io.BufferedReader(gzip.GzipFile(fileobj=content)) if packed else content, 1):
-        if progress is not None and source != "-" and number % 1000 == 0:
-            progress(content.tell() - reported)
-            reported = content.tell()
-        if bare := raw.strip():
-            event = decode(bare)
-            yield Line(name, number, event if isinstance(event, Rejection) else Fact(event, bare))
+def lines(
+    sources: Sequence[str],
+    progress: Callable[[int], None] | None = None,
+    order: Order | None = None,
+    lateness: Lateness | None = None,
+) -> Iterator[Line]:
+    """The lines of all files as `event_lines.read` reads them; `lateness` counts what comes too late."""
+    names = ["stdin" if source == "-" else source for source in sources]  # whole, so that an editor finds the line
+    for line in read(sources, progress, order, names):
+        event = line.event
+        if lateness is not None and not isinstance(event, Rejection):
+            lateness.look(event)
+        yield Line(line.file, line.number, event if isinstance(event, Rejection) else Fact(event, line.raw))
 
 
 async def _ahead(lines: Iterator[Line]) -> AsyncIterator[Line]:

@@ -1,28 +1,25 @@
 """Folds files of events in this process, for backtests, policy comparison and quality figures.
 
-It uses the same core as the worker, without broker or wall clock, and its output is deterministic to the byte. A file is read in its own
-order, several files are merged by the time of their next line, and the events of all customers advance the clock.
+It uses the same core as the worker, without broker or wall clock, and its output is deterministic to the byte. The events of all
+customers advance the clock. The outputs appear in their folder when the run has ended: a run that fails leaves what was there before.
 """
 
 import csv
-import gzip
-import heapq
-import io
 import json
-import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from scorers.contract.events import DAY, AnyEvent, Micros
+from scorers.contract.events import DAY, Micros
 from scorers.contract.rfc3339 import rfc3339
 from scorers.contract.spreadsheet import cell
-from scorers.contract.wire import Rejection, decode, encode_alarm
+from scorers.contract.wire import Rejection, encode_alarm
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.in_force.control import Control, FiguresInForce, GroupInForce, ModelInForce, put_group_in_force
@@ -36,6 +33,7 @@ from scorers.subjects.customer import CUSTOMER
 from scorers.subjects.customer_row import customer_row
 from scorers.timeline.facts import Ref
 from scorers.timeline.timeline import AnyTimeline, Step, Timeline
+from vigia.runtime.event_lines import WINDOW, Line, Order, Progress, read, wrong_order
 
 SCORE_COLUMNS = (
     "time",
@@ -49,8 +47,11 @@ SCORE_COLUMNS = (
     "currency",
 )
 
-Progress = Callable[[int], None]
-"""Called with the number of input bytes read since the last call."""
+OUTPUTS = ("alarms.jsonl", "customers.jsonl", "rejected.jsonl", "scores.csv", "summary.json")
+
+
+class WrongOrder(ValueError):
+    """Files are in the wrong order: too many facts came too late to be folded; nothing was written."""
 
 
 class ScoreSchedule(Struct):
@@ -72,6 +73,7 @@ class Summary(Struct):
     unfolded: int
     forgotten: dict[str, int]
     rejected: int
+    rejected_codes: dict[str, int]
     customers: int
     lessons: int
     alarms: dict[str, int]
@@ -89,71 +91,32 @@ def replay(
     progress: Progress | None = None,
     watch: Callable[[Step], None] | None = None,
     controls: Iterable[Control] | None = None,
+    in_order: bool = False,
+    allow_late: bool = False,
 ) -> Summary:
     """Fold event files and write alarms, scores, customers, rejects and a summary into a folder.
 
     With `controls` the figures, models and groups are those that a worker received, and none are made here. `watch` is called with
-    each step. Raises OSError for a source that cannot be read.
+    each step. With `in_order` files in the wrong order are sorted within a window, and `WrongOrder` is raised if that does not suffice,
+    unless `allow_late`. Raises OSError for a source that cannot be read.
     """
     out.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        run = _Run(out, policy, schedule or ScoreSchedule(), stack, watch, controls)
-        for line in _merged([_lines(source, stack, progress) for source in sources]):
-            run.take(line)
-        return run.finish()
-
-
-class Line(Struct):
-    """One line of a file: an event, or why it was rejected."""
-
-    file: str
-    number: int
-    event: AnyEvent | Rejection
-
-
-def _open(source: str, stack: ExitStack) -> tuple[IO[bytes], IO[bytes]]:
-    """The lines of a source, and the file whose position shows the progress."""
-    if source == "-":
-        return sys.stdin.buffer, sys.stdin.buffer
-    with ExitStack() as opened:  # closed at once if it cannot be read
-        file = opened.enter_context(Path(source).open("rb"))
-        packed = file.peek(2)[:2] == b"\x1f\x8b"
-        lines = opened.enter_context(io.BufferedReader(gzip.GzipFile(fileobj=file))) if packed else file
-        stack.push(opened.pop_all())
-    return lines, file
-
-
-def _lines(source: str, stack: ExitStack, progress: Progress | None) -> Iterator[Line]:
-    lines, file = _open(source, stack)
-    name = "stdin" if source == "-" else Path(source).name
-    reported = 0
-    for number, raw in enumerate(lines, 1):
-        if progress is not None and source != "-" and number % 1000 == 0:
-            progress(file.tell() - reported)
-            reported = file.tell()
-        if raw.strip():
-            yield Line(name, number, decode(raw.rstrip(b"\r\n")))
-
-
-def _merged(files: list[Iterator[Line]]) -> Iterator[Line]:
-    """The lines of several files, merged by the time of each file's next event; a reject follows the event before it."""
-    if len(files) == 1:
-        yield from files[0]
-        return
-    heap: list[tuple[Micros, int, Line]] = []
-
-    def push(n: int, last: Micros) -> None:
-        line = next(files[n], None)
-        if line is not None:
-            at = last if isinstance(line.event, Rejection) else int(line.event.time)
-            heapq.heappush(heap, (at, n, line))
-
-    for n in range(len(files)):
-        push(n, 0)
-    while heap:
-        at, n, line = heapq.heappop(heap)
-        yield line
-        push(n, at)
+    order = Order(WINDOW if in_order else 0, policy.time.allowed_lateness)
+    with TemporaryDirectory(prefix=".vigia-", dir=out, ignore_cleanup_errors=True) as unfinished:
+        part = Path(unfinished)
+        with ExitStack() as stack:
+            run = _Run(part, policy, schedule or ScoreSchedule(), stack, watch, controls)
+            for line in read(sources, progress, order):
+                run.take(line)
+            summary = run.finish()
+        if in_order and not allow_late and wrong_order(summary.too_late, summary.events - summary.anonymous):
+            raise WrongOrder(
+                f"{summary.too_late:,} of {summary.events - summary.anonymous:,} facts come too late, after newer facts of their "
+                "customers: the files are in the wrong order, and nothing was written"
+            )
+        for name in OUTPUTS:
+            (part / name).replace(out / name)
+    return summary
 
 
 class _Run:
@@ -181,7 +144,7 @@ class _Run:
             self._controls.extend(sorted(found, key=lambda one: one.in_force))
         self.until = schedule.until
         self.first: Micros | None = None
-        self.rejected = 0
+        self.rejected = Counter[str]()
         self.lessons = 0
         self.kinds: Counter[str] = Counter()
         self._watch = watch
@@ -215,7 +178,7 @@ class _Run:
                 self._reject(line, "core_error", step.fault)
 
     def _reject(self, line: Line, code: str, detail: str) -> None:
-        self.rejected += 1
+        self.rejected[code] += 1
         reject = {"file": line.file, "line": line.number, "code": code, "detail": detail}
         self._rejects.write(msgspec.json.encode(reject) + b"\n")
 
@@ -238,7 +201,8 @@ class _Run:
             too_late=tally.too_late,
             unfolded=tally.unfolded,
             forgotten=dict(sorted(tally.forgotten.items())),
-            rejected=self.rejected,
+            rejected=self.rejected.total(),
+            rejected_codes=dict(sorted(self.rejected.items())),
             customers=len(known),
             lessons=self.lessons,
             alarms=dict(sorted(self.kinds.items())),

@@ -81,7 +81,7 @@ def test_a_bad_line_stops_nothing(shop: Path) -> None:
     rejected = [json.loads(line) for line in (shop / "out/rejected.jsonl").read_text().splitlines()]
     assert done.returncode == 0
     assert [(r["file"], r["line"], r["code"]) for r in rejected] == [("shop.jsonl", 5, "not_json")]
-    assert b"1 lines could not be used" in done.stdout
+    assert b"left out: 1 line rejected (1 not_json); out/rejected.jsonl has file, line and reason" in done.stdout
 
 
 def test_standard_input_and_gz_are_read_alike(shop: Path) -> None:
@@ -117,6 +117,19 @@ UNUSABLE = (
     (("replay", ".", "--out", "out"), ".: is a directory"),
     (("replay", "-", "-", "--out", "out"), "'-' is given twice: standard input can be read only once"),
     (("replay", "shop.jsonl", "--out", "shop.jsonl"), "shop.jsonl: file exists"),
+    (("import", "shop.jsonl", "--out", "shop.jsonl"), "--sort is missing"),
+    (
+        ("import", "shop.jsonl", "--sort", "--out", "./shop.jsonl"),
+        "--out shop.jsonl: would write over the input shop.jsonl",
+    ),
+    (
+        ("replay", "shop.jsonl", "--out", "o", "--lessons", "shop.jsonl"),
+        "--lessons: would write over the input shop.jsonl",
+    ),
+    (
+        ("lessons", "export", "--from", "shop.jsonl", "--out", "shop.jsonl"),
+        "--out shop.jsonl: would write over the input",
+    ),
     (("replay", "cut.jsonl.gz", "--out", "out"), "cut.jsonl.gz: damaged or cut short; download or compress it again"),
     (("replay", "shop.jsonl", "--out", "out", "--horizon", "soon"), "--horizon: 'soon' is not a length of time: write"),
     (("replay", "shop.jsonl", "--out", "out", "--horizon", "1h"), "--horizon '1h': give 1d at least and 3650d at most"),
@@ -172,12 +185,13 @@ def test_ctrl_c_ends_with_130(shop: Path) -> None:
     with subprocess.Popen(command, cwd=shop, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as run:
         assert run.stdin
         assert run.stderr
-        while not (shop / "out/alarms.jsonl").exists():  # by then it waits for the first line
+        while not list(shop.rglob("alarms.jsonl")):  # by then it waits for the first line
             assert run.poll() is None
             time.sleep(0.02)
         run.send_signal(signal.SIGINT)
         assert run.wait() == 130
         assert b"Traceback" not in run.stderr.read()
+    assert list((shop / "out").iterdir()) == [], "nothing unfinished is left"
 
 
 def test_a_reader_that_goes_away_is_met_quietly(shop: Path) -> None:

@@ -11,6 +11,7 @@ from streams.records.parquet import LessonTable, NoParquet
 from vigia.commands.shared.kafka import KAFKA, Kafka, Prefix, broker, run_once
 from vigia.runtime import progress
 from vigia.runtime.broker import Broker
+from vigia.runtime.event_files import not_over_inputs
 from vigia.runtime.topic_reader import read_range, whole_topic
 from vigia.runtime.usage_error import UsageError
 
@@ -36,6 +37,7 @@ def export(
 
     From Kafka, the lessons on the topic when the command starts, partition by partition: sort by answered_at.
     """
+    not_over_inputs(f"--out {out}", [out], [from_file] if from_file else [])
     try:
         with LessonTable(out) as table:
             if from_file is not None:

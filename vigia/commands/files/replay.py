@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from typer import Option
 
+from scorers.contract.events import Duration
 from scorers.in_force.control import Control
 from scorers.policy.reading import PolicyError, parse_policy
 from scorers.policy.tables import Policy
@@ -15,13 +16,14 @@ from scorers.timeline.timeline import Step
 from streams.records import control_log
 from streams.records.control_log import ControlsWrong
 from streams.records.lessons import encode_lesson
-from streams.replay.replay import ScoreSchedule, Summary
+from streams.replay.replay import OUTPUTS, ScoreSchedule, Summary
 from streams.replay.replay import replay as fold
 from vigia.commands.shared import arguments
-from vigia.commands.shared.options import Events, Horizon, PolicyFile, Until
+from vigia.commands.shared.options import AllowLate, Events, Horizon, PolicyFile, Until
 from vigia.readmodel.amounts import counted
+from vigia.readmodel.run_folder import SORT, late_by, no_event, order_named
 from vigia.runtime import progress
-from vigia.runtime.event_files import checked, damage_named
+from vigia.runtime.event_files import checked, damage_named, not_over_inputs
 from vigia.runtime.usage_error import UsageError
 
 
@@ -46,11 +48,13 @@ def replay(
         Path | None,
         Option(metavar="FILE", help="Use the figures, models and policy of a worker, from 'vigia control dump'."),
     ] = None,
+    allow_late: AllowLate = False,
 ) -> None:
     """Fold files of events in this process and write alarms, scores and customers; needs no broker.
 
     Writes alarms.jsonl, scores.csv, customers.jsonl, rejected.jsonl and summary.json to DIR. The same files give the
-    same bytes. A line that cannot be read goes to rejected.jsonl with its reason and does not stop the run.
+    same bytes. A line that cannot be read goes to rejected.jsonl with its reason and does not stop the run; the last
+    lines say what was left out. Exit status: 0 done, 2 an argument or a file cannot be used, or no line is an event.
     """
     asked = ScoreSchedule(
         at=tuple(arguments.instant(text, "--score-at") for text in score_at or ()),
@@ -58,12 +62,31 @@ def replay(
         until=arguments.optional_instant(until, "--until"),
     )
     rules, controls, files = arguments.policy(policy, horizon), None, checked(events)
+    not_over_inputs(f"--out {out}", [out / name for name in OUTPUTS], files)
+    not_over_inputs("--lessons", [lessons] if lessons else [], files)
     if control is not None:
         rules, controls = _as_the_worker(control, rules, policy is None and horizon is None)
-    with progress.of_bytes("Folding", progress.size(files)) as advance, damage_named(files), _writing(lessons) as watch:
-        summary = fold(files, out, rules, asked, progress=advance, controls=controls, watch=watch)
-    for line in lines(summary, out):
+    with (
+        progress.of_bytes("Folding", progress.size(files)) as advance,
+        damage_named(files),
+        order_named(),
+        _writing(lessons) as watch,
+    ):
+        summary = fold(
+            files,
+            out,
+            rules,
+            asked,
+            progress=advance,
+            controls=controls,
+            watch=watch,
+            in_order=True,
+            allow_late=allow_late,
+        )
+    for line in lines(summary, out, rules.time.allowed_lateness):
         typer.echo(line)
+    if summary.rejected and not summary.events:
+        raise UsageError(no_event(files))
 
 
 def _as_the_worker(control: Path, rules: Policy, own: bool) -> tuple[Policy, list[Control]]:
@@ -83,16 +106,34 @@ def _writing(lessons: Path | None) -> Iterator[Callable[[Step], None] | None]:
     if lessons is None:
         yield None
         return
-    with lessons.open("wb") as file:
-        yield lambda step: file.writelines(encode_lesson(lesson) + b"\n" for lesson in step.lessons)
+    part = lessons.with_name(f".{lessons.name}.part")
+    try:
+        with part.open("wb") as file:
+            yield lambda step: file.writelines(encode_lesson(lesson) + b"\n" for lesson in step.lessons)
+        part.replace(lessons)
+    finally:
+        part.unlink(missing_ok=True)
 
 
-def lines(summary: Summary, out: Path) -> list[str]:
-    """Summarise a run for people."""
+def lines(summary: Summary, out: Path, lateness: Duration) -> list[str]:
+    """Summarise a run for people: what it gave, and what was left out, with the mend."""
     raised = sum(summary.alarms.values())
     found = [
         f"{counted(summary.events, 'event')} of {counted(summary.customers, 'customer')}, {raised:,} alarms and changes -> {out}"
     ]
     if summary.rejected:
-        found.append(f"{summary.rejected:,} lines could not be used; {out / 'rejected.jsonl'} has the reasons")
+        codes = ", ".join(f"{count:,} {code}" for code, count in summary.rejected_codes.items())
+        where = out / "rejected.jsonl"
+        found.append(
+            f"left out: {counted(summary.rejected, 'line')} rejected ({codes}); {where} has file, line and reason"
+        )
+    if summary.too_late:
+        found.append(f"left out: {counted(summary.too_late, 'event')} too late, {late_by(lateness)}; mend: {SORT}")
+    if conflicts := summary.conflicts:
+        found.append(
+            f"left out: {counted(conflicts, 'conflict')}, another event under the source and id of an earlier one; "
+            "mend: give each event an id of its own"
+        )
+    if duplicates := summary.duplicates - conflicts:
+        found.append(f"left out: {counted(duplicates, 'duplicate')} of events that were read before")
     return found

@@ -12,6 +12,7 @@ from vigia.readmodel.alarm_summary import read_customers
 from vigia.readmodel.amounts import counted
 from vigia.readmodel.roster import check_ending, write_roster
 from vigia.readmodel.run_folder import run_folder
+from vigia.runtime.event_files import not_over_inputs
 
 
 def roster(
@@ -23,6 +24,7 @@ def roster(
 ) -> None:
     """Write every customer in alphabetical order with stage, tier, type, risk and value at risk."""
     check_ending(out)
+    not_over_inputs(f"--out {out}", [out], events)
     with run_folder(events, arguments.policy(policy, horizon), arguments.optional_instant(until, "--until")) as folder:
         count = write_roster(read_customers(folder), out)
     typer.echo(f"{counted(count, 'customer')} -> {out}")

@@ -24,3 +24,10 @@ Until = Annotated[
     str | None,
     Option(metavar="TIME", help="The end of the run, like 2024-05-06T00:00:00Z; the last event if left out."),
 ]
+AllowLate = Annotated[
+    bool,
+    Option(
+        "--allow-late",
+        help="Go on although many events come too late to count, because the files are in the wrong order.",
+    ),
+]
