@@ -5,7 +5,7 @@ written as text, and every cell of a CSV is quoted.
 """
 
 import csv
-import unicodedata
+import datetime
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -15,10 +15,15 @@ from msgspec import Struct
 from scorers.contract.spreadsheet import cell
 from vigia.readmodel.alarm_summary import CustomerRow
 from vigia.readmodel.amounts import in_units
+from vigia.readmodel.collation import sort_key
 from vigia.runtime.usage_error import UsageError
 
-Cell = str | int | float | None
+Cell = str | int | float | datetime.date | None
 MOST_ROWS = 1_048_576  # Excel's own limit
+
+
+def _date(instant: str | None) -> datetime.date | None:
+    return datetime.date.fromisoformat(instant[:10]) if instant else None
 
 
 class Column(Struct, frozen=True):
@@ -39,7 +44,7 @@ COLUMNS = (
     Column("Risk", lambda c: round(c.risk, 4), 8, "0 %"),
     Column("Value at risk", lambda c: in_units(c.value_at_risk_minor, c.currency), 14, "#,##0"),
     Column("Currency", lambda c: c.currency, 9),
-    Column("Last purchase", lambda c: (c.last_purchase or "")[:10] or None, 14),
+    Column("Last purchase", lambda c: _date(c.last_purchase), 14, "yyyy-mm-dd"),
     Column("Days bought", lambda c: c.occasions, 12, "0"),
     Column("Open alarms", lambda c: ", ".join(c.alarms_open) or None, 40),
 )
@@ -48,7 +53,7 @@ COLUMNS = (
 def write_roster(customers: Iterable[CustomerRow], out: Path) -> int:
     """Write the roster as .xlsx or .csv; return the number of customers."""
     check_ending(out)
-    ordered = sorted(customers, key=alphabetical)
+    ordered = _alphabetical(customers)
     out.parent.mkdir(parents=True, exist_ok=True)
     _WRITERS[out.suffix.lower()](ordered, out)
     return len(ordered)
@@ -60,16 +65,10 @@ def check_ending(out: Path) -> None:
         raise UsageError(f"--out {out}: the roster is written as .xlsx or .csv; use one of these endings")
 
 
-def alphabetical(c: CustomerRow) -> tuple[str, str, str]:
-    """Sort key: the name without accents and case, then the id.
-
-    >>> row = lambda name: CustomerRow("c", "", "", "", 0.0, 0, name)
-    >>> [c.name for c in sorted(map(row, ("Zoe", "Álvaro", "bruno")), key=alphabetical)]
-    ['Álvaro', 'bruno', 'Zoe']
-    """
-    name = c.name or c.customer_id
-    plain = "".join(mark for mark in unicodedata.normalize("NFKD", name) if not unicodedata.combining(mark))
-    return plain.casefold(), name, c.customer_id
+def _alphabetical(customers: Iterable[CustomerRow]) -> list[CustomerRow]:
+    """Customers by name, who has none by id; equal names by id."""
+    key = sort_key()
+    return sorted(customers, key=lambda c: (key(c.name or c.customer_id), c.name or "", c.customer_id))
 
 
 def _xlsx(customers: list[CustomerRow], out: Path) -> None:
@@ -91,6 +90,8 @@ def _xlsx(customers: list[CustomerRow], out: Path) -> None:
                 match column.cell(customer):
                     case str(text):
                         sheet.write_string(row, n, cell(text))
+                    case datetime.date() as day:
+                        sheet.write_datetime(row, n, day, forms[n])
                     case int(number) | float(number):
                         sheet.write_number(row, n, number, forms[n])
 

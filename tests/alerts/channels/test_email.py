@@ -154,3 +154,25 @@ async def test_a_mail_server_that_is_not_there_is_tried_again() -> None:
         pass
     with pytest.raises(Retry):
         await sender(port).send(notification())
+
+
+@pytest.mark.parametrize(
+    "domain", ["a.example", f"{'8a3f2b1c-' * 7}.azurecomm.net", ".".join(["very-long-label" * 4] * 4)]
+)
+@pytest.mark.parametrize("alarm_id", ["4cb52c657ab4d9c0bffc", "a" * 300, "x\r\nBcc: a@b.c\u202e<>..é"])
+async def test_a_thread_holds_whatever_the_senders_domain(domain: str, alarm_id: str) -> None:
+    """The ids of a thread arrive as they were given: not folded, not encoded, in lines that mail allows."""
+    letters = Letters()
+    async with post_office(letters) as port:
+        settings = msgspec.structs.replace(sender(port).settings, sender=f"DoNotReply@{domain}")
+        for key in ("msg_1", "msg_2"):
+            await mail.Email(settings, None).send(notification(alarm(alarm_id=alarm_id), key=key))
+    threads = {(letter["In-Reply-To"], letter["References"]) for _, letter in letters.got}
+    expected = f"<alarm.{mail.token(alarm_id)}@{domain}>"
+    assert threads == {(expected, expected)}
+    raw = mail.mail(notification(alarm(alarm_id=alarm_id)), f"DoNotReply@{domain}", ("eva@example.com",)).as_bytes()
+    heads = raw.partition(b"\n\n")[0].splitlines()
+    assert all(len(line) <= 998 for line in heads)
+    assert not [
+        line for line in heads if line.startswith((b"Message-ID", b"In-Reply", b"References")) and b"=?" in line
+    ]
