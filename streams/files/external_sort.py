@@ -17,7 +17,7 @@ from typing import IO
 from msgspec import Struct, field
 
 from scorers.contract.wire import Rejection
-from vigia.runtime.event_lines import Line, Progress, read
+from vigia.runtime.files.event_lines import Line, Progress, read
 
 MEMORY = 64 << 20  # bytes of lines that are sorted at once
 FAN_IN = 64  # runs that are merged at once

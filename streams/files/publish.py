@@ -15,7 +15,7 @@ from msgspec import Struct, field
 
 from scorers.contract.wire import Rejection
 from streams.gateway.intake import Fact, Intake, KafkaAway
-from vigia.runtime.event_lines import Lateness, Order, read
+from vigia.runtime.files.event_lines import Lateness, Order, read
 
 AHEAD = 5_000  # lines read before they are sent
 IN_FLIGHT = 5_000  # events sent before the first of them must be acknowledged

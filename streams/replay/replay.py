@@ -33,7 +33,7 @@ from scorers.subjects.customer import CUSTOMER
 from scorers.subjects.customer_row import customer_row
 from scorers.timeline.facts import Ref
 from scorers.timeline.timeline import AnyTimeline, Step, Timeline
-from vigia.runtime.event_lines import WINDOW, Line, Order, Progress, read, wrong_order
+from vigia.runtime.files.event_lines import WINDOW, Line, Order, Progress, read, wrong_order
 
 SCORE_COLUMNS = (
     "time",

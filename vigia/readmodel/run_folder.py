@@ -9,7 +9,8 @@ from scorers.contract.events import Duration, Instant
 from scorers.policy.spans import format_span
 from scorers.policy.tables import Policy
 from streams.replay.replay import ScoreSchedule, WrongOrder, replay
-from vigia.runtime import event_files, progress
+from vigia.runtime import progress
+from vigia.runtime.files import event_files
 from vigia.runtime.usage_error import UsageError
 
 SORT = "sort them first (vigia import FILE... --sort --out sorted.jsonl)"

@@ -17,8 +17,8 @@ from scorers.contract.rfc3339 import rfc3339
 from tests.support.paths import ROOT
 from vigia.cli import app
 from vigia.lab.embedded_kafka import EmbeddedKafka
-from vigia.runtime import event_lines
 from vigia.runtime.broker import INPUTS
+from vigia.runtime.files import event_lines
 
 START = 1_704_067_200_000_000
 OUTPUTS = ("alarms.jsonl", "customers.jsonl", "rejected.jsonl", "scores.csv", "summary.json")

@@ -12,7 +12,7 @@ from vigia.commands.shared import arguments
 from vigia.commands.shared.options import Events, Horizon
 from vigia.readmodel.alarm_summary import read_alarms
 from vigia.readmodel.run_folder import run_folder
-from vigia.runtime.event_files import checked
+from vigia.runtime.files.event_files import checked
 from vigia.runtime.usage_error import UsageError
 
 Key = tuple[str, str, str, int]

@@ -11,7 +11,7 @@ from streams.records.parquet import LessonTable, NoParquet
 from vigia.commands.shared.kafka import KAFKA, Kafka, Prefix, broker, run_once
 from vigia.runtime import progress
 from vigia.runtime.broker import Broker
-from vigia.runtime.event_files import not_over_inputs
+from vigia.runtime.files.event_files import not_over_inputs
 from vigia.runtime.topic_reader import read_range, whole_topic
 from vigia.runtime.usage_error import UsageError
 

@@ -17,8 +17,8 @@ from vigia.commands.shared.options import AllowLate
 from vigia.readmodel.amounts import counted
 from vigia.readmodel.run_folder import SORT, late_by, no_event
 from vigia.runtime import progress
-from vigia.runtime.event_files import checked, damage_named
-from vigia.runtime.event_lines import WINDOW, Lateness, Order, lateness_of, wrong_order
+from vigia.runtime.files.event_files import checked, damage_named
+from vigia.runtime.files.event_lines import WINDOW, Lateness, Order, lateness_of, wrong_order
 from vigia.runtime.usage_error import UsageError
 
 LATENESS = Policy().time.allowed_lateness  # of the default policy: publish does not know the workers'

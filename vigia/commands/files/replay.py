@@ -23,7 +23,7 @@ from vigia.commands.shared.options import AllowLate, Events, Horizon, PolicyFile
 from vigia.readmodel.amounts import counted
 from vigia.readmodel.run_folder import SORT, late_by, no_event, order_named
 from vigia.runtime import progress
-from vigia.runtime.event_files import checked, damage_named, not_over_inputs
+from vigia.runtime.files.event_files import checked, damage_named, not_over_inputs
 from vigia.runtime.usage_error import UsageError
 
 

@@ -12,7 +12,7 @@ from vigia.readmodel.alarm_summary import read_customers
 from vigia.readmodel.amounts import counted
 from vigia.readmodel.roster import check_ending, write_roster
 from vigia.readmodel.run_folder import run_folder
-from vigia.runtime.event_files import not_over_inputs
+from vigia.runtime.files.event_files import not_over_inputs
 
 
 def roster(

@@ -1,0 +1,1 @@
+"""Files of events: checked, read, put in order."""
