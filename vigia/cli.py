@@ -37,6 +37,7 @@ COMMANDS = {
     "channels": "live.channels",
     "routes": "live.routes",
     "lessons": "files.lessons",
+    "privacy": "live.privacy",
 }
 """Each command and its module in `vigia.commands`.
 

@@ -1,5 +1,7 @@
 """The store as a subject: it raises no alarms, but reports to its customers how many complaints there are about it."""
 
+import hashlib
+
 from scorers.contract.alarms import Alarm, Change
 from scorers.contract.events import AnyEvent, ComplaintOpened, Micros
 from scorers.groups import store as stores
@@ -27,6 +29,12 @@ class StoreType(SubjectType[Store]):
     def retained(self, event: AnyEvent) -> AnyEvent:
         """The event with the fields that a store's row keeps."""
         return _RETAINED.of(event)
+
+    @staticmethod
+    def reference(ref: Ref) -> Ref:
+        """The reference with a hash of the id, which may contain the customer's: an erasure does not reach the rows of stores."""
+        name = hashlib.blake2b(ref.id.encode(), digest_size=8).hexdigest()
+        return Ref(short(ref.source), name, ref.topic, ref.partition, ref.offset)
 
     def advance(
         self, store: Store, at: Micros, event: AnyEvent | None, ref: Ref, ctx: Context, effects: Effects

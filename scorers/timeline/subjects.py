@@ -16,7 +16,7 @@ from scorers.contract.lessons import Lesson
 from scorers.in_force.context import Context
 from scorers.in_force.figures import Contribution
 from scorers.timeline.episodes import Episode
-from scorers.timeline.facts import Ref
+from scorers.timeline.facts import Ref, short_ref
 from scorers.timeline.kinds import Kind
 from scorers.timeline.packing import decoder
 
@@ -84,6 +84,7 @@ class SubjectType(Generic[S]):
     """
 
     reports = False  # whether it tells customers what it knows
+    reference = staticmethod(short_ref)  # a fact's reference as a row keeps it
 
     def __init__(self, name: SubjectName, state: type[S], kinds: Iterable[Kind] = ()) -> None:
         self.name = name

@@ -183,7 +183,7 @@ class Timeline(Generic[S]):
         return out
 
     def _step(self, event: AnyEvent, ref: Ref, clock: Micros, ctx: Context) -> Step:
-        row, recent, ref = self.row, self.row.recent, short_ref(ref)
+        row, recent, ref = self.row, self.row.recent, self.subject.reference(ref)
         lateness = ctx.policy.time.allowed_lateness
         fact = Fact.of(event, self.subject.retained(event), ref)
         newest = recent[-1].time if recent else row.snapshot_time

@@ -4,6 +4,10 @@ A store can always be rebuilt from the changelog, so a damaged one is never repa
 ends, and the next one recovers the partition. rocksdict raises every fault as a bare `Exception`; its text is read here
 and nowhere else. Damage is a checksum or a missing file. A full disk, a lock that another process holds, and everything
 else that may pass leave the store where it is.
+
+RocksDB keeps the bytes of a deleted row until a compaction happens to touch them, and the keys at the edges of its files in
+its manifest until it is opened again. `TableRowStore.scrub` does both for the rows deleted since the last time; their keys
+are in a file beside the store meanwhile, so that a killed process leaves nothing behind for good.
 """
 
 import logging
@@ -14,12 +18,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from faust import Table
-from rocksdict import AccessType, Options, Rdict, WriteBatch
+from rocksdict import AccessType, BottommostLevelCompaction, CompactOptions, Options, Rdict, WriteBatch
 
 from streams.engine.chunk import ChunkSchema
 
 log = logging.getLogger(__name__)
 
+ONE_BY_ONE = 16  # deleted rows; more are compacted as one range
 ASIDE = ".damaged-"  # followed by a number: appended to the name of a store that was moved aside
 _DAMAGE = re.compile(r"Corruption|No such file or directory")
 _PLACE = re.compile(r"(/.+?\.db)(?:/|$)", re.MULTILINE)
@@ -33,6 +38,8 @@ class RowStore(Protocol):
     def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]: ...
 
     def write(self, partition: int, rows: Sequence[tuple[bytes, bytes | None]], offset: int) -> None: ...
+
+    def scrub(self, partition: int) -> int: ...
 
 
 class StoreDamaged(RuntimeError):
@@ -84,6 +91,7 @@ class TableRowStore:
 
     def __init__(self, table: Any) -> None:
         self._table = table
+        self._deleted: dict[int, set[bytes]] = {}  # since the last scrub, by partition
 
     def get(self, partition: int, key: bytes) -> bytes | None:
         try:
@@ -105,9 +113,46 @@ class TableRowStore:
 
     def write(self, partition: int, rows: Sequence[tuple[bytes, bytes | None]], offset: int) -> None:
         try:
+            deleted = [key for key, value in rows if value is None]
+            if deleted:
+                self._note(partition, deleted)
             _write(self._table.data, partition, rows, offset)
         except Exception as fault:
             raise _explained(fault) from fault
+
+    def deleted_in(self) -> list[int]:
+        """The partitions with rows that were deleted since the last scrub."""
+        return sorted(self._deleted)
+
+    def scrub(self, partition: int) -> int:
+        """Remove the old bytes of deleted rows from the partition's store; the number of rows. Nothing may write meanwhile."""
+        data, noted = self._table.data, self._noted(partition)
+        keys = self._deleted.pop(partition, set())
+        if noted.exists():
+            keys |= {bytes.fromhex(line) for line in noted.read_text(encoding="ascii").split()}
+        if keys:
+            try:
+                database = data._db_for_partition(partition)
+                database.flush()
+                for first, last in (
+                    [(key, key) for key in keys] if len(keys) <= ONE_BY_ONE else [(min(keys), max(keys))]
+                ):
+                    database.compact_range(first, last + b"\x00", _rewriting())
+                data._dbs.pop(partition).close()
+                data._db_for_partition(partition)
+            except Exception as fault:
+                raise _explained(fault) from fault
+            noted.unlink(missing_ok=True)
+        return len(keys)
+
+    def _note(self, partition: int, keys: Iterable[bytes]) -> None:
+        new = set(keys) - self._deleted.setdefault(partition, set())
+        with self._noted(partition).open("a", encoding="ascii") as file:
+            file.writelines(f"{key.hex()}\n" for key in sorted(new))
+        self._deleted[partition] |= new
+
+    def _noted(self, partition: int) -> Path:
+        return Path(self._table.data.partition_path(partition)).with_suffix(".deleted")
 
 
 class ChunkTable(Table):  # type: ignore[type-arg]
@@ -127,6 +172,13 @@ class ChunkTable(Table):  # type: ignore[type-arg]
             chunk = event.value
             _write(self.data, chunk.partition, [(record.key, record.value) for record in chunk.records], chunk.offset)
             self.recovered += len(chunk.records)
+
+
+def _rewriting() -> CompactOptions:
+    """A compaction that also rewrites a file which it could merely move down, with the deletion in it."""
+    options = CompactOptions()
+    options.set_bottommost_level_compaction(BottommostLevelCompaction.force())
+    return options
 
 
 def _write(store: Any, partition: int, rows: Iterable[tuple[bytes, bytes | None]], offset: int) -> None:

@@ -258,6 +258,13 @@ class WriteBehind(Generic[Row]):
             pairs: list[Pair] = [(CHECKPOINT, pack(rows.fence, checkpoint))]
             self._store.write(partition, pairs, await self._changelog.append(partition, pairs))
 
+    async def scrub(self) -> None:
+        """Remove the old bytes of deleted rows from the stores of all partitions."""
+        async with self._flush_lock, self._fold_lock:
+            for partition in self.opened:
+                if rows := self._store.scrub(partition):
+                    log.info("partition %d: the old bytes of %d deleted rows are removed", partition, rows)
+
     # --- flushing ---------------------------------------------------------------------------------------------
 
     @asynccontextmanager

@@ -53,6 +53,7 @@ SWITCH = 0.0005  # seconds after which a thread yields; with Python's 5 ms a fet
 MAX_BATCH, MAX_REQUEST = 900_000, 1_000_000
 OBSERVE, OBSERVE_OFTEN = 0.5, 0.05  # seconds between two self-observations when ready, and until then
 SAMPLE = 200  # rows of a partition whose keys are checked before the others are read
+SCRUB = 3600.0  # seconds between two removals of the old bytes of deleted rows
 ASK = 5.0  # seconds between two requests to Kafka, at most
 
 
@@ -105,6 +106,7 @@ class Worker:
             value_type=bytes,
             options={"block_cache_size": BLOCK_CACHE, "write_buffer_size": WRITE_BUFFER},
         )
+        self._store = TableRowStore(self._table)
         source = app.topic(*self.inputs, schema=ChunkSchema(), key_serializer="raw", value_serializer="raw")
 
         @app.agent(source, concurrency=1)
@@ -119,7 +121,7 @@ class Worker:
         return app
 
     async def _fold(self, stream: Any) -> None:
-        broker, settings, table = self.broker, self.settings, self._table
+        broker, settings = self.broker, self.settings
         producer = AIOKafkaProducer(
             acks="all", max_batch_size=MAX_BATCH, max_request_size=MAX_REQUEST, **broker.client()
         )
@@ -130,9 +132,9 @@ class Worker:
             processor=self._processor,
             codec=CODEC,
             reject=self._reject,
-            store=TableRowStore(table),
+            store=self._store,
             producer=GuardedProducer(producer, watch),
-            changelog=table.changelog_topic.get_topic_name(),
+            changelog=self._table.changelog_topic.get_topic_name(),
             incarnations=self.offsets.incarnations,
             interval=settings.flush,
             cached=settings.rows,
@@ -175,6 +177,13 @@ class Worker:
                     await engine.open(tp.partition)
                 if (lag := consumer.lag(tp)) is not None:
                     self.metrics.lag(tp.topic.removeprefix(self.broker.prefix), tp.partition, lag)
+
+    async def _scrub(self) -> None:
+        """Remove the old bytes of deleted rows from time to time; a stop does so too."""
+        while True:
+            await asyncio.sleep(SCRUB)
+            if self.engine is not None:
+                await self.engine.scrub()
 
     async def _watch(self) -> None:
         """End the process if, according to Kafka, records wait and nothing is committed."""
@@ -291,7 +300,7 @@ class Worker:
         sys.setswitchinterval(SWITCH)
         async with self.offsets:
             aggregating = aggregate(self.broker, self.settings, self.policy)
-            parts = (self._work(), aggregating, self._observe(), self._watch(), stop.wait())
+            parts = (self._work(), aggregating, self._observe(), self._watch(), self._scrub(), stop.wait())
             tasks = [asyncio.create_task(part) for part in parts]
             try:
                 ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -310,6 +319,16 @@ class Worker:
                     if not is_fault:  # which may have closed the clients: a stop that fails must not hide it
                         raise
                     log.exception("not drained: what is not committed is read again")
+                if not is_fault:
+                    self._scrub_all()
+
+    def _scrub_all(self) -> None:
+        """Remove the old bytes of deleted rows when the worker stops; if that fails, the next start does it."""
+        for partition in self._store.deleted_in():
+            try:
+                self._store.scrub(partition)
+            except Exception as fault:
+                log.warning("partition %d: old bytes of deleted rows remain: %s", partition, describe(fault))
 
 
 def _trusted(secret: str, control: ModelInForce) -> bool:

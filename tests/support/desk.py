@@ -55,6 +55,9 @@ class Memory:
     def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
         return iter(sorted(self.rows.items()))
 
+    def scrub(self, partition: int) -> int:
+        return 0
+
     def write(self, partition: int, rows: Sequence[tuple[bytes, bytes | None]], offset: int) -> None:
         for key, value in rows:
             if value is None:

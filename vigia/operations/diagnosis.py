@@ -16,7 +16,7 @@ from scorers.in_force.control import Tick, decode_control
 from streams.records.signing import verify
 from vigia.operations.inspection import GROUPS, TRAINER, Inspection
 from vigia.runtime.broker import INPUTS
-from vigia.runtime.topics import TOPICS, WORKER
+from vigia.runtime.topics import TOPICS, WORKER, suffices
 
 State = Literal["fine", "note", "fault", "unknown"]
 SECOND, MINUTE, DAY = 1_000, 60_000, 86_400_000  # milliseconds, as Kafka writes times
@@ -84,8 +84,7 @@ def kept_wrong(p: Inspection) -> Findings:
         name = p.prefix + topic.name
         for setting, want in wanted.items():
             has = settings.get(setting, want)
-            short = setting != "cleanup.policy" and has != "-1" and int(has) < int(want)
-            if short or (setting == "cleanup.policy" and has != want):
+            if not suffices(setting, has, want):
                 yield "fault", f"topic {name} has {setting}={has}, {want} is needed", _alter(name, setting, want)
         if (most := settings.get("retention.bytes", "-1")) != "-1" and not topic.compacted:
             yield "fault", f"topic {name} drops records beyond {most} bytes", _alter(name, "retention.bytes", "-1")

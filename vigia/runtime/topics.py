@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 DAY_MS = 86_400_000
 KEPT = ("retention.ms", "min.compaction.lag.ms")  # with less of these, processes run and remember less
+AT_MOST = ("segment.ms", "max.compaction.lag.ms", "delete.retention.ms")  # with more, records stay longer than stated
 TABLE = "customers"
 ATTEMPTS = 100  # to see topics that were just created
 
@@ -34,6 +35,7 @@ class Topic(NamedTuple):
     partitions: int = 0
     days: int = 30
     compacted: bool = False
+    personal: bool = True  # whether it holds ids, names or texts of people (`vigia.runtime.privacy.register`)
     more: tuple[tuple[str, str], ...] = ()
 
     def settings(self) -> dict[str, str]:
@@ -41,8 +43,14 @@ class Topic(NamedTuple):
         settings = {"cleanup.policy": "compact"} if self.compacted else {"cleanup.policy": "delete"}
         if not self.compacted:
             settings["retention.ms"] = str(self.days * DAY_MS)
+        if self.personal:  # Kafka deletes and compacts whole segments only, and never the one that is written to
+            settings |= COMPACTED_IN_TIME if self.compacted else DELETED_IN_TIME
         return {**settings, **dict(self.more)}
 
+
+DELETED_IN_TIME = {"segment.ms": str(DAY_MS)}
+# With each step a quarter of a day, a deletion is compacted and forgotten within a day.
+COMPACTED_IN_TIME = {"max.compaction.lag.ms": str(DAY_MS // 4), "delete.retention.ms": str(DAY_MS // 4)}
 
 WORKER = "vigia"  # the consumer group of workers, and the id of the Faust app
 CHANGELOG = f"{WORKER}-{TABLE}-changelog"
@@ -50,17 +58,17 @@ READ = (*INPUTS, "alarm-actions", "groups", "clock")  # what the worker's agent 
 WRITTEN = ("alarms", "lessons", "figures", "groups", "dead-letters", CHANGELOG)  # and what it writes, beside `clock`
 
 TOPICS = (
-    # Erasures are on `feedback`: whoever reads old alarms again has to find them there.
-    *(Topic(name, days=400 if name == "feedback" else 30) for name in INPUTS),
-    Topic("alarm-actions", days=400),
+    # Erasures are on `feedback`, which is kept as long as `alarms`: whoever reads old alarms again has to find them there.
+    *(Topic(name) for name in INPUTS),
+    Topic("alarm-actions"),
     # Facts keyed by another subject than their customer: workers write them for each other.
     Topic("groups"),
-    Topic("clock", days=400),
-    Topic("alarms", days=400),
+    Topic("clock", days=400, personal=False),
+    Topic("alarms"),
     Topic("lessons", days=400),
-    Topic("figures", partitions=1),
-    Topic("models", partitions=1, compacted=True, more=(("max.message.bytes", "4000000"),)),
-    Topic("dead-letters", days=90),
+    Topic("figures", partitions=1, personal=False),
+    Topic("models", partitions=1, compacted=True, personal=False, more=(("max.message.bytes", "4000000"),)),
+    Topic("dead-letters"),
     Topic("notifications", compacted=True),
     # A replaced row stays for an hour: a worker that was away may still have to read past it.
     Topic(CHANGELOG, compacted=True, more=(("min.compaction.lag.ms", "3600000"),)),
@@ -86,14 +94,14 @@ async def apply(broker: Broker, partitions: int, replicas: int = 1) -> list[str]
 
 
 async def check(broker: Broker, partitions: int, replicas: int = 1, *, strict: bool = False) -> None:
-    """Raise `TopicsWrong` unless every topic is as it has to be; too little retention or replicas count if `strict`."""
+    """Raise `TopicsWrong` unless every topic is as it has to be; retention and replicas count if `strict`."""
     async with _admin(broker) as admin:
         found = await _described(admin, broker)
         settings = await _settings(admin, list(found))
     wrong, poor = list(_partition_faults(broker, found, partitions)), list(_replica_faults(found, replicas))
     for topic in TOPICS:
         for key, fault in _setting_faults(topic, broker.name(topic.name), settings):
-            (poor if key in KEPT else wrong).append(fault)
+            (poor if key in (*KEPT, *AT_MOST) else wrong).append(fault)
     if wrong or (strict and poor):
         raise TopicsWrong("; ".join(wrong + poor))
     for fault in poor:
@@ -156,7 +164,7 @@ def _replica_faults(found: dict[str, _Found], replicas: int) -> Iterator[str]:
 def _setting_faults(topic: Topic, name: str, settings: dict[str, dict[str, str]]) -> Iterator[tuple[str, str]]:
     for key, wanted in topic.settings().items():
         found = settings.get(name, {}).get(key)
-        if found is not None and not _suffices(key, found, wanted):
+        if found is not None and not suffices(key, found, wanted):
             yield (
                 key,
                 f"topic {name} has {key}={found} and needs {wanted}: run kafka-configs --alter --entity-type topics "
@@ -164,10 +172,12 @@ def _setting_faults(topic: Topic, name: str, settings: dict[str, dict[str, str]]
             )
 
 
-def _suffices(key: str, found: str, wanted: str) -> bool:
-    """A number is the least that is needed; no limit is enough."""
+def suffices(key: str, found: str, wanted: str) -> bool:
+    """A number is the least that is needed, or the most of what is in `AT_MOST`; no limit is enough."""
     if not wanted.isdigit():
         return set(found.split(",")) == set(wanted.split(","))
+    if key in AT_MOST:
+        return int(found) <= int(wanted)
     return (key == "retention.ms" and found == "-1") or int(found) >= int(wanted)
 
 

@@ -30,19 +30,22 @@ class Store:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.open: dict[int, Any] = {}
+        self._dbs: dict[int, Any] = {}
+
+    def partition_path(self, partition: int) -> Path:
+        return self.directory / f"rows-{partition}.db"
 
     def _db_for_partition(self, partition: int) -> Any:
-        if partition not in self.open:
+        if partition not in self._dbs:
             options = Options(raw_mode=True)
             options.create_if_missing(True)
-            self.open[partition] = Rdict(str(self.directory / f"rows-{partition}.db"), options=options)
-        return self.open[partition]
+            self._dbs[partition] = Rdict(str(self.partition_path(partition)), options=options)
+        return self._dbs[partition]
 
     def close(self) -> None:
-        for database in self.open.values():
+        for database in self._dbs.values():
             database.close()
-        self.open.clear()
+        self._dbs.clear()
 
 
 def row_store_of(store: Store) -> TableRowStore:
@@ -195,3 +198,27 @@ def test_a_full_disk_is_an_error_and_what_was_written_before_is_good(tmp_path: P
     keys = {key for key, _ in row_store_of(store).items(0)}
     assert keys == {b"C%d" % n for n in range(refused)}
     assert store._db_for_partition(0).get(Store.offset_key) == b"%d" % (refused - 1)
+
+
+CANARY = b"canary-4711"
+
+
+@pytest.mark.parametrize("killed", [False, True])
+@pytest.mark.parametrize("flushed", [False, True])
+def test_old_bytes_of_deleted_rows_are_removed(filled: Store, killed: bool, flushed: bool) -> None:
+    """From rows, log and manifest, by the process that deleted them or, after a kill, by the next one."""
+    store = row_store_of(filled)
+    store.write(0, [(CANARY, CANARY + os.urandom(200))], 42)
+    if flushed:
+        filled._db_for_partition(0).flush()  # as the first key of a file it stands in the manifest too
+    store.write(0, [(CANARY, None)], 43)
+    folder = filled.directory
+    assert [path for path in folder.rglob("*") if path.is_file() and CANARY in path.read_bytes()]
+    if killed:
+        filled.close()
+        store = row_store_of(filled)
+    assert store.scrub(0) == 1
+    assert [path for path in folder.rglob("*") if path.is_file() and CANARY in path.read_bytes()] == []
+    assert not list(folder.glob("*.deleted"))
+    assert sum(1 for _ in store.items(0)) == ROWS
+    assert store.scrub(0) == 0

@@ -144,7 +144,7 @@ DRAWN: tuple[tuple[str, Draw, str, str, str], ...] = (
     ("a missing topic", lambda p: p.counts.pop("contacts"), "missing-topics", "fault", "topic north-contacts is missing"),
     ("an input made with one", lambda p: p.counts.update(contacts=1), "partition-counts", "fault", "1 partitions, 8"),
     ("too many", lambda p: p.counts.update(complaints=12), "partition-counts", "fault", "VIGIA_PARTITIONS=12"),
-    ("alarms of a week", setting("alarms", retention_ms="604800000"), "kept-wrong", "fault", "retention.ms=34560000000"),
+    ("alarms of a week", setting("alarms", retention_ms="604800000"), "kept-wrong", "fault", "retention.ms=2592000000"),
     ("a changelog that forgets", setting(topics.CHANGELOG, cleanup_policy="compact,delete"), "kept-wrong", "fault",
      "cleanup.policy=compact"),
     ("a changelog cut by time", setting(topics.CHANGELOG, cleanup_policy="delete"), "kept-wrong", "fault", "is needed"),

@@ -23,7 +23,7 @@ ENOUGH = [
 @pytest.mark.parametrize(("key", "found", "wanted", "enough"), ENOUGH)
 def test_a_number_is_the_least_and_a_policy_is_exact(key: str, found: str, wanted: str, enough: bool) -> None:
     """More of what keeps records does no harm; a limit that is switched off is more than any."""
-    assert topics._suffices(key, found, wanted) is enough
+    assert topics.suffices(key, found, wanted) is enough
 
 
 def test_who_was_erased_is_known_as_long_as_what_was_told_of_them() -> None:

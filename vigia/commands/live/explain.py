@@ -16,7 +16,8 @@ from scorers.contract.inert import inert
 from scorers.contract.rfc3339 import rfc3339
 from scorers.contract.wire import decode_alarm, encode_alarm
 from vigia.commands.shared.kafka import KAFKA, Kafka, Prefix, broker, run_once
-from vigia.readmodel.alarm_summary import read_alarms, status_of
+from vigia.readmodel.alarm_summary import read_alarms, read_customers, status_of
+from vigia.runtime.erasures import read_erasure
 from vigia.runtime.topic_reader import read
 from vigia.runtime.usage_error import UsageError
 
@@ -39,9 +40,12 @@ def explain(
     """
     changes: list[Alarm] = []
     incidents: list[Incident] = []
+    erased: set[str] = set()
     if run is not None:
         changes += [alarm for alarm in read_alarms(run) if alarm.alarm_id == alarm_id]
         place = str(run / "alarms.jsonl")
+        if (run / "customers.jsonl").exists():
+            erased = {alarm.customer_id or "" for alarm in changes} - {row.customer_id for row in read_customers(run)}
     else:
         where = broker(kafka, prefix)
         place = where.name("alarms")
@@ -49,12 +53,15 @@ def explain(
         async def work() -> None:
             await read(where, "alarms", lambda record: changes.extend(_of(record.value, alarm_id)))
             await read(where, "notifications", lambda record: _keep(incidents, record, alarm_id))
+            await read(where, "feedback", lambda record: erased.update(_erased(record, changes)))
 
         run_once(work(), kafka)
     if not changes:
         raise UsageError(
             f"{inert(alarm_id)!r}: no such alarm in {place}; 'vigia alarms tail' and alarms.jsonl show the ids"
         )
+    if any(alarm.customer_id and alarm.customer_id in erased for alarm in changes):
+        raise UsageError(f"{inert(alarm_id)!r}: the customer of this alarm was erased, so nothing is shown of it")
     incident = incidents[-1] if incidents else None
     if as_json:
         typer.echo(_json(changes, incident).decode())
@@ -68,6 +75,16 @@ def _of(raw: bytes | None, alarm_id: str) -> Iterator[Alarm]:
         alarm = decode_alarm(raw)
         if isinstance(alarm, Alarm) and alarm.alarm_id == alarm_id:
             yield alarm
+
+
+def _erased(record: Any, changes: list[Alarm]) -> Iterator[str]:
+    """The customer of the alarm, if the record is an erasure that came after it or ended it."""
+    customer = next((alarm.customer_id for alarm in changes), None)
+    if customer is None or record.key != customer.encode():
+        return
+    found = read_erasure(record)
+    if found and any(alarm.at <= found.at or found.event_id in alarm.cause for alarm in changes):
+        yield customer
 
 
 def _keep(incidents: list[Incident], record: Any, alarm_id: str) -> None:

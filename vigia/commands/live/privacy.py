@@ -1,0 +1,186 @@
+"""`vigia privacy`: what is held of one customer."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from redis.exceptions import RedisError
+from typer import Argument, Option
+
+from alerts.wording.formats import day_and_time
+from scorers.contract.events import Instant
+from scorers.contract.inert import inert
+from scorers.policy.tables import Policy
+from streams.worker.table_reader import customers
+from vigia.commands.shared.kafka import KAFKA, Kafka, Prefix, broker, run_once
+from vigia.operations.privacy import Finding, OnTopics, Trace, in_files, in_redis, in_stores, is_overdue, on_topics
+from vigia.runtime import settings
+from vigia.runtime.usage_error import UsageError
+
+app = typer.Typer(help="Find or export what is held of one customer.", no_args_is_help=True)
+
+CustomerId = Annotated[str, Argument(metavar="ID", help="The customer's id.")]
+Folder = Annotated[
+    Path | None, Argument(metavar="DIR", help="The folder of a 'vigia replay'; the running system is read if left out.")
+]
+State = Annotated[
+    Path | None, Option("--state", metavar="DIR", help="The state folder of a worker on this machine (VIGIA_STATE).")
+]
+RedisUrl = Annotated[str, Option("--redis", metavar="URL", envvar="VIGIA_REDIS", help="The Redis of the cards.")]
+
+
+class Export(msgspec.Struct, omit_defaults=True):
+    """All that is held of a customer."""
+
+    customer_id: str
+    at: str
+    state: list[dict[str, Any]] = msgspec.field(default_factory=list)
+    records: list[dict[str, Any]] = msgspec.field(default_factory=list)
+    mentions: list[str] = msgspec.field(default_factory=list)
+
+
+@app.command()
+def check(
+    customer_id: CustomerId,
+    run: Folder = None,
+    logs: Annotated[Path | None, Option("--logs", metavar="DIR", help="A folder of logs to search.")] = None,
+    strict: Annotated[
+        bool, Option("--strict", help="Count what topics still hold within its time limit as found.")
+    ] = False,
+    state: State = None,
+    redis: RedisUrl = "",
+    kafka: Kafka = KAFKA,
+    prefix: Prefix = "",
+) -> None:
+    """Search for a customer's id: state, topics, changelog, Redis and logs, or a replay's folder.
+
+    Lists the places and exits with 1; exits with 0 if nothing is found. After an erasure topics keep older records for a time that
+    docs/security.md states: such a place is listed with the date by which it is empty, and counts from then on, or with --strict.
+    """
+    trace = Trace(customer_id)
+    found: list[Finding] = []
+    erased = 0
+    if run is None:
+        where = broker(kafka, prefix)
+
+        async def work() -> None:
+            nonlocal erased
+            held = await on_topics(where, trace)
+            erased = held.erased
+            found.extend(held.findings())
+            if redis:
+                found.extend(await _cards(redis, prefix, trace))
+
+        run_once(work(), kafka)
+    found.extend(_in_folders(trace, run, logs, state, erased))
+    for one in found:
+        limit = f"; gone by {day_and_time(Instant(one.gone_by * 1000))}" if one.gone_by else ""
+        typer.echo(f"{inert(one.place)}: {one.times}, the first at {inert(one.first)}{limit}")
+    if any(strict or is_overdue(one) for one in found):
+        raise typer.Exit(1)
+    typer.echo("nothing is found" if not found else "nothing else is found", err=True)
+
+
+@app.command()
+def export(
+    customer_id: CustomerId,
+    run: Folder = None,
+    out: Annotated[
+        Path | None, Option("--out", metavar="FILE", help="Write to this file; else to the console.")
+    ] = None,
+    state: State = None,
+    kafka: Kafka = KAFKA,
+    prefix: Prefix = "",
+) -> None:
+    """Export all that is held of a customer as one JSON object, for a request for access.
+
+    `state` is what Vigía makes of the customer, `records` are the facts, alarms and notifications as they are stored, and `mentions`
+    are places where records of others name the customer.
+    """
+    trace, now = Trace(customer_id), Instant(time.time_ns() // 1000)
+    held = Export(customer_id, day_and_time(now))
+    if run is not None:
+        _export_files(held, run, trace)
+    else:
+        where, folder = broker(kafka, prefix), _state(state)
+        rows = customers(folder, Policy(), now) if folder.is_dir() else iter(())
+        held.state = [row for row in rows if row["customer_id"] == customer_id]
+
+        async def work() -> None:
+            _export_records(held, await on_topics(where, trace), trace)
+
+        run_once(work(), kafka)
+    data = msgspec.json.format(msgspec.json.encode(held), indent=2) + b"\n"
+    if out is None:
+        typer.echo(data.decode(), nl=False)
+    else:
+        with open(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(data)
+
+
+def _state(given: Path | None) -> Path:
+    return given if given is not None else settings.read(os.environ).state
+
+
+def _in_folders(
+    trace: Trace, run: Path | None, logs: Path | None, state: Path | None, erased: int
+) -> Iterator[Finding]:
+    for folder in (run, logs, state):
+        if folder is not None and not folder.is_dir():
+            raise UsageError(f"{folder}: no such folder")
+    if run is not None:
+        yield from in_files(run, trace)
+    elif (folder := _state(state)).is_dir():
+        yield from in_stores(folder, trace)
+        yield from in_files(folder, trace, erased)
+    if logs is not None:
+        yield from in_files(logs, trace)
+
+
+async def _cards(redis: str, prefix: str, trace: Trace) -> Iterator[Finding]:
+    try:
+        return await in_redis(redis, prefix, trace)
+    except (TimeoutError, RedisError, OSError, ValueError) as fault:
+        raise UsageError(f"Redis cannot be read ({type(fault).__name__}): correct VIGIA_REDIS (or --redis)") from None
+
+
+def _export_files(held: Export, run: Path, trace: Trace) -> None:
+    for name in ("customers.jsonl", "alarms.jsonl", "worklist.jsonl", "rejected.jsonl"):
+        path = run / name
+        for number, line in enumerate(path.read_bytes().splitlines() if path.is_file() else (), 1):
+            if trace.is_in(line):
+                content = _content(line)
+                if name == "customers.jsonl" and isinstance(content, dict):
+                    held.state.append(content)
+                else:
+                    held.records.append({"file": name, "line": number, "value": content})
+
+
+def _export_records(held: Export, topics: OnTopics, trace: Trace) -> None:
+    for topic, records in topics.records.items():
+        for record in records:
+            place = {"topic": topic, "partition": record.partition, "offset": record.offset}
+            content = _content(record.value or b"null")
+            if not _is_own(record, content, held.customer_id):
+                held.mentions.append(f"{topic}, partition {record.partition}, offset {record.offset}")
+            elif content is not None:
+                held.records.append(
+                    {**place, "written": day_and_time(Instant(record.timestamp * 1000)), "value": content}
+                )
+
+
+def _is_own(record: Any, content: Any, customer_id: str) -> bool:
+    """Whether a record is about the customer, and not about somebody else who named the customer."""
+    owner = content.get("customer_id") if isinstance(content, dict) else None
+    return owner == customer_id or (owner is None and (record.key or b"") == customer_id.encode())
+
+
+def _content(data: bytes) -> Any:
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return {"bytes": len(data)}
