@@ -50,7 +50,9 @@ def times(n: int, what: str) -> str:
 
 def rhythm(c: Customer) -> str:
     """How often the customer usually comes."""
-    gap = c.rhythm.mean_gap()
+    gap, renewed = c.rhythm.mean_gap(), c.rhythm.renewed
+    if renewed is not None and not gap:
+        return f"came back once, on {date(renewed.since)}"
     return f"usually comes {every(gap)}" if gap else "bought once"
 
 

@@ -41,6 +41,6 @@ def value_at_risk(c: Customer, now: Micros, policy: Policy) -> int:
 
 def expected_purchases(c: Customer, risk: float, now: Micros, policy: Policy) -> float:
     """Expected occasions within the horizon: the probability of any, times how many a staying customer makes."""
-    gap = c.rhythm.mean_gap() * DAY
-    pace = policy.risk.horizon / gap if gap else 1.0
+    gap = max(c.rhythm.mean_gap() * DAY, DAY)  # one visit a day is the most that is expected
+    pace = policy.risk.horizon / gap if c.rhythm.own_gaps() else 1.0
     return (1.0 - risk) * max(1.0, pace)

@@ -12,6 +12,7 @@ from scorers.contract.events import Micros
 from scorers.in_force.figures import Figures, no_figures
 from scorers.in_force.risk_model import RiskModel
 from scorers.policy.business_calendar import Calendar
+from scorers.policy.business_zone import business_zone
 from scorers.policy.tables import Policy
 
 _KEPT = 800  # daily figures, over two years; older instants are judged by the oldest kept
@@ -36,7 +37,7 @@ class Context:
     def __init__(self, policy: Policy, untrained: RiskModel) -> None:
         self.policy = policy
         self.policy_version = policy.version
-        self.calendar = Calendar(policy.calendar)
+        self._adopt_calendars(policy)
         self._figures: list[Figures] = [no_figures(policy)]
         self._figure_times: list[Micros] = [0]
         self._models: list[RiskModel] = [untrained]
@@ -49,7 +50,18 @@ class Context:
 
     def adopt_policy(self, policy: Policy) -> None:
         """Put a policy in force. There is no history of policies: facts folded again are judged by the new one."""
-        self.policy, self.policy_version, self.calendar = policy, policy.version, Calendar(policy.calendar)
+        self.policy, self.policy_version = policy, policy.version
+        self._adopt_calendars(policy)
+
+    def _adopt_calendars(self, policy: Policy) -> None:
+        opening, zone = policy.calendar, policy.time.zone
+        self.zone = business_zone(zone)
+        self.calendar = Calendar(opening, zone)
+        self._calendars = {store: Calendar(opening.of_store(store), zone) for store in opening.stores}
+
+    def calendar_of(self, store_id: str | None) -> Calendar:
+        """The calendar of a store; the business's if it has none of its own."""
+        return self._calendars.get(store_id or "", self.calendar)
 
     def adopt_figures(self, figures: Figures) -> None:
         """Put the figures of a day in force from `figures.in_force` on."""

@@ -1,12 +1,12 @@
 """Business time: deadlines that count open hours only (X6).
 
-Each weekday has open spans, holidays have none; by default all hours are open. The UTC offset is fixed: a zone with summer
-time is stated by its winter offset, and deadlines are then an hour off in summer.
+Each weekday has open spans, holidays have none; by default all hours are open. Hours are those of the business's time zone.
 """
 
 from datetime import date
 
 from scorers.contract.events import DAY, HOUR, MINUTE, Duration, Micros
+from scorers.policy.business_zone import business_zone
 from scorers.policy.tables import Opening
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -43,11 +43,10 @@ class Calendar:
     '2024-03-02T12:00:00Z'
     """
 
-    def __init__(self, opening: Opening) -> None:
+    def __init__(self, opening: Opening, zone: str = "UTC") -> None:
         self._week = tuple(_spans(getattr(opening, day)) for day in WEEKDAYS)
         self._holidays = frozenset(_day_number(text) for text in opening.holidays)
-        sign = -1 if opening.utc_offset[0] == "-" else 1
-        self._offset = sign * _minute(opening.utc_offset[1:])
+        self.zone = business_zone(zone)
         self.around_the_clock = not self._holidays and all(spans == ((0, DAY),) for spans in self._week)
         if not any(self._week):
             raise ValueError("the calendar has no open hour at all: give at least one weekday a span")
@@ -59,16 +58,14 @@ class Calendar:
         """The instant at which this much open time has passed since the start."""
         if self.around_the_clock:
             return start + span
-        local = start + self._offset
-        day, clock = divmod(local, DAY)
-        for _ in range(_LONGEST_WALK):
+        first = self.zone.day(start)
+        for day in range(first, first + _LONGEST_WALK):
             for opens, closes in self._open(day):
-                begin = max(opens, clock)
-                if closes > begin:
-                    if span <= closes - begin:
-                        return day * DAY + begin + span - self._offset
-                    span -= closes - begin
-            day, clock = day + 1, 0
+                begin, end = max(start, self.zone.instant(day * DAY + opens)), self.zone.instant(day * DAY + closes)
+                if end > begin:
+                    if span <= end - begin:
+                        return begin + span
+                    span -= end - begin
         raise ValueError("the calendar's open hours do not reach this deadline within years")
 
     def between(self, start: Micros, end: Micros) -> Duration:
@@ -78,11 +75,10 @@ class Calendar:
         if self.around_the_clock:
             return end - start
         total = 0
-        first, last = (start + self._offset) // DAY, (end + self._offset) // DAY
-        for day in range(first, last + 1):
-            midnight = day * DAY - self._offset
+        for day in range(self.zone.day(start), self.zone.day(end) + 1):
             for opens, closes in self._open(day):
-                total += max(0, min(end, midnight + closes) - max(start, midnight + opens))
+                begins, ends = self.zone.instant(day * DAY + opens), self.zone.instant(day * DAY + closes)
+                total += max(0, min(end, ends) - max(start, begins))
         return total
 
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 from scorers.contract.events import DAY, HOUR, SECOND, Duration
 from scorers.contract.lessons import LEARNERS
 from scorers.policy.business_calendar import WEEKDAYS, Calendar
+from scorers.policy.business_zone import business_zone
 from scorers.policy.by_tier import ByTier
 from scorers.policy.spans import Span, format_span
 from scorers.policy.tables import AUTO, Opening, Policy
@@ -31,7 +32,6 @@ _SHORTEST: dict[str, Duration] = {  # any other span is at least a second
     "risk.review_at_least": HOUR,
 }
 _HOURS = re.compile(r"\d\d?:\d\d-\d\d?:\d\d")
-_OFFSET = re.compile(r"[+-]\d\d:\d\d")
 
 
 class Constraint(Struct, frozen=True):
@@ -120,7 +120,14 @@ def violations(policy: Policy) -> Iterator[Violation]:
     for constraint in CONSTRAINTS:
         if not constraint.holds(policy):
             yield constraint.keys, constraint.mend
+    try:
+        business_zone(policy.time.zone)
+    except ValueError as error:
+        yield ("time.zone",), str(error)
+        return
     yield from _of_the_calendar(policy.calendar)
+    for store_id in policy.calendar.stores:
+        yield from _of_the_calendar(policy.calendar.of_store(store_id), f"calendar.stores.{store_id}")
 
 
 def _leaves(table: Struct, above: str = "") -> Iterator[tuple[str, Any]]:
@@ -145,18 +152,15 @@ def _out_of_bounds(key: str, value: Any) -> str | None:
     return None
 
 
-def _of_the_calendar(opening: Opening) -> Iterator[Violation]:
-    if not _OFFSET.fullmatch(opening.utc_offset):
-        yield ("calendar.utc_offset",), f"{opening.utc_offset!r} is not an offset; write it like '+01:00'"
-        return
-    for name in (*WEEKDAYS, "holidays", "utc_offset"):
+def _of_the_calendar(opening: Opening, table: str = "calendar") -> Iterator[Violation]:
+    for name in (*WEEKDAYS, "holidays"):
         value = getattr(opening, name)
         wrong = [text for text in value if name in WEEKDAYS and not _HOURS.fullmatch(text)]
         if wrong:
-            yield (f"calendar.{name}",), f"{wrong[0]!r} is not a span of hours; write it like '09:00-13:00'"
+            yield (f"{table}.{name}",), f"{wrong[0]!r} is not a span of hours; write it like '09:00-13:00'"
         try:
             Calendar(msgspec.structs.replace(Opening(), **{name: value}))
         except ValueError as error:
-            yield (f"calendar.{name}",), str(error)
+            yield (f"{table}.{name}",), str(error)
     if not any(getattr(opening, day) for day in WEEKDAYS):
-        yield ("calendar.monday",), "no day has an open hour; give at least one a span like '09:00-13:00'"
+        yield (f"{table}.monday",), "no day has an open hour; give at least one a span like '09:00-13:00'"

@@ -1,7 +1,7 @@
 """Reads a policy from TOML; whatever is wrong becomes one sentence with the file, the line, the key and the correction."""
 
 import tomllib
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import msgspec
 from msgspec import Struct
@@ -10,6 +10,15 @@ from scorers.policy.constraints import violations
 from scorers.policy.spans import Span, parse_span
 from scorers.policy.tables import Policy
 from scorers.policy.toml_errors import Path, TomlText, did_you_mean, split, unknown_key, value_at, wrong_value
+
+GONE: dict[Path, str] = {
+    ("calendar", "utc_offset"): "write [time] zone, the name of a time zone, like zone = 'Europe/Madrid'",
+    (
+        "silence",
+        "quiet_quantile",
+    ): "write [silence] false_a_year, how often a year a faithful customer may be called quiet",
+}
+"""Keys of earlier policies, and the keys that took their place."""
 
 
 class PolicyError(ValueError):
@@ -31,6 +40,9 @@ def parse_policy(text: str, source: str = "policy") -> Policy:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise PolicyError(toml.syntax_error(error)) from None
+    for path, mend in GONE.items():
+        if value_at(tables, path) is not None:
+            raise PolicyError(toml.error(path, f"is gone; {mend}"))
     try:
         policy = msgspec.convert(_with_defaults(tables, Policy()), Policy, dec_hook=_read_span)
     except msgspec.ValidationError as error:
@@ -69,6 +81,8 @@ def _wrong_shape(error: msgspec.ValidationError, tables: dict[str, Any], toml: T
     said, place = split(error)
     path = _without_index(place)
     if key := unknown_key(said):
+        if get_origin(_table_at(path)) is dict:  # msgspec does not name the table of a table of tables
+            path = (*path, next(name for name, table in value_at(tables, path).items() if key in table))
         return toml.error((*path, key), f"is not a known key; {did_you_mean(key, _keys_of(path))}")
     return toml.error(path, wrong_value(said, value_at(tables, path)))
 
@@ -79,7 +93,14 @@ def _without_index(path: Path) -> Path:
 
 def _keys_of(path: Path) -> list[str]:
     """The keys that the table at a path may have."""
+    return [field.name for field in msgspec.structs.fields(_table_at(path))]
+
+
+def _table_at(path: Path) -> Any:
     table: Any = Policy
     for key in path:
-        table = next(field.type for field in msgspec.structs.fields(table) if field.name == key)
-    return [field.name for field in msgspec.structs.fields(table)]
+        if get_origin(table) is dict:  # a table of tables, such as the calendars of stores
+            table = get_args(table)[1]
+        else:
+            table = next(field.type for field in msgspec.structs.fields(table) if field.name == key)
+    return table

@@ -26,8 +26,9 @@ class _Strict(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Time(_Strict, frozen=True):
-    """How late facts and notifications may be."""
+    """The business's time zone, and how late facts and notifications may be."""
 
+    zone: str = "UTC"
     allowed_lateness: Span = days(1)
     notify_within: Span = days(2)
 
@@ -53,9 +54,9 @@ class Lifecycle(_Strict, frozen=True):
 
 
 class Silence(_Strict, frozen=True):
-    """L1, Q6: silence compared with the customer's rhythm."""
+    """L1, Q6, J2: silence compared with the customer's rhythm."""
 
-    quiet_quantile: Annotated[float, Meta(ge=0.5, lt=1)] = 0.99
+    false_a_year: Annotated[float, Meta(gt=0, le=12)] = 0.5
     defected_factor: Annotated[float, Meta(ge=1, le=100)] = 2.0
 
 
@@ -163,8 +164,21 @@ class Value(_Strict, frozen=True):
     replacement_cost_minor: Annotated[int, Meta(ge=0, le=10**12)] = 2000
 
 
+class StoreOpening(_Strict, frozen=True):
+    """The hours of one store; what is left out is as for the business."""
+
+    monday: tuple[str, ...] | None = None
+    tuesday: tuple[str, ...] | None = None
+    wednesday: tuple[str, ...] | None = None
+    thursday: tuple[str, ...] | None = None
+    friday: tuple[str, ...] | None = None
+    saturday: tuple[str, ...] | None = None
+    sunday: tuple[str, ...] | None = None
+    holidays: tuple[str, ...] | None = None
+
+
 class Opening(_Strict, frozen=True):
-    """The business calendar: open spans of each weekday at a UTC offset; by default all hours are open."""
+    """The business calendar: open spans of each weekday in the business's time zone; by default all hours are open."""
 
     monday: tuple[str, ...] = ("00:00-24:00",)
     tuesday: tuple[str, ...] = ("00:00-24:00",)
@@ -174,7 +188,15 @@ class Opening(_Strict, frozen=True):
     saturday: tuple[str, ...] = ("00:00-24:00",)
     sunday: tuple[str, ...] = ("00:00-24:00",)
     holidays: tuple[str, ...] = ()
-    utc_offset: str = "+00:00"
+    stores: dict[str, StoreOpening] = field(default_factory=dict)
+
+    def of_store(self, store_id: str) -> "Opening":
+        """The calendar of a store: its own hours where it has some."""
+        own = self.stores.get(store_id)
+        if own is None:
+            return self
+        stated = {name: value for name in own.__struct_fields__ if (value := getattr(own, name)) is not None}
+        return msgspec.structs.replace(self, **stated)
 
 
 class Policy(_Strict, frozen=True):
@@ -194,7 +216,7 @@ class Policy(_Strict, frozen=True):
     stores: Stores = Stores()
     risk: Risk = field(default_factory=Risk)
     value: Value = Value()
-    calendar: Opening = Opening()
+    calendar: Opening = field(default_factory=Opening)
 
     @property
     def version(self) -> str:

@@ -7,12 +7,12 @@ and need no lessons of their own. They are computed on request and not while eve
 
 from collections.abc import Iterable
 
-from scorers.contract.events import DAY, Duration, Micros
+from scorers.alarms.risk.told import prior_by_horizon
+from scorers.contract.events import Duration, Micros
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.policy.spans import format_span
 from scorers.risk.log_odds import logit, sigmoid
-from scorers.risk.prior import no_purchase
 from scorers.subjects.assessment import purchase_risk
 
 
@@ -36,14 +36,7 @@ def risk_by_horizon(
         return {}
     rules = ctx.policy.risk
     wanted = sorted({*rules.horizons, rules.horizon} if horizons is None else set(horizons))
-    base, model, rhythm = ctx.figures(now).base, ctx.model(now), c.rhythm
-    silence, shape = max(now - rhythm.last, 0) / DAY, rhythm.shape(base.shape)
-    survived, age = float(max(rhythm.occasions - 1, 0)), (rhythm.last - rhythm.first) / DAY
-    shop = model.parameters(base)
-
-    def prior(horizon: Duration) -> float:
-        return logit(no_purchase(*shop, rhythm.known, rhythm.paced, silence, horizon / DAY, shape, survived, age))
-
+    prior = prior_by_horizon(c, now, ctx)
     shift = logit(purchase_risk(c, now, ctx)) - prior(rules.horizon)
     return {horizon: sigmoid(prior(horizon) + shift) for horizon in wanted}
 

@@ -2,12 +2,12 @@
 
 from zlib import crc32
 
+from scorers.alarms.risk.told import told_risk
 from scorers.contract.events import DAY, SECOND, Duration, Instant, Micros
 from scorers.contract.lessons import Lesson
 from scorers.customer.lifecycle import LEFT
 from scorers.customer.state import MAX_QUESTIONS, MILLION, Customer, Question
 from scorers.in_force.context import Context
-from scorers.policy.tables import Risk
 from scorers.risk.columns import FEATURES_VERSION, pack_features, pack_floats, unpack_features, unpack_floats
 from scorers.risk.features import features
 from scorers.risk.rules import rules_risk
@@ -30,7 +30,7 @@ def read_risk(c: Customer, at: Micros, lapsed: bool, reviewing: bool, bought: bo
         period = (rules.horizon + ctx.policy.time.allowed_lateness) // rules.questions_per_horizon // SECOND * SECOND
         risk.next_question = _on_grid(at, period, c.id)
     if not left and (bought or risk.next_review <= at):
-        risk.next_review = _on_grid(at + _review_wait(c, bought, rules) - DAY, DAY, c.id)
+        risk.next_review = _on_grid(at + _review_wait(c, at, bought, ctx) - DAY, DAY, c.id)
 
 
 def answer(c: Customer, now: Micros, ctx: Context, lessons: list[Lesson]) -> None:
@@ -76,7 +76,7 @@ def _read(c: Customer, at: Micros, asking: bool, reading: bool, ctx: Context) ->
     x = features(c, at, horizon, base) if asking or model.is_trained else []
     risk = model.risk(x, by_rules)
     if reading:
-        c.risk.last, c.risk.at = risk, at
+        c.risk.last, c.risk.at = told_risk(c, at, ctx, risk), at
     if asking and len(c.risk.questions) < MAX_QUESTIONS:
         asked = pack_features(x), 0, round(risk * MILLION), round(by_rules * MILLION), model.version
         c.risk.questions.append(Question(at, *asked, pack_floats(model.member_log_odds(x))))
@@ -88,9 +88,11 @@ def _on_grid(after: Micros, period: int, customer_id: str) -> Micros:
     return after - (after - start) % period + period
 
 
-def _review_wait(c: Customer, bought: bool, rules: Risk) -> Duration:
+def _review_wait(c: Customer, at: Micros, bought: bool, ctx: Context) -> Duration:
     """The time to the next review: a share of the mean gap, or the longest if the risk can raise no alarm now."""
+    rules = ctx.policy.risk
     if c.rhythm.occasions < rules.occasions_at_least or (c.open and any(e.kind == "risk-high" for e in c.open)):
         return rules.review_at_most
     gaps = rules.review_from_gap if bought else rules.review_share_of_gap
-    return max(min(max(int(c.rhythm.mean_gap() * DAY * gaps), rules.review_at_least), rules.review_at_most), DAY)
+    usual = c.rhythm.mean_gap() or ctx.figures(at).base.first_mean  # unknown after a comeback
+    return max(min(max(int(usual * DAY * gaps), rules.review_at_least), rules.review_at_most), DAY)

@@ -20,7 +20,8 @@ def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -
     read_now = (
         risk.last >= 0.0 and risk.at >= now - 1
     )  # an old value must not raise an alarm because the threshold falls
-    if read_now and risk.last >= threshold and c.rhythm.occasions >= rules.occasions_at_least:
+    in_silence = c.purchases.last < risk.at  # no purchase is bad news by itself
+    if read_now and in_silence and risk.last >= threshold and c.rhythm.occasions >= rules.occasions_at_least:
         return Finding(risk.at, c.purchases.last_ref)
     return NEVER
 

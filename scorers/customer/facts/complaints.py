@@ -40,7 +40,7 @@ def resolved(c: Customer, e: ComplaintResolved, ref: Ref, ctx: Context, counts: 
     c.complaints.open.remove(case)
     case.resolved = e.time
     case.acknowledged = case.acknowledged or e.time
-    case.left = ctx.calendar.between(e.time, case.rectify_by)
+    case.left = ctx.calendar_of(case.store_id).between(e.time, case.rectify_by)
     if not case.breached:
         ledger.good(c, e.time, ctx.policy.ledger)
     c.complaints.closed.append(case)
@@ -70,7 +70,7 @@ def _open(c: Customer, e: Complaint, ref: Ref, ctx: Context) -> None:
         return _describe(c, known, e, ref, ctx)
     if _find(complaints.closed, e.complaint_id) is not None:
         return _reopen(c, e, ref, ctx)
-    clocks, calendar, tier = ctx.policy.clocks, ctx.calendar, c.tiering.tier
+    clocks, calendar, tier = ctx.policy.clocks, ctx.calendar_of(e.store_id), c.tiering.tier
     severity, public = e.severity or "minor", bool(e.public)
     case = Case(
         e.complaint_id,
@@ -101,7 +101,7 @@ def _reopen(c: Customer, e: Complaint, ref: Ref, ctx: Context) -> None:
         return _open(c, e, ref, ctx)  # its opening was never reported
     complaints.closed.remove(case)
     case.opened, case.opener, case.resolved, case.grave_since, case.grave_ref = e.time, ref, 0, 0, NO_FACT
-    case.rectify_by = ctx.calendar.add(e.time, case.left)
+    case.rectify_by = ctx.calendar_of(case.store_id).add(e.time, case.left)
     case.breached, case.occasions_since_breach, case.hostage_at = False, 0, 0
     complaints.open.append(case)
     keep_newest(c, "complaint", complaints.open, MAX_OPEN_CASES)
@@ -115,7 +115,7 @@ def _describe(c: Customer, case: Case, e: Complaint, ref: Ref, ctx: Context) -> 
             case.grave_since, case.grave_ref = e.time, ref
         if case.exempt:  # it had no acknowledgement deadline; that runs from now on
             allowed = ctx.policy.clocks.acknowledge.of(c.tiering.tier)
-            case.exempt, case.acknowledge_by = False, ctx.calendar.add(e.time, allowed)
+            case.exempt, case.acknowledge_by = False, ctx.calendar_of(case.store_id).add(e.time, allowed)
         case.severity = e.severity
         if e.severity == "minor":
             case.grave_since, case.grave_ref = 0, NO_FACT

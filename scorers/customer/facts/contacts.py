@@ -75,7 +75,7 @@ def _request(c: Customer, e: Contact, request_id: str, ref: Ref, ctx: Context) -
     requests = c.contacts.requests
     known = next((r for r in requests if r.id == request_id), None)
     if e.request_status == "open" and known is None:
-        deadline = ctx.calendar.add(e.time, ctx.policy.clocks.answer.of(c.tiering.tier))
+        deadline = ctx.calendar_of(e.store_id).add(e.time, ctx.policy.clocks.answer.of(c.tiering.tier))
         requests.append(Request(request_id, e.time, ref, deadline))
         keep_newest(c, "request", requests, MAX_OPEN_CASES)
     elif known is not None and (

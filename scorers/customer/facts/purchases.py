@@ -1,36 +1,37 @@
 """Purchases and refunds: every purchase counts in money, the first of an occasion in rhythm and limits too."""
 
-from scorers.contract.events import DAY, SECOND, Purchase, Refund
+from scorers.contract.events import DAY, HOUR, SECOND, Duration, Micros, Purchase, Refund
 from scorers.customer import ledger, tiers
 from scorers.customer.facts import baskets, contacts
 from scorers.customer.facts.experiences import negative
-from scorers.customer.rhythm import quiet_limit
+from scorers.customer.lifecycle import LEFT, gone_after
+from scorers.customer.rhythm import silence_limit
 from scorers.customer.state import Customer, Exit
 from scorers.in_force.base_rhythm import gap_bucket
 from scorers.in_force.context import Context
 from scorers.in_force.figures import FIRST_GAPS, GAPS, Contribution
 from scorers.timeline.facts import Ref
 
+SAME_VISIT: Duration = 4 * HOUR
 _FAST, _SLOW = 0.4, 0.1  # weights of the newest occasion in the two averages of spend
 
 
 def purchase(c: Customer, e: Purchase, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
-    """A purchase; it begins an occasion if it is the first of its UTC date."""
+    """A purchase; it begins an occasion, or belongs to the last one."""
     at = e.time
-    day = at // DAY
     rhythm, bought = c.rhythm, c.purchases
     if not rhythm.occasions:
         bought.first_ref = ref
         if c.contacts.first and at <= c.contacts.first + ctx.policy.prospects.conversion_window:
             c.life.golden_by = at + ctx.policy.prospects.golden_quiet
-    if not rhythm.occasions or day > rhythm.last // DAY:
+    if not rhythm.occasions or not _same_visit(c, at, ctx):
         _occasion(c, e, ref, ctx, counts)
     baskets.add(c.baskets, e)
     bought.count += 1
     bought.last, bought.last_ref = at, ref
     if e.store_id:
         c.profile.store_id = e.store_id
-    _spend(c, e, day, ctx)
+    _spend(c, e, rhythm.last // DAY, ctx)
     ledger.bought(c, at, ctx.policy.ledger)
     if c.exit.at:
         c.exit = Exit()
@@ -54,12 +55,20 @@ def refund(c: Customer, e: Refund, ref: Ref, ctx: Context, counts: list[Contribu
     negative(c, e.time, ref, ctx)
 
 
+def _same_visit(c: Customer, at: Micros, ctx: Context) -> bool:
+    """Whether a purchase belongs to the last occasion: one date of the business, or a few hours after its last purchase; two dates at most."""
+    zone, last = ctx.zone, c.purchases.last
+    day = zone.day(at)
+    return (at - last <= SAME_VISIT or day == zone.day(last)) and day <= zone.day(c.rhythm.last) + 1
+
+
 def _occasion(c: Customer, e: Purchase, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
     """Begin an occasion: update the rhythm and the limits of silence, and end earlier troubles."""
     at, rhythm = e.time, c.rhythm
-    gap = at - rhythm.last
+    gap, silence = at - rhythm.last, at - c.purchases.last
     baskets.occasion(c, at, ref, ctx.policy.boredom)
-    rhythm.visit(at)
+    came_back = rhythm.occasions > 0 and c.life.stage in LEFT and gone_after(c, ctx.policy) < at
+    rhythm.visit(at, came_back)
     figures = ctx.figures(at)
     if rhythm.occasions == 1:
         c.purchases.second_limit = figures.second_limit
@@ -68,7 +77,8 @@ def _occasion(c: Customer, e: Purchase, ref: Ref, ctx: Context, counts: list[Con
         counts.append((day, GAPS, bucket, 1))
         if rhythm.occasions == 2:
             counts.append((day, FIRST_GAPS, bucket, 1))
-        limit = quiet_limit(rhythm, figures.base, ctx.policy.silence.quiet_quantile)
+        rhythm.survive(silence, at)
+        limit = silence_limit(rhythm, figures.base, ctx.policy.silence.false_a_year, figures.second_limit)
         c.purchases.quiet_limit = limit // SECOND * SECOND
     c.account.trouble = None
     for case in c.complaints.open:

@@ -35,8 +35,14 @@ CASES: list[tuple[str, list[bytes], int, Stage]] = [
     ),
     ("two occasions", monthly(2), 0, "early_repeat_buyer"),
     (
-        "midnight between them",
+        "midnight makes no second visit",
         [purchase("2024-01-01T23:59:59Z"), purchase("2024-01-02T00:00:00Z")],
+        0,
+        "first_time_buyer",
+    ),
+    (
+        "another date and more than four hours later",
+        [purchase("2024-01-01T20:00:00Z"), purchase("2024-01-02T00:00:01Z")],
         0,
         "early_repeat_buyer",
     ),

@@ -21,10 +21,10 @@ def visits(*days: float) -> Rhythm:
     return rhythm
 
 
-def alarm_share(shape: float, gap: float, known: int, seed: int) -> float:
-    """How often gaps of gamma customers, this many known already, exceed the limit set before them."""
+def alarms_a_year(shape: float, gap: float, known: int, seed: int) -> float:
+    """How often a year gaps of gamma customers, this many known already, exceed the limit set before them."""
     chance = random.Random(seed)
-    over = judged = 0
+    over, judged = 0, 0.0
     for _ in range(250):
         rhythm, day = visits(0), 0.0
         pace = gap * chance.lognormvariate(0, 0.5)
@@ -32,7 +32,7 @@ def alarm_share(shape: float, gap: float, known: int, seed: int) -> float:
             limit = quiet_limit(rhythm, NOTHING) / DAY
             silence = chance.gammavariate(shape, pace / shape)
             if n >= known:
-                judged += 1
+                judged += silence / 365.25
                 over += silence > limit
             day += silence
             rhythm.visit(round(day * DAY))
@@ -40,15 +40,15 @@ def alarm_share(shape: float, gap: float, known: int, seed: int) -> float:
 
 
 @pytest.mark.parametrize("shape", [1.0, 2.0, 5.0])
-@pytest.mark.parametrize("gap", [5, 25])
-def test_about_one_gap_in_a_hundred_is_too_long(shape: float, gap: float) -> None:
-    """Once ten gaps are known, faithful customers exceed the limit at about one gap in a hundred."""
-    assert 0.003 < alarm_share(shape, gap, 10, seed=1) < 0.018
+@pytest.mark.parametrize("gap", [2, 5, 25, 60])
+def test_a_faithful_customer_is_called_quiet_half_a_time_a_year(shape: float, gap: float) -> None:
+    """Once ten gaps are known, whatever the rhythm (J2)."""
+    assert 0.08 < alarms_a_year(shape, gap, 10, seed=1) < 0.9
 
 
 def test_very_regular_customers_do_not_alarm_more_often() -> None:
     """Very regular customers never alarm more often than others, although their limit is much tighter."""
-    assert alarm_share(20, 7, 10, seed=2) < 0.012
+    assert alarms_a_year(20, 7, 10, seed=2) < 0.6
     weekly = visits(*range(0, 210, 7))
     ragged = visits(*(day + (0, 9, 1, 11, 3)[i % 5] for i, day in enumerate(range(0, 210, 7))))
     assert weekly.mean_gap() == 7
@@ -60,8 +60,8 @@ def test_with_few_gaps_the_limit_is_shrunk_to_the_base() -> None:
     once = visits(0, 10)
     quick = BaseRhythm.of({gap_bucket(5 * DAY): 90}, {gap_bucket(5 * DAY): 90})
     slow = BaseRhythm.of({gap_bucket(60 * DAY): 90}, {gap_bucket(60 * DAY): 90})
-    assert 20 * DAY < quiet_limit(once, quick) < quiet_limit(once, slow) < LONGEST_LIMIT
-    assert quiet_limit(once, slow, 0.9) < quiet_limit(once, slow, 0.99)
+    assert 15 * DAY < quiet_limit(once, quick) < quiet_limit(once, slow) < LONGEST_LIMIT
+    assert quiet_limit(once, slow, 1.0) < quiet_limit(once, slow, 0.1)
 
 
 def test_regularity_survives_a_change_of_pace() -> None:
@@ -75,14 +75,14 @@ def test_regularity_survives_a_change_of_pace() -> None:
 
 
 @settings(deadline=None, max_examples=200)
-@given(st.lists(st.integers(0, 900 * DAY), max_size=40), st.floats(0.5, 0.999))
-def test_any_history_has_a_sane_limit(gaps: list[int], quantile: float) -> None:
+@given(st.lists(st.integers(0, 900 * DAY), max_size=40), st.floats(0.001, 12.0))
+def test_any_history_has_a_sane_limit(gaps: list[int], false_a_year: float) -> None:
     """Whatever the gaps, even none or all within an hour, the limit is between a day and two years."""
     rhythm, at = Rhythm(), 0
     for gap in gaps:
         rhythm.visit(at)
         at += gap
-    assert SHORTEST_LIMIT <= quiet_limit(rhythm, NOTHING, quantile) <= LONGEST_LIMIT
+    assert SHORTEST_LIMIT <= quiet_limit(rhythm, NOTHING, false_a_year) <= LONGEST_LIMIT
     assert rhythm.occasions == len(gaps)
 
 

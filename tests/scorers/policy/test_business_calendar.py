@@ -12,7 +12,7 @@ from scorers.policy.tables import Opening
 SHOP = Calendar(
     Opening(*[("09:00-13:00", "16:00-20:00")] * 5, saturday=("09:00-13:00",), sunday=(), holidays=("2024-03-19",))
 )
-MADRID = Calendar(Opening(*[("09:00-17:00",)] * 7, utc_offset="+01:00"))
+MADRID = Calendar(Opening(*[("09:00-17:00",)] * 7), "Europe/Madrid")
 ALWAYS = Calendar(Opening())
 INSTANTS = st.integers(int(parse_instant("2024-01-01T00:00:00Z")), int(parse_instant("2024-06-01T00:00:00Z")))
 
@@ -29,6 +29,8 @@ INSTANTS = st.integers(int(parse_instant("2024-01-01T00:00:00Z")), int(parse_ins
         (SHOP, "2024-03-18T19:00:00Z", 2 * HOUR, "2024-03-20T10:00:00Z"),
         (MADRID, "2024-03-01T15:30:00Z", HOUR, "2024-03-02T08:30:00Z"),
         (MADRID, "2024-03-01T03:00:00Z", HOUR, "2024-03-01T09:00:00Z"),
+        (MADRID, "2024-03-30T15:30:00Z", HOUR, "2024-03-31T07:30:00Z"),
+        (MADRID, "2024-10-26T14:30:00Z", HOUR, "2024-10-27T08:30:00Z"),
     ],
 )
 def test_a_deadline_lies_where_so_much_open_time_has_passed(calendar, start, span, end):

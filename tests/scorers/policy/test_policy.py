@@ -16,7 +16,7 @@ from vigia.commands.files.policy import differences, leaves, written
 from vigia.commands.shared.arguments import policy_text
 
 SHIPPED = ROOT / "deploy/policy.toml"
-RULE = r"(?:L[1-9]|T[1-6]|Q[1-8]|X(?:[1-9]|1[01])|P[1-7]|A(?:[1-9]|1[0-2]))"
+RULE = r"(?:L[1-9]|T[1-6]|Q[1-8]|X(?:[1-9]|1[01])|P[1-7]|J(?:[1-9]|1[01])|A(?:[1-9]|1[0-2]))"
 WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
@@ -35,7 +35,7 @@ def test_the_shipped_policy_names_every_key() -> None:
         return {
             key
             for name, value in table.items()
-            for key in (keys(value, f"{before}{name}.") if isinstance(value, dict) else {before + name})
+            for key in (keys(value, f"{before}{name}.") if isinstance(value, dict) and value else {before + name})
         }
 
     assert keys(tomllib.loads(SHIPPED.read_text())) == {key for key, _ in leaves(Policy())}
@@ -82,7 +82,12 @@ WRONG = (
     ("[risk]\nthreshold.gold = true", 2, "risk.threshold.gold: true is of the wrong type; give a number"),
     ("[calendar]\nmonday = '09:00-13:00'", 2, "calendar.monday: '09:00-13:00' is of the wrong type; give a list"),
     ("[tiers]\nplatinum_share = 1.5", 2, "tiers.platinum_share: 1.5 is out of range; give at most 1.0"),
-    ("[silence]\nquiet_quantile = 1", 2, "silence.quiet_quantile: 1 is out of range; give less than 1.0"),
+    ("[silence]\nfalse_a_year = 0", 2, "silence.false_a_year: 0 is out of range; give more than 0.0"),
+    ("[silence]\nquiet_quantile = 0.99", 2, "silence.quiet_quantile is gone; write [silence] false_a_year"),
+    ("[time]\nzone = 'CET+1'", 2, "time.zone: 'CET+1' is not a time zone; write an IANA name like 'Europe/Madrid'"),
+    ("[time]\nzone = '../posix/UTC'", 2, "time.zone: '../posix/UTC' is not a time zone"),
+    ("[calendar.stores.S1]\nmonday = ['9-10']", 2, "calendar.stores.S1.monday: '9-10' is not a span of hours"),
+    ("[calendar.stores.S1]\nmonay = []", 2, "calendar.stores.S1.monay is not a known key; did you mean 'monday'?"),
     ("[risk]\nhysteresis = nan", 2, "risk.hysteresis: nan is out of range"),
     ("[risk]\nhorizon = 28", 2, "risk.horizon: 28 is not a length of time: write it like '30d' or '4h', in quotes"),
     ("[risk]\nhorizon = '28 days'", 2, "risk.horizon: '28 days' is not a length of time: write it like '30d', '4h'"),
@@ -111,7 +116,7 @@ WRONG = (
         "calendar.monday: '12:00-14:00' ends before it begins, or overlaps the span before it",
     ),
     ("[calendar]\nholidays = ['Xmas']", 2, "calendar.holidays: 'Xmas' is not a date: write it like '2026-12-25'"),
-    ("[calendar]\nutc_offset = 'CET'", 2, "calendar.utc_offset: 'CET' is not an offset; write it like '+01:00'"),
+    ("[calendar]\nutc_offset = '+01:00'", 2, "calendar.utc_offset is gone; write [time] zone, the name of a time zone"),
     ("[calendar]\n" + "\n".join(f"{day} = []" for day in WEEK), 2, "calendar.monday: no day has an open hour"),
     ("[risk\nhorizon = '28d'", 1, "not TOML: expected ']' at the end of a table declaration"),
     ("[risk]\nhorizon = '28d'\nhorizon = '29d'\n", 3, "not TOML: a key or a table stands twice"),
@@ -130,7 +135,7 @@ FINE = (
     "[tiers]\nplatinum_share = 0.1\ngold_share = 0.3\niron_share = 0.6",
     "[time]\nallowed_lateness = '0s'\nnotify_within = '0s'",
     "[risk.threshold]\nplatinum = 0.9\ngold = 0.9\niron = 0.9",
-    "[calendar]\nmonday = ['09:00-13:00', '13:00-20:00']\nsunday = []\nholidays = ['2026-12-25']\nutc_offset = '-03:30'",
+    "[calendar]\nmonday = ['09:00-13:00', '13:00-20:00']\nsunday = []\nholidays = ['2026-12-25']\n[calendar.stores.S1]\nsunday = ['10:00-14:00']",
     "[ledger]\ndebt_limit = 6.0",
     "risk.horizon = '12w'\n",
 )

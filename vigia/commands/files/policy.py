@@ -83,4 +83,8 @@ def written(value: Any) -> str:
         return f'"{format_span(value)}"'
     if isinstance(value, tuple):
         return "[" + ", ".join(map(written, value)) + "]"
+    if isinstance(value, Struct):
+        value = {name: stated for name in value.__struct_fields__ if (stated := getattr(value, name)) is not None}
+    if isinstance(value, dict):
+        return "{" + ", ".join(f'"{name}" = {written(one)}' for name, one in value.items()) + "}"
     return f'"{value}"' if isinstance(value, str) else str(value)

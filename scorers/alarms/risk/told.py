@@ -1,0 +1,45 @@
+"""The told risk: what alarms and lists say of a customer's risk, within a horizon that fits the customer's own rhythm.
+
+Within the run's horizon a half-yearly buyer most likely buys nothing, which is no news. So the told risk is the chance of no purchase
+within the larger of the horizon and twice the own usual gap.
+"""
+
+from collections.abc import Callable
+
+from scorers.contract.events import DAY, Duration, Micros
+from scorers.customer.state import Customer
+from scorers.in_force.context import Context
+from scorers.policy.tables import Policy
+from scorers.risk.log_odds import logit, sigmoid
+from scorers.risk.prior import no_purchase
+
+
+def told_horizon(c: Customer, policy: Policy) -> Duration:
+    """The larger of the policy's horizon and twice the own usual gap, in whole days.
+
+    >>> told_horizon(Customer("c1"), Policy()) // DAY
+    90
+    """
+    return max(policy.risk.horizon, round(2.0 * c.rhythm.mean_gap()) * DAY)
+
+
+def told_risk(c: Customer, now: Micros, ctx: Context, risk: float) -> float:
+    """The risk within the told horizon, given the model's `risk` within the policy's."""
+    usual, told = ctx.policy.risk.horizon, told_horizon(c, ctx.policy)
+    if told == usual:
+        return risk
+    prior = prior_by_horizon(c, now, ctx)
+    return sigmoid(prior(told) + logit(risk) - prior(usual))
+
+
+def prior_by_horizon(c: Customer, now: Micros, ctx: Context) -> Callable[[Duration], float]:
+    """The log-odds of no purchase within any horizon, by the timing of the purchases alone."""
+    base, rhythm = ctx.figures(now).base, c.rhythm
+    silence, shape = max(now - rhythm.last, 0) / DAY, rhythm.shape(base.shape)
+    survived, age = float(max(rhythm.occasions - 1, 0)), (rhythm.last - rhythm.first) / DAY
+    shop = ctx.model(now).parameters(base)
+
+    def prior(horizon: Duration) -> float:
+        return logit(no_purchase(*shop, rhythm.known, rhythm.paced, silence, horizon / DAY, shape, survived, age))
+
+    return prior
