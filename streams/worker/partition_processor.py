@@ -37,6 +37,7 @@ from streams.worker.reports import Report
 from streams.worker.row_timelines import RowTimelines
 from streams.worker.stored_row import StoredRow
 from streams.worker.suppressed import GONE, RowSuppressions
+from streams.worker.told_customers import ToldCustomers
 from vigia.runtime.dead_letter import encode
 from vigia.runtime.erasures import ERASURES, MILLISECOND, customer_of, null_id
 from vigia.runtime.privacy.keyed_hash import KeyedHash
@@ -69,6 +70,7 @@ class PartitionProcessor:
         self.ctx = Context(policy, UNTRAINED)
         self.state = PartitionState(policy)
         self.timelines = RowTimelines(rows, self.ctx, self._expect)
+        self.told = ToldCustomers(names("customers"), self.timelines, self.ctx)
         self.suppressed = RowSuppressions(rows, hashes)
         self.partition = Partition(self.ctx, self.timelines, due=self.timelines.due, suppressed=self.suppressed)
         self._stale: list[bytes] = []  # rows of erased customers that an old disk has brought back
@@ -101,6 +103,7 @@ class PartitionProcessor:
                 self._stale.append(key)
                 return
             self.timelines.recover(row)
+            self.told.recover(key)
         if row.due:
             self.partition.expect(row.due, name)
 
@@ -149,6 +152,8 @@ class PartitionProcessor:
             if step.status == "core_error":
                 return [self.dead_letter(record, "core_error", step.fault)]
             outputs = self._outputs(step)
+            if isinstance(event, CustomerErased):
+                outputs += self.told.gone()
             self._remember(step.counts, newest=int(event.time))
         if step is None or step.is_new:
             for address in other_subjects(event):
@@ -246,6 +251,7 @@ class PartitionProcessor:
             outputs += self._outputs(step)
             counts += step.counts
         self._metrics.clock(self.rows.partition, self.partition.clock)
+        outputs += self.told.due(self.partition.clock)
         if self.rows.folded(KEY):
             return outputs
         state, progress = self.state, self.state.progress

@@ -12,7 +12,10 @@ from streams.worker.stored_row import StoredRow
 
 
 class RowTimelines:
-    """Timelines by name. `census` counts customers by stage and tier; `era` counts the policies put in force."""
+    """Timelines by name. `census` counts customers by stage and tier; `era` counts the policies put in force.
+
+    `changed` are the subjects whose rows were put; whoever tells them takes them out.
+    """
 
     def __init__(self, rows: Rows[StoredRow], ctx: Context, moved: Callable[[Micros, str], None]) -> None:
         self.census: Counter[tuple[Stage, Tier]] = Counter()
@@ -22,6 +25,8 @@ class RowTimelines:
         self._read: dict[str, tuple[StoredRow, UndoPoint]] = {}
         self._made: list[StoredRow] = []
         self._deleted: list[StoredRow] = []
+        self.changed: dict[str, None] = {}  # names of subjects that were put since somebody last took them
+        self._gone: list[str] = []
 
     def get(self, name: str, /) -> AnyTimeline | None:
         """The timeline of a subject, folded under the policy in force; None if it has no row."""
@@ -50,6 +55,7 @@ class RowTimelines:
         else:
             self._refresh(row)
         rows.put(key, row)
+        self.changed[name] = None
 
     def __delitem__(self, name: str, /) -> None:
         key = name.encode()
@@ -58,6 +64,14 @@ class RowTimelines:
             self._count(row, -1)
             self._deleted.append(row)
             self._rows.delete(key)
+            self.changed.pop(name, None)
+            if row.is_customer:
+                self._gone.append(name)
+
+    def take_gone(self) -> list[str]:
+        """The customers whose rows the record has deleted, each once."""
+        gone, self._gone = self._gone, []
+        return gone
 
     def due(self, name: str) -> Micros:
         """The deadline of a subject, without decoding its row; 0 if it has no row or no deadline."""
@@ -75,6 +89,7 @@ class RowTimelines:
         self._read.clear()
         self._made.clear()
         self._deleted.clear()
+        self._gone.clear()
 
     def undo(self) -> None:
         """Restore every timeline that the record read, because folding it failed."""

@@ -55,7 +55,8 @@ COMPACTED_IN_TIME = {"max.compaction.lag.ms": str(DAY_MS // 4), "delete.retentio
 WORKER = "vigia"  # the consumer group of workers, and the id of the Faust app
 CHANGELOG = f"{WORKER}-{TABLE}-changelog"
 READ = (*INPUTS, "alarm-actions", "groups", "clock")  # what the worker's agent reads
-WRITTEN = ("alarms", "lessons", "figures", "groups", "dead-letters", CHANGELOG)  # and what it writes, beside `clock`
+# and what it writes, beside `clock`
+WRITTEN = ("alarms", "customers", "lessons", "figures", "groups", "dead-letters", CHANGELOG)
 
 TOPICS = (
     # Erasures are on `feedback`, which is kept as long as `alarms`: whoever reads old alarms again has to find them there.
@@ -65,6 +66,8 @@ TOPICS = (
     Topic("groups"),
     Topic("clock", days=400, personal=False),
     Topic("alarms"),
+    # A row for each customer, null for the erased: what rosters and other views of the running system are built from.
+    Topic("customers", compacted=True),
     Topic("lessons", days=400),
     Topic("figures", partitions=1, personal=False),
     Topic("models", partitions=1, compacted=True, personal=False, more=(("max.message.bytes", "4000000"),)),

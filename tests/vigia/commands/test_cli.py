@@ -270,8 +270,28 @@ def test_every_command_has_help_and_stands_in_the_readme() -> None:
     for row in re.findall(r"^\| (.+?) \|", table, flags=re.MULTILINE)[1:]:
         first, *others = re.findall(r"`((?:[a-z ]|(?<=[a-z])-(?=[a-z]))+)", row)
         named.add(first.removeprefix("vigia ").strip())
-        named |= {f"{first.split()[1]} {other}" for other in others}
+        named |= {f"{first.split()[1]} {other}".strip() for other in others}
     assert named - {""} == commands()
+
+
+def test_help_imports_no_command(tmp_path: Path) -> None:
+    """`vigia --help` is quick: it names every command with its first sentence, and imports none of them."""
+    script = "import sys; from vigia.cli import main\ntry: main(['--help'])\nexcept SystemExit: print('\\n'.join(sys.modules))"
+    wide = os.environ | {"COLUMNS": "300", "TERMINAL_WIDTH": "300"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=wide, capture_output=True, text=True, check=True
+    )
+    page, _, modules = done.stdout.rpartition("╯\n")
+    imported = set(modules.split())
+    ours = {name for name in imported if name.split(".")[0] in ("scorers", "streams", "alerts", "vigia")}
+    assert ours <= {"vigia", "vigia.cli", "vigia.runtime", "vigia.runtime.usage_error", "vigia.commands"} | {
+        f"vigia.commands.{folder}" for folder in ("files", "live", "processes")
+    }
+    assert not imported & {"aiokafka", "faust", "numpy", "msgspec", "redis", "aiohttp", "xlsxwriter"}
+    assert len(imported) < 600, "with nothing but Typer it is about half of that"
+    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
+        first = command.help.partition("\n\n")[0].replace("\n", " ")
+        assert re.search(rf"│ {name} +{re.escape(first)} ", page), f"{name}: {first}"
 
 
 @pytest.mark.parametrize("name", sorted(commands()))

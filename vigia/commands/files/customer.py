@@ -11,8 +11,9 @@ from scorers.alarms.catalogue import STATE_CHANGES
 from scorers.contract.alarms import Alarm
 from scorers.contract.inert import inert
 from scorers.contract.rfc3339 import rfc3339
-from vigia.commands.shared import arguments
-from vigia.commands.shared.options import Horizon, PolicyFile, Run, Until
+from vigia.commands.shared import arguments, live
+from vigia.commands.shared.kafka import Prefix
+from vigia.commands.shared.options import Horizon, Live, PolicyFile, Run, Until
 from vigia.readmodel.alarm_summary import CustomerRow, read_alarms, read_customers, status_of
 from vigia.readmodel.amounts import without_cents
 from vigia.readmodel.run_folder import run_folder
@@ -29,18 +30,30 @@ def _customer() -> None:
 @app.command()
 def show(
     customer_id: Annotated[str, Argument(metavar="ID", help="The customer's id, as in the events.")],
-    events: Run,
+    events: Run = None,
+    kafka: Live = None,
+    prefix: Prefix = "",
     policy: PolicyFile = None,
     horizon: Horizon = None,
     until: Until = None,
 ) -> None:
-    """Show one customer: stage, tier, type, risk, money and all alarms."""
-    with run_folder(events, arguments.policy(policy, horizon), arguments.optional_instant(until, "--until")) as folder:
-        row = next((c for c in read_customers(folder) if c.customer_id == customer_id), None)
-        if row is None:
-            raise UsageError(f"{customer_id!r}: no such customer in these events; ids are case-sensitive")
-        alarms = [alarm for alarm in read_alarms(folder) if alarm.customer_id == customer_id]
-    for line in (*card(row), "", *history(alarms)):
+    """Show one customer: stage, tier, type, risk, money and all alarms.
+
+    From files of events, from the folder of a replay, or from the running system with --kafka.
+    """
+    where = live.chosen(events, kafka, prefix, policy, horizon, until)
+    if where is not None:
+        found, alarms = live.of_customer(where, customer_id)
+        place = "in the running system; a new customer appears within seconds"
+    else:
+        rules, end = arguments.policy(policy, horizon), arguments.optional_instant(until, "--until")
+        with run_folder(events or [], rules, end) as folder:
+            found = next((c for c in read_customers(folder) if c.customer_id == customer_id), None)
+            alarms = [alarm for alarm in read_alarms(folder) if alarm.customer_id == customer_id]
+        place = "in these events"
+    if found is None:
+        raise UsageError(f"{customer_id!r}: no such customer {place}; ids are case-sensitive")
+    for line in (*card(found), "", *history(alarms)):
         typer.echo(line)
 
 

@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 from typer import Option
 
-from vigia.commands.shared import arguments
-from vigia.commands.shared.options import Horizon, PolicyFile, Run, Until
+from vigia.commands.shared import arguments, live
+from vigia.commands.shared.kafka import Prefix
+from vigia.commands.shared.options import Horizon, Live, PolicyFile, Run, Until
 from vigia.readmodel.alarm_summary import read_customers
 from vigia.readmodel.amounts import counted
 from vigia.readmodel.roster import check_ending, write_roster
@@ -16,15 +17,26 @@ from vigia.runtime.files.event_files import not_over_inputs
 
 
 def roster(
-    events: Run,
     out: Annotated[Path, Option(metavar="FILE", help="The file to write: customers.xlsx or customers.csv.")],
+    events: Run = None,
+    kafka: Live = None,
+    prefix: Prefix = "",
     policy: PolicyFile = None,
     horizon: Horizon = None,
     until: Until = None,
 ) -> None:
-    """Write every customer in alphabetical order with stage, tier, type, risk and value at risk."""
+    """Write every customer in alphabetical order with stage, tier, type, risk and value at risk.
+
+    From files of events, from the folder of a replay, or from the running system with --kafka.
+    """
     check_ending(out)
-    not_over_inputs(f"--out {out}", [out], events)
-    with run_folder(events, arguments.policy(policy, horizon), arguments.optional_instant(until, "--until")) as folder:
-        count = write_roster(read_customers(folder), out)
+    where = live.chosen(events, kafka, prefix, policy, horizon, until)
+    if where is not None:
+        count = write_roster(live.rows(where), out)
+    else:
+        files = events or []
+        not_over_inputs(f"--out {out}", [out], files)
+        rules, end = arguments.policy(policy, horizon), arguments.optional_instant(until, "--until")
+        with run_folder(files, rules, end) as folder:
+            count = write_roster(read_customers(folder), out)
     typer.echo(f"{counted(count, 'customer')} -> {out}")

@@ -10,8 +10,16 @@ Events = Annotated[
     Argument(metavar="EVENTS...", help="Files of events, one JSON object a line, plain or .gz; '-' is standard input."),
 ]
 Run = Annotated[
-    list[str],
-    Argument(metavar="EVENTS...", help="Files of events, or the folder of an earlier 'vigia replay'."),
+    list[str] | None,
+    Argument(metavar="[EVENTS...]", help="Files of events, or the folder of an earlier 'vigia replay'."),
+]
+Live = Annotated[
+    str | None,
+    Option(
+        "--kafka",
+        metavar="[HOST:PORT]",
+        help="Ask the running system instead; without an address the one of VIGIA_KAFKA.",
+    ),
 ]
 PolicyFile = Annotated[
     Path | None,

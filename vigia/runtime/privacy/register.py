@@ -39,6 +39,7 @@ TOPICS = (
     Place("alarms", "alarms, with names and reasons", "customer id", RETENTION, 31),
     Place("dead-letters", "rejected records, unchanged", "as rejected", RETENTION, 31),
     Place("lessons", "customer id, and numbers that the risk is learned from", "customer id", RETENTION, 401),
+    Place("customers", "rows of customers, with names", "customer id", COMPACTION, 1),
     Place("notifications", "incidents: alarms, deliveries and actions", "alarm id", COMPACTION, 1),
     Place(CHANGELOG, "rows of customers; keyed hashes of the erased", "customer id", COMPACTION, 1),
 )

@@ -1,0 +1,81 @@
+"""Which rows of customers are due on the topic `customers`, and their records.
+
+A row is told at a tick after it has changed, the row of an erased customer at once as null. Telling a row costs about
+half an event, so a tick spends a small share of the time since the last one on it, and the rest waits: a customer with
+many events is told once. What waited when a partition was lost is not known to its next owner, who therefore tells all
+rows again, at the same pace.
+"""
+
+from collections.abc import Callable, Iterator
+from time import perf_counter
+
+import msgspec
+
+from scorers.contract.events import Micros
+from scorers.in_force.context import Context
+from scorers.subjects.customer import CUSTOMER
+from scorers.subjects.customer_row import customer_row
+from streams.engine.batching_producer import Output
+from streams.worker.row_timelines import RowTimelines
+
+SHARE, MOST = 0.02, 0.02  # of the time since the last tick, and seconds at one tick
+
+_encode = msgspec.json.Encoder().encode
+
+
+class ToldCustomers:
+    """The rows to tell of one partition; `topic` is the name of the topic `customers`."""
+
+    def __init__(
+        self, topic: str, timelines: RowTimelines, ctx: Context, clock: Callable[[], float] = perf_counter
+    ) -> None:
+        self._topic, self._timelines, self._ctx, self._clock = topic, timelines, ctx, clock
+        self._recovered = (
+            bytearray()
+        )  # names with a line feed each, which no id contains: a million are a few megabytes
+        self._at = 0
+        self._last = clock() - 1.0
+
+    def recover(self, key: bytes) -> None:
+        """A customer's row was stored earlier: it is told again."""
+        self._recovered += key
+        self._recovered += b"\n"
+
+    @property
+    def waiting(self) -> int:
+        """How many changed rows wait, without the recovered ones."""
+        return len(self._timelines.changed)
+
+    def gone(self) -> list[Output]:
+        """The tombstones of customers whose rows the record at hand has deleted."""
+        return [Output(self._topic, name.encode(), None) for name in self._timelines.take_gone()]
+
+    def due(self, now: Micros) -> list[Output]:
+        """The rows to tell at a tick, as of an instant."""
+        began = self._clock()
+        until = began + min(MOST, SHARE * (began - self._last))
+        self._last = began
+        outputs = []
+        for name in self._names():
+            timeline = self._timelines.get(name)
+            if timeline is None or timeline.subject is not CUSTOMER or not timeline.state.first_seen:
+                continue
+            at = max(now, int(timeline.state.last_fact))
+            outputs.append(Output(self._topic, name.encode(), _encode(customer_row(timeline, at, self._ctx))))
+            if self._clock() >= until:
+                break
+        return outputs
+
+    def _names(self) -> Iterator[str]:
+        """Names to tell: first those that have changed, then the recovered ones; each is taken as it is yielded."""
+        changed = self._timelines.changed
+        while changed:
+            name = next(iter(changed))
+            del changed[name]
+            yield name
+        while self._at < len(self._recovered):
+            end = self._recovered.index(b"\n", self._at)
+            name = self._recovered[self._at : end].decode()
+            self._at = end + 1
+            yield name
+        self._recovered, self._at = bytearray(), 0

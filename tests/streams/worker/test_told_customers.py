@@ -1,0 +1,77 @@
+"""The rows that a worker tells on the topic `customers`: when, which, and how many at once."""
+
+import json
+from itertools import count
+from typing import Any
+
+import pytest
+
+from scorers.contract.events import DAY, HOUR
+from scorers.subjects.customer_row import customer_row
+from streams.engine.batching_producer import Output
+from streams.worker import told_customers
+from tests.support.desk import MAY, Desk
+from tests.support.driver import purchase, record
+
+
+def told(outputs: list[Output]) -> dict[str, Any]:
+    """The rows among outputs by customer."""
+    found = [one for one in outputs if one.topic == "customers"]
+    return {(one.key or b"").decode(): None if one.value is None else json.loads(one.value) for one in found}
+
+
+def test_a_row_is_told_at_the_tick_after_it_changed() -> None:
+    """Once, whatever happened in between, as a replay would write it; not again until it changes."""
+    desk = Desk()
+    for n in range(3):
+        assert told(desk.send("purchases", purchase(MAY + n * DAY, "C1"))) == {}
+    rows = told(desk.tick(MAY + 2 * DAY + HOUR))
+    timeline = desk.processor.timelines.get("C1")
+    assert timeline is not None
+    now = MAY + 2 * DAY + HOUR
+    assert rows == {"C1": json.loads(json.dumps(customer_row(timeline, now, desk.processor.ctx)))}
+    assert (rows["C1"]["occasions"], rows["C1"]["last_purchase"]) == (3, "2024-05-03T00:00:00Z")
+    assert told(desk.tick(MAY + 2 * DAY + 2 * HOUR)) == {}
+    silent = {name: row["stage"] for at in range(3, 200) for name, row in told(desk.tick(MAY + at * DAY)).items()}
+    assert silent == {"C1": "defector"}, "silence changes a row too"
+
+
+def test_the_row_of_the_erased_is_null_at_once() -> None:
+    """Also where it waited to be told, and where nobody is known any more nothing is told."""
+    desk = Desk()
+    desk.send("purchases", purchase(MAY, "C1"))
+    erased = record("customer.erased", MAY + DAY, "C1")
+    assert told(desk.send("feedback", erased)) == {"C1": None}
+    assert told(desk.tick(MAY + 2 * DAY)) == {}
+
+
+def test_the_next_owner_tells_all_rows_again() -> None:
+    """What waited when the partition was lost is not known to it."""
+    desk = Desk()
+    for n in range(20):
+        desk.send("purchases", purchase(MAY, f"C{n}"))
+    desk.flush()
+    desk.open()
+    assert told(desk.tick(MAY + HOUR)).keys() == {f"C{n}" for n in range(20)}
+    assert told(desk.tick(MAY + 2 * HOUR)) == {}
+
+
+def test_a_tick_tells_no_more_than_its_share_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest waits for the next ticks; those that have changed go first, and the recovered ones follow."""
+    desk = Desk()
+    for n in range(30):
+        desk.send("purchases", purchase(MAY, f"old{n}"))
+    desk.flush()
+    desk.open()
+    steps = count()
+    monkeypatch.setattr(desk.processor.told, "_clock", lambda: next(steps) * 0.001)
+    monkeypatch.setattr(desk.processor.told, "_last", -1.0)
+    monkeypatch.setattr(told_customers, "MOST", 0.0045)
+    for n in range(7):
+        desk.send("purchases", purchase(MAY, f"new{n}"))
+    first = told(desk.tick(MAY + HOUR))
+    assert first.keys() == {f"new{n}" for n in range(5)}
+    assert desk.processor.told.waiting == 2
+    rest = [told(desk.tick(MAY + 2 * HOUR + n)) for n in range(40)]
+    assert max(map(len, rest)) <= 5
+    assert len({name for rows in rest for name in rows}) == 32
