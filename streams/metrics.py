@@ -61,6 +61,11 @@ class WorkerMetrics(Collector):
         self._damaged = Gauge(
             "vigia_stores_set_aside", "Damaged stores in the state directory.", registry=self.registry
         )
+        self._repeated = Counter(
+            "vigia_control_repeats",
+            "Control records that were not newer than what is in force.",
+            registry=self.registry,
+        )
         self._seen: dict[tuple[str, str], Counter] = {}
         self._census: dict[int, Census] = {}
         self._behind: dict[tuple[str, int], int] = {}
@@ -89,6 +94,10 @@ class WorkerMetrics(Collector):
     def rejected(self, code: RejectCode) -> None:
         """One record went to the dead letters."""
         self._rejects.labels(code).inc()
+
+    def repeated(self) -> None:
+        """A control record was older than what is in force, or was in force already, and was ignored."""
+        self._repeated.inc()
 
     def alarm(self, alarm: Alarm) -> None:
         """One change of an alarm was sent."""

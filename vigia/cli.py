@@ -42,6 +42,7 @@ COMMANDS = {
     "policy": "files.policy",
     "topics": "live.topics",
     "control": "live.control",
+    "seal": "files.seal",
     "alarms": "live.alarms",
     "dead-letters": "live.dead_letters",
     "channels": "live.channels",

@@ -37,6 +37,7 @@ RejectCode = Literal[
     "unknown_type",
     "schema_unknown",
     "key_mismatch",
+    "bad_seal",
     "core_error",
 ]
 

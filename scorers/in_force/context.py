@@ -26,6 +26,7 @@ class GroupHistory(Struct):
     times: list[Micros]
     values: list[Mapping[str, int]]
     reported: Micros = -1  # the instant up to which the newest report counts
+    told: list[Mapping[str, int]] = []  # what was reported for that instant so far
 
 
 class Context:
@@ -84,12 +85,14 @@ class Context:
     ) -> bool:
         """Put what is known of a group in force from an instant on; False if it is not news.
 
-        A worker that took over a partition may repeat reports after newer ones; those are ignored.
+        Reports that come again after newer ones are ignored: a worker that took over a partition repeats some.
         """
         history = self._groups.setdefault((subject, name), GroupHistory([], []))
-        if reported < history.reported or (reported == history.reported and history.values[-1] == values):
+        if reported < history.reported or (reported == history.reported and values in history.told):
             return False
-        history.reported = reported
+        if reported > history.reported:
+            history.reported, history.told = reported, []
+        history.told = [*history.told, values][-_KEPT_OF_GROUP:]
         history.times.append(max(in_force, history.times[-1] if history.times else 0))
         history.values.append(values)
         if len(history.times) > _KEPT_OF_GROUP:

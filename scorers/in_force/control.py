@@ -1,7 +1,7 @@
 """Control records: ticks, and the figures, model, policy and groups in force, as records of the topic `clock`.
 
-Each partition gets a copy, so that everything a verdict depends on is in the partition's own log. A model is sent whole and signed.
-Which process sends these records, and when, is not known here.
+Each partition gets a copy, so that everything a verdict depends on is in the partition's own log. A record is adopted once, and none that
+is older than the newest of its type. Which process sends these records, when, and how it signs them is not known here.
 """
 
 from typing import Annotated, get_args
@@ -57,26 +57,41 @@ class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="f
             base=f.base,
         )
 
+    @property
+    def order(self) -> int:
+        """Figures follow each other by their day."""
+        return self.day
+
     def figures(self) -> Figures:
         """The figures as verdicts use them."""
         return Figures(self.version, int(self.in_force), self.base, self.ranked, self.bounds, self.second_limit)
 
 
 class ModelInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="model.in_force"):
-    """A whole risk model, used by verdicts from `in_force` on; `seal` is the trainer's signature."""
+    """A whole risk model, used by verdicts from `in_force` on."""
 
     in_force: Instant
     version: str
     model: Annotated[str, Meta(max_length=MAX_BYTES)]  # as `Model.encode` wrote it
-    seal: str = ""
+
+    @property
+    def order(self) -> int:
+        """Models follow each other by the instant from which they are in force."""
+        return int(self.in_force)
 
 
 class PolicyInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="policy.in_force"):
-    """The full text of a policy, used by verdicts from `in_force` on."""
+    """The full text of a policy, used by verdicts from `in_force` on; `sent` says which of two policies is the newer one."""
 
     in_force: Instant
     version: str
     text: Annotated[str, Meta(max_length=MAX_BYTES)]
+    sent: Instant = Instant(0)
+
+    @property
+    def order(self) -> int:
+        """Policies follow each other by the instant at which they were sent."""
+        return int(self.sent)
 
 
 class GroupInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="group.in_force"):

@@ -21,11 +21,13 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from scorers.contract.events import SECOND, Instant, Micros
 from scorers.contract.rfc3339 import parse_instant
-from scorers.in_force.control import PolicyInForce, Tick, decode_control, encode_control
+from scorers.in_force.control import PolicyInForce, Tick
 from scorers.in_force.figures import in_force, last_day
 from scorers.policy.tables import Policy
 from streams.clock.group_phase import GroupPhase, end_of_day
 from streams.records.control_log import send_to_all
+from streams.records.sealed_control import open_control, sealed
+from streams.records.signing import keyring
 from streams.records.written import is_ahead
 from vigia.runtime.broker import INPUTS, Broker
 from vigia.runtime.settings import Settings
@@ -81,10 +83,12 @@ class Clock:
         self._all = [tp for tps in self._inputs.values() for tp in tps]
         clock = [TopicPartition(self._topic, number) for number in self._inputs]
         groups = [TopicPartition(broker.name("groups"), number) for number in self._inputs]
-        self.groups = GroupPhase(groups, clock, follows=follows, margin=settings.margin)
+        self._keys = keyring(settings.seal, settings.seal_trust).require("clock")
+        self.groups = GroupPhase(groups, clock, self._keys, follows=follows, margin=settings.margin)
         self._noted: dict[int, Noted] = {}
         self.sent: dict[int, Micros] = dict.fromkeys(self._inputs, 0)
         self._policy_sent = ""  # its version
+        self._policy_sent_at: Micros = 0
         self._is_ticking = False
 
     @property
@@ -106,8 +110,9 @@ class Clock:
                 await client.start()
             await self._resume(consumer)
             if self._policy_sent != self.policy.version:
-                control = PolicyInForce(in_force=Instant(0), version=self.policy.version, text=policy_text)
-                await send_to_all(producer, self._topic, self.settings.partitions, control)
+                sent = Instant(max(time.time_ns() // 1000, self._policy_sent_at + 1))
+                control = PolicyInForce(in_force=Instant(0), version=self.policy.version, text=policy_text, sent=sent)
+                await send_to_all(producer, self._keys, self._topic, self.settings.partitions, control)
             await self._go_to_the_end(consumer)
             self._is_ticking = True
             while not stop.is_set():
@@ -151,8 +156,9 @@ class Clock:
 
     async def _tick(self, producer: AIOKafkaProducer, number: int, until: Micros) -> None:
         for at in steps(self.sent[number], until, self.policy):
-            tick = encode_control(Tick(until=Instant(at), follows=self.follows))
-            await producer.send_and_wait(self._topic, tick, partition=number)
+            tick = Tick(until=Instant(at), follows=self.follows)
+            value, headers = sealed(self._keys, self._topic, number, tick)
+            await producer.send_and_wait(self._topic, value, headers=list(headers), partition=number)
         self.sent[number] = until
 
     async def _committed(self, admin: AIOKafkaAdminClient) -> dict[TopicPartition, int]:
@@ -185,11 +191,11 @@ class Clock:
         starts = {tp: max(begins[tp], ends[tp] - TAIL) for tp in tps}
         reported = dict.fromkeys(self._inputs, 0)
         async for record in read_range(consumer, starts, ends):
-            control, number = decode_control(record.value or b""), record.partition
+            control, number = open_control(self._keys, record), record.partition
             if isinstance(control, Tick) and control.groups:
                 reported[number] = max(reported[number], int(control.until))
             elif isinstance(control, Tick):
                 self.sent[number] = max(self.sent[number], int(control.until))
-            elif isinstance(control, PolicyInForce):
-                self._policy_sent = control.version
+            elif isinstance(control, PolicyInForce) and control.sent >= self._policy_sent_at:
+                self._policy_sent, self._policy_sent_at = control.version, int(control.sent)
         self.groups.reported = min(reported.values())

@@ -11,9 +11,11 @@ from typing import Any
 from aiokafka import TopicPartition
 
 from scorers.contract.events import Duration, Instant, Micros
-from scorers.in_force.control import Tick, encode_control
+from scorers.in_force.control import Tick
 from scorers.in_force.figures import in_force, last_day
 from scorers.policy.tables import Policy
+from streams.records.sealed_control import sealed
+from streams.records.signing import Keyring
 
 Offsets = Mapping[TopicPartition, int]
 
@@ -32,9 +34,15 @@ class GroupPhase:
     """One phase at a time. `reported` is the end of the newest day of which the groups have reported."""
 
     def __init__(
-        self, groups: list[TopicPartition], clock: list[TopicPartition], *, follows: bool, margin: Duration
+        self,
+        groups: list[TopicPartition],
+        clock: list[TopicPartition],
+        keys: Keyring,
+        *,
+        follows: bool,
+        margin: Duration,
     ) -> None:
-        self.groups, self.clock = groups, clock
+        self.groups, self.clock, self._keys = groups, clock, keys
         self.reported: Micros = 0
         self._follows, self._margin = follows, margin
         self._target: Micros = 0
@@ -58,11 +66,10 @@ class GroupPhase:
             self._target, self._forwarded = end, await consumer.end_offsets(self.groups)
         if not self._ticked and _reached(committed, self._forwarded):
             in_force = Instant(max(self._target, newest + max(self._margin, 1)))
-            tick = encode_control(
-                Tick(until=Instant(self._target), follows=self._follows, groups=True, in_force=in_force)
-            )
+            tick = Tick(until=Instant(self._target), follows=self._follows, groups=True, in_force=in_force)
             for tp in self.clock:
-                sent = await producer.send_and_wait(tp.topic, tick, partition=tp.partition)
+                value, headers = sealed(self._keys, tp.topic, tp.partition, tick)
+                sent = await producer.send_and_wait(tp.topic, value, headers=list(headers), partition=tp.partition)
                 self._ticked[tp] = sent.offset + 1
         elif self._ticked and _reached(committed, self._ticked):
             self.reported, self._forwarded, self._ticked = self._target, {}, {}

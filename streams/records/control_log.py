@@ -9,7 +9,9 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from scorers.contract.rejection import Rejection
-from scorers.in_force.control import Control, PolicyInForce, Tick, decode_control, encode_control
+from scorers.in_force.control import Control, PolicyInForce, Tick, decode_control
+from streams.records.sealed_control import open_control, sealed
+from streams.records.signing import Keyring
 from vigia.runtime.broker import Broker
 from vigia.runtime.topic_reader import bounds, read_range
 
@@ -18,29 +20,38 @@ class ControlsWrong(ValueError):
     """A file of control records that cannot be used; the message names the line."""
 
 
-async def send_to_all(producer: Any, topic: str, partitions: int, control: Control) -> None:
-    """Send one control record to every partition of the clock, and wait until all are acknowledged."""
-    encoded = encode_control(control)
-    sent = [await producer.send(topic, encoded, partition=number) for number in range(partitions)]
+async def send_to_all(producer: Any, keys: Keyring, topic: str, partitions: int, control: Control) -> None:
+    """Sign one control record for every partition of the clock, send them, and wait until all are acknowledged."""
+    sent = []
+    for number in range(partitions):
+        value, headers = sealed(keys, topic, number, control)
+        sent.append(await producer.send(topic, value, headers=list(headers), partition=number))
     await asyncio.gather(*sent)
 
 
-async def dump(broker: Broker, partitions: int, out: Path) -> int:
-    """Write all records of `clock`, each with its partition and offset, partition by partition; the number of records."""
+async def dump(broker: Broker, partitions: int, out: Path, keys: Keyring) -> tuple[int, int]:
+    """Write the records of `clock`, each with its partition and offset, partition by partition.
+
+    Records that no trusted key signed are left out, as every worker ignores them: a file holds what was in force, and whoever
+    reads it trusts it like a file of events. Returns how many records were written, and how many were left out.
+    """
     consumer = AIOKafkaConsumer(enable_auto_commit=False, **broker.consumer())
     await consumer.start()
-    count = 0
+    count = left_out = 0
     try:
         with out.open("wb") as file:
             for number in range(partitions):
                 partition = TopicPartition(broker.name("clock"), number)
                 async for record in read_range(consumer, *await bounds(consumer, [partition])):
+                    if isinstance(open_control(keys, record), Rejection):
+                        left_out += 1
+                        continue
                     line = {"partition": number, "offset": record.offset, **msgspec.json.decode(record.value)}
                     await asyncio.to_thread(file.write, msgspec.json.encode(line) + b"\n")
                     count += 1
     finally:
         await consumer.stop()
-    return count
+    return count, left_out
 
 
 class _Place(msgspec.Struct):

@@ -19,14 +19,15 @@ from msgspec import Struct, field
 from scorers.contract.events import Instant
 from scorers.contract.lessons import Lesson
 from scorers.contract.rfc3339 import rfc3339
-from scorers.in_force.control import FiguresInForce, ModelInForce, PolicyInForce, decode_control
+from scorers.in_force.control import FiguresInForce, ModelInForce, PolicyInForce
 from scorers.policy.reading import PolicyError, parse_policy
 from scorers.policy.tables import AUTO
 from scorers.risk.model import UNTRAINED, Model
 from scorers.risk.training import Trainer as Learner
 from streams.records.control_log import send_to_all
 from streams.records.lessons import decode_lesson
-from streams.records.signing import sign, verify
+from streams.records.sealed_control import open_control, seal_of, signed
+from streams.records.signing import HEADER, keyring
 from vigia.runtime.broker import Broker
 from vigia.runtime.settings import Settings
 from vigia.runtime.topic_reader import bounds, read_range
@@ -50,6 +51,8 @@ class Saved(Struct, array_like=True):
     known: list[int] = field(default_factory=list)
     format: int = 1
     champion: str = AUTO  # as the policy in force names it
+    policy: int = 0  # when that policy was sent: an older one is ignored
+    day: int = -1  # the newest day with figures: an older one is ignored
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -60,8 +63,7 @@ class Trainer:
     """The one trainer of all partitions."""
 
     def __init__(self, broker: Broker, settings: Settings) -> None:
-        if not settings.seal:
-            raise ValueError("models are signed: set VIGIA_SEAL to the same secret for the trainer and the workers")
+        self._keys = keyring(settings.seal, settings.seal_trust).require("trainer")
         self.broker, self.settings = broker, settings
         self.learner = Learner()
         self.saved = Saved(0, b"", UNTRAINED.version)
@@ -114,10 +116,9 @@ class Trainer:
                     yield found
 
     def _read(self, record: Any) -> tuple[Saved, Learner] | None:
-        signature = dict(record.headers).get("seal", b"").decode("ascii", "replace")
         try:  # bytes that somebody else may have written are not decoded
-            if not verify(self.settings.seal, record.value, signature):
-                raise ValueError("not signed with this secret")
+            if self._keys.signer(_signed(self._models, record.key, record.value), seal_of(record.headers)) != "trainer":
+                raise ValueError("not signed with a trainer's key that is trusted here")
             saved = _decode(record.value)
             if saved.format > FORMAT:
                 raise ValueError(f"of format {saved.format}, this release reads up to {FORMAT}: upgrade it")
@@ -130,10 +131,10 @@ class Trainer:
     async def _turn(self, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer) -> None:
         batches = await consumer.getmany(timeout_ms=200)
         for record in batches.pop(self._clock, []):
-            control = decode_control(record.value or b"")
-            if isinstance(control, FiguresInForce):
-                self._due = control
-            elif isinstance(control, PolicyInForce):
+            control = open_control(self._keys, record)
+            if isinstance(control, FiguresInForce) and control.day > self.saved.day:
+                self._due, self.saved.day = control, control.day
+            elif isinstance(control, PolicyInForce) and control.sent >= self.saved.policy:
                 self._follow(control)
             self.saved.clock = record.offset + 1
         lessons = [lesson for records in batches.values() for lesson in self._new_lessons(records)]
@@ -173,6 +174,7 @@ class Trainer:
 
     def _follow(self, control: PolicyInForce) -> None:
         """The policy may name the champion."""
+        self.saved.policy = int(control.sent)
         try:
             self.saved.champion = parse_policy(control.text, "the policy on clock").risk.champion
         except PolicyError as error:
@@ -191,12 +193,9 @@ class Trainer:
         if model.version == self.saved.model:
             return
         data = model.encode()
-        signature = sign(self.settings.seal, data)
         await self._send(producer, model.version.encode(), data)
-        control = ModelInForce(
-            in_force=Instant(day.in_force), version=model.version, model=data.decode(), seal=signature
-        )
-        await send_to_all(producer, self.broker.name("clock"), self.settings.partitions, control)
+        control = ModelInForce(in_force=Instant(day.in_force), version=model.version, model=data.decode())
+        await send_to_all(producer, self._keys, self.broker.name("clock"), self.settings.partitions, control)
         self.saved.model = model.version
         await self._save(producer)
 
@@ -221,5 +220,9 @@ class Trainer:
         self._since = 0
 
     async def _send(self, producer: AIOKafkaProducer, key: bytes, data: bytes) -> None:
-        signature = sign(self.settings.seal, data).encode()
-        await producer.send_and_wait(self._models, data, key=key, partition=0, headers=[("seal", signature)])
+        seal = self._keys.sign("trainer", _signed(self._models, key, data))
+        await producer.send_and_wait(self._models, data, key=key, partition=0, headers=[(HEADER, seal)])
+
+
+def _signed(topic: str, key: bytes, data: bytes) -> bytes:
+    return signed(topic, key.decode("ascii", "replace"), data)

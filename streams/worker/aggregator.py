@@ -15,6 +15,7 @@ from aiokafka.abc import ConsumerRebalanceListener
 from scorers.in_force.control import Control
 from scorers.policy.tables import Policy
 from streams.records.control_log import send_to_all
+from streams.records.signing import keyring
 from streams.worker.reports import Sums, decode_report
 from vigia.runtime.broker import Broker
 from vigia.runtime.settings import Settings
@@ -62,6 +63,7 @@ class _ForgetOnRebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # th
 
 async def aggregate(broker: Broker, settings: Settings, policy: Policy) -> None:
     """Add up reports until cancelled."""
+    keys = keyring(settings.seal, settings.seal_trust)
     consumer = AIOKafkaConsumer(
         group_id=broker.name(f"{WORKER}-figures"),
         enable_auto_commit=False,
@@ -84,7 +86,7 @@ async def aggregate(broker: Broker, settings: Settings, policy: Policy) -> None:
             figures = opened[tp].add(record)
             if figures is None:
                 continue
-            await send_to_all(producer, broker.name("clock"), settings.partitions, figures)
+            await send_to_all(producer, keys, broker.name("clock"), settings.partitions, figures)
             if tp in opened and (closed := opened[tp].done()) >= 0:
                 await consumer.commit({tp: closed})
     finally:

@@ -4,7 +4,7 @@ A record never changes the past: one for an instant that was judged already come
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import lru_cache
 
 from msgspec.structs import replace
@@ -37,13 +37,13 @@ Adopted = FiguresInForce | GroupInForce | ModelInForce | PolicyInForce
 class InForce:
     """Adopts control records into a context, and stores them.
 
-    `eras` counts the policies adopted: rows folded under an older one are folded again. `trust` says whether a model is signed rightly.
+    `eras` counts the policies adopted: rows folded under an older one are folded again.
     """
 
-    def __init__(self, ctx: Context, rows: Rows[StoredRow], trust: Callable[[ModelInForce], bool]) -> None:
+    def __init__(self, ctx: Context, rows: Rows[StoredRow]) -> None:
         self.ctx = ctx
         self.eras = 0
-        self._rows, self._trust = rows, trust
+        self._rows = rows
         self._stored: list[tuple[bytes, bytes]] | None = []
         self._history: deque[bytes] = deque()
 
@@ -66,8 +66,6 @@ class InForce:
             if isinstance(control, PolicyInForce):
                 parse_policy(control.text, "the policy on clock")
             elif isinstance(control, ModelInForce):
-                if not self._trust(control):
-                    return "the model is not signed with this worker's secret"
                 read_model(control)
         except (ValueError, PolicyError) as error:
             return str(error)

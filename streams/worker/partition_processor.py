@@ -15,7 +15,7 @@ from scorers.contract.events import AnyEvent, CustomerErased, Instant, Micros
 from scorers.contract.rejection import Rejection
 from scorers.contract.wire import decode, encode_alarm, encode_event
 from scorers.in_force.context import Context
-from scorers.in_force.control import GroupInForce, ModelInForce, Tick, decode_control, encode_control
+from scorers.in_force.control import GroupInForce, Tick
 from scorers.in_force.figures import Contribution, last_day
 from scorers.partition.partition import Partition
 from scorers.partition.routing import GROUP_PREFIX, other_subjects, own_subject
@@ -29,10 +29,12 @@ from streams.engine.failpoints import faulty
 from streams.engine.rows import Rows
 from streams.metrics import WorkerMetrics
 from streams.records.lessons import encode_lesson
+from streams.records.sealed_control import open_control, sealed
+from streams.records.signing import Keyring
 from streams.records.written import is_ahead
 from streams.worker.forwarded import forward, read_forwarded
 from streams.worker.in_force import Adopted, InForce, shared
-from streams.worker.partition_state import CONTROL, GROUP, KEY, PartitionState, Progress
+from streams.worker.partition_state import CONTROL, GROUP, KEY, NOTHING_TOLD, PartitionState, Progress
 from streams.worker.reports import Report
 from streams.worker.row_timelines import RowTimelines
 from streams.worker.stored_row import StoredRow
@@ -51,8 +53,8 @@ Names = Callable[[str], str]
 class PartitionProcessor:
     """Folds the records of one partition while it is assigned to this process.
 
-    `hashes` names erased customers, `trust` says whether a model's signature is valid, `home` gives the partition of a key, and
-    `partitions` is the number of partitions.
+    `hashes` names erased customers, `keys` sign the reports of groups and verify control records, `home` gives the partition of a key,
+    and `partitions` is the number of partitions.
     """
 
     def __init__(
@@ -62,7 +64,7 @@ class PartitionProcessor:
         names: Names,
         metrics: WorkerMetrics,
         hashes: KeyedHash,
-        trust: Callable[[ModelInForce], bool] = lambda _: True,
+        keys: Keyring,
         home: Callable[[bytes], int] | None = None,
         partitions: int = 1,
     ) -> None:
@@ -74,7 +76,8 @@ class PartitionProcessor:
         self.suppressed = RowSuppressions(rows, hashes)
         self.partition = Partition(self.ctx, self.timelines, due=self.timelines.due, suppressed=self.suppressed)
         self._stale: list[bytes] = []  # rows of erased customers that an old disk has brought back
-        self._in_force = InForce(self.ctx, rows, trust)
+        self._in_force = InForce(self.ctx, rows)
+        self._keys = keys
         self._names, self._metrics, self._home, self._partitions = names, metrics, home, partitions
         self._clock, self._actions, self._groups = names("clock"), names("alarm-actions"), names("groups")
         self._alarms, self._lessons = names("alarms"), names("lessons")
@@ -232,7 +235,7 @@ class PartitionProcessor:
     # --- time and what is in force ----------------------------------------------------------------------------
 
     def _control(self, record: Any) -> list[Output]:
-        control = decode_control(record.value or b"")
+        control = open_control(self._keys, record)
         if isinstance(control, Rejection):
             return [self.dead_letter(record, control.code, control.detail)]
         if not isinstance(control, Tick):
@@ -274,9 +277,21 @@ class PartitionProcessor:
         if fault := self._in_force.fault(control):
             return [self.dead_letter(record, "bad_value", fault)]
         progress = self.state.progress
+        if isinstance(control, GroupInForce):  # the context knows the newest report of each group
+            is_new, late = self._in_force.adopt(control, record.offset, progress.newest)
+            if is_new:
+                self._put(msgspec.structs.replace(progress, late=progress.late + late))
+            else:
+                self._metrics.repeated()
+            return []
+        kind = str(control.__struct_config__.tag)
+        told = progress.newest_told.get(kind, NOTHING_TOLD)
+        if not told.precedes(control.order, control.version):
+            self._metrics.repeated()
+            return []
         is_new, late = self._in_force.adopt(control, record.offset, progress.newest)
-        if is_new:
-            self._put(msgspec.structs.replace(progress, late=progress.late + late))
+        newest_told = {**progress.newest_told, kind: told.then(control.order, control.version)}
+        self._put(msgspec.structs.replace(progress, late=progress.late + (is_new and late), newest_told=newest_told))
         return []
 
     # --- outputs ----------------------------------------------------------------------------------------------
@@ -298,15 +313,16 @@ class PartitionProcessor:
     def _report_back(self, report: GroupReport, in_force: Micros) -> list[Output]:
         """A group's report as a control record to every partition, in force at `in_force` or later."""
         subject = Subject(report.subject, report.id)
-        record = encode_control(
-            GroupInForce(
-                in_force=Instant(max(report.in_force, in_force)),
-                reported=Instant(report.in_force),
-                subject=subject,
-                values=report.values,
-            )
+        control = GroupInForce(
+            in_force=Instant(max(report.in_force, in_force)),
+            reported=Instant(report.in_force),
+            subject=subject,
+            values=report.values,
         )
-        return [Output(self._clock, None, record, partition=number) for number in range(self._partitions)]
+        return [
+            Output(self._clock, None, *sealed(self._keys, self._clock, number, control), number)
+            for number in range(self._partitions)
+        ]
 
     def _remember(self, counts: Iterable[Contribution], newest: Micros) -> None:
         if self.rows.folded(KEY):

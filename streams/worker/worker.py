@@ -20,7 +20,6 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from scorers.in_force.control import ModelInForce
 from scorers.policy.tables import Policy
 from streams.engine.alignment import Alignment
 from streams.engine.batching_producer import Output, partition_of
@@ -33,7 +32,7 @@ from streams.engine.row_store import ChunkTable, TableRowStore, damaged_stores, 
 from streams.engine.rows import Rows
 from streams.engine.write_behind import WriteBehind
 from streams.metrics import WorkerMetrics
-from streams.records.signing import verify
+from streams.records.signing import keyring
 from streams.worker.aggregator import aggregate
 from streams.worker.forwarded import home_key
 from streams.worker.partition_processor import PartitionProcessor, dead_letter
@@ -62,6 +61,7 @@ class Worker:
 
     def __init__(self, broker: Broker, settings: Settings, policy: Policy, metrics: WorkerMetrics) -> None:
         self.broker, self.settings, self.policy, self.metrics = broker, settings, policy, metrics
+        self._keys = keyring(settings.seal, settings.seal_trust).require("worker")
         self.inputs = [broker.name(topic) for topic in READ]
         self.engine: WriteBehind[StoredRow] | None = None
         self.aligned: Alignment | None = None
@@ -221,7 +221,6 @@ class Worker:
         return {f"the commit of {tp.topic}/{tp.partition}": committed for tp, committed in waiting.items()}
 
     def _processor(self, rows: Rows[StoredRow]) -> PartitionProcessor:
-        trust = partial(_trusted, self.settings.seal)
         home = partial(partition_of, self.settings.partitions)
         if misplaced(rows, home):
             exit_process(
@@ -229,7 +228,7 @@ class Worker:
                 f"VIGIA_PARTITIONS={self.settings.partitions}: set the former number (docs/operations.md, More partitions)"
             )
         return PartitionProcessor(
-            rows, self.policy, self.broker.name, self.metrics, self.hashes, trust, home, self.settings.partitions
+            rows, self.policy, self.broker.name, self.metrics, self.hashes, self._keys, home, self.settings.partitions
         )
 
     def _output_log(self, tail: TopicTail, rows: Rows[StoredRow], processor: Any) -> OutputLog:
@@ -329,10 +328,6 @@ class Worker:
                 self._store.scrub(partition)
             except Exception as fault:
                 log.warning("partition %d: old bytes of deleted rows remain: %s", partition, describe(fault))
-
-
-def _trusted(secret: str, control: ModelInForce) -> bool:
-    return verify(secret, control.model.encode(), control.seal)
 
 
 def _credentials(broker: Broker) -> Any:

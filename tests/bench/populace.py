@@ -138,12 +138,9 @@ class Populace:
 
     async def pass_time(self, running: Running, hours: int) -> None:
         """Tell all partitions that hours have passed, one by one."""
-        clock = running.broker.name("clock")
         for _ in range(hours):
             self.clock += HOUR
-            tick = encode_control(Tick(until=Instant(self.clock), follows=True))
-            for partition in range(running.settings.partitions):
-                await running.producer.send_and_wait(clock, tick, partition=partition)
+            await running.tell_all(Tick(until=Instant(self.clock), follows=True))
 
 
 def _producer(running: Running) -> Any:

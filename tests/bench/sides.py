@@ -40,7 +40,7 @@ from aiokafka.admin import NewTopic
 from scorers.contract.events import DAY, Instant
 from scorers.contract.wire import Rejection, decode, encode_alarm
 from scorers.in_force.context import Context
-from scorers.in_force.control import Control, FiguresInForce, Tick, encode_control
+from scorers.in_force.control import Control, FiguresInForce, Tick
 from scorers.in_force.figures import FigureBook, Figures
 from scorers.partition.partition import Partition
 from scorers.policy.tables import Policy
@@ -159,9 +159,7 @@ async def business(
             if (closed := days.get(day - 1)) is not None:
                 told.append(FiguresInForce.of(day - 1, closed))
             for control in told:
-                for partition in range(PARTITIONS):
-                    clock = running.broker.name("clock")
-                    await running.producer.send_and_wait(clock, encode_control(control), partition=partition)
+                await running.tell_all(control)
         yield running
 
 

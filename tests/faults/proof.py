@@ -27,7 +27,6 @@ from scorers.timeline.facts import Ref
 from scorers.timeline.timeline import AnyTimeline, Timeline
 from streams.engine.batching_producer import partition_of
 from streams.engine.fences import unpack
-from streams.records.control_log import send_to_all
 from streams.worker.partition_state import CONTROL
 from streams.worker.stored_row import CODEC
 from tests.faults.verdict import Outcome, Verdict, judge
@@ -202,7 +201,7 @@ class Proof(Running):
 
     async def tell(self, control: Control) -> None:
         """Send a control record to every partition, and wait until all have taken it in."""
-        await send_to_all(self.producer, self.broker.name("clock"), self.settings.partitions, control)
+        await self.tell_all(control)
         await self.drained()
 
     async def conclude(self, lines: Iterable[bytes]) -> None:

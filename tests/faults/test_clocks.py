@@ -15,7 +15,6 @@ import pytest
 from scorers.contract.events import DAY, HOUR, MINUTE, SECOND, TOPIC_OF, Instant
 from scorers.contract.rfc3339 import rfc3339
 from scorers.in_force.control import Tick, decode_control
-from streams.records.control_log import send_to_all
 from tests.faults.conftest import Note
 from tests.faults.proof import LATER, Proof, simulated
 from tests.kafka.running import time_of
@@ -132,7 +131,7 @@ async def test_what_is_told_follows_from_the_events_alone(
     assert await proof.processes.stop("clock") == 0
     await proof.drained()
     until = began + 3 * HOUR
-    await send_to_all(proof.producer, proof.broker.name("clock"), 4, Tick(until=Instant(until)))
+    await proof.tell_all(Tick(until=Instant(until)))
     await proof.drained()
     for who in names:
         assert await proof.stop(who) == 0

@@ -19,7 +19,6 @@ from confluent_kafka.admin import (
 
 from scorers.contract.events import Instant
 from scorers.in_force.control import Tick
-from streams.records.control_log import send_to_all
 from tests.faults.conftest import POLICY, Note
 from tests.faults.proof import LATER, Proof, simulated
 from tests.kafka.running import time_of
@@ -131,7 +130,7 @@ async def test_a_right_that_is_taken_away(
     rights.take(kind, asked.broker.name(name), operation)
     with asked.processes.may_die("a"):
         tick = Tick(until=Instant(time_of(lines[half - 1])), follows=True)  # closes days of stores
-        await send_to_all(asked.producer, asked.broker.name("clock"), asked.settings.partitions, tick)
+        await asked.tell_all(tick)
         await asked.publish(lines[half:], ONE)
         assert await asked.died(within=30) != 0
     said = (tmp_path / "a.log").read_text()

@@ -17,7 +17,7 @@ from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, TOPIC_OF
 from scorers.contract.rfc3339 import parse_instant
 from scorers.contract.wire import decode_alarm
-from scorers.in_force.control import FiguresInForce, decode_control
+from scorers.in_force.control import Control, FiguresInForce, decode_control
 from scorers.in_force.figures import last_day
 from scorers.policy.reading import parse_policy
 from scorers.policy.tables import Policy
@@ -26,6 +26,7 @@ from streams.records import control_log
 from streams.replay.replay import ScoreSchedule, replay
 from streams.trainer.trainer import Trainer
 from tests.kafka.processes import PATIENCE, Processes
+from tests.support.seals import KEYS, SECRET
 from vigia.runtime import topics
 from vigia.runtime.broker import Broker
 from vigia.runtime.settings import Settings
@@ -87,7 +88,7 @@ class Running:
     def __init__(self, address: str, prefix: str, directory: Path, partitions: int = 4, policy: str = "") -> None:
         self.broker = Broker(address, prefix)
         self.directory = directory
-        self.settings = Settings(partitions=partitions, margin=0, seal="a secret of the tests")
+        self.settings = Settings(partitions=partitions, margin=0, seal=SECRET)
         self.policy_text = policy
         self.policy = parse_policy(policy)
         self.policy_file = directory / "policy.toml"
@@ -169,6 +170,10 @@ class Running:
             await self.producer.send(topic, line, key=None if customer is None else customer.encode())
         await self.producer.flush()
 
+    async def tell_all(self, control: Control) -> None:
+        """Send a control record to every partition, signed with the keys of the tests."""
+        await control_log.send_to_all(self.producer, KEYS, self.broker.name("clock"), self.settings.partitions, control)
+
     async def read(self, *plain: str) -> list[Any]:
         """All records of topics, from the beginning to the present end."""
         consumer = AIOKafkaConsumer(auto_offset_reset="earliest", enable_auto_commit=False, **self.broker.client())
@@ -195,7 +200,7 @@ class Running:
     async def control(self) -> Path:
         """What the partitions were told, as a file."""
         path = self.directory / "control.jsonl"
-        await control_log.dump(self.broker, self.settings.partitions, path)
+        await control_log.dump(self.broker, self.settings.partitions, path, KEYS)
         return path
 
     # --- waiting ----------------------------------------------------------------------------------------------

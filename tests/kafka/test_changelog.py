@@ -11,7 +11,7 @@ import pytest_asyncio
 from aiokafka.admin import NewTopic
 
 from scorers.contract.events import DAY, Instant
-from scorers.in_force.control import Tick, encode_control
+from scorers.in_force.control import Tick
 from tests.kafka.running import Running
 from tests.support.driver import instant, purchase
 from vigia.runtime.topics import CHANGELOG
@@ -30,9 +30,7 @@ async def running(kafka: str, tmp_path: Path) -> AsyncIterator[Running]:
 
 async def folded(running: Running, at: int) -> None:
     """Tell all partitions an instant and wait until everything is committed."""
-    told = encode_control(Tick(until=Instant(at), follows=True))
-    for partition in range(running.settings.partitions):
-        await running.producer.send_and_wait(running.broker.name("clock"), told, partition=partition)
+    await running.tell_all(Tick(until=Instant(at), follows=True))
 
     async def there() -> bool:
         return (await running.standing())[1] == 0

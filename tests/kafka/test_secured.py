@@ -187,13 +187,13 @@ def test_who_may_not_is_told_why(secured: Secured, command: str, fault: str) -> 
     """What cannot be believed ends the process within 30 s: one line with the mend, no secret in any."""
     changed, said = FAULTS[fault]
     places = {"other_ca": str(secured.other_ca), "expired": secured.node.addresses["EXPIRED"]}
-    environment = by_password(secured) | {"VIGIA_SEAL": "a-seal-4713"}
+    environment = by_password(secured) | {"VIGIA_SEAL": "a-seal-for-tests-4713"}
     environment |= {name: value.format(**places) for name, value in changed.items()}
     status, output = ended(environment, *COMMANDS[command])
     lines = [line for line in output.splitlines() if line.startswith("vigia: ")]
     assert (status, len(lines)) == (3, 1), output
     assert said in lines[0]
-    assert not any(word in output for word in (PASSWORD, WRONG, "a-seal-4713", "Traceback")), output
+    assert not any(word in output for word in (PASSWORD, WRONG, "a-seal-for-tests-4713", "Traceback")), output
 
 
 def test_a_missing_client_certificate_is_named(secured: Secured) -> None:

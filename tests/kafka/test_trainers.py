@@ -18,7 +18,6 @@ from scorers.contract.events import DAY
 from scorers.in_force.control import FiguresInForce, ModelInForce, decode_control
 from scorers.in_force.figures import no_figures
 from scorers.policy.tables import Policy
-from streams.records.control_log import send_to_all
 from streams.records.lessons import encode_lesson
 from streams.trainer.trainer import Trainer
 from tests.kafka.running import Running
@@ -69,7 +68,7 @@ class Trainers(Running):
         """Tell the figures of a day, and wait for the model that is put in force with them."""
         figures = msgspec.structs.replace(no_figures(Policy()), in_force=MAY + day * DAY, version=f"day {day}")
         told = FiguresInForce.of(day, figures)
-        await send_to_all(self.producer, self.broker.name("clock"), PARTITIONS, told)
+        await self.tell_all(told)
         versions: set[str] = set()
         while len(versions) < day:
             self.processes.check()

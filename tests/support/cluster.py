@@ -5,7 +5,7 @@ import json
 from scorers.contract.events import Instant, Micros
 from scorers.contract.wire import Rejection, decode
 from scorers.in_force.context import Context
-from scorers.in_force.control import Tick, encode_control
+from scorers.in_force.control import Tick
 from scorers.in_force.figures import last_day
 from streams.clock.group_phase import end_of_day
 from streams.engine.batching_producer import Output, partition_of
@@ -58,12 +58,12 @@ class Cluster:
                 self.route(home.receive("groups", output.key, output.value, output.headers))
             elif output.topic == "clock":
                 assert output.partition is not None
-                self.route(self.desks[output.partition].receive("clock", None, output.value))
+                self.route(self.desks[output.partition].receive("clock", None, output.value, output.headers))
             elif output.topic == "figures":
                 figures = self.sums.add(decode_report(output.value or b""))
                 if figures is not None:
                     for desk in self.desks:
-                        self.route(desk.receive("clock", None, encode_control(figures)))
+                        self.route(desk.tell(figures))
 
     def flush(self) -> None:
         """Write the rows of every partition."""

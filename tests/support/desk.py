@@ -10,7 +10,7 @@ from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, Instant
 from scorers.contract.lessons import Lesson
 from scorers.contract.wire import decode_alarm
-from scorers.in_force.control import Control, FiguresInForce, Tick, encode_control
+from scorers.in_force.control import Control, FiguresInForce, Tick
 from scorers.in_force.figures import FigureBook
 from scorers.policy.reading import parse_policy
 from scorers.policy.tables import Policy
@@ -18,13 +18,14 @@ from scorers.risk.columns import FEATURES_VERSION, WIDTH
 from streams.engine.batching_producer import Output
 from streams.engine.rows import Rows
 from streams.metrics import WorkerMetrics
-from streams.records.signing import verify
+from streams.records.signing import Keyring
 from streams.records.written import BY_THE_BROKER
 from streams.worker.partition_processor import PartitionProcessor
 from streams.worker.reports import Report, decode_report
 from streams.worker.stored_row import CODEC, StoredRow
 from tests.support.driver import instant
 from tests.support.hashes import HASHES
+from tests.support.seals import KEYS, told
 
 MAY = instant("2024-05-01T00:00:00Z")
 LATE = (
@@ -69,8 +70,8 @@ class Memory:
 class Desk:
     """A processor on rows in memory, driven as the engine drives it."""
 
-    def __init__(self, policy: str = "", secret: str = "", partition: int = 0, partitions: int = 1) -> None:
-        self.policy, self.secret = parse_policy(policy), secret
+    def __init__(self, policy: str = "", partition: int = 0, partitions: int = 1, keys: Keyring = KEYS) -> None:
+        self.policy, self.keys = parse_policy(policy), keys
         self.partition, self.partitions = partition, partitions
         self.store = Memory()
         self.log: list[Record] = []
@@ -81,9 +82,9 @@ class Desk:
     def open(self) -> None:
         """Begin a run: rows are recovered."""
         self.rows: Rows[StoredRow] = Rows(self.partition, self.store, CODEC)
-        trust = (lambda c: verify(self.secret, c.model.encode(), c.seal)) if self.secret else (lambda c: True)
+        self.metrics = WorkerMetrics()
         self.processor = PartitionProcessor(
-            self.rows, self.policy, lambda plain: plain, WorkerMetrics(), HASHES, trust, partitions=self.partitions
+            self.rows, self.policy, lambda plain: plain, self.metrics, HASHES, self.keys, partitions=self.partitions
         )
         for key, row in self.rows.recovered():
             self.processor.recover(key, row)
@@ -119,7 +120,9 @@ class Desk:
         return outputs
 
     def tell(self, control: Control) -> list[Output]:
-        return self.send("clock", encode_control(control))
+        """Fold one new control record, signed with the keys of the tests."""
+        value, headers = told(control, self.partition)
+        return self.receive("clock", None, value, headers)
 
     def tick(self, at: int, follows: bool = False) -> list[Output]:
         return self.tell(Tick(until=Instant(at), follows=follows))

@@ -13,7 +13,8 @@ from aiokafka.partitioner import murmur2
 from alerts.pipeline.notifier import GROUP as NOTIFIER
 from scorers.contract.inert import printable
 from scorers.in_force.control import Tick, decode_control
-from streams.records.signing import verify
+from streams.records.sealed_control import signed
+from streams.records.signing import HEADER
 from vigia.operations.inspection import GROUPS, TRAINER, Inspection
 from vigia.runtime.broker import INPUTS
 from vigia.runtime.topics import TOPICS, WORKER, suffices
@@ -191,16 +192,21 @@ def out_of_range(p: Inspection) -> Findings:
 
 
 def sealing(p: Inspection) -> Findings:
-    """Check that models are signed with the secret set here."""
+    """Check that models and control records are signed with keys that are trusted here."""
+    if p.keys is None or (fault := p.keys.fault()):
+        says = f"signatures cannot be verified here: {fault if p.keys else 'no keys are set'}"
+        yield "fault", says, "set VIGIA_SEAL or VIGIA_SEAL_TRUST as for the workers"
+        return
     models = [s for s in p.newest.get("models", ()) if s.value and not (s.key or b"").startswith(b"trainer/")]
-    if not p.seal:
-        says = "VIGIA_SEAL is not set here: a trainer does not start without it, and a worker rejects every model"
-        yield "fault", says, "set VIGIA_SEAL to the same secret for trainer, workers and this command"
-    elif models:
-        newest = max(models, key=lambda seen: seen.offset)
-        if not verify(p.seal, newest.value or b"", newest.headers.get("seal", b"").decode("ascii", "replace")):
-            says = "the newest model was signed with another secret: workers with this one reject it"
-            yield "fault", says, "give trainer and workers the same VIGIA_SEAL, and restart the trainer"
+    for topic, records in (("models", models), ("clock", p.newest.get("clock", ()))):
+        if not records:
+            continue
+        newest = max(records, key=lambda seen: (seen.written, seen.offset))
+        place: int | str = (newest.key or b"").decode("ascii", "replace") if topic == "models" else newest.partition
+        covered = signed(p.prefix + topic, place, newest.value or b"")
+        if p.keys.signer(covered, newest.headers.get(HEADER)) is None:
+            says = f"the newest record of {topic} was signed with another key: workers with the keys set here reject it"
+            yield "fault", says, "give all processes the same VIGIA_SEAL, or trust each other's keys (VIGIA_SEAL_TRUST)"
 
 
 def clock_heard(p: Inspection) -> Findings:
@@ -270,7 +276,7 @@ CHECKS = (
     Check(clock_skew, "no record is ahead of this clock"),
     Check(group_moves, "waiting records are being read"),
     Check(out_of_range, "no record was deleted before it was read"),
-    Check(sealing, "models are signed with the secret set here"),
+    Check(sealing, "models and control records are signed with keys that are trusted here"),
     Check(clock_heard, "the last tick is recent"),
     Check(trainer_heard, "no lesson waits for a trainer"),
     Check(dead_letters, "no record was rejected within the last day"),

@@ -20,6 +20,7 @@ from msgspec import Struct, field
 
 from alerts.pipeline.notifier import GROUP as NOTIFIER
 from alerts.pipeline.notifier import TOPICS as NOTIFIED
+from streams.records.signing import Keyring
 from vigia.runtime.broker import Broker
 from vigia.runtime.topic_reader import bounds, committed, read_range
 from vigia.runtime.topics import READ, TOPICS, WORKER
@@ -59,7 +60,7 @@ class Inspection(Struct, kw_only=True):
     now: int  # milliseconds since 1970, by this machine's clock
     prefix: str = ""
     partitions: int = 8  # the setting of this machine
-    seal: str = ""
+    keys: Keyring | None = None
     brokers: int = 1
     versions: dict[int, int] = field(default_factory=dict)  # the newest version of each API request, by its number
     broker: Settings | None = None
@@ -72,9 +73,9 @@ class Inspection(Struct, kw_only=True):
     newest: dict[str, list[SeenRecord]] = field(default_factory=dict)
 
 
-async def inspect(broker: Broker, partitions: int, seal: str, apart: float) -> Inspection:
+async def inspect(broker: Broker, partitions: int, keys: Keyring, apart: float) -> Inspection:
     """Inspect the system; `apart` is the number of seconds between the two reads of the groups."""
-    inspection = Inspection(now=time.time_ns() // 1_000_000, prefix=broker.prefix, partitions=partitions, seal=seal)
+    inspection = Inspection(now=time.time_ns() // 1_000_000, prefix=broker.prefix, partitions=partitions, keys=keys)
     inspection.versions = await _versions(broker)
     admin = AIOKafkaAdminClient(**broker.client())
     consumer = AIOKafkaConsumer(enable_auto_commit=False, **broker.consumer())

@@ -106,6 +106,11 @@ class Broker(Struct, frozen=True, dict=True):
             host, _, port = part.strip().rpartition(":")
             yield host.strip("[]"), int(port)
 
+    @property
+    def is_here(self) -> bool:
+        """Whether every node that is named is on this machine."""
+        return all(is_here(host) for host, _ in self.hosts())
+
     async def refused(self) -> str:
         """Why no named node accepts this client, with the remedy; empty if one does."""
         why = ""
@@ -159,7 +164,7 @@ VIGIA_KAFKA_CA), or VIGIA_KAFKA_PLAINTEXT=yes if nobody else is on the way there
     )
     if tls:
         _ = broker.context
-    elif not yes(environment, "VIGIA_KAFKA_PLAINTEXT") and not all(is_here(host) for host, _ in broker.hosts()):
+    elif not yes(environment, "VIGIA_KAFKA_PLAINTEXT") and not broker.is_here:
         raise UsageError(
             f"Kafka at {address} would be reached without encryption: set VIGIA_KAFKA_TLS=yes (or VIGIA_KAFKA_CA), "
             f"or VIGIA_KAFKA_PLAINTEXT=yes if nobody else is on the way there"

@@ -35,14 +35,15 @@ class Settings(Struct, frozen=True, kw_only=True):
     margin: Duration = (
         HOUR  # figures come into force this long after the newest instant assessed when they were computed
     )
-    seal: str = ""  # the secret that signs models
     privacy_key: str = ""  # hashes the ids of erased customers; generated in the state folder if it is empty
+    seal: str = ""  # what this process signs with: a secret of the deployment, or its own key
+    seal_trust: str = ""  # the public keys that it trusts besides
 
     def __repr__(self) -> str:
         return f"Settings({self.state}, {self.partitions} partitions)"  # never the secret
 
 
-SECRETS = ("seal", "privacy_key")
+SECRETS = ("seal", "seal_trust", "privacy_key")  # read from a file too, and never shown
 SETTINGS = {f"VIGIA_{name.upper()}": name for name in Settings.__struct_fields__}
 
 

@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 import msgspec
 import pytest
 
+from scorers.contract.alarms import Subject
 from scorers.contract.events import DAY, HOUR, Instant
-from scorers.in_force.control import FiguresInForce, ModelInForce, PolicyInForce
+from scorers.in_force.control import FiguresInForce, GroupInForce, ModelInForce, PolicyInForce
 from scorers.policy.reading import parse_policy
 from scorers.policy.tables import Policy
 from scorers.risk.model import FORMAT, Model
 from scorers.risk.training import Trainer
-from streams.records.signing import sign
 from streams.worker.reports import Report, Sums
 from tests.support.desk import MAY, Desk, a_lesson, figures
 from tests.support.driver import purchase
@@ -66,65 +66,116 @@ def test_partitions_share_one_object_for_the_same_figures() -> None:
     assert one.processor.ctx.newest_figures.base is two.processor.ctx.newest_figures.base
 
 
-def test_a_model_without_the_right_signature_is_rejected() -> None:
-    """Writing to Kafka is not enough to replace the model."""
-    trainer = Trainer()
-    trainer.learn(a_lesson())
-    model = trainer.snapshot()
-    data = model.encode()
-    desk = Desk(secret="right")
-    for secret in ("wrong", "right"):
-        told = ModelInForce(in_force=Instant(MAY), version=model.version, model=data.decode(), seal=sign(secret, data))
-        desk.tell(told)
-        assert (desk.processor.ctx.newest_model.version == model.version) is (secret == "right")
-    assert desk.codes() == ["bad_value"]
-
-
 def _newer(model: Model) -> bytes:
     return msgspec.json.encode(msgspec.structs.replace(model, format=FORMAT + 1))
 
 
-SPOILT: dict[str, Callable[[Model], tuple[bytes, str]]] = {
-    "altered": lambda m: (m.encode().replace(b'"intercept":', b'"intercept":1'), sign("right", m.encode())),
-    "altered and sealed by whoever altered it": lambda m: (
-        (bad := m.encode().replace(b'"intercept":', b'"intercept":1')),
-        sign("wrong", bad),
-    ),
-    "altered by the trainer itself": lambda m: (
-        (bad := m.encode().replace(b'"intercept":', b'"intercept":1')),
-        sign("right", bad),
-    ),
-    "truncated": lambda m: (m.encode()[:-40], sign("right", m.encode()[:-40])),
-    "unsigned": lambda m: (m.encode(), ""),
-    "newer": lambda m: (_newer(m), sign("right", _newer(m))),
-    "of other features": lambda m: (
-        (other := msgspec.structs.replace(m, features_version="0").encode()),
-        sign("right", other),
-    ),
-    "a pickle": lambda m: (b"cos\nsystem\n(S'true'\ntR.", sign("right", b"cos\nsystem\n(S'true'\ntR.")),
+SPOILT: dict[str, Callable[[Model], bytes]] = {
+    "altered": lambda m: m.encode().replace(b'"intercept":', b'"intercept":1'),
+    "truncated": lambda m: m.encode()[:-40],
+    "newer": _newer,
+    "of other features": lambda m: msgspec.structs.replace(m, features_version="0").encode(),
+    "a pickle": lambda m: b"cos\nsystem\n(S'true'\ntR.",
 }
 
 
 @pytest.mark.parametrize("how", SPOILT)
 def test_a_spoilt_model_is_rejected_and_the_former_one_stays(how: str) -> None:
-    """It is a dead letter with its reason, the customers are judged on by the model before, and a good one is taken."""
-    trainer = Trainer()
-    trainer.learn(a_lesson())
-    first = trainer.snapshot()
-    trainer.learn(msgspec.structs.replace(a_lesson(), inactive=False))
-    second = trainer.snapshot()
-    desk = Desk(secret="right")
-
-    def told(model: Model, data: bytes, mark: str) -> None:
-        desk.tell(ModelInForce(in_force=Instant(MAY), version=model.version, model=data.decode("latin-1"), seal=mark))
-
-    told(first, first.encode(), sign("right", first.encode()))
-    told(second, *SPOILT[how](second))
+    """Though its signature is right, it is a dead letter with its reason, and a good one is adopted after it."""
+    first, second = models(2)
+    desk = Desk()
+    desk.tell(model_in_force(first, MAY))
+    data = SPOILT[how](second).decode("latin-1")
+    desk.tell(ModelInForce(in_force=Instant(MAY), version=second.version, model=data))
     assert desk.codes() == ["bad_value"]
     assert desk.processor.ctx.newest_model == first
     desk.send("purchases", purchase(MAY + DAY))
-    told(second, second.encode(), sign("right", second.encode()))
+    desk.tell(model_in_force(second, MAY))
     assert desk.processor.ctx.newest_model == second
+
+
+def models(count: int) -> list[Model]:
+    """Models, each of which has learned a lesson more."""
+    trainer, found = Trainer(), []
+    for number in range(count):
+        trainer.learn(msgspec.structs.replace(a_lesson(), inactive=bool(number % 2)))
+        found.append(trainer.snapshot())
+    return found
+
+
+def model_in_force(model: Model, at: int) -> ModelInForce:
+    return ModelInForce(in_force=Instant(at), version=model.version, model=model.encode().decode())
+
+
+def policy_in_force(text: str, sent: int) -> PolicyInForce:
+    version = parse_policy(text).version
+    return PolicyInForce(in_force=Instant(0), version=version, text=text, sent=Instant(sent))
+
+
+LONG, SHORT = "[risk]\nhorizon = '90d'\n", "[risk]\nhorizon = '28d'\n"
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_nothing_old_comes_into_force_again(restart: bool) -> None:
+    """A record that was signed and sent once is told again: it is ignored and counted, also by the next run."""
+    one, two, three = models(3)
+    desk = Desk()
+    old = [
+        figures(desk.policy, 19_840, MAY),
+        model_in_force(one, MAY),
+        model_in_force(two, MAY),
+        policy_in_force(LONG, MAY),
+    ]
+    new = [figures(desk.policy, 19_841, MAY + DAY), model_in_force(three, MAY + DAY), policy_in_force(SHORT, MAY + DAY)]
+    for control in (*old, *new):
+        desk.tell(control)
+    if restart:
+        desk.flush()
+        desk.open()
+    desk.send("purchases", purchase(MAY + 9 * DAY))
+    before = in_force(desk)
+    for control in (*old, *new, *old):
+        desk.tell(control)
+    assert in_force(desk) == before
+    assert before[1:] == (three.version, parse_policy(SHORT).version)
+    assert desk.codes() == []
+    assert desk.metrics.registry.get_sample_value("vigia_control_repeats_total") == 11
+
+
+def in_force(desk: Desk) -> tuple[int, str, str]:
+    """The figures, the model and the policy that verdicts use now."""
+    ctx = desk.processor.ctx
+    return ctx.newest_figures.in_force, ctx.newest_model.version, ctx.policy_version
+
+
+def test_an_old_policy_is_ignored_although_the_newest_changed_nothing() -> None:
+    """A worker that starts with the policy that is on the clock still learns how new it is."""
+    desk = Desk(SHORT)
+    desk.tell(policy_in_force(SHORT, MAY + DAY))
+    desk.tell(policy_in_force(LONG, MAY))
+    assert desk.processor.ctx.policy_version == parse_policy(SHORT).version
+    desk.tell(policy_in_force(LONG, MAY + 2 * DAY))
+    assert desk.processor.ctx.policy_version == parse_policy(LONG).version
+
+
+def test_an_old_report_of_a_group_is_ignored() -> None:
+    """A report is adopted once, and none for an earlier instant; another one for the same instant corrects it."""
+    desk = Desk()
+
+    def report(at: int, complaints: int) -> dict[str, int]:
+        at, subject = Instant(at), Subject("store", "S1")
+        desk.tell(GroupInForce(in_force=at, reported=at, subject=subject, values={"complaints": complaints}))
+        return dict(desk.processor.ctx.group("store", "S1", MAY + 90 * DAY))
+
+    assert report(MAY, 3) == {"complaints": 3}
+    assert report(MAY, 4) == {"complaints": 4}
+    assert report(MAY, 3) == {"complaints": 4}
+    assert report(MAY + DAY, 0) == {"complaints": 0}
+    assert report(MAY, 4) == {"complaints": 0}
+    desk.flush()
+    desk.open()
+    desk.tick(MAY + DAY)
+    assert report(MAY, 9) == {"complaints": 0}
 
 
 def test_each_day_is_reported_once_and_all_partitions_make_the_figures() -> None:

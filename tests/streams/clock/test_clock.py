@@ -12,6 +12,7 @@ from scorers.in_force.control import Tick, decode_control
 from scorers.policy.tables import Policy
 from streams.clock.clock import Clock
 from tests.support.desk import MAY
+from tests.support.seals import SECRET
 from vigia.runtime.broker import Broker
 from vigia.runtime.settings import Settings
 
@@ -35,7 +36,7 @@ class Log:
     ) -> dict[TopicPartition, OffsetAndMetadata]:
         return {tp: OffsetAndMetadata(self.done.get(tp, -1), "") for tp in partitions}
 
-    async def send_and_wait(self, topic: str, value: bytes, partition: int) -> Any:
+    async def send_and_wait(self, topic: str, value: bytes, headers: Any, partition: int) -> Any:
         control, tp = decode_control(value), TopicPartition(topic, partition)
         assert isinstance(control, Tick)
         self.ticks.append((partition, control.groups, int(control.until)))
@@ -51,7 +52,10 @@ async def turns(clock: Clock, log: Log, count: int = 5) -> None:
 
 async def test_the_first_forwarded_fact_holds_nobody_back_for_good() -> None:
     """One partition has been ticked up to the newest event when the other forwards the first fact."""
-    log, clock = Log(), Clock(Broker("nowhere", ""), Settings(partitions=2), Policy(), follows=True, every=1)
+    log, clock = (
+        Log(),
+        Clock(Broker("nowhere", ""), Settings(partitions=2, seal=SECRET), Policy(), follows=True, every=1),
+    )
     clock.newest = MAY + 5 * DAY + 1
     slow, groups = TopicPartition("complaints", 1), TopicPartition("groups", 0)
     log.ends[slow] = 1

@@ -9,7 +9,7 @@ import pytest_asyncio
 from rocksdict import AccessType, Options, Rdict
 
 from scorers.contract.events import DAY, Instant
-from scorers.in_force.control import Tick, encode_control
+from scorers.in_force.control import Tick
 from streams.engine.row_store import damaged_stores
 from tests.kafka.running import Running
 from tests.support.driver import instant, purchase
@@ -30,9 +30,7 @@ async def running(tmp_path: Path) -> AsyncIterator[Running]:
 
 async def folded(running: Running, at: int) -> None:
     """Tell all partitions an instant and wait until everything is committed."""
-    told = encode_control(Tick(until=Instant(at), follows=True))
-    for partition in range(PARTITIONS):
-        await running.producer.send_and_wait(running.broker.name("clock"), told, partition=partition)
+    await running.tell_all(Tick(until=Instant(at), follows=True))
 
     async def there() -> bool:
         return (await running.standing())[1] == 0

@@ -12,7 +12,7 @@ import pytest_asyncio
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, Instant
 from scorers.contract.wire import decode_alarm
-from scorers.in_force.control import Tick, encode_control
+from scorers.in_force.control import Tick
 from scorers.policy.tables import Policy
 from streams.engine.batching_producer import Output
 from streams.engine.output_log import OutputLog
@@ -24,6 +24,7 @@ from streams.worker.stored_row import CODEC, StoredRow
 from tests.kafka.running import Running
 from tests.support.driver import instant, purchase, record
 from tests.support.hashes import HASHES
+from tests.support.seals import KEYS, told
 from vigia.lab.embedded_kafka import PARTITIONS, EmbeddedKafka
 
 pytest.importorskip("confluent_kafka")
@@ -42,11 +43,10 @@ async def running(tmp_path: Path) -> AsyncIterator[Running]:
 
 async def tick(running: Running, at: int) -> int:
     """Tell all partitions an instant; when that was written."""
-    told = encode_control(Tick(until=Instant(at), follows=True))
-    written = [
-        await running.producer.send_and_wait(running.broker.name("clock"), told, partition=partition)
-        for partition in range(PARTITIONS)
-    ]
+    clock, written = running.broker.name("clock"), []
+    for partition in range(PARTITIONS):
+        value, headers = told(Tick(until=Instant(at), follows=True), partition, clock)
+        written.append(await running.producer.send_and_wait(clock, value, headers=list(headers), partition=partition))
     return min(int(one.timestamp) for one in written)
 
 
@@ -217,7 +217,7 @@ class Run:
             raise Killed from error
 
         self.engine: WriteBehind[StoredRow] = WriteBehind(
-            processor=lambda rows: PartitionProcessor(rows, Policy(), str, WorkerMetrics(), HASHES),
+            processor=lambda rows: PartitionProcessor(rows, Policy(), str, WorkerMetrics(), HASHES, KEYS),
             codec=CODEC,
             reject=lambda record, error: Output("dead-letters", record.key, record.value),
             store=kafka,
@@ -243,7 +243,7 @@ def sale(offset: int, at: int, customer: str = "C1") -> Letter:
 
 
 def ticked(offset: int, at: int) -> Letter:
-    return Letter("clock", 0, offset, None, encode_control(Tick(until=Instant(at), follows=True)))
+    return Letter("clock", 0, offset, None, *told(Tick(until=Instant(at), follows=True)))
 
 
 async def regular(kafka: Kafka, *customers: str) -> int:

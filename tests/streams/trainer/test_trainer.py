@@ -11,18 +11,22 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from scorers.contract.events import DAY, Instant
 from scorers.contract.lessons import Lesson
-from scorers.in_force.control import FiguresInForce, ModelInForce, PolicyInForce, decode_control, encode_control
+from scorers.in_force.control import FiguresInForce, ModelInForce, PolicyInForce, decode_control
 from scorers.in_force.figures import no_figures
 from scorers.policy.tables import Policy
 from scorers.risk.columns import FEATURES_VERSION, WIDTH
 from scorers.risk.model import read_model
+from streams.records.control_log import send_to_all
 from streams.records.lessons import encode_lesson
-from streams.records.signing import sign
+from streams.records.sealed_control import signed
+from streams.records.signing import Role
 from streams.trainer.trainer import KEPT, Trainer
 from tests.support.driver import instant
+from tests.support.seals import KEYS, SECRET
 from vigia.lab.embedded_kafka import PARTITIONS, EmbeddedKafka
 from vigia.runtime.broker import Broker
 from vigia.runtime.settings import Settings
+from vigia.runtime.usage_error import UsageError
 
 pytest.importorskip("confluent_kafka")
 
@@ -65,17 +69,16 @@ class School:
 
     async def end_day(self, day: int) -> None:
         figures = msgspec.structs.replace(no_figures(Policy()), in_force=MAY + day * DAY, version=f"day {day}")
-        told = FiguresInForce.of(day, figures)
-        for number in range(PARTITIONS):
-            await self.producer.send_and_wait("clock", encode_control(told), partition=number)
+        await send_to_all(self.producer, KEYS, "clock", PARTITIONS, FiguresInForce.of(day, figures))
 
     async def policy(self, risk: str) -> None:
         text = f"[risk]\n{risk}\n"
-        told = PolicyInForce(in_force=Instant(MAY), version=risk, text=text)
-        await self.producer.send_and_wait("clock", encode_control(told), partition=0)
+        await send_to_all(
+            self.producer, KEYS, "clock", 1, PolicyInForce(in_force=Instant(MAY), version=risk, text=text)
+        )
 
     @asynccontextmanager
-    async def trainer(self, secret: str = "right") -> AsyncIterator[Trainer]:
+    async def trainer(self, secret: str = SECRET) -> AsyncIterator[Trainer]:
         trainer, stop = Trainer(self.broker, Settings(partitions=PARTITIONS, seal=secret)), asyncio.Event()
         running = asyncio.create_task(trainer.run(stop))
         try:
@@ -83,6 +86,11 @@ class School:
         finally:
             stop.set()
             await running
+
+
+def mark_of(data: bytes, key: str = "trainer/0", role: Role = "trainer") -> bytes:
+    """The seal of a snapshot under a key of `models`."""
+    return KEYS.sign(role, signed("models", key, data))
 
 
 async def until(trainer: Trainer, lessons: int, clock: int = 0) -> None:
@@ -143,20 +151,23 @@ async def at(school: School) -> None:
         assert again.learner.encode() == trainer.learner.encode()
         whole = (await read(school.broker, "models"))[-2]
         newer = msgspec.msgpack.encode([*msgspec.msgpack.decode(whole)[:6], 2, "auto"])
+        pickle = b"cos\nsystem\n(S'true'\ntR."
         for spoilt, mark in (
-            (whole[:-9], sign("right", whole[:-9])),  # truncated, and sealed so
-            (whole[:-9] + whole[-8:], sign("right", whole)),  # altered
-            (whole, ""),  # unsigned
-            (newer, sign("right", newer)),  # of a release to come
-            (b"cos\nsystem\n(S'true'\ntR.", sign("right", b"cos\nsystem\n(S'true'\ntR.")),
+            (whole[:-9], mark_of(whole[:-9])),  # truncated, and sealed so
+            (whole[:-9] + whole[-8:], mark_of(whole)),  # altered
+            (whole, b""),  # unsigned
+            (whole, mark_of(whole, "trainer/1")),  # under another key
+            (whole, mark_of(whole, role="worker")),  # by whom may not sign it
+            (newer, mark_of(newer)),  # of a release to come
+            (pickle, mark_of(pickle)),
         ):
-            headers = [("seal", mark.encode())]
+            headers = [("seal", mark)]
             await school.producer.send_and_wait("models", spoilt, key=b"trainer/0", partition=0, headers=headers)
         async with school.trainer() as again:
             await until(again, 30)
-        assert (again.learner.lessons, again.rejected) == (30, 6)
+        assert (again.learner.lessons, again.rejected) == (30, 8)
         assert again.learner.encode() == trainer.learner.encode()
-        async with school.trainer(secret="other") as stranger:
+        async with school.trainer(secret="another secret of the tests") as stranger:
             await until(stranger, 30)
         assert stranger.rejected > 1
 
@@ -199,5 +210,5 @@ async def names(school: School) -> None:
 
 def test_without_a_secret_nothing_is_learned() -> None:
     """The message says which variable to set."""
-    with pytest.raises(ValueError, match="set VIGIA_SEAL"):
+    with pytest.raises(UsageError, match="set VIGIA_SEAL"):
         Trainer(Broker(), Settings())

@@ -7,18 +7,20 @@ from prometheus_client import CollectorRegistry
 
 from alerts.pipeline.metrics import NotifierMetrics
 from scorers.contract.events import DAY, MINUTE, Instant
-from scorers.in_force.control import Tick, encode_control
+from scorers.in_force.control import Tick
 from scorers.policy.tables import Policy
 from streams.clock.clock import Clock
 from streams.engine.rows import Rows
 from streams.gateway.gateway import Gateway, Tokens
 from streams.gateway.intake import Intake
 from streams.metrics import ClockMetrics, TrainerMetrics, WorkerMetrics
+from streams.records.sealed_control import Headers
 from streams.worker.partition_processor import PartitionProcessor
 from streams.worker.stored_row import CODEC
 from tests.support.desk import MAY, Memory, Record
 from tests.support.driver import purchase, record
 from tests.support.hashes import HASHES
+from tests.support.seals import KEYS, SECRET, told
 from vigia.readmodel.redis_address import RedisAddress
 from vigia.readmodel.redis_board import Board
 from vigia.runtime.broker import Broker
@@ -43,13 +45,13 @@ def worked(customers: int) -> CollectorRegistry:
     """The metrics of a worker that has folded a month of so many customers, with complaints, dead letters and silence."""
     metrics = WorkerMetrics()
     rows: Rows[Any] = Rows(0, Memory(), CODEC)
-    processor = PartitionProcessor(rows, Policy(), lambda plain: plain, metrics, HASHES)
+    processor = PartitionProcessor(rows, Policy(), lambda plain: plain, metrics, HASHES, KEYS)
     number = 0
 
-    def fold(topic: str, key: str | None, value: bytes) -> None:
+    def fold(topic: str, key: str | None, value: bytes, headers: Headers = ()) -> None:
         nonlocal number
         number += 1
-        one = Record(topic, number, None if key is None else key.encode(), value)
+        one = Record(topic, number, None if key is None else key.encode(), value, headers=headers)
         assert rows.begin(topic, number, one.key)
         processor.fold(one)
 
@@ -61,7 +63,7 @@ def worked(customers: int) -> CollectorRegistry:
         if who % 7 == 0:
             fold("contacts", name, f'{{"type": "{name}"}}'.encode())
             fold("contacts", f"{name} ", purchase(MAY, name))
-    fold("clock", None, encode_control(Tick(until=Instant(MAY + 60 * DAY))))
+    fold("clock", None, *told(Tick(until=Instant(MAY + 60 * DAY))))
     return metrics.registry
 
 
@@ -77,7 +79,7 @@ def test_more_customers_make_no_more_series() -> None:
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 async def test_no_label_can_name_a_customer() -> None:
     """The values of every label are known beforehand; a new label must be added to `CLOSED` here."""
-    settings, broker = Settings(), Broker()
+    settings, broker = Settings(seal=SECRET), Broker()
     gateway = Gateway(Intake(broker), Tokens(()))
     board = CollectorRegistry()
     Board(RedisAddress("redis://127.0.0.1:1/0"), broker, HASHES, board)

@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scorers.contract.events import DAY, HOUR, MINUTE, Instant
-from scorers.in_force.control import Tick, encode_control
+from scorers.in_force.control import Tick
 from tests.support.cluster import Cluster, known
 from tests.support.desk import MAY, Desk, Record
 from tests.support.driver import Driver, purchase, record
+from tests.support.seals import told
 
 POLICY = "[stores]\nmention_from = 2\n"
 
@@ -144,7 +145,8 @@ def test_a_tick_for_groups_that_fails_keeps_the_deadlines_of_customers(monkeypat
     for n in range(8):
         desk.send("purchases", purchase(MAY + n * 3 * DAY))
     desk.send("feedback", pulse(MAY, "S1", "asked"))
-    tick = Record("clock", 0, None, encode_control(Tick(until=Instant(MAY + 300 * DAY), groups=True)))
+    value, headers = told(Tick(until=Instant(MAY + 300 * DAY), groups=True))
+    tick = Record("clock", 0, None, value, headers=headers)
     for broken in ("_outputs", "partition._settle_one"):
         with monkeypatch.context() as fault:
             owner, _, name = broken.rpartition(".")

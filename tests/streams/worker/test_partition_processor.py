@@ -312,8 +312,8 @@ def test_control_records_survive_encoding() -> None:
     kinds: list[Control] = [
         Tick(until=Instant(MAY), follows=True),
         figures(Policy(), 19_840, MAY),
-        ModelInForce(in_force=Instant(MAY), version="v", model="{}", seal="s"),
-        PolicyInForce(in_force=Instant(0), version="v", text="[risk]"),
+        ModelInForce(in_force=Instant(MAY), version="v", model="{}"),
+        PolicyInForce(in_force=Instant(0), version="v", text="[risk]", sent=Instant(MAY)),
     ]
     for control in kinds:
         assert decode_control(encode_control(control)) == control

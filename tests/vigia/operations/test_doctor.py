@@ -18,8 +18,10 @@ from typer.testing import CliRunner, Result
 
 from alerts.pipeline.notifier import GROUP
 from scorers.contract.events import Instant
-from scorers.in_force.control import Tick, encode_control
-from streams.records.signing import sign
+from scorers.in_force.control import Tick
+from streams.records.sealed_control import Headers, signed
+from streams.records.signing import keyring
+from tests.support.seals import KEYS, SECRET, told
 from vigia.cli import app
 from vigia.lab.embedded_kafka import PARTITIONS, EmbeddedKafka
 from vigia.operations.diagnosis import CHECKS, DAY, MINUTE, diagnose
@@ -29,7 +31,6 @@ from vigia.runtime.broker import Broker
 from vigia.runtime.topics import TOPICS, WORKER
 
 NOW = 1_709_632_800_000
-SECRET = "the secret of the tests"
 
 
 def place(key: bytes, partitions: int = 8) -> int:
@@ -44,13 +45,15 @@ def seen(key: bytes | None = b"C1", **changed: Any) -> SeenRecord:
 
 
 def model(secret: str = SECRET, written: int = NOW - DAY) -> SeenRecord:
-    """A model that was sealed with that secret."""
-    return seen(b"m1", value=b"model", written=written, headers={"seal": sign(secret, b"model").encode()})
+    """A model that was signed with the keys of that secret."""
+    seal = keyring(secret).sign("trainer", signed("north-models", "m1", b"model"))
+    return seen(b"m1", value=b"model", written=written, headers={"seal": seal})
 
 
 def tick(written: int, *, follows: bool = False) -> SeenRecord:
     """A tick of the clock."""
-    return seen(None, value=encode_control(Tick(until=Instant(NOW * 1000), follows=follows)), written=written)
+    value, headers = told(Tick(until=Instant(NOW * 1000), follows=follows), place(b""), "north-clock")
+    return seen(None, value=value, written=written, headers=dict(headers))
 
 
 def healthy() -> Inspection:
@@ -60,7 +63,7 @@ def healthy() -> Inspection:
     return Inspection(
         now=NOW,
         prefix="north-",
-        seal=SECRET,
+        keys=KEYS,
         brokers=3,
         versions={11: 9, 3: 12},
         broker={"auto.create.topics.enable": "false"},
@@ -167,8 +170,9 @@ DRAWN: tuple[tuple[str, Draw, str, str, str], ...] = (
     ("recreated", lambda p: p.ends.update({("contacts", 2): 3}), "out-of-range", "fault", "was recreated"),
     ("deleted unread", lambda p: p.begins.update({("contacts", 2): 14}) or p.ends.update({("contacts", 2): 20})
      or p.groups[WORKER].before.clear(), "out-of-range", "fault", "4 records of north-contacts/2 were deleted"),
-    ("no seal", attribute("seal", ""), "sealing", "fault", "set VIGIA_SEAL"),
-    ("another's seal", newest("models", model("another")), "sealing", "fault", "another secret"),
+    ("no keys", attribute("keys", None), "sealing", "fault", "set VIGIA_SEAL"),
+    ("another's keys", newest("models", model("another secret of the tests")), "sealing", "fault", "another key"),
+    ("a forged tick", newest("clock", seen(None, value=b"{}", headers={"seal": b"x"})), "sealing", "fault", "record of clock"),
     ("no clock", lambda p: p.newest.pop("clock"), "clock-heard", "fault", "start vigia clock"),
     ("a clock that stopped", newest("clock", tick(NOW - 9 * MINUTE)), "clock-heard", "fault", "9 minutes ago"),
     ("quiet events", newest("clock", tick(NOW - 9 * MINUTE, follows=True)), "clock-heard", "note", "follows the events"),
@@ -208,12 +212,12 @@ def run(*typed: str, **environment: str) -> Result:
     return CliRunner(env=environment).invoke(app, ["doctor", "--apart", "0", *typed])
 
 
-async def put(kafka: str, topic: str, *records: tuple[bytes | None, bytes, int | None]) -> None:
+async def put(kafka: str, topic: str, *records: tuple[bytes | None, bytes, int | None], headers: Headers = ()) -> None:
     """These records, each in its partition or where its key belongs."""
     producer = AIOKafkaProducer(bootstrap_servers=kafka, acks="all")
     await producer.start()
     for key, value, partition in records:
-        await producer.send_and_wait(topic, value, key=key, partition=partition)
+        await producer.send_and_wait(topic, value, key=key, partition=partition, headers=list(headers))
     await producer.stop()
 
 
@@ -232,16 +236,17 @@ async def test_the_doctor_sees_a_broker(monkeypatch: pytest.MonkeyPatch) -> None
         broker.create(*(topic.name for topic in TOPICS))
         kafka, keys = broker.address, [b"C%d" % number for number in range(30)]
         now = Tick(until=Instant(time.time_ns() // 1000))
-        await put(kafka, "clock", (None, encode_control(now), 0))
+        value, headers = told(now)
+        await put(kafka, "clock", (None, value, 0), headers=headers)
         await put(kafka, "purchases", *((key, b"{}", None) for key in keys))
         consumer = AIOKafkaConsumer(bootstrap_servers=kafka)
         await consumer.start()
         ends = await consumer.end_offsets([TopicPartition("purchases", n) for n in range(PARTITIONS)])
         await consumer.stop()
-        told = {"VIGIA_PARTITIONS": str(PARTITIONS), "VIGIA_SEAL": SECRET}
+        given = {"VIGIA_PARTITIONS": str(PARTITIONS), "VIGIA_SEAL": SECRET}
 
         async def found(**environment: str) -> tuple[int, dict[str, dict[str, str]]]:
-            done = await asyncio.to_thread(run, "--json", "--kafka", kafka, **{**told, **environment})
+            done = await asyncio.to_thread(run, "--json", "--kafka", kafka, **{**given, **environment})
             rows = [json.loads(row) for row in done.stdout.splitlines()]
             return done.exit_code, {row["check"]: row for row in rows if row["state"] in ("fault", "note")}
 
@@ -260,7 +265,7 @@ async def test_the_doctor_sees_a_broker(monkeypatch: pytest.MonkeyPatch) -> None
         assert set((await found(VIGIA_PARTITIONS="3", VIGIA_SEAL=""))[1]) == {
             "partition-counts", "other-partitioner", "sealing",
         }  # fmt: skip
-        people = await asyncio.to_thread(run, "--kafka", kafka, **told)
+        people = await asyncio.to_thread(run, "--kafka", kafka, **given)
         assert people.exit_code == 1
         assert "WRONG  other-partitioner" in people.stdout
         assert "fix: set that producer's partitioner to murmur2" in people.stdout
@@ -279,10 +284,10 @@ async def test_the_doctor_sees_a_real_kafka(kafka: str) -> None:
     prefix = f"doctor-{uuid4().hex[:6]}-"
     broker = Broker(kafka, prefix)
     options = ("--json", "--kafka", kafka, "--prefix", prefix)
-    told = {"VIGIA_PARTITIONS": "2", "VIGIA_SEAL": SECRET}
+    given = {"VIGIA_PARTITIONS": "2", "VIGIA_SEAL": SECRET}
 
     async def found() -> dict[str, list[str]]:
-        done = await asyncio.to_thread(run, *options, **told)
+        done = await asyncio.to_thread(run, *options, **given)
         rows = [json.loads(row) for row in done.stdout.splitlines()]
         wrong: dict[str, list[str]] = {}
         for row in rows:
@@ -298,7 +303,8 @@ async def test_the_doctor_sees_a_real_kafka(kafka: str) -> None:
     while "missing-topics" in await found():
         await asyncio.sleep(0.1)
     now = Tick(until=Instant(time.time_ns() // 1000))
-    await put(kafka, f"{prefix}clock", (None, encode_control(now), 0))
+    value, headers = told(now, 0, f"{prefix}clock")
+    await put(kafka, f"{prefix}clock", (None, value, 0), headers=headers)
     healthy_but_for = await found()
     assert set(healthy_but_for) == {"group-moves"}
     assert any(

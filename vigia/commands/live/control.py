@@ -8,7 +8,9 @@ import typer
 from typer import Option
 
 from streams.records import control_log
+from streams.records.signing import keyring
 from vigia.commands.shared.kafka import KAFKA, Kafka, Prefix, broker, run_once
+from vigia.commands.shared.seals import with_keys
 from vigia.runtime import settings
 
 app = typer.Typer(help="Export the control records of the clock.", no_args_is_help=True)
@@ -25,11 +27,18 @@ def dump(
     kafka: Kafka = KAFKA,
     prefix: Prefix = "",
 ) -> None:
-    """Write the ticks, figures, models and policies that the partitions received, for 'vigia replay --control'."""
-    where, config = broker(kafka, prefix), settings.read(os.environ)
+    """Write the ticks, figures, models and policies that the partitions received, for 'vigia replay --control'.
+
+    Signatures are verified here with VIGIA_SEAL or VIGIA_SEAL_TRUST; the file has none, so keep it like your events.
+    """
+    where = broker(kafka, prefix)
+    config = with_keys(settings.read(os.environ), where)
+    keys = keyring(config.seal, config.seal_trust).require()
 
     async def work() -> None:
-        count = await control_log.dump(where, config.partitions, out)
+        count, left_out = await control_log.dump(where, config.partitions, out, keys)
         typer.echo(f"{count:,} records -> {out}")
+        if left_out:
+            typer.echo(f"{left_out:,} records that no trusted key signed are left out; no worker adopts them", err=True)
 
     run_once(work(), kafka)

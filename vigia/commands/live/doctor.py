@@ -8,6 +8,7 @@ import typer
 from typer import Option
 
 from scorers.contract.inert import inert
+from streams.records.signing import keyring
 from vigia.commands.shared.kafka import KAFKA, Kafka, Prefix, broker, run_once
 from vigia.operations.diagnosis import Finding, diagnose
 from vigia.operations.inspection import inspect
@@ -30,10 +31,11 @@ def doctor(
     fault, 3 Kafka does not answer.
     """
     where, config = broker(kafka, prefix), settings.read(os.environ)
+    keys = keyring(config.seal, config.seal_trust)
     found: list[Finding] = []
 
     async def work() -> None:
-        found.extend(diagnose(await inspect(where, config.partitions, config.seal, apart)))
+        found.extend(diagnose(await inspect(where, config.partitions, keys, apart)))
 
     run_once(work(), kafka)
     for one in found:

@@ -12,6 +12,7 @@ from streams.metrics import ClockMetrics
 from vigia.commands.shared import arguments
 from vigia.commands.shared.kafka import KAFKA, Host, Kafka, MetricsPort, Prefix, broker, run_until_stopped
 from vigia.commands.shared.options import PolicyFile
+from vigia.commands.shared.seals import with_keys
 from vigia.runtime import health, settings
 from vigia.runtime.topics import check
 
@@ -36,7 +37,8 @@ def clock(
     A partition gets a tick once its worker has committed everything written before. One clock serves all workers; a
     second one does no harm.
     """
-    where, config, rules = broker(kafka, prefix), settings.read(os.environ), arguments.policy(policy)
+    where, rules = broker(kafka, prefix), arguments.policy(policy)
+    config = with_keys(settings.read(os.environ), where)
     text = arguments.policy_text(policy)
     clock_loop = Clock(where, config, rules, follows=follow_events, every=every)
 

@@ -9,9 +9,9 @@ from streams.engine.standby import Standby
 from streams.metrics import TrainerMetrics
 from streams.trainer.trainer import Trainer
 from vigia.commands.shared.kafka import KAFKA, Host, Kafka, MetricsPort, Prefix, broker, run_until_stopped
+from vigia.commands.shared.seals import with_keys
 from vigia.runtime import health, settings
 from vigia.runtime.topics import check
-from vigia.runtime.usage_error import UsageError
 
 
 def trainer(
@@ -19,12 +19,11 @@ def trainer(
 ) -> None:
     """Learn from the lessons of the workers, and put a new model in force each day.
 
-    One trainer serves all workers; a second one is a standby. Models are signed with the secret VIGIA_SEAL, which the
-    workers need as well.
+    One trainer serves all workers; a second one is a standby. Models are signed with VIGIA_SEAL, and workers adopt no
+    others.
     """
-    where, config = broker(kafka, prefix), settings.read(os.environ)
-    if not config.seal:
-        raise UsageError("models are signed: set VIGIA_SEAL to the same secret for the trainer and the workers")
+    where = broker(kafka, prefix)
+    config = with_keys(settings.read(os.environ), where)
     standby, metrics = Standby(where, "trainer", "models"), TrainerMetrics()
 
     async def learn(stop: asyncio.Event) -> None:

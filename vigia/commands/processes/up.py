@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import secrets
 from typing import Annotated, NoReturn
 
 import msgspec
@@ -26,6 +25,7 @@ from vigia.commands.shared import arguments
 from vigia.commands.shared.kafka import KAFKA, Host, Kafka, Prefix, broker, exit_unavailable, run_until_stopped
 from vigia.commands.shared.options import PolicyFile
 from vigia.commands.shared.routing import RoutesFile
+from vigia.commands.shared.seals import FILE, generated
 from vigia.readmodel import redis_address
 from vigia.runtime import health, settings
 from vigia.runtime.privacy.keyed_hash import keyed_hash
@@ -35,7 +35,6 @@ from vigia.runtime.topics import TopicsWrong, apply
 from vigia.runtime.usage_error import UsageError
 
 LOGGER = logging.getLogger("vigia.up")
-KEY_FILE = "seal"  # in the state folder: the signing secret
 
 
 def up(
@@ -133,24 +132,10 @@ def _explain(ended: PartEnded, kafka: str) -> NoReturn:
 
 
 def with_signing_secret(config: Settings) -> Settings:
-    """Return the settings with a signing secret: the given one, or one kept in the state folder.
+    """Return the settings with keys: the given ones, or those of a secret that is kept in the state folder.
 
-    Trainer and worker run in this process, so nobody else needs it; after a restart its own models must verify.
+    All that signs runs in this process, so nobody else needs it; after a restart its own records must verify.
     """
-    if config.seal:
+    if config.seal or config.seal_trust:
         return config
-    path = config.state / KEY_FILE
-    try:
-        config.state.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(32))
-        typer.echo(f"up: VIGIA_SEAL is not set; models are signed with a generated secret, kept in {path}", err=True)
-    except FileExistsError:
-        if not path.is_file():
-            raise
-    kept = path.read_text(encoding="ascii").strip()
-    if not kept:
-        raise UsageError(
-            f"{path} is empty: set VIGIA_SEAL, or delete the file to generate a new secret (old models are then rejected)"
-        )
-    return msgspec.structs.replace(config, seal=kept)
+    return msgspec.structs.replace(config, seal=generated(config.state / FILE))

@@ -10,6 +10,7 @@ from streams.worker.worker import Worker
 from vigia.commands.shared import arguments
 from vigia.commands.shared.kafka import KAFKA, Host, Kafka, MetricsPort, Prefix, broker, run_until_stopped
 from vigia.commands.shared.options import PolicyFile
+from vigia.commands.shared.seals import with_keys
 from vigia.runtime import health, settings
 from vigia.runtime.topics import apply
 
@@ -26,7 +27,8 @@ def worker(
     Start at most one for each partition, each with its own VIGIA_STATE folder. SIGTERM drains. A killed worker loses
     nothing and never repeats an alarm under another id.
     """
-    where, config, rules = broker(kafka, prefix), settings.read(os.environ), arguments.policy(policy)
+    where, rules = broker(kafka, prefix), arguments.policy(policy)
+    config = with_keys(settings.read(os.environ), where)
     metrics = WorkerMetrics()
 
     async def serve(stop: asyncio.Event) -> None:
