@@ -37,6 +37,7 @@ from vigia.runtime import dead_letter
 from vigia.runtime.broker import Broker
 from vigia.runtime.erasures import read_erasure
 from vigia.runtime.privacy.keyed_hash import KeyedHash
+from vigia.runtime.rights.table import PROCESSES
 
 LOGGER = logging.getLogger("alerts.pipeline.notifier")
 GROUP = "vigia-notifier"
@@ -86,7 +87,7 @@ class Notifier:
         notify_within: Duration = 2 * DAY,
         clock: Callable[[], Instant] = wall_clock,
     ) -> None:
-        self.broker = broker
+        self.broker = broker.limited_to(PROCESSES["notifier"].names)
         self.routes = routes
         self.connect = connect
         self.metrics = metrics

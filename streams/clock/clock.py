@@ -30,6 +30,7 @@ from streams.records.sealed_control import open_control, sealed
 from streams.records.signing import keyring
 from streams.records.written import is_ahead
 from vigia.runtime.broker import INPUTS, Broker
+from vigia.runtime.rights.table import PROCESSES
 from vigia.runtime.settings import Settings
 from vigia.runtime.topic_reader import bounds, committed, read_range
 from vigia.runtime.topics import WORKER
@@ -72,7 +73,8 @@ class Clock:
     """One clock for all partitions."""
 
     def __init__(self, broker: Broker, settings: Settings, policy: Policy, *, follows: bool, every: float) -> None:
-        self.broker, self.settings, self.policy = broker, settings, policy
+        self.broker = broker = broker.limited_to(PROCESSES["clock"].names)
+        self.settings, self.policy = settings, policy
         self.follows, self.every = follows, every
         self.newest: Micros = 0  # of the events, where they are followed
         self._topic = broker.name("clock")

@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 
 from scorers.contract.events import TOPIC_OF, AnyEvent
 from vigia.runtime.broker import INPUTS, Broker
+from vigia.runtime.rights.table import PROCESSES
 
 DEADLINE = 10.0  # seconds until what is not acknowledged counts as failed
 PROBE = 2.0
@@ -44,7 +45,7 @@ class Intake:
     """One producer, started when Kafka is reachable; `KafkaAway` is raised until then."""
 
     def __init__(self, broker: Broker, deadline: float = DEADLINE) -> None:
-        self.broker = broker
+        self.broker = broker.limited_to(PROCESSES["gateway"].writes)
         self.deadline = deadline
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()

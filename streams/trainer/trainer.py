@@ -29,6 +29,7 @@ from streams.records.lessons import decode_lesson
 from streams.records.sealed_control import open_control, seal_of, signed
 from streams.records.signing import HEADER, keyring
 from vigia.runtime.broker import Broker
+from vigia.runtime.rights.table import PROCESSES
 from vigia.runtime.settings import Settings
 from vigia.runtime.topic_reader import bounds, read_range
 
@@ -64,7 +65,8 @@ class Trainer:
 
     def __init__(self, broker: Broker, settings: Settings) -> None:
         self._keys = keyring(settings.seal, settings.seal_trust).require("trainer")
-        self.broker, self.settings = broker, settings
+        self.broker = broker = broker.limited_to(PROCESSES["trainer"].names)
+        self.settings = settings
         self.learner = Learner()
         self.saved = Saved(0, b"", UNTRAINED.version)
         self.rejected = 0

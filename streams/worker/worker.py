@@ -41,8 +41,9 @@ from streams.worker.stored_row import CODEC, StoredRow
 from vigia.runtime.broker import Broker
 from vigia.runtime.privacy.keyed_hash import keyed_hash
 from vigia.runtime.redaction import describe
+from vigia.runtime.rights.table import PROCESSES
 from vigia.runtime.settings import Settings
-from vigia.runtime.topics import CHANGELOG, READ, TABLE, WORKER, WRITTEN, check
+from vigia.runtime.topics import CHANGELOG, READ, WORKER, WRITTEN, check
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class Worker:
     """One worker: `app` is the Faust app, `ready` says why it is not ready, `serve` runs it until asked to stop."""
 
     def __init__(self, broker: Broker, settings: Settings, policy: Policy, metrics: WorkerMetrics) -> None:
+        broker = broker.limited_to(PROCESSES["worker"].names)
         self.broker, self.settings, self.policy, self.metrics = broker, settings, policy, metrics
         self._keys = keyring(settings.seal, settings.seal_trust).require("worker")
         self.inputs = [broker.name(topic) for topic in READ]
@@ -100,7 +102,7 @@ class Worker:
         changelogs = [broker.name(CHANGELOG)]
         app.transport = ChunkTransport(app, self.inputs, incarnations=self.offsets.incarnations, changelogs=changelogs)
         self._table: Any = app.Table(
-            broker.name(f"{WORKER}-{TABLE}").removeprefix(f"{app.conf.id}-"),
+            broker.name(CHANGELOG).removeprefix(f"{app.conf.id}-").removesuffix("-changelog"),
             partitions=settings.partitions,
             key_type=bytes,
             value_type=bytes,

@@ -17,7 +17,7 @@ from streams.records.sealed_control import signed
 from streams.records.signing import HEADER
 from vigia.operations.inspection import GROUPS, TRAINER, Inspection
 from vigia.runtime.broker import INPUTS
-from vigia.runtime.topics import TOPICS, WORKER, suffices
+from vigia.runtime.topics import IN_SYNC, TOPICS, WORKER, in_sync_fault, suffices
 
 State = Literal["fine", "note", "fault", "unknown"]
 SECOND, MINUTE, DAY = 1_000, 60_000, 86_400_000  # milliseconds, as Kafka writes times
@@ -108,6 +108,13 @@ def one_copy(p: Inspection) -> Findings:
     if alone:
         says = f"{', '.join(alone)}: one replica on {p.brokers} brokers, so the loss of one broker stops everything"
         yield "note", says, "set VIGIA_REPLICAS=3 before topics apply, or reassign the partitions"
+
+
+def in_sync(p: Inspection) -> Findings:
+    """Check that a record is on two brokers before it is acknowledged, where there are three replicas."""
+    for topic, settings in (p.settings or {}).items():
+        if fault := in_sync_fault(p.prefix + topic, p.replicas.get(topic, 0), settings.get(IN_SYNC)):
+            yield "fault", fault.says, fault.fix
 
 
 def other_partitioner(p: Inspection) -> Findings:
@@ -271,6 +278,7 @@ CHECKS = (
     Check(kept_wrong, "retention and compaction are as required"),
     Check(auto_create, "the broker creates no topics automatically"),
     Check(one_copy, "topics are replicated"),
+    Check(in_sync, "acknowledged records survive the loss of one broker, where topics have three replicas"),
     Check(other_partitioner, "the newest records are in the partitions of their keys"),
     Check(no_key, "the newest records have keys"),
     Check(clock_skew, "no record is ahead of this clock"),

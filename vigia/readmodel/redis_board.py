@@ -35,6 +35,7 @@ from vigia.readmodel.redis_address import TTL, RedisAddress
 from vigia.runtime.broker import Broker
 from vigia.runtime.erasures import read_erasure
 from vigia.runtime.privacy.keyed_hash import KeyedHash
+from vigia.runtime.rights.table import PROCESSES
 
 LOGGER = logging.getLogger("vigia.readmodel.redis_board")
 RETRY = 2.0  # seconds
@@ -109,7 +110,7 @@ class Board:
     def __init__(
         self, address: RedisAddress, broker: Broker, hashes: KeyedHash, registry: CollectorRegistry | None = None
     ) -> None:
-        self.broker, self.hashes = broker, hashes
+        self.broker, self.hashes = broker.limited_to(PROCESSES["gateway"].reads), hashes
         self.redis: Redis = address.client()
         self._ttl = address.seconds
         registry = registry if registry is not None else CollectorRegistry()

@@ -8,15 +8,15 @@ import asyncio
 import ipaddress
 import os
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaConnectionError, KafkaError, SaslAuthenticationFailed, UnsupportedSaslMechanismError
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from scorers.contract.events import TOPIC_OF
 from vigia.runtime.usage_error import UsageError
@@ -29,6 +29,10 @@ YES, NO = ("yes", "true", "1"), ("no", "false", "0", "")
 
 EXPIRED, UNKNOWN_ISSUER, ANOTHER_NAME = (10,), (2, 18, 19, 20, 21), (62, 64)
 """Codes of X.509 verification as OpenSSL numbers them."""
+
+
+class NotInTheTable(LookupError):
+    """A process names a topic or group that its row in vigia/runtime/rights/table.py does not have."""
 
 
 class Broker(Struct, frozen=True, dict=True):
@@ -44,6 +48,7 @@ class Broker(Struct, frozen=True, dict=True):
     user: str = ""
     password: str = ""
     mechanism: str = MECHANISMS[0]
+    names: frozenset[str] | None = None  # the topics and groups that may be named; None is all
 
     def __repr__(self) -> str:
         return f"Broker({self.address!r}, {self.prefix!r})"  # never the password
@@ -54,7 +59,19 @@ class Broker(Struct, frozen=True, dict=True):
         >>> Broker(prefix="north-").name("alarms")
         'north-alarms'
         """
+        if not self.may_name(plain):
+            raise NotInTheTable(
+                f"{plain} is not among the rights of this process: add it to vigia/runtime/rights/table.py"
+            )
         return self.prefix + plain
+
+    def may_name(self, plain: str) -> bool:
+        """Whether the process may name this topic or group."""
+        return self.names is None or plain in self.names
+
+    def limited_to(self, names: Collection[str]) -> Self:
+        """The same broker for a process that may name these topics and groups only."""
+        return structs.replace(self, names=frozenset(names))
 
     def client(self) -> dict[str, Any]:
         """The arguments that every aiokafka producer and admin client gets."""

@@ -6,12 +6,17 @@ cannot create topics or describe their settings, as the embedded one, is checked
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import IncompatibleBrokerVersion, KafkaError, TopicAlreadyExistsError
+from aiokafka.errors import (
+    IncompatibleBrokerVersion,
+    KafkaError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+)
 
 from vigia.runtime.broker import INPUTS, Broker
 
@@ -22,6 +27,8 @@ KEPT = ("retention.ms", "min.compaction.lag.ms")  # with less of these, processe
 AT_MOST = ("segment.ms", "max.compaction.lag.ms", "delete.retention.ms")  # with more, records stay longer than stated
 TABLE = "customers"
 ATTEMPTS = 100  # to see topics that were just created
+MANY = 3  # replicas from which on one broker may be lost without a stop, and without losing a record
+IN_SYNC = "min.insync.replicas"
 
 
 class TopicsWrong(RuntimeError):
@@ -78,11 +85,14 @@ TOPICS = (
 )
 
 
-async def apply(broker: Broker, partitions: int, replicas: int = 1) -> list[str]:
-    """Create missing topics, then check all; the names of the topics created."""
+async def apply(broker: Broker, partitions: int, replicas: int = 1, needs: Collection[str] | None = None) -> list[str]:
+    """Create missing topics, then check all; the names of the topics created.
+
+    A topic that may not be described is left out, unless it is one of `needs` (None: every topic is).
+    """
     async with _admin(broker) as admin:
-        found = await _described(admin, broker)
-        missing = [topic for topic in TOPICS if broker.name(topic.name) not in found]
+        found, denied = await _described(admin, broker)
+        missing = [topic for topic in _nameable(broker) if broker.name(topic.name) not in (*found, *denied)]
         try:
             made = await _make(admin, broker, missing, partitions, replicas) if missing else []
         except IncompatibleBrokerVersion:
@@ -91,18 +101,36 @@ async def apply(broker: Broker, partitions: int, replicas: int = 1) -> list[str]
             if all(broker.name(name) in found for name in made):
                 break
             await asyncio.sleep(0.1)
-            found = await _described(admin, broker)
-    await check(broker, partitions, replicas)
+            found, _ = await _described(admin, broker)
+    await check(broker, partitions, replicas, needs=needs)
     return made
 
 
-async def check(broker: Broker, partitions: int, replicas: int = 1, *, strict: bool = False) -> None:
-    """Raise `TopicsWrong` unless every topic is as it has to be; retention and replicas count if `strict`."""
+async def check(
+    broker: Broker,
+    partitions: int,
+    replicas: int = 1,
+    *,
+    strict: bool = False,
+    needs: Collection[str] | None = None,
+) -> None:
+    """Raise `TopicsWrong` unless every topic that the broker's process may name is as it has to be.
+
+    Too little retention or too few replicas count if `strict`. A topic that may not be described is a fault if it is one
+    of `needs` (None: every topic is).
+    """
     async with _admin(broker) as admin:
-        found = await _described(admin, broker)
+        found, denied = await _described(admin, broker)
         settings = await _settings(admin, list(found))
-    wrong, poor = list(_partition_faults(broker, found, partitions)), list(_replica_faults(found, replicas))
-    for topic in TOPICS:
+    topics = [topic for topic in _nameable(broker) if broker.name(topic.name) not in denied]
+    wrong = [
+        f"no right to describe the topic {broker.name(topic.name)}: docs/operations.md lists the rights of each process"
+        for topic in _nameable(broker)
+        if broker.name(topic.name) in denied and (needs is None or topic.name in needs)
+    ]
+    wrong += _partition_faults(broker, topics, found, partitions)
+    poor = [*_replica_faults(found, replicas), *_in_sync_faults(found, settings)]
+    for topic in topics:
         for key, fault in _setting_faults(topic, broker.name(topic.name), settings):
             (poor if key in (*KEPT, *AT_MOST) else wrong).append(fault)
     if wrong or (strict and poor):
@@ -114,8 +142,11 @@ async def check(broker: Broker, partitions: int, replicas: int = 1, *, strict: b
 async def _make(
     admin: AIOKafkaAdminClient, broker: Broker, missing: Iterable[Topic], partitions: int, replicas: int
 ) -> list[str]:
+    in_sync = {IN_SYNC: "2"} if replicas >= MANY else {}
     wanted = [
-        NewTopic(broker.name(topic.name), topic.partitions or partitions, replicas, topic_configs=topic.settings())
+        NewTopic(
+            broker.name(topic.name), topic.partitions or partitions, replicas, topic_configs=topic.settings() | in_sync
+        )
         for topic in missing
     ]
     answer = await admin.create_topics(wanted)
@@ -132,17 +163,26 @@ class _Found(NamedTuple):
     replicas: int  # of the partition that has the fewest
 
 
-async def _described(admin: AIOKafkaAdminClient, broker: Broker) -> dict[str, _Found]:
-    described = await admin.describe_topics([broker.name(topic.name) for topic in TOPICS])
-    return {
+def _nameable(broker: Broker) -> list[Topic]:
+    return [topic for topic in TOPICS if broker.may_name(topic.name)]
+
+
+async def _described(admin: AIOKafkaAdminClient, broker: Broker) -> tuple[dict[str, _Found], set[str]]:
+    """The topics as they are, and those that may not be described."""
+    described = await admin.describe_topics([broker.name(topic.name) for topic in _nameable(broker)])
+    found = {
         topic["topic"]: _Found(len(parts), min((len(part["replicas"]) for part in parts), default=0))
         for topic in described
         if not topic["error_code"] and (parts := topic["partitions"])
     }
+    denied = {topic["topic"] for topic in described if topic["error_code"] == TopicAuthorizationFailedError.errno}
+    return found, denied
 
 
-def _partition_faults(broker: Broker, found: dict[str, _Found], partitions: int) -> Iterator[str]:
-    for topic in TOPICS:
+def _partition_faults(
+    broker: Broker, topics: Iterable[Topic], found: dict[str, _Found], partitions: int
+) -> Iterator[str]:
+    for topic in topics:
         name, wanted = broker.name(topic.name), topic.partitions or partitions
         if name not in found:
             yield f"topic {name} is missing: run 'vigia topics apply'"
@@ -162,6 +202,35 @@ def _replica_faults(found: dict[str, _Found], replicas: int) -> Iterator[str]:
                 f"topic {name} has {topic.replicas} replicas and needs {replicas}: add them with kafka-reassign-partitions, "
                 f"or set VIGIA_REPLICAS={topic.replicas}"
             )
+
+
+def _in_sync_faults(found: dict[str, _Found], settings: dict[str, dict[str, str]]) -> Iterator[str]:
+    for name, topic in found.items():
+        if fault := in_sync_fault(name, topic.replicas, settings.get(name, {}).get(IN_SYNC)):
+            yield f"{fault.says}: run {fault.fix}"
+
+
+class InSyncFault(NamedTuple):
+    """What is wrong with min.insync.replicas of a topic, and the command that fixes it."""
+
+    says: str
+    fix: str
+
+
+def in_sync_fault(name: str, replicas: int, has: str | None) -> InSyncFault | None:
+    """Whether an acknowledged record could be lost with one broker, or the loss of one stops all writes.
+
+    Nothing is asked of fewer than three replicas, or of a broker that does not report its settings (None).
+    """
+    if has is None or replicas < MANY or 2 <= int(has) < replicas:
+        return None
+    why = (
+        "the loss of one broker can lose acknowledged records"
+        if int(has) < 2
+        else "the loss of one broker stops all writes"
+    )
+    fix = f"kafka-configs --alter --entity-type topics --entity-name {name} --add-config {IN_SYNC}=2"
+    return InSyncFault(f"topic {name} has {replicas} replicas and {IN_SYNC}={has}: {why}", fix)
 
 
 def _setting_faults(topic: Topic, name: str, settings: dict[str, dict[str, str]]) -> Iterator[tuple[str, str]]:

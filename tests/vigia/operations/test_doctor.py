@@ -69,7 +69,7 @@ def healthy() -> Inspection:
         broker={"auto.create.topics.enable": "false"},
         counts=counts,
         replicas=dict.fromkeys(counts, 3),
-        settings={topic.name: topic.settings() for topic in TOPICS},
+        settings={topic.name: topic.settings() | {topics.IN_SYNC: "2"} for topic in TOPICS},
         begins=dict.fromkeys(ends, 0),
         ends=ends,
         groups={

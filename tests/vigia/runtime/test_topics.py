@@ -41,6 +41,26 @@ def test_facts_about_other_subjects_have_a_topic_of_their_own() -> None:
     assert topics.READ[-1] == "clock"  # of records written in the same millisecond, ticks are folded last
 
 
+IN_SYNC = [
+    (1, "1", ""),
+    (2, "1", ""),
+    (3, "2", ""),
+    (3, None, ""),  # the broker does not say
+    (5, "3", ""),
+    (3, "1", "the loss of one broker can lose acknowledged records"),
+    (3, "3", "the loss of one broker stops all writes"),
+]
+
+
+@pytest.mark.parametrize(("replicas", "has", "why"), IN_SYNC)
+def test_with_three_replicas_two_must_be_in_sync(replicas: int, has: str | None, why: str) -> None:
+    """One in-sync replica can lose what was acknowledged, and as many as there are stop with the first broker lost."""
+    fault = topics.in_sync_fault("north-alarms", replicas, has)
+    assert (fault.says.partition(": ")[2] if fault else "") == why
+    if fault:
+        assert fault.fix.endswith("--entity-name north-alarms --add-config min.insync.replicas=2")
+
+
 async def test_the_embedded_broker_is_checked_as_far_as_it_answers() -> None:
     """It makes topics by itself and keeps everything: what is wanted is there, another count is named."""
     pytest.importorskip("confluent_kafka")

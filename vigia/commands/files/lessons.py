@@ -43,7 +43,7 @@ def export(
             if from_file is not None:
                 _read_file(from_file, table)
             else:
-                run_once(_read_topic(broker(kafka, prefix), table), kafka)
+                run_once(_read_topic(broker(kafka, prefix, "lessons export"), table), kafka)
     except NoParquet as error:
         raise UsageError(str(error)) from None
     typer.echo(f"{table.rows:,} lessons -> {out}")

@@ -41,7 +41,7 @@ def publish(
     are not events, 2 a file cannot be used, or no line is an event, 3 Kafka did not acknowledge: send the files again,
     duplicates count once.
     """
-    files, where, done = checked(events), broker(kafka, prefix), Published()
+    files, where, done = checked(events), broker(kafka, prefix, "publish"), Published()
     order, sent = Order(lateness=LATENESS), Lateness(LATENESS)
     if progress.size(files) is not None:  # a pipe is sent as it comes
         order = Order(WINDOW, LATENESS)

@@ -65,7 +65,7 @@ def tail(
     """Show changes of alarms as they come, one a line, until Ctrl-C."""
     known("--kind", kind, tuple(KINDS))
     known("--severity", severity, SEVERITIES)
-    where = broker(kafka, prefix)
+    where = broker(kafka, prefix, "alarms tail")
 
     def show(record: Any) -> None:
         raw = record.value or b""
@@ -134,7 +134,7 @@ def _act(
     kafka: str,
     prefix: str,
 ) -> None:
-    where, who = broker(kafka, prefix), (getpass.getuser() if by is None else by).strip()
+    where, who = broker(kafka, prefix, "alarms ack"), (getpass.getuser() if by is None else by).strip()
     if not who:
         raise UsageError("--by is empty: give the name of the person")
 

@@ -31,7 +31,7 @@ def dump(
 
     Signatures are verified here with VIGIA_SEAL or VIGIA_SEAL_TRUST; the file has none, so keep it like your events.
     """
-    where = broker(kafka, prefix)
+    where = broker(kafka, prefix, "control dump")
     config = with_keys(settings.read(os.environ), where)
     keys = keyring(config.seal, config.seal_trust).require()
 

@@ -55,7 +55,7 @@ def show(
     prefix: Prefix = "",
 ) -> None:
     """List dead letters, one a line: time, code, place, key, reason and the record."""
-    where = broker(kafka, prefix)
+    where = broker(kafka, prefix, "dead-letters list")
     wanted = _filter(where, code, topic, since, key, again)
     count = 0
 
@@ -84,7 +84,7 @@ def replay(
     Useful after an upgrade or a corrected policy; a record that is rejected again becomes a new dead letter. Exit
     status: 0 all sent, 1 some could not be sent, 3 Kafka did not acknowledge.
     """
-    where = broker(kafka, prefix)
+    where = broker(kafka, prefix, "dead-letters replay")
     wanted = _filter(where, code, topic, since, key, again)
     found: list[Letter] = []
     left: list[dead_letters.NotSent] = []
@@ -162,7 +162,7 @@ def _filter(
     known("--topic", topics, REPLAYABLE)
     return Filter(
         codes=frozenset(codes) if codes else None,
-        topics=frozenset(map(where.name, topics)) if topics else None,
+        topics=frozenset(where.prefix + name for name in topics) if topics else None,
         since=_milliseconds(since) if since is not None else None,
         key=key.encode() if key is not None else None,
         again=again,

@@ -30,7 +30,7 @@ def doctor(
     Changes nothing. Compares VIGIA_PARTITIONS and VIGIA_SEAL with the running system. Exit status: 0 no fault, 1 a
     fault, 3 Kafka does not answer.
     """
-    where, config = broker(kafka, prefix), settings.read(os.environ)
+    where, config = broker(kafka, prefix, "doctor"), settings.read(os.environ)
     keys = keyring(config.seal, config.seal_trust)
     found: list[Finding] = []
 

@@ -47,7 +47,7 @@ def explain(
         if (run / "customers.jsonl").exists():
             erased = {alarm.customer_id or "" for alarm in changes} - {row.customer_id for row in read_customers(run)}
     else:
-        where = broker(kafka, prefix)
+        where = broker(kafka, prefix, "explain")
         place = where.name("alarms")
 
         async def work() -> None:

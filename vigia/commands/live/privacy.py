@@ -65,7 +65,7 @@ def check(
     found: list[Finding] = []
     erased = 0
     if run is None:
-        where = broker(kafka, prefix)
+        where = broker(kafka, prefix, "privacy check")
 
         async def work() -> None:
             nonlocal erased
@@ -106,7 +106,7 @@ def export(
     if run is not None:
         _export_files(held, run, trace)
     else:
-        where, folder = broker(kafka, prefix), _state(state)
+        where, folder = broker(kafka, prefix, "privacy export"), _state(state)
         rows = customers(folder, Policy(), now) if folder.is_dir() else iter(())
         held.state = [row for row in rows if row["customer_id"] == customer_id]
 

@@ -37,7 +37,7 @@ def clock(
     A partition gets a tick once its worker has committed everything written before. One clock serves all workers; a
     second one does no harm.
     """
-    where, rules = broker(kafka, prefix), arguments.policy(policy)
+    where, rules = broker(kafka, prefix, "clock"), arguments.policy(policy)
     config = with_keys(settings.read(os.environ), where)
     text = arguments.policy_text(policy)
     clock_loop = Clock(where, config, rules, follows=follow_events, every=every)

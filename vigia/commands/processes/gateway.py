@@ -48,7 +48,11 @@ def gateway(
         token, digest = new_token()
         typer.echo(f"for the sender:   Authorization: Bearer {token}\nfor the gateway:  {TOKENS}={digest}")
         return
-    tokens, where, cards = senders(host, open_to_all), broker(kafka, prefix), redis_address.read(os.environ, redis)
+    tokens, where, cards = (
+        senders(host, open_to_all),
+        broker(kafka, prefix, "gateway"),
+        redis_address.read(os.environ, redis),
+    )
     config = settings.read(os.environ)
     hashes = keyed_hash(config.privacy_key, config.state) if cards is not None else None
 

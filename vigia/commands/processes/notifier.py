@@ -33,7 +33,7 @@ def notifier(
     After SIGTERM a restart repeats nothing; after a kill it may repeat a delivery under the same id. A second notifier is
     a standby until the first has ended.
     """
-    where, within = broker(kafka, prefix), arguments.policy(policy).time.notify_within
+    where, within = broker(kafka, prefix, "notifier"), arguments.policy(policy).time.notify_within
     loaded, metrics = routed(routes), NotifierMetrics()
     config = settings.read(os.environ)
     hashes = keyed_hash(config.privacy_key, config.state)

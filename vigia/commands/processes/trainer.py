@@ -22,7 +22,7 @@ def trainer(
     One trainer serves all workers; a second one is a standby. Models are signed with VIGIA_SEAL, and workers adopt no
     others.
     """
-    where = broker(kafka, prefix)
+    where = broker(kafka, prefix, "trainer")
     config = with_keys(settings.read(os.environ), where)
     standby, metrics = Standby(where, "trainer", "models"), TrainerMetrics()
 

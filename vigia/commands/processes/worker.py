@@ -12,6 +12,7 @@ from vigia.commands.shared.kafka import KAFKA, Host, Kafka, MetricsPort, Prefix,
 from vigia.commands.shared.options import PolicyFile
 from vigia.commands.shared.seals import with_keys
 from vigia.runtime import health, settings
+from vigia.runtime.rights.table import PROCESSES
 from vigia.runtime.topics import apply
 
 
@@ -32,7 +33,7 @@ def worker(
     metrics = WorkerMetrics()
 
     async def serve(stop: asyncio.Event) -> None:
-        await apply(where, config.partitions, config.replicas)
+        await apply(where, config.partitions, config.replicas, needs=PROCESSES["worker"].topics)
         working = Worker(where, config, rules, metrics)
         async with health.serving_health(metrics.registry, metrics_port, host, working.ready) as port:
             typer.echo(f"worker: Kafka {kafka}, metrics on http://{host}:{port}/metrics", err=True)

@@ -14,6 +14,7 @@ from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuth
 from typer import Option
 
 from vigia.runtime.broker import Broker, read
+from vigia.runtime.rights.table import RIGHTS
 from vigia.runtime.topics import TopicsWrong
 from vigia.runtime.usage_error import UsageError
 
@@ -39,13 +40,17 @@ Host = Annotated[
 ]
 
 
-def broker(kafka: str, prefix: str) -> Broker:
-    """Return the broker at an address, with the credentials of the environment."""
+def broker(kafka: str, prefix: str, who: str = "") -> Broker:
+    """Return the broker at an address, with the credentials of the environment.
+
+    `who` is the process or command in the table of rights: it may name no other topics and groups. Empty is all.
+    """
     if not all(
         part.strip().rpartition(":")[0] and part.rpartition(":")[2].strip().isdigit() for part in kafka.split(",")
     ):
         raise UsageError(f"--kafka {kafka!r}: write host and port, like {KAFKA}")
-    return read(os.environ, kafka, prefix)
+    found = read(os.environ, kafka, prefix)
+    return found.limited_to(RIGHTS[who].names) if who else found
 
 
 def run_until_stopped(serve: Callable[[asyncio.Event], Awaitable[None]], kafka: str) -> None:

@@ -29,7 +29,7 @@ def chosen(events: Sequence[str] | None, kafka: str | None, prefix: str, *offlin
         raise UsageError(
             "--policy, --horizon and --until are for files: the running system has its own; leave them out"
         )
-    return broker(kafka, prefix)
+    return broker(kafka, prefix, "customer show")
 
 
 def rows(where: Broker) -> list[CustomerRow]:

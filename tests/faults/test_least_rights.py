@@ -1,0 +1,220 @@
+"""F20: every process and command under exactly the rights that the table grants it: all goes through, nothing is lost."""
+
+import asyncio
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+
+from scorers.contract.alarms import Alarm
+from scorers.in_force.control import ModelInForce, Tick, decode_control
+from tests.faults.conftest import POLICY, Note
+from tests.faults.proof import LATER, Proof, simulated
+from tests.kafka.processes import CHECKOUT
+from tests.kafka.running import time_of
+from tests.streams.worker.test_groups import complaint
+from tests.support.least_rights import PASSWORD, grant, guarded_kafka, login
+from tests.support.redisserver import Server
+from vigia.lab.local_kafka import LocalKafka, free_port
+from vigia.runtime.erasures import read_erasure
+from vigia.runtime.rights.table import COMMANDS, PROCESSES
+
+pytestmark = pytest.mark.kafka
+
+TOKEN = "a-token-of-the-tests"
+KEY = "k" * 40
+METRICS = ("--metrics-port", "0")
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[LocalKafka]:
+    with guarded_kafka() as node:
+        yield node
+
+
+class Limited(Proof):
+    """All processes of Vigía, each with a user and rights of its own."""
+
+    node: LocalKafka
+    redis = ""
+
+    def environment(self, who: str) -> dict[str, str]:
+        """What a process or command is started with."""
+        return login(self.node, who) | {
+            "VIGIA_PREFIX": self.broker.prefix,
+            "VIGIA_PARTITIONS": str(self.settings.partitions),
+            "VIGIA_SEAL": self.settings.seal,
+            "VIGIA_PRIVACY_KEY": KEY,
+            "VIGIA_STATE": str(self.directory / who),
+        }
+
+    def begin(self) -> str:
+        """Start all processes; the address of the gateway."""
+        port, policy = free_port(), ("--policy", str(self.policy_file))
+        digest = hashlib.sha256(TOKEN.encode()).hexdigest()
+        commands = {
+            "clock": ("--follow-events", "--every", "0.1", *METRICS, *policy),
+            "trainer": METRICS,
+            "notifier": METRICS,
+            "gateway": ("--port", str(port), "--redis", self.redis),
+        }
+        assert {"worker", *commands} == PROCESSES.keys()
+        self.start("worker", **self.environment("worker"), VIGIA_MARGIN=LATER)
+        for who, arguments in commands.items():
+            environment = self.environment(who) | {"VIGIA_GATEWAY_TOKENS": digest}
+            self.processes.start(who, [sys.executable, "-m", "vigia", who, *arguments], environment)
+        return f"http://127.0.0.1:{port}/v1/events"
+
+    async def command(self, who: str, *arguments: str) -> str:
+        """Run a command under its own rights; what it printed."""
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", "vigia", *who.split(), *arguments],
+            cwd=CHECKOUT,
+            env=os.environ | self.environment(who),
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, f"{who}: {done.stdout}{done.stderr}"
+        assert PASSWORD not in done.stdout + done.stderr
+        return done.stdout
+
+    async def controls(self) -> list[object]:
+        """The records of `clock`."""
+        return [decode_control(value) for value in await self.written("clock")]
+
+    async def has_ticked(self, until: int) -> bool:
+        """Whether the clock has told that this instant has passed."""
+        return any(isinstance(control, Tick) and control.until >= until for control in await self.controls())
+
+    async def open_alarm(self) -> Alarm:
+        """An alarm about a customer that stands."""
+        last = {alarm.alarm_id: alarm for alarm in await self.alarms()}
+        return next(one for one in last.values() if one.type == "alarm.raised" and one.customer_id and not one.outcome)
+
+    async def written(self, topic: str) -> list[bytes]:
+        """The values on a topic."""
+        return [record.value for record in await self.read(topic) if record.value]
+
+
+@pytest_asyncio.fixture
+async def limited(node: LocalKafka, tmp_path: Path) -> AsyncIterator[Limited]:
+    redis = Server(tmp_path)
+    redis.start()
+    async with Limited(node.address, f"test-{uuid4().hex[:8]}-", tmp_path, 4, POLICY) as limited:
+        limited.node, limited.redis = node, redis.url
+        yield limited
+    redis.stop()
+
+
+def story(directory: Path, seed: int) -> list[bytes]:
+    """Events of an invented business, some with a complaint about a store: what has to be forwarded."""
+    found = []
+    for number, line in enumerate(simulated(directory, 60, 40, seed)):
+        found.append(line)
+        customer = json.loads(line).get("customer_id")
+        if customer is not None and number % 10 == 0:
+            found.append(complaint(time_of(line), customer, f"S{number % 7}", f"K{number}"))
+    return found
+
+
+def post(url: str, lines: list[bytes]) -> int:
+    """Send events to the gateway; the status of its answer."""
+    head = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/x-ndjson"}
+    with urllib.request.urlopen(urllib.request.Request(url, b"\n".join(lines), head), timeout=30) as answer:
+        return int(answer.status)
+
+
+async def test_processes_work_under_their_rights(limited: Limited, node: LocalKafka, tmp_path: Path) -> None:
+    """Events and an erasure by a null value go through worker, clock and notifier, and all processes end in order."""
+    grant(node, limited.broker.prefix)
+    limited.begin()
+    lines = story(tmp_path / "sim", 11)
+    await limited.publish(lines)
+
+    async def has_begun() -> bool:
+        return await limited.has_ticked(max(map(time_of, lines))) and bool(await limited.written("notifications"))
+
+    async def is_repeated() -> bool:
+        return any(read_erasure(record) for record in await limited.read("feedback"))
+
+    await limited.until(has_begun, within=120)
+    await limited.producer.send_and_wait(limited.broker.name("purchases"), None, key=b"nobody")
+    await limited.until(is_repeated, within=120)
+    await limited.conclude(lines)
+    assert len(limited.processes.exits) == len(PROCESSES)
+
+
+@pytest.mark.faults
+async def test_all_goes_through_under_the_rights_of_the_table(
+    limited: Limited, node: LocalKafka, tmp_path: Path, seed: int, note: Note
+) -> None:
+    """Every process works and every command ends well; what the worker told is exact."""
+    grant(node, limited.broker.prefix)
+    lines = story(tmp_path / "sim", seed)
+    half, file = len(lines) // 2, tmp_path / "events.jsonl"
+    gateway = limited.begin()
+    file.write_bytes(b"\n".join(lines[:half]) + b"\n")
+    await asyncio.gather(limited.command("topics apply"), limited.command("publish", str(file)))
+    await limited.until(
+        lambda: limited.has_ticked(time_of(lines[half - 1]))
+    )  # so that the ends of days after it are ticked
+    file.write_bytes(b"\n".join(lines[half:-20]) + b"\n")
+    await limited.command("publish", str(file))
+    purchases = limited.broker.name("purchases")
+    await limited.producer.send_and_wait(purchases, b"no event", key=b"bad")
+    await limited.producer.send_and_wait(purchases, None, key=b"nobody")  # an erasure, to be repeated on `feedback`
+    await limited.drained()
+    assert await asyncio.to_thread(post, gateway, lines[-20:]) == 202
+
+    async def all_have_written() -> bool:
+        return (
+            any(isinstance(control, ModelInForce) for control in await limited.controls())  # the trainer, after figures
+            and bool(await limited.written("notifications"))
+            and any(read_erasure(record) for record in await limited.read("feedback"))
+            and bool(await limited.written("groups"))
+        )
+
+    await limited.drained()
+    await limited.until(all_have_written, within=120)
+    alarm = await limited.open_alarm()
+    tasks = {
+        "topics check": (),
+        "alarms tail": ("--until-now",),
+        "alarms ack": (alarm.alarm_id,),
+        "explain": (alarm.alarm_id,),
+        "dead-letters list": (),
+        "lessons export": ("--out", str(tmp_path / "lessons.parquet")),
+        "control dump": ("--out", str(tmp_path / "control-of-all.jsonl")),
+        "privacy export": ("C1",),
+        "customer show": (str(alarm.customer_id), "--kafka", login(node, "customer show")["VIGIA_KAFKA"]),
+        "doctor": ("--apart", "1"),
+    }
+    said = dict(
+        zip(tasks, await asyncio.gather(*(limited.command(who, *args) for who, args in tasks.items())), strict=True)
+    )
+    said["dead-letters replay"] = await limited.command("dead-letters replay")
+    assert {*said, "topics apply", "publish", "privacy check"} == COMMANDS.keys()  # the last ends with 1 for a customer
+    assert alarm.alarm_id in said["alarms tail"]
+    assert alarm.alarm_id in said["explain"]
+    assert "bad_json" in said["dead-letters list"]
+    assert "1 records" in said["dead-letters replay"]
+    assert "?" not in said["doctor"].split("\n")[0]
+
+    async def acknowledged() -> bool:
+        return any(one.type == "alarm.acknowledged" for one in await limited.alarms())
+
+    await limited.until(acknowledged)
+    await limited.conclude(lines)
+    verdict = await limited.verdict(lines, told_alike=False)
+    note("F20", "all processes under the rights of the table", seed, 0, len(lines), verdict)
+    assert verdict.exact(), verdict

@@ -1,0 +1,1 @@
+"""What each process and command may do on Kafka."""

@@ -1,0 +1,121 @@
+"""The rights that each process and command needs on Kafka: the one table that the code and the documents use.
+
+A process names topics and groups through a broker that is limited to its row (`Broker.limited_to`), so a topic that is
+not in the table cannot be named. `python -m vigia.runtime.rights.table` prints the tables of docs/operations.md.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from vigia.runtime.broker import INPUTS
+from vigia.runtime.privacy.register import LIMITS
+from vigia.runtime.topics import CHANGELOG, READ, TOPICS, WORKER, WRITTEN
+
+ALL = tuple(topic.name for topic in TOPICS)
+
+
+class Rights(NamedTuple):
+    """What one process or command does on Kafka; topics and groups by their names without prefix."""
+
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    describes: tuple[str, ...] = ()  # topics whose partitions and offsets it asks for, beside those above
+    joins: tuple[str, ...] = ()  # consumer groups that it is a member of
+    watches: tuple[str, ...] = ()  # consumer groups whose members and commits it asks for
+    checks_settings: bool = False  # it reads the settings of its topics
+    creates: bool = False  # it creates topics that are missing
+    checks_brokers: bool = False  # it reads the settings of the brokers
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Every topic that it names, once."""
+        return tuple(dict.fromkeys((*self.reads, *self.writes, *self.describes)))
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every topic and group that it names."""
+        return frozenset((*self.topics, *self.joins, *self.watches))
+
+
+PROCESSES: dict[str, Rights] = {
+    "worker": Rights(
+        # It reads its own alarms to correct those that a dead worker published.
+        reads=(*READ, "figures", CHANGELOG, "alarms"),
+        # An erasure by a null value on another topic is repeated on `feedback`.
+        writes=(*WRITTEN, "clock", "feedback"),
+        joins=(WORKER, f"{WORKER}-figures"),
+        checks_settings=True,
+    ),
+    "clock": Rights(
+        reads=(*INPUTS, "clock"),  # the events with --follow-events; their ends without it
+        writes=("clock",),
+        describes=("groups",),
+        watches=(WORKER,),
+        checks_settings=True,
+    ),
+    "trainer": Rights(
+        reads=("lessons", "clock", "models"),
+        writes=("models", "clock"),
+        joins=("vigia-trainer",),
+        checks_settings=True,
+    ),
+    "notifier": Rights(
+        reads=("alarms", "alarm-actions", "feedback", "notifications"),
+        writes=("alarms", "notifications", "dead-letters"),
+        joins=("vigia-notifier",),
+    ),
+    "gateway": Rights(reads=("alarms", "feedback"), writes=INPUTS),  # it reads for the cards in Redis
+}
+"""The processes that run until they are stopped; `vigia up` needs the rights of all, and those of `topics apply`."""
+
+COMMANDS: dict[str, Rights] = {
+    "topics apply": Rights(describes=ALL, checks_settings=True, creates=True),
+    "topics check": Rights(describes=ALL, checks_settings=True),
+    "publish": Rights(writes=INPUTS),
+    "customer show": Rights(reads=("customers", "alarms")),
+    "alarms tail": Rights(reads=("alarms",)),
+    "alarms ack": Rights(reads=("alarms",), writes=("alarm-actions",)),
+    "explain": Rights(reads=("alarms", "notifications")),
+    "dead-letters list": Rights(reads=("dead-letters",)),
+    "dead-letters replay": Rights(reads=("dead-letters",), writes=(*READ, "alarms", "dead-letters")),
+    "lessons export": Rights(reads=("lessons",)),
+    "control dump": Rights(reads=("clock",)),
+    "privacy check": Rights(reads=tuple(LIMITS)),
+    "privacy export": Rights(reads=tuple(LIMITS)),
+    "doctor": Rights(
+        reads=(*READ, "alarms", "lessons", "models", "dead-letters"),
+        describes=ALL,
+        watches=(WORKER, "vigia-notifier", "vigia-trainer"),
+        checks_settings=True,
+        checks_brokers=True,
+    ),
+}
+"""The commands that end; `alarms snooze` and `resolve` need the rights of `alarms ack`, `roster` those of `customer show`."""
+
+RIGHTS = PROCESSES | COMMANDS
+
+
+def markdown(rows: dict[str, Rights]) -> Iterator[str]:
+    """The lines of a table of rights for the documents."""
+    yield "| who | reads | writes | consumer groups | more |"
+    yield "|---|---|---|---|---|"
+    for who, rights in rows.items():
+        describes = [name for name in rights.describes if name not in (*rights.reads, *rights.writes)]
+        more = [
+            f"describes {'every topic' if rights.describes == ALL else _listed(describes)}" if describes else "",
+            f"describes the groups {_listed(rights.watches)}" if rights.watches else "",
+            "reads the settings of its topics" if rights.checks_settings else "",
+            "reads the settings of the brokers" if rights.checks_brokers else "",
+            "creates topics" if rights.creates else "",
+        ]
+        cells = (f"`{who}`", _listed(rights.reads), _listed(rights.writes), _listed(rights.joins))
+        yield f"| {' | '.join((*cells, '; '.join(filter(None, more))))} |"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+if __name__ == "__main__":
+    for table in (PROCESSES, COMMANDS):
+        print("\n".join(markdown(table)), end="\n\n")  # noqa: T201
