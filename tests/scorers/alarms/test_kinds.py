@@ -16,6 +16,7 @@ import pytest
 from scorers.alarms.catalogue import CATALOGUE, KINDS, STATE_CHANGES
 from scorers.contract.alarms import Alarm, Treatment
 from scorers.contract.events import DAY, HOUR, SECOND, Micros
+from scorers.contract.rfc3339 import rfc3339
 from scorers.timeline.kinds import Kind
 from tests.scorers.alarms.test_scenarios import play
 from tests.support.driver import Driver, instant, record
@@ -96,8 +97,8 @@ def test_it_has_words(kind: Kind) -> None:
 def rescues(alarm: Alarm, fed: list[bytes]) -> Iterator[list[bytes]]:
     """Facts that, read after the alarm, may show that it was never true.
 
-    First such as would have prevented it, a second before it; then another payload under the identity of the fact that opened it, in
-    many versions, since of two payloads under one identity the one with the smaller hash counts.
+    First such as would have prevented it, a second before it; then the fact that opened it, a second earlier under an id of its own:
+    another alarm takes the place of this one, which that fact opened.
     """
     subject, before = alarm.customer_id or alarm.subject.id, int(alarm.at) - SECOND
     facts = [json.loads(raw) for raw in fed]
@@ -111,8 +112,8 @@ def rescues(alarm: Alarm, fed: list[bytes]) -> Iterator[list[bytes]]:
     praise = [record("survey.answered", before, subject, id=f"praise {n}", satisfaction=5) for n in range(9)]
     yield [*praise, record("referral.made", before, subject, positive=True)]
     opener = next(fact for fact in facts if fact["id"] == alarm.evidence[0].event_id)
-    for n in range(40):
-        yield [record("contact.received", opener["time"], subject, id=opener["id"], channel=f"shop {n}")]
+    earlier = rfc3339(instant(opener["time"]) - SECOND)
+    yield [json.dumps(opener | {"id": f"{opener['id']} earlier", "time": earlier}).encode()]
 
 
 @kinds
