@@ -8,14 +8,15 @@ they are computed from the worker's state at the moment of a scrape.
 import time
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import product
 from typing import Any, Literal, Protocol, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from scorers.alarms.catalogue import KINDS
-from scorers.contract.alarms import Alarm, Stage, Tier
+from scorers.alarms.catalogue import KINDS, STATE_CHANGES
+from scorers.contract.alarms import SEVERITIES, Alarm, Stage, Tier
 from scorers.contract.events import SECOND, TOPIC_OF, Micros
 from scorers.contract.lessons import LEARNERS
 from scorers.contract.rejection import RejectCode
@@ -25,6 +26,7 @@ from scorers.timeline.timeline import Status
 FAST = (1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 5e-2, 0.25)
 SLOW = (1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 TOPICS = frozenset({*TOPIC_OF.values(), "clock", "groups", "lessons", "figures", "models", "alarms", "alarm-actions"})
+BY_THE_CORE = ("raised", "updated", "withdrawn", "settled")  # changes of alarms that workers send
 OTHER = "other"  # what is on no closed list, in one series
 
 Fate = Status | Literal["anonymous", "unfolded"]
@@ -71,8 +73,15 @@ class WorkerMetrics(Collector):
         self._behind: dict[tuple[str, int], int] = {}
         self._clock: dict[int, Micros] = {}
         self._recovered = 0, 0
+        # Every series begins at 0: one that is born at 1 shows no increase.
         for code in get_args(RejectCode):
             self._rejects.labels(code)
+        for type in EVENT_TYPES:
+            self._events.labels(TOPIC_OF[type.split(".")[0]], type)
+        for kind in KINDS:
+            known = (("info",), ("raised",)) if kind in STATE_CHANGES else (SEVERITIES, BY_THE_CORE)
+            for severity, change in product(*known):
+                self._alarms.labels(kind, severity, change)
         self._fated = {fate: self._fates.labels(fate) for fate in (*get_args(Status), "anonymous", "unfolded")}
         self._alarm_counters: dict[tuple[str, str, str], Counter] = {}
         self.registry.register(self)

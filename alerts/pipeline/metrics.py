@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from alerts.channels.contract import Channel, Notification, Refused, Retry
 from alerts.pipeline.channel_queue import ChannelQueue
 from alerts.pipeline.incident import Delivery, Incident
+from alerts.pipeline.stages import STAGES
 from scorers.alarms.catalogue import KINDS
 from scorers.contract.alarms import Severity, Tier
 
@@ -62,8 +63,12 @@ class NotifierMetrics(Collector):
         self._queues: Mapping[str, ChannelQueue] = {}
         self._open: dict[str, OpenAlarm] = {}
         self._lag: dict[tuple[str, int], int] = {}
-        for topic in ("alarms", "alarm-actions"):
+        for topic in ("alarms", "alarm-actions"):  # series begin at 0: one that is born at 1 shows no increase
             self._unread.labels(topic)
+        for stage in STAGES:
+            self._decided.labels("stopped", stage.__name__)
+        for rule in ("first", "worse", "ended"):
+            self._decided.labels("waiting", rule)
         self.registry.register(self)
 
     def decided(self, deliveries: Iterable[Delivery]) -> None:

@@ -90,6 +90,7 @@ class LocalKafka:
 
     def start(self, within: float = 60.0) -> Self:
         """Start the node, with the data of an earlier start, and return once it accepts connections."""
+        self._check_port()
         properties = self.directory / "server.properties"
         if not properties.exists():
             self._format(properties)
@@ -165,6 +166,18 @@ class LocalKafka:
             properties.unlink()
             raise KafkaUnavailable(f"Kafka could not format {self.directory}:\n{formatted.stdout}{formatted.stderr}")
 
+    def _check_port(self) -> None:
+        """Raise `KafkaUnavailable` if another program has the port: it would answer in the node's place."""
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the node does after a restart
+            try:
+                probe.bind(("127.0.0.1", self.port))
+            except OSError:
+                raise KafkaUnavailable(
+                    f"port {self.port} is taken: another program, perhaps an earlier Kafka, listens on {self.address}; "
+                    f"stop it (lsof -i :{self.port} names it), or choose another port: make kafka ARGS={self.port + 1}"
+                ) from None
+
     def _answers(self) -> bool:
         try:
             socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
@@ -186,8 +199,15 @@ class LocalKafka:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
 
 
+def _interrupt(number: int, frame: object) -> None:
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 def main() -> int:
-    """Run one node on port 9092 (or the first argument) until it is interrupted."""
+    """Run one node on port 9092 (or the first argument) until it is interrupted, and end its Java then."""
+    for sign in (signal.SIGTERM, signal.SIGHUP):  # as when the terminal is closed; the node has a session of its own
+        signal.signal(sign, _interrupt)
     node = LocalKafka(Path("var/kafka"), int(sys.argv[1]) if len(sys.argv) > 1 else 9092)
     try:
         node.start()

@@ -161,14 +161,7 @@ def alarms(kafka: str) -> str:
         alarm("a3", "gone-quiet", "error", 3),
     ]
 
-    async def work() -> None:
-        producer = AIOKafkaProducer(bootstrap_servers=kafka)
-        await producer.start()
-        for value in values:
-            await producer.send_and_wait("alarms", value, key=b"C1")
-        await producer.stop()
-
-    asyncio.run(work())
+    asyncio.run(_send(kafka, *values))
     return kafka
 
 
@@ -186,6 +179,23 @@ def test_the_alarms_are_shown(alarms: str, options: list[str], expected: list[st
     done = run(alarms, "alarms", "tail", "--from-beginning", "--until-now", "--json", *options)
     assert done.exit_code == 0
     assert [json.loads(line)["alarm_id"] for line in done.stdout.splitlines()] == expected
+
+
+def test_changes_of_state_are_shown_on_request(kafka: str) -> None:
+    """They need no action, so `alarms tail` and the example leave them out."""
+    asyncio.run(_send(kafka, alarm("s1", "stage-changed", "info", 1), alarm("a1", "risk-high", "error", 2)))
+    shown = ["alarms", "tail", "--from-beginning", "--until-now"]
+    assert [line[-4:] for line in run(kafka, *shown).stdout.splitlines()] == ["[a1]"]
+    assert [line[-4:] for line in run(kafka, *shown, "--changes").stdout.splitlines()] == ["[s1]", "[a1]"]
+    assert "[s1]" in run(kafka, *shown, "--kind", "stage-changed").stdout
+
+
+async def _send(kafka: str, *values: bytes) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=kafka)
+    await producer.start()
+    for value in values:
+        await producer.send_and_wait("alarms", value, key=b"C1")
+    await producer.stop()
 
 
 def test_an_alarm_is_a_line_for_people(alarms: str) -> None:

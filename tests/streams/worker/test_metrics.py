@@ -14,7 +14,7 @@ from alerts.pipeline.incident import Incident
 from alerts.pipeline.metrics import NotifierMetrics
 from alerts.pipeline.routes import read
 from alerts.wording.message import compose
-from scorers.alarms.catalogue import KINDS
+from scorers.alarms.catalogue import KINDS, STATE_CHANGES
 from scorers.contract.alarms import SEVERITIES, Alarm, Change, Stage, Tier
 from scorers.contract.events import SECOND, TOPIC_OF, Instant
 from scorers.contract.rejection import RejectCode
@@ -202,3 +202,14 @@ def test_two_processes_in_one_share_nothing() -> None:
     first.step(0.001)
     assert value(first.registry, "vigia_step_seconds_count") == 1
     assert value(second.registry, "vigia_step_seconds_count") == 0
+
+
+def test_every_series_begins_at_zero() -> None:
+    """What is counted for the first time is an increase by one: the series of every event and alarm are there before."""
+    registry = WorkerMetrics().registry
+    names = [sample.name for family in registry.collect() for sample in family.samples]
+    assert names.count("vigia_events_total") == len(EVENT_TYPES)
+    changes = len(STATE_CHANGES)
+    assert names.count("vigia_alarms_total") == (len(KINDS) - changes) * 4 * 4 + changes
+    assert {sample.value for family in registry.collect() if family.name in ("vigia_events", "vigia_alarms")
+            for sample in family.samples if sample.name.endswith("_total")} == {0.0}  # fmt: skip

@@ -234,12 +234,18 @@ def test_compare_tells_gained_and_lost(shop: Path) -> None:
         file.write(lines(purchase(10, "c3", 31)))
     done = vigia("compare", "shop.jsonl", "--policy", "hasty.toml", cwd=shop)
     rows = {row.split()[0]: row.split()[1:] for row in done.stdout.decode().splitlines()}
-    before, after, gained, lost = map(int, rows["second-purchase-overdue"])
+    before, after, gained, lost, moved = map(int, rows["second-purchase-overdue"])
     assert (before, gained) == (0, after)
     assert after > 0
-    assert lost == 0
+    assert (lost, moved) == (0, 0)
+    (shop / "patient.toml").write_text("[lifecycle]\nsecond_purchase_default = '2d'\n")
+    later = vigia("compare", "shop.jsonl", "--policy", "hasty.toml", "--policy", "patient.toml", cwd=shop)
+    row = next(line for line in later.stdout.decode().splitlines() if line.startswith("second-purchase-overdue"))
+    assert row.split()[1:] == [str(after), str(after), "0", "0", str(after)], (
+        "what comes a day later is no gain and no loss"
+    )
     same = vigia("compare", "shop.jsonl", "--policy", "hasty.toml", "--policy", "hasty.toml", cwd=shop)
-    assert same.stdout.decode().splitlines()[-1].split()[3:] == ["0", "0"]
+    assert same.stdout.decode().splitlines()[-1].split()[3:] == ["0", "0", "0"]
 
 
 def test_simulate_and_schema_write_their_files(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from alerts.pipeline.actions import encode_action
 from alerts.pipeline.incident import ENDINGS, Action, ActionName
 from alerts.wording.formats import day_and_time
 from alerts.wording.message import title
-from scorers.alarms.catalogue import KINDS
+from scorers.alarms.catalogue import KINDS, STATE_CHANGES
 from scorers.contract.alarms import SEVERITIES, Alarm
 from scorers.contract.events import Instant
 from scorers.contract.inert import inert
@@ -58,11 +58,14 @@ def tail(
     until_now: Annotated[
         bool, Option("--until-now", help="Stop after the last one instead of waiting for more.")
     ] = False,
+    changes: Annotated[
+        bool, Option("--changes", help="Also changes of state, which need no action, like stage-changed.")
+    ] = False,
     as_json: Annotated[bool, Option("--json", help="Each record as JSON, for other programs.")] = False,
     kafka: Kafka = KAFKA,
     prefix: Prefix = "",
 ) -> None:
-    """Show changes of alarms as they come, one a line, until Ctrl-C."""
+    """Show alarms and what becomes of them as they come, one a line, until Ctrl-C."""
     known("--kind", kind, tuple(KINDS))
     known("--severity", severity, SEVERITIES)
     where = broker(kafka, prefix, "alarms tail")
@@ -71,6 +74,8 @@ def tail(
         raw = record.value or b""
         alarm = decode_alarm(raw)
         if isinstance(alarm, Rejection) or alarm.kind not in (kind or (alarm.kind,)):
+            return
+        if alarm.kind in STATE_CHANGES and not changes and alarm.kind not in (kind or ()):
             return
         if alarm.severity in (severity or (alarm.severity,)):
             typer.echo(raw.decode() if as_json else line(alarm))
