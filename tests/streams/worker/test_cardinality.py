@@ -27,7 +27,20 @@ from vigia.runtime.broker import Broker
 from vigia.runtime.settings import Settings
 
 CLOSED = {  # names of labels whose values come from lists in the source, from the topics or from the routes
-    *("change", "channel", "code", "currency", "fate", "kind", "le", "learner", "outcome", "partition", "rule"),
+    *(
+        "bound",
+        "change",
+        "channel",
+        "code",
+        "currency",
+        "fate",
+        "kind",
+        "le",
+        "learner",
+        "outcome",
+        "partition",
+        "rule",
+    ),
     *("severity", "stage", "state", "status", "tier", "topic", "type"),
 }
 
