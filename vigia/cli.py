@@ -49,6 +49,8 @@ COMMANDS = {
     "routes": "live.routes",
     "lessons": "files.lessons",
     "privacy": "live.privacy",
+    "backup": "live.backup",
+    "restore": "live.restore",
 }
 """Each command and its module in `vigia.commands`.
 

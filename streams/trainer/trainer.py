@@ -105,10 +105,10 @@ class Trainer:
         self._order = deque(self.saved.known)
         self._known = set(self._order)
         consumer.assign([*self._lessons, self._clock])
-        first = await consumer.beginning_offsets([*self._lessons, self._clock])
-        for tp in self._lessons:
-            consumer.seek(tp, max(first[tp], self.saved.lessons.get(tp.partition, 0)))
-        consumer.seek(self._clock, max(first[self._clock], self.saved.clock))
+        first, ends = await bounds(consumer, [*self._lessons, self._clock])
+        saved = {tp: self.saved.lessons.get(tp.partition, 0) for tp in self._lessons} | {self._clock: self.saved.clock}
+        for tp, offset in saved.items():  # a topic that ends before the saved offset was created again
+            consumer.seek(tp, max(first[tp], offset if offset <= ends[tp] else 0))
 
     async def _snapshots(self, consumer: AIOKafkaConsumer) -> Any:
         async for record in read_range(consumer, *await bounds(consumer, [TopicPartition(self._models, 0)])):

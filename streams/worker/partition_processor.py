@@ -31,7 +31,7 @@ from streams.metrics import WorkerMetrics
 from streams.records.lessons import encode_lesson
 from streams.records.sealed_control import open_control, sealed
 from streams.records.signing import Keyring
-from streams.records.written import is_ahead
+from streams.records.written import is_ahead, written_at
 from streams.worker.forwarded import forward, read_forwarded
 from streams.worker.in_force import Adopted, InForce, shared
 from streams.worker.partition_state import CONTROL, GROUP, KEY, NOTHING_TOLD, PartitionState, Progress
@@ -41,7 +41,7 @@ from streams.worker.stored_row import StoredRow
 from streams.worker.suppressed import GONE, RowSuppressions
 from streams.worker.told_customers import ToldCustomers
 from vigia.runtime.dead_letter import encode
-from vigia.runtime.erasures import ERASURES, MILLISECOND, customer_of, null_id
+from vigia.runtime.erasures import ERASURES, customer_of, null_id
 from vigia.runtime.privacy.keyed_hash import KeyedHash
 
 TOO_FAR = "time is more than a day ahead of the record's Kafka timestamp"
@@ -144,7 +144,8 @@ class PartitionProcessor:
             return []
         began = perf_counter()
         ref = Ref(event.source, event.id, record.topic, record.partition, record.offset)
-        step = self.partition.fold(event, ref, (record.timestamp or 0) * MILLISECOND)
+        arrival = written_at(record) if isinstance(event, CustomerErased) else 0
+        step = self.partition.fold(event, ref, arrival)
         self._metrics.step(perf_counter() - began)
         faulty(record.value)
         plain = self._plain.get(record.topic, record.topic)

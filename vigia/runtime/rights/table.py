@@ -12,6 +12,7 @@ from vigia.runtime.privacy.register import LIMITS
 from vigia.runtime.topics import CHANGELOG, READ, TOPICS, WORKER, WRITTEN
 
 ALL = tuple(topic.name for topic in TOPICS)
+COMPACTED = tuple(topic.name for topic in TOPICS if topic.compacted)
 
 
 class Rights(NamedTuple):
@@ -75,13 +76,22 @@ COMMANDS: dict[str, Rights] = {
     "customer show": Rights(reads=("customers", "alarms")),
     "alarms tail": Rights(reads=("alarms",)),
     "alarms ack": Rights(reads=("alarms",), writes=("alarm-actions",)),
-    "explain": Rights(reads=("alarms", "notifications")),
+    "explain": Rights(reads=("alarms", "notifications", "feedback")),
     "dead-letters list": Rights(reads=("dead-letters",)),
     "dead-letters replay": Rights(reads=("dead-letters",), writes=(*READ, "alarms", "dead-letters")),
     "lessons export": Rights(reads=("lessons",)),
     "control dump": Rights(reads=("clock",)),
     "privacy check": Rights(reads=tuple(LIMITS)),
     "privacy export": Rights(reads=tuple(LIMITS)),
+    "backup": Rights(reads=COMPACTED, describes=ALL),
+    "restore": Rights(
+        writes=COMPACTED,
+        describes=ALL,
+        joins=(WORKER,),  # to commit where the inputs go on
+        watches=("vigia-notifier", "vigia-trainer"),
+        checks_settings=True,
+        creates=True,
+    ),
     "doctor": Rights(
         reads=(*READ, "alarms", "lessons", "models", "dead-letters"),
         describes=ALL,
