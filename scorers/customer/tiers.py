@@ -13,7 +13,7 @@ from scorers.in_force.figures import Figures
 from scorers.policy.tables import Policy
 
 RANK: dict[Tier, int] = {"none": 0, "lead": 1, "iron": 2, "gold": 3, "platinum": 4}
-_BY_RANK: tuple[Tier, ...] = ("none", "lead", "iron", "gold", "platinum")
+_WITH_BOUND: tuple[Tier, ...] = ("platinum", "gold", "iron")
 
 
 def expire(c: Customer, now: Micros, policy: Policy) -> None:
@@ -46,9 +46,9 @@ def place(value_minor: int, current: Tier, figures: Figures, policy: Policy) -> 
     """
     if figures.bounds is None:
         return "iron"
-    held = RANK[current]
-    slack = 1 - policy.tiers.hysteresis
-    for rank, bound in zip((4, 3, 2), figures.bounds, strict=True):
-        if value_minor >= (bound * slack if rank == held else bound) and value_minor > 0:
-            return _BY_RANK[rank]
+    if value_minor <= 0:
+        return "lead"
+    for tier, bound in zip(_WITH_BOUND, figures.bounds, strict=True):
+        if value_minor >= bound or (tier == current and value_minor >= bound * (1 - policy.tiers.hysteresis)):
+            return tier
     return "lead"

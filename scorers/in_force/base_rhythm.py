@@ -5,6 +5,7 @@ A gap runs between the first purchases of two neighbouring days with purchases. 
 
 from functools import lru_cache
 from math import exp, log, sqrt
+from operator import mul
 
 from msgspec import Struct
 
@@ -77,8 +78,10 @@ def _gamma_fit(counts: dict[int, int]) -> tuple[int, float, float]:
     total = sum(counts.values())
     if total <= 0:
         return 0, USUAL_GAP_DAYS, 1.0
-    middles = [(n, _middle(bucket)) for bucket, n in sorted(counts.items())]
-    mean = sum([n * days for n, (days, _) in middles]) / total
-    mean_log = sum([n * logarithm for n, (_, logarithm) in middles]) / total
+    buckets = sorted(counts)
+    known = list(map(counts.__getitem__, buckets))
+    days, logs = zip(*map(_middle, buckets), strict=True)
+    mean = sum(map(mul, known, days)) / total
+    mean_log = sum(map(mul, known, logs)) / total
     s = max(log(mean) - mean_log, 1e-3)
     return total, mean, (3.0 - s + sqrt((s - 3.0) ** 2 + 24.0 * s)) / (12.0 * s)

@@ -54,9 +54,10 @@ class Deadlines:
 
     def _open(self, hour: int) -> None:
         packed, near, at = self._far.pop(hour), self._near, 0
-        while at < len(packed):
-            due, length = _entry.unpack_from(packed, at)
-            at += _entry.size + length
+        unpack, size, end = _entry.unpack_from, _entry.size, len(packed)
+        while at < end:
+            due, length = unpack(packed, at)
+            at += size + length
             near.append((due, packed[at - length : at].decode()))
         heapify(near)
         self._opened = (hour + 1) * HOUR

@@ -14,12 +14,12 @@ def rules_risk(c: Customer, now: Micros, horizon: Duration, base: BaseRhythm) ->
     if c.exit.at:
         return RISK_OF_EXIT
     rhythm = c.rhythm
-    silence = max(now - rhythm.last, 0) / DAY
-    shape = rhythm.shape(base.shape)
+    last = rhythm.last
+    silence = (now - last) / DAY if now > last else 0.0
     gaps = float(max(rhythm.occasions - 1, 0))
-    age = (rhythm.last - rhythm.first) / DAY
-    shop = strangers(base.first_mean)
-    p = no_purchase(*shop, rhythm.known, rhythm.paced, silence, horizon / DAY, shape, gaps, age)
+    age = (last - rhythm.first) / DAY
+    own = rhythm.known, rhythm.paced, silence, horizon / DAY, rhythm.shape(base.shape), gaps, age
+    p = no_purchase(*strangers(base.first_mean), *own)
     moved = _moved(c, now, horizon)
     return sigmoid(logit(p) + min(moved, 2.0)) if moved else p
 
@@ -27,14 +27,15 @@ def rules_risk(c: Customer, now: Micros, horizon: Duration, base: BaseRhythm) ->
 def _moved(c: Customer, now: Micros, horizon: Duration) -> float:
     """What satisfaction, complaints, referrals and competitors add to the log-odds."""
     moved = 0.0
-    if c.opinion.marks:
-        moved -= 0.3 * (c.opinion.mood - 3.0)
+    opinion = c.opinion
+    if opinion.marks:
+        moved -= 0.3 * (opinion.mood - 3.0)
     for case in c.complaints.open:
         moved += 0.8 if case.rectify_by < now else 0.3
     if c.account.trouble is not None:
         moved += 0.3
-    if c.opinion.referral:
-        moved -= 0.3 * c.opinion.referral
-    if c.opinion.competitors and now - c.opinion.competitor_at < horizon:
+    if opinion.referral:
+        moved -= 0.3 * opinion.referral
+    if opinion.competitors and now - opinion.competitor_at < horizon:
         moved += 0.5
     return moved

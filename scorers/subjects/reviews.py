@@ -66,7 +66,9 @@ def next_instant(c: Customer, ctx: Context) -> Micros:
     if risk.next_question and risk.next_question < soon:
         soon = risk.next_question
     if risk.questions:
-        soon = min(soon, risk.questions[0].asked + ctx.policy.risk.horizon + ctx.policy.time.allowed_lateness)
+        answered = risk.questions[0].asked + ctx.policy.risk.horizon + ctx.policy.time.allowed_lateness
+        if answered < soon:
+            soon = answered
     return soon
 
 

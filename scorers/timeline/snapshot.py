@@ -1,6 +1,5 @@
 """Folding facts into a settled snapshot, and checkpoints, which can become the next snapshot."""
 
-from collections import Counter
 from typing import Any
 
 from msgspec import Struct
@@ -71,8 +70,8 @@ def difference(before: list[Contribution], after: list[Contribution]) -> list[Co
     """
     if before == after:
         return []
-    changed: Counter[tuple[int, str, int]] = Counter()
+    changed: dict[tuple[int, str, int], int] = {}
     for counts, sign in ((after, 1), (before, -1)):
         for day, name, bucket, count in counts:
-            changed[day, name, bucket] += sign * count
+            changed[day, name, bucket] = changed.get((day, name, bucket), 0) + sign * count
     return [(day, name, bucket, count) for (day, name, bucket), count in changed.items() if count]

@@ -173,10 +173,8 @@ class Timeline(Generic[S]):
         out.counts += self.subject.contributions(self.state, at)
         self.state = self.subject.new(self.row.id)
         for e in self.emitted.values():
-            if e.status == "open" or e.at > at:
-                ended = replace(
-                    e, status="settled", outcome="expired"
-                )  # an undo point shares the episodes emitted before
+            if e.status == "open" or e.at > at:  # a copy, as an undo point shares the episodes emitted before
+                ended = replace(e, status="settled", outcome="expired")
                 change: Change = "alarm.settled" if e.at <= at else "alarm.withdrawn"
                 self._emit_one(ended, change, max(clock, at), (ref,), ctx, out)
         out.alarms = [replace(alarm, name=None) for alarm in out.alarms]
