@@ -4,6 +4,7 @@ The invariants between its fields are in `timeline`; nothing is folded or judged
 """
 
 import zlib
+from collections.abc import Collection
 
 from msgspec import Struct, field
 
@@ -27,7 +28,9 @@ class CachedState(Struct, array_like=True, frozen=True, gc=False):
     touched: tuple[str, ...]  # ids of the alarms that they touched
 
     @classmethod
-    def of(cls, state: bytes, snapshot: bytes, policy: str, judged_to: Micros, touched: set[str]) -> "CachedState":
+    def of(
+        cls, state: bytes, snapshot: bytes, policy: str, judged_to: Micros, touched: Collection[str]
+    ) -> "CachedState":
         """Compress an encoded state with the snapshot as the dictionary."""
         deflate = zlib.compressobj(6, wbits=-15, zdict=snapshot)
         return cls(deflate.compress(state) + deflate.flush(), policy, judged_to, tuple(touched))

@@ -9,6 +9,7 @@ from scorers.timeline.row import CachedState, Row
 from scorers.timeline.snapshot import Checkpoint
 from scorers.timeline.subjects import State
 
+_NONE: frozenset[str] = frozenset()
 OFTEN = 4  # deadlines after which caching the state in the row, or taking a checkpoint, pays
 
 
@@ -25,13 +26,13 @@ class Silence:
         self.policy = policy  # the version by which these deadlines were judged
         self.judged = 0  # how many deadlines since the newest fact, or since the state was cached
         self.judged_to: Micros = 0  # the last of these deadlines
-        self.touched: set[str] = set()  # ids of the alarms that these deadlines touched
+        self.touched: frozenset[str] = _NONE  # ids of the alarms that these deadlines touched; one empty set serves all
         self.checkpoints: list[Checkpoint] = []
 
     def end(self) -> None:
         """Drop everything: a fact has ended the silence."""
         self.judged = self.judged_to = 0
-        self.touched.clear()
+        self.touched = _NONE
         self.checkpoints.clear()
 
     def before_deadline(self, state: State, row: Row, lateness: Duration) -> None:

@@ -233,7 +233,7 @@ class Timeline(Generic[S]):
             self.subject.advance(state, due, None, NO_FACT, ctx, effects)
             silence.judged += 1
             if effects.touched or effects.counts or effects.lessons:
-                silence.touched.update(effects.touched)
+                silence.touched |= effects.touched.keys()
                 self._emit(effects, max(clock, silence.judged_to), NO_FACT, ctx, out)
             if reports:
                 self._report(out)
@@ -356,7 +356,7 @@ class Timeline(Generic[S]):
         self.row.cached = None
         now = self.silence = Silence(ctx.policy_version)
         now.judged, now.judged_to = lapse(self.subject, self.state, self.row.clock, ctx, silence)
-        now.touched, now.checkpoints = set(silence.touched), [checkpoint]
+        now.touched, now.checkpoints = frozenset(silence.touched), [checkpoint]
 
     def _resume(self, cached: CachedState, ctx: Context) -> None:
         """Compute state and caches from the row's cached state."""
@@ -367,7 +367,7 @@ class Timeline(Generic[S]):
         now = self.silence = Silence(ctx.policy_version)
         now.judged, judged_to = lapse(self.subject, self.state, row.clock, ctx, effects)
         now.judged_to = judged_to or cached.judged_to
-        now.touched = {*cached.touched, *effects.touched}
+        now.touched = frozenset((*cached.touched, *effects.touched))
         if not cached.touched:
             since = {lesson.asked_at for lesson in effects.lessons}
             lessons = [at for at in row.lessons if at not in since]
