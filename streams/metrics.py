@@ -6,14 +6,16 @@ they are computed from the worker's state at the moment of a scrape.
 """
 
 import time
+from bisect import bisect_left
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import product
+from itertools import accumulate, product
 from typing import Any, Literal, Protocol, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from scorers.alarms.catalogue import KINDS, STATE_CHANGES
 from scorers.contract.alarms import SEVERITIES, Alarm, Stage, Tier
@@ -40,10 +42,8 @@ class WorkerMetrics(Collector):
     def __init__(self, registry: CollectorRegistry | None = None, now: Callable[[], float] = time.time) -> None:
         self.registry = registry if registry is not None else CollectorRegistry()
         self._now = now
-        self._events = Counter(
-            "vigia_events", "Events folded, by topic and type.", ["topic", "type"], registry=self.registry
-        )
-        self._fates = Counter("vigia_fates", "What became of the events.", ["fate"], registry=self.registry)
+        self._events: Tally[tuple[str, str]] = Tally()
+        self._fates: dict[Fate, int] = dict.fromkeys((*get_args(Status), "anonymous", "unfolded"), 0)
         self._rejects = Counter(
             "vigia_rejects", "Records that went to the dead letters, by reason.", ["code"], registry=self.registry
         )
@@ -53,7 +53,7 @@ class WorkerMetrics(Collector):
         self._alarms = Counter(
             "vigia_alarms", "Changes of alarms sent.", ["kind", "severity", "change"], registry=self.registry
         )
-        self._step = Histogram("vigia_step_seconds", "Time to fold one event.", registry=self.registry, buckets=FAST)
+        self._steps, self._step_seconds = [0] * (len(FAST) + 1), 0.0
         self._commit = Histogram(
             "vigia_commit_seconds",
             "Time until what follows from a chunk is durable.",
@@ -68,7 +68,6 @@ class WorkerMetrics(Collector):
             "Control records that were not newer than what is in force.",
             registry=self.registry,
         )
-        self._seen: dict[tuple[str, str], Counter] = {}
         self._census: dict[int, Census] = {}
         self._behind: dict[tuple[str, int], int] = {}
         self._clock: dict[int, Micros] = {}
@@ -77,12 +76,11 @@ class WorkerMetrics(Collector):
         for code in get_args(RejectCode):
             self._rejects.labels(code)
         for type in EVENT_TYPES:
-            self._events.labels(TOPIC_OF[type.split(".")[0]], type)
+            self._events[TOPIC_OF[type.split(".")[0]], type] = 0
         for kind in KINDS:
             known = (("info",), ("raised",)) if kind in STATE_CHANGES else (SEVERITIES, BY_THE_CORE)
             for severity, change in product(*known):
                 self._alarms.labels(kind, severity, change)
-        self._fated = {fate: self._fates.labels(fate) for fate in (*get_args(Status), "anonymous", "unfolded")}
         self._alarm_counters: dict[tuple[str, str, str], Counter] = {}
         self.registry.register(self)
 
@@ -93,12 +91,8 @@ class WorkerMetrics(Collector):
 
     def event(self, topic: str, type: str, fate: Fate) -> None:
         """One event was read and folded, or found to change nothing."""
-        counter = self._seen.get((topic, type))
-        if counter is None:
-            known = topic if topic in TOPICS else OTHER, type if type in EVENT_TYPES else OTHER
-            counter = self._seen[known] = self._events.labels(*known)
-        counter.inc()
-        self._fated[fate].inc()
+        self._events[topic if topic in TOPICS else OTHER, type if type in EVENT_TYPES else OTHER] += 1
+        self._fates[fate] += 1
 
     def rejected(self, code: RejectCode) -> None:
         """One record went to the dead letters."""
@@ -120,7 +114,8 @@ class WorkerMetrics(Collector):
 
     def step(self, seconds: float) -> None:
         """Folding one event took this time."""
-        self._step.observe(seconds)
+        self._steps[bisect_left(FAST, seconds)] += 1
+        self._step_seconds += seconds
 
     def commit(self, seconds: float) -> None:
         """Making the results of a chunk durable took this time."""
@@ -154,8 +149,9 @@ class WorkerMetrics(Collector):
             self._clock.pop(partition, None)
         self._behind = {key: count for key, count in self._behind.items() if key[1] not in gone}
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         """The values at the moment of a scrape."""
+        yield from self._of_events()
         people = GaugeMetricFamily("vigia_customers", "Customers of this worker.", labels=["stage", "tier"])
         count: Tally[tuple[Stage, Tier]] = Tally()
         for census in self._census.values():
@@ -183,6 +179,21 @@ class WorkerMetrics(Collector):
             "vigia_recovery_rows", "Rows to read back since partitions were given last.", value=total
         )
         yield GaugeMetricFamily("vigia_partitions", "Partitions that this worker has.", value=len(self._census))
+
+    def _of_events(self) -> Iterator[Metric]:
+        """What is counted for each event: in plain numbers, since a counter of the library costs as much as ten of them."""
+        events = CounterMetricFamily("vigia_events", "Events folded, by topic and type.", labels=["topic", "type"])
+        for labels, count in self._events.copy().items():
+            events.add_metric(labels, count)
+        yield events
+        fates = CounterMetricFamily("vigia_fates", "What became of the events.", labels=["fate"])
+        for fate, count in self._fates.items():
+            fates.add_metric([fate], count)
+        yield fates
+        bounds = [*map(floatToGoString, FAST), "+Inf"]
+        steps = HistogramMetricFamily("vigia_step_seconds", "Time to fold one event.")
+        steps.add_metric([], list(zip(bounds, accumulate(self._steps), strict=True)), self._step_seconds)
+        yield steps
 
 
 class Teaching(Protocol):
