@@ -13,7 +13,8 @@ import msgspec
 
 from alerts.pipeline.incident import Action
 from scorers.contract.alarms import Alarm
-from scorers.contract.events import TOPIC_OF, AnyEvent, Instant
+from scorers.contract.events import TOPIC_OF, AnyEvent, CustomerMerged, Instant
+from scorers.contract.wire import NOT_BUILT
 from streams.records.lessons import LessonRecord
 
 Schema = dict[str, Any]
@@ -145,7 +146,10 @@ def _alone(name: str, record: type) -> Schema:
     (top,), parts = msgspec.json.schema_components([record], schema_hook=_instant)
     own = parts.pop(top["$ref"].rsplit("/", 1)[1])
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"urn:vigia:{name}:1"}
-    return {**head, **own, **({"$defs": parts} if parts else {})}
+    unbuilt = (
+        {"not": {}, "$comment": NOT_BUILT} if record is CustomerMerged else {}
+    )  # what the decoder rejects, whatever it says
+    return {**head, **own, **unbuilt, **({"$defs": parts} if parts else {})}
 
 
 def _instant(kind: type) -> Schema:

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from scorers.contract.ids import TRIMMED
+
 Micros = int  # microseconds since 1970-01-01T00:00:00Z
 Duration = int  # microseconds
 
@@ -23,13 +25,13 @@ class Instant(int):
 
 # `wire` checks these patterns on whole records, as a pattern per field is slow; here they are for the JSON schema.
 _PLAIN = r"^[^\x00-\x1f\x7f-\x9f]+$"  # no control characters
-_TRIMMED = r"^[^\s\x00-\x1f\x7f-\x9f](?:[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$"  # and no white space around
 Key = Annotated[
-    str, Meta(min_length=1, max_length=512, extra_json_schema={"pattern": _TRIMMED})
+    str, Meta(min_length=1, max_length=512, extra_json_schema={"pattern": TRIMMED})
 ]  # what facts are joined on
 Name = Annotated[str, Meta(min_length=1, max_length=512, extra_json_schema={"pattern": _PLAIN})]
+_FREE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
 Text = Annotated[
-    str, Meta(max_length=4096)
+    str, Meta(max_length=4096, extra_json_schema={"pattern": _FREE})
 ]  # free text: tabs and line ends are allowed, other control characters are not
 Code = Annotated[str, Meta(min_length=1, max_length=128, extra_json_schema={"pattern": _PLAIN})]
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", max_length=3)]  # the length, as `$` lets a line end pass
@@ -74,17 +76,17 @@ class Event(Struct, frozen=True, kw_only=True, tag_field="type", gc=False, omit_
     source: Key
     time: Instant
     customer_id: Key
-    schema_version: Annotated[int, Meta(extra_json_schema={"const": 1})] = 1
+    schema_version: Annotated[int, Meta(ge=1, le=1)] | None = 1
 
 
 class Item(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """One line of a basket."""
 
-    sku: Name
+    sku: Key
     quantity: Quantity
     amount_minor: SignedAmount | None = None
     category: Name | None = None
-    lot: Name | None = None
+    lot: Key | None = None
 
 
 class Purchase(Event, frozen=True, kw_only=True, gc=False, tag="purchase.completed"):
@@ -95,10 +97,10 @@ class Purchase(Event, frozen=True, kw_only=True, gc=False, tag="purchase.complet
     customer_id: Key | None = None  # type: ignore[assignment]  # the till may not know the buyer
     margin_minor: SignedAmount | None = None
     discount_minor: Amount | None = None
-    store_id: Name | None = None
+    store_id: Key | None = None
     channel: Name | None = None
     staff_id: Name | None = None
-    items: tuple[Item, ...] = ()
+    items: tuple[Item, ...] | None = None
 
 
 class Refund(Event, frozen=True, kw_only=True, gc=False, tag="purchase.refunded"):
@@ -106,8 +108,8 @@ class Refund(Event, frozen=True, kw_only=True, gc=False, tag="purchase.refunded"
 
     amount_minor: Amount
     currency: Currency
-    purchase_id: Name | None = None
-    sku: Name | None = None
+    purchase_id: Key | None = None
+    sku: Key | None = None
     reason: Text | None = None
 
 
@@ -117,10 +119,10 @@ class Contact(Event, frozen=True, kw_only=True, gc=False):
     channel: Name
     purpose: Purpose | None = None
     topic: Text | None = None
-    request_id: Name | None = None
+    request_id: Key | None = None
     request_status: RequestStatus | None = None
     staff_id: Name | None = None
-    store_id: Name | None = None
+    store_id: Key | None = None
     satisfaction: Stars | None = None
     tone: Tone | None = None
     cost_minor: Amount | None = None
@@ -137,13 +139,13 @@ class ContactMade(Contact, frozen=True, kw_only=True, gc=False, tag="contact.mad
 class Complaint(Event, frozen=True, kw_only=True, gc=False):
     """The fields of every step of a complaint."""
 
-    complaint_id: Name
+    complaint_id: Key
     customer_id: Key | None = None  # type: ignore[assignment]  # an anonymous complaint counts for themes
     severity: ComplaintSeverity | None = None  # minor if no step has said it; the newest step that says it counts
     subject: ComplaintSubject | None = None
-    sku: Name | None = None
-    lot: Name | None = None
-    store_id: Name | None = None
+    sku: Key | None = None
+    lot: Key | None = None
+    store_id: Key | None = None
     formality: Formality | None = None  # formal if no step has said it
     public: bool | None = None  # not public if no step has said it; the newest step that says it counts
     reason: Text | None = None
@@ -204,7 +206,7 @@ class CompetitorMentioned(Event, frozen=True, kw_only=True, gc=False, tag="compe
 class Promise(Event, frozen=True, kw_only=True, gc=False):
     """The fields of every step of a promise."""
 
-    promise_id: Name
+    promise_id: Key
     due: Instant | None = None
     topic: Text | None = None
 
@@ -253,9 +255,9 @@ class LeadCreated(Event, frozen=True, kw_only=True, gc=False, tag="lead.created"
 class StaffPulse(Event, frozen=True, kw_only=True, gc=False, tag="staff.pulse"):
     """Staff of a site were asked, thanked, or answered; `customer_id` is the site's id."""
 
-    store_id: Name
+    store_id: Key
     pulse: Pulse
-    codes: tuple[PulseCode, ...] = ()
+    codes: tuple[PulseCode, ...] | None = None
     score: Stars | None = None
 
 
@@ -266,7 +268,7 @@ class CustomerDescribed(Event, frozen=True, kw_only=True, gc=False, tag="custome
     party_type: PartyType | None = None
     locale: Code | None = None
     owner_id: Name | None = None
-    aliases: tuple[Key, ...] = ()
+    aliases: tuple[Key, ...] | None = None
     consent: dict[str, bool] | None = None
     attributes: dict[str, str] | None = None
 

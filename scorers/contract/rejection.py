@@ -164,6 +164,7 @@ def _record(raw: bytes, types: Set[str], *, has_repeated: bool = False) -> Mappi
     """The fields of the record, with everything checked except those of its type; perhaps a key is repeated."""
     fields = _fields(raw, has_repeated)
     version = _value(fields["schema_version"]) if "schema_version" in fields else 1
+    version = 1 if "schema_version" in fields and bytes(fields["schema_version"]) == b"null" else version
     if type(version) is float and abs(version) > MAX_MINOR:
         raise _Invalid("bad_number", "schema_version is out of range", fields)
     if type(version) is not int:

@@ -19,7 +19,7 @@ KEPT = NEWEST + EARLIER
 def add(baskets: Baskets, e: Purchase) -> None:
     """Add the categories of one purchase to the current occasion."""
     mask = 0
-    for item in e.items:
+    for item in e.items or ():
         if item.category:
             mask |= 1 << (_hash(item.category) & 63)
     if mask:

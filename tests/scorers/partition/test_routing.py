@@ -26,7 +26,6 @@ COMPLAINT = {"complaint_id": "K1"}
         (record("complaint.resolved", AT, store_id="S1", **COMPLAINT), Address("customer", "C1"), []),
         (record("staff.pulse", AT, "S1", store_id="S1", pulse="asked"), Address("site", "S1"), []),
         (record("staff.pulse", AT, "HQ", store_id="S1", pulse="asked"), None, [Address("site", "S1")]),
-        (record("customer.merged", AT, into="C2"), None, []),
         (record("customer.erased", AT), Address("customer", "C1"), []),
     ],
 )
