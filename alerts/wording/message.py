@@ -11,10 +11,12 @@ from msgspec import Struct
 
 from alerts.wording.formats import day_and_time, money
 from alerts.wording.playbooks import ENDS, SKILLS, advice, headline
+from scorers.alarms.words import times
 from scorers.contract.alarms import SEVERITIES, Alarm
 from scorers.contract.events import Instant
 from scorers.contract.inert import inert
 
+NAMED = 3  # subjects that the title of a digest names
 LISTED = 30  # alarms that a digest lists; the others are counted
 
 
@@ -72,9 +74,12 @@ def compose(alarm: Alarm, change: str = "", zone: ZoneInfo | None = None) -> Mes
         lines.append(Line("Until", day_and_time(alarm.deadline, zone)))
     if alarm.counterfactual:
         lines.append(Line("What would settle it", inert(alarm.counterfactual)))
+    if alarm.customer_id:
+        lines.append(Line("Customer", inert(alarm.customer_id, 80)))
     if alarm.store_id:
         lines.append(Line("Store", inert(alarm.store_id, 80)))
-    lines.append(Line("Alarm", f"{alarm.kind}, {alarm.severity}, {inert(alarm.alarm_id, 80)}"))
+    lines.append(Line("Alarm", f"{alarm.kind}, {alarm.severity}"))
+    lines.append(Line("To answer", f"vigia alarms ack {inert(alarm.alarm_id, 80)} (or snooze, resolve)"))
     return Message(title(alarm, change), tuple(lines))
 
 
@@ -84,7 +89,7 @@ def at_stake(alarm: Alarm) -> str:
     if alarm.value_at_risk_minor is not None:
         parts.append(f"about {money(alarm.value_at_risk_minor, alarm.currency)}")
     if alarm.risk is not None:
-        days = f" within {alarm.horizon_days:.0f} days" if alarm.horizon_days else ""
+        days = f" within {times(round(alarm.horizon_days), 'day')}" if alarm.horizon_days else ""
         parts.append(f"{alarm.risk:.0%} chance of no purchase{days}")
     return ", ".join(parts)
 
@@ -106,7 +111,15 @@ def digest(alarms: Sequence[Alarm], counted: Mapping[str, int] = MappingProxyTyp
     if counted:
         each = ", ".join(f"{number:,} {severity}" for severity, number in counted.items())
         lines.append(Line("", f"and {each}, too many to send one by one; vigia alarms tail shows all"))
-    return Message(f"{len(ranked) + sum(counted.values()):,} alarms", tuple(lines))
+    total = len(ranked) + sum(counted.values())
+    return Message(f"{times(total, 'alarm')}: {_of_whom([who(one) for one in ranked], total)}", tuple(lines))
+
+
+def _of_whom(names: Sequence[str], total: int) -> str:
+    """The first of the subjects by name, as far as a line has room, and how many alarms are about others."""
+    shown = list(dict.fromkeys(names))[:NAMED]
+    others = total - sum(name in shown for name in names)
+    return ", ".join(shown) + (f" and {others:,} more" if others else "")
 
 
 def _short(alarm: Alarm) -> str:

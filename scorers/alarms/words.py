@@ -45,7 +45,7 @@ def times(n: int, what: str) -> str:
     >>> times(1, "complaint"), times(2, "complaint")
     ('1 complaint', '2 complaints')
     """
-    return f"1 {what}" if n == 1 else f"{n} {what}s"
+    return f"1 {what}" if n == 1 else f"{n:,} {what}s"
 
 
 def rhythm(c: Customer) -> str:

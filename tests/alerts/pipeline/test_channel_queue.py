@@ -161,7 +161,8 @@ async def test_an_alarm_storm_delays_no_critical_alarm() -> None:
     digest = max(taken, key=lambda one: one.counted)
     assert (len(digest.alarms), digest.counted) == (30, 2_819 - 30)
     assert {one.severity for one in digest.alarms} == {"error"}
-    assert digest.message.title == "2,819 alarms"
+    assert digest.message.title.startswith("2,819 alarms: C")
+    assert digest.message.title.endswith(" and 2,816 more")
     assert digest.message.lines[-1].text.startswith("and 1,849 error, 940 warning, too many")
     states = Counter(incident.deliveries[0].state for incident in story.store.incidents.values())
     assert states == {"sent": 3_000, "stopped": 1}

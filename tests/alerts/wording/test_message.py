@@ -65,3 +65,20 @@ def test_text_from_outside_is_one_visible_line(text: str) -> None:
     assert len(clean) <= 200
     assert inert(clean) == clean
     clean.encode()
+
+
+def test_a_message_says_of_whom_and_how_to_answer() -> None:
+    """The id of the customer for the till, the store, and the id that every answer needs."""
+    told = {line.label: line.text for line in compose(alarm(name="Ana Ruiz", store_id="S7")).lines}
+    assert (told["Customer"], told["Store"]) == ("C1", "S7")
+    assert told["To answer"] == "vigia alarms ack a1 (or snooze, resolve)"
+
+
+def test_the_title_of_a_digest_says_of_whom() -> None:
+    """The first three by name, each once, and how many more alarms there are; one alarm is no alarms."""
+    names = ("Ana", "Bea", "Ana", "Leo", "Eva")
+    several = [alarm(alarm_id=f"a{n}", name=name) for n, name in enumerate(names)]
+    assert digest(several[:1]).title == "1 alarm: Ana (gold)"
+    assert digest(several[:3]).title == "3 alarms: Ana (gold), Bea (gold)"
+    assert digest(several).title == "5 alarms: Ana (gold), Bea (gold), Leo (gold) and 1 more"
+    assert digest(several[:2], {"warning": 4}).title == "6 alarms: Ana (gold), Bea (gold) and 4 more"

@@ -15,7 +15,7 @@ from vigia.commands.shared import arguments, live
 from vigia.commands.shared.kafka import Prefix
 from vigia.commands.shared.options import Horizon, Live, PolicyFile, Run, Until
 from vigia.readmodel.alarm_summary import CustomerRow, read_alarms, read_customers, status_of
-from vigia.readmodel.amounts import without_cents
+from vigia.readmodel.amounts import counted, without_cents
 from vigia.readmodel.run_folder import run_folder
 from vigia.runtime.usage_error import UsageError
 
@@ -69,7 +69,7 @@ def card(c: CustomerRow) -> Iterator[str]:
         ("value at risk", without_cents(c.value_at_risk_minor, c.currency)),
         (
             "bought",
-            f"on {c.occasions:,} days, {without_cents(c.amount_minor, c.currency)}; last on {(c.last_purchase or '-')[:10]}",
+            f"on {counted(c.occasions, 'day')}, {without_cents(c.amount_minor, c.currency)}; last on {(c.last_purchase or '-')[:10]}",
         ),
         ("complaints", f"{c.complaints}, of which {c.complaints_open} open"),
         ("satisfaction", "unknown" if c.satisfaction is None else f"{c.satisfaction:.1f} of 5"),

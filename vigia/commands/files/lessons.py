@@ -9,6 +9,7 @@ from typer import Option
 
 from streams.records.parquet import LessonTable, NoParquet
 from vigia.commands.shared.kafka import KAFKA, Kafka, Prefix, broker, run_once
+from vigia.readmodel.amounts import counted
 from vigia.runtime import progress
 from vigia.runtime.broker import Broker
 from vigia.runtime.files.event_files import not_over_inputs
@@ -46,7 +47,7 @@ def export(
                 run_once(_read_topic(broker(kafka, prefix, "lessons export"), table), kafka)
     except NoParquet as error:
         raise UsageError(str(error)) from None
-    typer.echo(f"{table.rows:,} lessons -> {out}")
+    typer.echo(f"{counted(table.rows, 'lesson')} -> {out}")
     for count, what in (
         (table.repeated, "were duplicates and are written once"),
         (table.foreign, "have the features of another version and were left out"),

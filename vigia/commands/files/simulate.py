@@ -7,6 +7,7 @@ import typer
 from typer import Option
 
 from vigia.lab.simulate import simulate as invent
+from vigia.readmodel.amounts import counted
 from vigia.runtime import progress
 
 
@@ -25,4 +26,6 @@ def simulate(
     """
     with progress.of_steps("Inventing customers", customers) as advance:
         summary = invent(customers, days, seed, out, dirt=dirt, progress=advance)
-    typer.echo(f"{summary.events:,} events of {summary.customers:,} customers, of whom {summary.left:,} left -> {out}")
+    typer.echo(
+        f"{counted(summary.events, 'event')} of {counted(summary.customers, 'customer')}, of whom {summary.left:,} left -> {out}"
+    )

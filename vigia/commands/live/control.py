@@ -11,6 +11,7 @@ from streams.records import control_log
 from streams.records.signing import keyring
 from vigia.commands.shared.kafka import KAFKA, Kafka, Prefix, broker, run_once
 from vigia.commands.shared.seals import with_keys
+from vigia.readmodel.amounts import counted
 from vigia.runtime import settings
 
 app = typer.Typer(help="Export the control records of the clock.", no_args_is_help=True)
@@ -37,7 +38,7 @@ def dump(
 
     async def work() -> None:
         count, left_out = await control_log.dump(where, config.partitions, out, keys)
-        typer.echo(f"{count:,} records -> {out}")
+        typer.echo(f"{counted(count, 'record')} -> {out}")
         if left_out:
             typer.echo(f"{left_out:,} records that no trusted key signed are left out; no worker adopts them", err=True)
 
