@@ -5,6 +5,7 @@ scratch copy of the checkout's surface, one after the other as a reader would.
 """
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -15,8 +16,11 @@ from pathlib import Path
 import pytest
 
 from scorers.alarms import catalogue
+from scorers.contract.wire import EVENT_TYPES, Rejection, decode
 from scorers.customer.lifecycle import diagram
+from tests.support import reference
 from vigia.runtime import distribution
+from vigia.runtime.settings import MEANINGS, SETTINGS
 
 ROOT = Path(__file__).parent.parent
 
@@ -364,3 +368,34 @@ def test_text_is_clean() -> None:
         if stains or (text and not text.endswith("\n")) or text.endswith("\n\n"):
             wrong.append(path.relative_to(ROOT).as_posix())
     assert wrong == []
+
+
+@pytest.mark.parametrize("page", reference.PAGES)
+def test_the_generated_pages_are_those_of_the_source(page: str) -> None:
+    """docs/events.md and docs/settings.md say what the types and settings are now."""
+    assert (ROOT / page).read_text() == reference.PAGES[page](), "python -m tests.support.reference writes it anew"
+
+
+@pytest.mark.parametrize("name", sorted(EVENT_TYPES))
+def test_the_example_of_an_event_is_one(name: str) -> None:
+    """Each of the types has an example that is read, and a sentence about what it starts and stops, with real kinds."""
+    event = decode(json.dumps(reference.example(name)).encode())
+    assert not isinstance(event, Rejection) or name == "customer.merged", event
+    kinds = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", reference.EFFECTS[name]))
+    assert kinds <= set(catalogue.KINDS), kinds - set(catalogue.KINDS)
+
+
+def test_every_setting_has_a_meaning() -> None:
+    """A setting that is added is explained, and every variable that the source reads is on one of the two pages."""
+    assert MEANINGS.keys() == set(SETTINGS.values())
+    told = set(
+        re.findall(
+            r"VIGIA_[A-Z_]+", (ROOT / "docs/settings.md").read_text() + (ROOT / "docs/operations.md").read_text()
+        )
+    )
+    read = set()
+    for package in ("streams", "alerts", "vigia"):
+        for path in (ROOT / package).rglob("*.py"):
+            read |= set(re.findall(r"[\"'](VIGIA_[A-Z]+(?:_[A-Z]+)*)[\"']", path.read_text()))
+    examples_of_routes = {"VIGIA_HOOK_SECRET", "VIGIA_MAIL_PASSWORD"}
+    assert read - told - examples_of_routes - {"VIGIA_FAILPOINT", "VIGIA_FAULT"} == set()

@@ -10,6 +10,7 @@ from typer import Option
 from scorers.contract.inert import inert
 from streams.records.signing import keyring
 from vigia.commands.shared.kafka import KAFKA, Kafka, Prefix, broker, run_once
+from vigia.commands.shared.seals import found
 from vigia.operations.diagnosis import Finding, diagnose
 from vigia.operations.inspection import inspect
 from vigia.runtime import settings
@@ -27,20 +28,20 @@ def doctor(
 ) -> None:
     """Find faults that cause no error: topics, partitions, partitioners, brokers, clocks, groups, signatures, missing processes.
 
-    Changes nothing. Compares VIGIA_PARTITIONS and VIGIA_SEAL with the running system. Exit status: 0 no fault, 1 a
+    Changes nothing. Compares VIGIA_PARTITIONS and VIGIA_SEAL, or the secret generated on this machine, with the running system. Exit status: 0 no fault, 1 a
     fault, 3 Kafka does not answer.
     """
-    where, config = broker(kafka, prefix, "doctor"), settings.read(os.environ)
+    where, config = broker(kafka, prefix, "doctor"), found(settings.read(os.environ))
     keys = keyring(config.seal, config.seal_trust)
-    found: list[Finding] = []
+    findings: list[Finding] = []
 
     async def work() -> None:
-        found.extend(diagnose(await inspect(where, config.partitions, keys, apart)))
+        findings.extend(diagnose(await inspect(where, config.partitions, keys, apart)))
 
     run_once(work(), kafka)
-    for one in found:
+    for one in findings:
         typer.echo(msgspec.json.encode(one._asdict()).decode() if as_json else line(one))
-    if any(one.state == "fault" for one in found):
+    if any(one.state == "fault" for one in findings):
         raise typer.Exit(1)
 
 

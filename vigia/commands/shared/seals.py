@@ -11,7 +11,7 @@ import typer
 
 from streams.records.signing import keyring
 from vigia.runtime.broker import Broker
-from vigia.runtime.settings import Settings
+from vigia.runtime.settings import Settings, state_folder
 from vigia.runtime.usage_error import UsageError
 
 FILE = "seal"  # in the state folder of `vigia up`, or in that of this user
@@ -38,7 +38,15 @@ def with_keys(config: Settings, broker: Broker) -> Settings:
 
 def of_this_user() -> Path:
     """The file of the processes that this user starts one by one on this machine."""
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "vigia" / FILE
+    return state_folder() / FILE
+
+
+def found(config: Settings) -> Settings:
+    """The settings with the secret that processes on this machine have generated, if none is given; nothing is made."""
+    if config.seal or config.seal_trust:
+        return config
+    kept = next((path for path in (config.state / FILE, of_this_user()) if path.is_file()), None)
+    return config if kept is None else msgspec.structs.replace(config, seal=kept_in(kept))
 
 
 def generated(path: Path) -> str:
