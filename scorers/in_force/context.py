@@ -4,11 +4,12 @@ All but the policy have a history, so that a late fact is judged by what was in 
 """
 
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Mapping
 
 from msgspec import Struct
 
-from scorers.contract.events import Micros
+from scorers.contract.events import DAY, Micros
 from scorers.in_force.figures import Figures, no_figures
 from scorers.in_force.risk_model import RiskModel
 from scorers.policy.business_calendar import Calendar
@@ -17,7 +18,12 @@ from scorers.policy.tables import Policy
 
 _KEPT = 800  # daily figures, over two years; older instants are judged by the oldest kept
 _KEPT_OF_GROUP = 64  # reports of one group
+_KEPT_AFTER_END = 7 * DAY  # beyond the allowed lateness: so long is a group known that has nothing to report any more
 _NOTHING: Mapping[str, int] = {}
+
+
+GroupName = tuple[str, str]
+"""The type and the id of a group."""
 
 
 class GroupHistory(Struct):
@@ -45,7 +51,9 @@ class Context:
         self._model_times: list[Micros] = [0]
         self.newest_figures = self._figures[0]
         self.newest_model: RiskModel = untrained
-        self._groups: dict[tuple[str, str], GroupHistory] = {}
+        self._groups: dict[GroupName, GroupHistory] = {}
+        self._groups_ended: deque[tuple[Micros, GroupName]] = deque()
+        self.dropped_groups: list[GroupName] = []  # of which the last call of `adopt_group` has dropped the history
         self._figures_from = 0
         self._model_from = 0
 
@@ -87,7 +95,7 @@ class Context:
 
         Reports that come again after newer ones are ignored: a worker that took over a partition repeats some.
         """
-        history = self._groups.setdefault((subject, name), GroupHistory([], []))
+        history, self.dropped_groups = self._groups.setdefault((subject, name), GroupHistory([], [])), []
         if reported < history.reported or (reported == history.reported and values in history.told):
             return False
         if reported > history.reported:
@@ -97,7 +105,20 @@ class Context:
         history.values.append(values)
         if len(history.times) > _KEPT_OF_GROUP:
             del history.times[0], history.values[0]
+        if not any(values.values()):
+            self._groups_ended.append((reported, (subject, name)))
+        self._drop_ended(reported)
         return True
+
+    def _drop_ended(self, now: Micros) -> None:
+        """Drop the histories that have ended in nothing, once no fact can come that is judged by them."""
+        before = now - self.policy.time.allowed_lateness - _KEPT_AFTER_END
+        while self._groups_ended and self._groups_ended[0][0] < before:
+            reported, group = self._groups_ended.popleft()
+            history = self._groups.get(group)
+            if history is not None and history.reported == reported:
+                del self._groups[group]
+                self.dropped_groups.append(group)
 
     def group(self, subject: str, name: str, now: Micros) -> Mapping[str, int]:
         """What was known of a group at an instant; empty before its first report."""

@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from scorers.contract.events import DAY, AnyEvent, Micros
 from scorers.in_force.context import Context
 from scorers.in_force.figures import FigureBook
 from scorers.partition.deadlines import Deadlines
-from scorers.partition.routing import Address, erases, other_subjects, own_subject, subject_type
+from scorers.partition.places import Places
+from scorers.partition.routing import Address, address_of, erases, other_subjects, own_subject, subject_type
 from scorers.partition.suppression import PlainSuppressions, Suppression, Suppressions
 from scorers.risk.training import Trainer
 from scorers.timeline.facts import Ref
@@ -68,6 +70,7 @@ class Partition:
         self.newest: Micros = 0  # of all facts, erasures excepted
         self.tally = Tally()
         self.clock: Micros = 0
+        self.places = Places()
         self._book = book
         self._trainer = trainer
         self._boundary: Micros = 0  # the next instant at which a day's figures come into force
@@ -86,8 +89,11 @@ class Partition:
         if step is not None:
             yield step
         if step is None or step.is_new:
-            for address in other_subjects(event):
-                yield self.fold_for(address, event, ref)
+            for number, address in enumerate(other_subjects(event)):
+                other = self.fold_for(address, event, ref)
+                if step is None and not number and event.customer_id is not None:
+                    self._count(other)
+                yield other
 
     def fold(self, event: AnyEvent, ref: Ref, arrival: Micros = 0) -> Step | None:
         """Fold one event for the subject of its key, after judging that subject's earlier deadlines; None if it has no subject.
@@ -117,14 +123,34 @@ class Partition:
         """Fold one event for one subject, new or known; `origin` as in `Timeline.step`."""
         name = address.name
         timeline = self.timelines.get(name)
+        before = None
+        if timeline is not None and 0 < (retires := timeline.subject.retires(timeline.state, self.ctx)) < event.time:
+            before = self._retire(address, timeline, retires)  # the clock has not passed this deadline yet
+            timeline = None
         if timeline is None:
+            if address.type != "customer" and not self.places.take(address.slot):
+                return self._counted(Step(forgotten={f"other_{address.type}": 1}))
             suppression = self.suppressed.get(name)
             if suppression is not None and event.time <= suppression.until:
                 return Step(status="too_late")
             timeline = Timeline.new(subject_type(name), address.id, self.ctx)
             if suppression is not None:
                 timeline.row.erased = suppression.until
-        return self._after(name, timeline, timeline.step(event, ref, self.clock, self.ctx, origin))
+        step = self._after(name, timeline, timeline.step(event, ref, self.clock, self.ctx, origin))
+        return step if before is None else _joined(before, step)
+
+    def _retire(self, address: Address, timeline: AnyTimeline, at: Micros) -> Step:
+        """Delete a subject at its last deadline: nothing is known of it any more, and its place is free."""
+        step = timeline.retire(at + 1, max(self.clock, at), self.ctx)
+        del self.timelines[address.name]
+        if address.type != "customer":
+            self.places.give_back(address.slot)
+        step.forgotten = {**step.forgotten, f"silent_{address.type}": 1}
+        return self._effects(self._counted(step))
+
+    def _counted(self, step: Step) -> Step:
+        self.tally.forgotten.update(step.forgotten)
+        return step
 
     def _erase(self, name: str, at: Micros, ref: Ref, arrival: Micros) -> Step:
         """Delete all that is known of a customer. An erasure that was carried out before is a duplicate.
@@ -187,12 +213,18 @@ class Partition:
         timeline = self.timelines.get(name)
         if timeline is None or timeline.due != due:
             return None
-        return self._after(name, timeline, timeline.settle(due + 1, self.clock, self.ctx))
+        step = timeline.settle(due + 1, self.clock, self.ctx)
+        retires = timeline.subject.retires(timeline.state, self.ctx)
+        if not retires or due < retires or step.status == "core_error":
+            return self._after(name, timeline, step)
+        self._effects(self._counted(step))
+        address = address_of(name.encode()) or Address("customer", name)
+        return _joined(step, self._retire(address, timeline, due))
 
     def _after(self, name: str, timeline: AnyTimeline, step: Step) -> Step:
         self.timelines[name] = timeline
         if step.forgotten:
-            self.tally.forgotten.update(step.forgotten)
+            self._counted(step)
         if due := timeline.due:
             self._deadlines.add(due, name)
         return self._effects(step)
@@ -232,3 +264,15 @@ class Partition:
             tally.too_late += 1
         elif step.status == "core_error":
             tally.core_errors += 1
+
+
+def _joined(first: Step, second: Step) -> Step:
+    """Both steps as one, with the status of the second."""
+    return replace(
+        second,
+        alarms=first.alarms + second.alarms,
+        lessons=first.lessons + second.lessons,
+        counts=first.counts + second.counts,
+        reports=first.reports + second.reports,
+        forgotten=dict(Counter(first.forgotten) + Counter(second.forgotten)),
+    )

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from scorers.contract.alarms import SubjectType as SubjectName
 from scorers.contract.events import AnyEvent, ComplaintOpened, CustomerErased, CustomerMerged, StaffPulse
+from scorers.partition.places import slot_of
 from scorers.subjects.customer import CUSTOMER
 from scorers.subjects.site import SITE
 from scorers.subjects.store import STORE
@@ -36,6 +37,11 @@ class Address(NamedTuple):
         """
         return self.id if self.type == "customer" else f"{GROUP_PREFIX}{self.type}:{self.id}"
 
+    @property
+    def slot(self) -> str:
+        """Where a group has its place, and by which it has its partition."""
+        return slot_of(self.type, self.id)
+
 
 def subject_type(name: str) -> SubjectType[Any]:
     """The type of the subject with this name."""
@@ -56,10 +62,8 @@ def address_of(key: bytes | None) -> Address | None:
 
 
 def own_subject(event: AnyEvent) -> Address | None:
-    """The subject with the key of the event's own record; None for anonymous facts and for merges."""
-    if isinstance(event, StaffPulse):
-        return Address("site", event.store_id) if event.store_id == event.customer_id else None
-    if event.customer_id is None or isinstance(event, CustomerMerged):
+    """The customer with the key of the event's own record; None for anonymous facts, for merges and for facts about a site."""
+    if event.customer_id is None or isinstance(event, CustomerMerged | StaffPulse):
         return None
     return Address("customer", event.customer_id)
 
@@ -71,7 +75,7 @@ def _store(event: AnyEvent) -> Address | None:
 
 
 def _site(event: AnyEvent) -> Address | None:
-    if isinstance(event, StaffPulse) and event.store_id != event.customer_id:
+    if isinstance(event, StaffPulse):
         return Address("site", event.store_id)
     return None
 

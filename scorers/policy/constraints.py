@@ -79,6 +79,12 @@ CONSTRAINTS = (
         "an apostle is not less satisfied than others; give an apostle_satisfaction from satisfied_from on",
     ),
     Constraint(
+        ("retention.silent", "tiers.window"),
+        lambda p: p.retention.silent > p.tiers.window + p.time.allowed_lateness,
+        "a customer would be deleted while the purchases still count for the tier; give a silent longer than tiers.window and "
+        "time.allowed_lateness together",
+    ),
+    Constraint(
         ("risk.review_at_least", "risk.review_at_most"),
         lambda p: p.risk.review_at_least <= p.risk.review_at_most,
         "the shortest time between reviews is longer than the longest; exchange the two",

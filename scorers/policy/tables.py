@@ -138,6 +138,12 @@ class Stores(_Strict, frozen=True):
     mention_from: Count = 3
 
 
+class Retention(_Strict, frozen=True):
+    """How long what has fallen silent stays in the state."""
+
+    silent: Span = days(1825)
+
+
 class Risk(_Strict, frozen=True):
     """A5, A7: the risk, which is the probability of no purchase within the horizon."""
 
@@ -214,6 +220,7 @@ class Policy(_Strict, frozen=True):
     boredom: Boredom = Boredom()
     staff: Staff = Staff()
     stores: Stores = Stores()
+    retention: Retention = Retention()
     risk: Risk = field(default_factory=Risk)
     value: Value = Value()
     calendar: Opening = field(default_factory=Opening)

@@ -21,7 +21,7 @@ from scorers.in_force.context import Context
 from scorers.in_force.figures import YEARS, Contribution, value_bucket
 from scorers.subjects import reviews
 from scorers.timeline.compare import compare, note
-from scorers.timeline.episodes import NEVER, Episode
+from scorers.timeline.episodes import Episode
 from scorers.timeline.facts import NO_FACT, Ref
 from scorers.timeline.kinds import Kind, Plan, plan
 from scorers.timeline.subjects import Effects, SubjectType
@@ -47,6 +47,10 @@ class CustomerType(SubjectType[Customer]):
 
         A deadline is judged a microsecond after it, so that a fact at exactly its instant is in time.
         """
+        retires = at + ctx.policy.retention.silent if event is not None else self.retires(c, ctx)
+        if event is None and at >= retires:
+            c.due = 0  # the partition deletes it
+            return
         if event is not None:
             now = at
             evolve(c, event, ref, ctx, effects.counts)  # type: ignore[arg-type]  # the partition routes by type
@@ -77,13 +81,17 @@ class CustomerType(SubjectType[Customer]):
         if c.tiering.low_since and now <= (ends := c.tiering.low_since + ctx.policy.tiers.dwell) < soon:
             soon = ends
         soon = min(soon, reviews.next_instant(c, ctx), compare(self, c, _PLANS[life.stage], now, ref, ctx, effects))
-        c.due = 0 if soon == NEVER else soon
+        c.due = min(soon, retires)
 
     def render(
         self, c: Customer, episode: Episode, change: Change, time: Micros, cause: tuple[Ref, ...], ctx: Context
     ) -> Alarm:
         """One change in the life of an alarm as a record of the topic `alarms`."""
         return render_customer(self.kinds[episode.kind], c, episode, change, time, cause, ctx)
+
+    def retires(self, c: Customer, ctx: Context) -> Micros:
+        """So long after the newest fact."""
+        return c.last_fact + ctx.policy.retention.silent
 
     def contributions(self, c: Customer, at: Micros) -> list[Contribution]:
         """What removes the customer from the histogram of yearly values."""

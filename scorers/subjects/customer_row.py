@@ -39,5 +39,5 @@ def customer_row(timeline: Timeline[Customer], now: Micros, ctx: Context) -> dic
         "experience_debt": round(v.debt, 3),
         "alarms_open": sorted(e.kind for e in c.open if e.status == "open"),
         "forgotten": dict(sorted(c.forgotten.items())),
-        "next_due": rfc3339(c.due) if c.due else None,
+        "next_due": rfc3339(c.due) if c.due and c.due != timeline.subject.retires(c, ctx) else None,
     }

@@ -7,7 +7,7 @@ from scorers.contract.events import AnyEvent, Micros, StaffPulse
 from scorers.groups.site import Site, fold
 from scorers.in_force.context import Context
 from scorers.timeline.compare import compare
-from scorers.timeline.episodes import NEVER, Episode
+from scorers.timeline.episodes import Episode
 from scorers.timeline.facts import Ref
 from scorers.timeline.kinds import plan
 from scorers.timeline.retained_fields import RetainedFields
@@ -30,6 +30,9 @@ class SiteType(SubjectType[Site]):
 
     def advance(self, site: Site, at: Micros, event: AnyEvent | None, ref: Ref, ctx: Context, effects: Effects) -> None:
         """Fold a pulse, or judge a deadline; then compare with the open alarms and set the next deadline."""
+        if event is None and at >= self.retires(site, ctx):
+            site.due = 0  # the partition deletes it
+            return
         now = at + 1
         if isinstance(event, StaffPulse):
             now = at
@@ -37,7 +40,11 @@ class SiteType(SubjectType[Site]):
             site.first_seen = site.first_seen or at
             site.last_fact = at
         soon = compare(self, site, _PLAN, now, ref, ctx, effects)
-        site.due = 0 if soon == NEVER else soon
+        site.due = min(soon, self.retires(site, ctx))
+
+    def retires(self, site: Site, ctx: Context) -> Micros:
+        """So long after the newest fact."""
+        return site.last_fact + ctx.policy.retention.silent
 
     def render(
         self, site: Site, episode: Episode, change: Change, time: Micros, cause: tuple[Ref, ...], ctx: Context

@@ -48,6 +48,10 @@ class StoreType(SubjectType[Store]):
         day = stores.next_close(store)
         store.due = 0 if day is None else in_force(day, ctx.policy)
 
+    def retires(self, store: Store, ctx: Context) -> Micros:
+        """The first day that was closed without any complaint in its window."""
+        return store.reported_at if stores.next_close(store) is None else 0
+
     def report(self, store: Store) -> Report | None:
         """The count of complaints in the window that ends with the newest closed day, under the id that customers keep."""
         if not store.reported_at:

@@ -119,6 +119,10 @@ class SubjectType(Generic[S]):
         """Count a fact older than the allowed lateness into a settled state; False if this subject cannot."""
         return False
 
+    def retires(self, state: S, ctx: Context) -> Micros:
+        """The deadline at which nothing of the subject is kept any more, if no fact comes before; 0 if there is none."""
+        return 0
+
     def contributions(self, state: S, at: Micros) -> list[Contribution]:
         """What takes back the state's contributions to the base's figures, dated with an instant; used by an erasure."""
         return []

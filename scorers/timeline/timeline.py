@@ -168,7 +168,17 @@ class Timeline(Generic[S]):
         `at` is the time of the erasure `ref`. Alarms that became true later are withdrawn, so it does not matter how far a tick had
         come. No record says the subject's name.
         """
-        out, at = Step(), max(at, self.newest)
+        at = max(at, self.newest)
+        out = self._end(at, clock, (ref,), ctx)
+        out.alarms = [replace(alarm, name=None) for alarm in out.alarms]
+        return out
+
+    def retire(self, at: Micros, clock: Micros, ctx: Context) -> Step:
+        """What ends with the subject at its own last deadline; like `erase`, after which it must not be used again."""
+        return self._end(at, clock, (), ctx)
+
+    def _end(self, at: Micros, clock: Micros, cause: tuple[Ref, ...], ctx: Context) -> Step:
+        out = Step()
         self._pass_time(at, clock, ctx, out)
         out.counts += self.subject.contributions(self.state, at)
         self.state = self.subject.new(self.row.id)
@@ -176,8 +186,7 @@ class Timeline(Generic[S]):
             if e.status == "open" or e.at > at:  # a copy, as an undo point shares the episodes emitted before
                 ended = replace(e, status="settled", outcome="expired")
                 change: Change = "alarm.settled" if e.at <= at else "alarm.withdrawn"
-                self._emit_one(ended, change, max(clock, at), (ref,), ctx, out)
-        out.alarms = [replace(alarm, name=None) for alarm in out.alarms]
+                self._emit_one(ended, change, max(clock, at), cause, ctx, out)
         return out
 
     def _step(self, event: AnyEvent, ref: Ref, clock: Micros, ctx: Context) -> Step:

@@ -45,7 +45,7 @@ _decode = msgspec.json.Decoder(Origin).decode
 def forward(topic: str, partitions: int, address: Address, event: AnyEvent, record: Any, source: str) -> Output:
     """The record that forwards a fact to a subject with another key.
 
-    A subject belongs to the partition of its id, where records with its id as their own key arrive as well.
+    A customer belongs to the partition of its id, a group to that of its slot.
     """
     origin = _encode(Origin(record.topic, record.partition, record.offset, source))
     key = address.name.encode()
@@ -55,11 +55,11 @@ def forward(topic: str, partitions: int, address: Address, event: AnyEvent, reco
 def home_key(key: bytes) -> bytes:
     """The key whose partition the row of a subject belongs to.
 
-    >>> home_key(b"c1"), home_key(b"\x01store:s1")
-    (b'c1', b's1')
+    >>> home_key(b"c1"), home_key(b"\x01store:s1")[:6]
+    (b'c1', b'store/')
     """
     address = address_of(key)
-    return key if address is None else address.id.encode()
+    return key if address is None else address.slot.encode()
 
 
 def read_forwarded(record: Any) -> Forwarded:

@@ -80,6 +80,8 @@ class InForce:
             return False, late
         if isinstance(control, GroupInForce):
             self._store_group(control)
+            for kind, name in self.ctx.dropped_groups:
+                self._rows.delete(GROUP + f"{kind}:{name}".encode())
         else:
             key = CONTROL + b"%016x" % offset
             self._rows.put(key, StoredRow.of_partition(encode_control(control)))

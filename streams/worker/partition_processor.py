@@ -18,7 +18,7 @@ from scorers.in_force.context import Context
 from scorers.in_force.control import GroupInForce, Tick
 from scorers.in_force.figures import Contribution, last_day
 from scorers.partition.partition import Partition
-from scorers.partition.routing import GROUP_PREFIX, other_subjects, own_subject
+from scorers.partition.routing import address_of, other_subjects
 from scorers.policy.tables import Policy
 from scorers.risk.model import UNTRAINED
 from scorers.timeline.facts import Ref
@@ -101,7 +101,9 @@ class PartitionProcessor:
                 self._in_force.recover(key, row.data)
             return
         name = key.decode()
-        if not name.startswith(GROUP_PREFIX):
+        if (address := address_of(key)) is not None:
+            self.partition.places.recover(address.slot)
+        else:
             if self.suppressed.is_stale(name, row):
                 self._stale.append(key)
                 return
@@ -114,6 +116,7 @@ class PartitionProcessor:
         """Fold one record and return the records to send. If anything raises, rows and timelines are as before."""
         self._in_force.resume()
         self.timelines.begin()
+        self.partition.places.begin()
         self.timelines.era = self._in_force.eras
         for key in self._stale:
             self.rows.delete(key)
@@ -121,6 +124,7 @@ class PartitionProcessor:
             outputs = self._fold(record)
         except Exception:
             self.timelines.undo()
+            self.partition.places.undo()
             raise
         self._stale.clear()
         return outputs
@@ -140,8 +144,6 @@ class PartitionProcessor:
         event = self._read(record)
         if isinstance(event, Rejection):
             return [self.dead_letter(record, event.code, event.detail)]
-        if self._is_folded(event):
-            return []
         began = perf_counter()
         ref = Ref(event.source, event.id, record.topic, record.partition, record.offset)
         arrival = written_at(record) if isinstance(event, CustomerErased) else 0
@@ -156,7 +158,7 @@ class PartitionProcessor:
             if step.status == "core_error":
                 return [self.dead_letter(record, "core_error", step.fault)]
             outputs = self._outputs(step)
-            if isinstance(event, CustomerErased):
+            if isinstance(event, CustomerErased) or step.forgotten:
                 outputs += self.told.gone()
             self._remember(step.counts, newest=int(event.time))
         if step is None or step.is_new:
@@ -165,18 +167,6 @@ class PartitionProcessor:
         if record.value is None and plain != ERASURES and event.time:  # where other processes look for erasures
             outputs.append(Output(self._names(ERASURES), record.key, encode_event(event)))
         return outputs
-
-    def _is_folded(self, event: AnyEvent) -> bool:
-        """Whether a record was already folded into a row whose key is not the record's."""
-        address = own_subject(event)
-        if address is None or address.type == "customer":
-            return False  # the engine has checked the row under the record's key
-        key = address.name.encode()
-        if not self.rows.folded(key):
-            return False
-        if (row := self.rows.get(key)) is not None:
-            self.rows.put(key, row)
-        return True
 
     def _fold_forwarded(self, record: Any) -> list[Output]:
         try:
@@ -255,6 +245,7 @@ class PartitionProcessor:
             outputs += self._outputs(step)
             counts += step.counts
         self._metrics.clock(self.rows.partition, self.partition.clock)
+        outputs += self.told.gone()
         outputs += self.told.due(self.partition.clock)
         if self.rows.folded(KEY):
             return outputs

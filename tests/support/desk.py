@@ -135,6 +135,11 @@ class Desk:
     def alarms(self) -> list[Alarm]:
         return [a for o in self.outputs if o.topic == "alarms" and isinstance(a := decode_alarm(o.value or b""), Alarm)]
 
+    def subjects(self) -> set[str]:
+        """The names of the subjects that have a row."""
+        rows = self.rows._cache.items()
+        return {key.decode() for key, row in rows if row is not None and not key.startswith(b"\x00")}
+
     def codes(self) -> list[str]:
         return [dict(o.headers)["code"].decode() for o in self.outputs if o.topic == "dead-letters"]
 

@@ -24,7 +24,7 @@ COMPLAINT = {"complaint_id": "K1"}
         ),
         (record("complaint.opened", AT, None, store_id="S1", **COMPLAINT), None, [Address("store", "S1")]),
         (record("complaint.resolved", AT, store_id="S1", **COMPLAINT), Address("customer", "C1"), []),
-        (record("staff.pulse", AT, "S1", store_id="S1", pulse="asked"), Address("site", "S1"), []),
+        (record("staff.pulse", AT, "S1", store_id="S1", pulse="asked"), None, [Address("site", "S1")]),
         (record("staff.pulse", AT, "HQ", store_id="S1", pulse="asked"), None, [Address("site", "S1")]),
         (record("customer.erased", AT), Address("customer", "C1"), []),
     ],

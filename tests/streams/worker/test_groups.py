@@ -110,20 +110,15 @@ def test_a_malformed_record_of_groups_is_a_dead_letter() -> None:
     assert desk.codes() == ["bad_value"] * 4
 
 
-@pytest.mark.parametrize("rows", range(5))
-def test_a_customer_with_the_id_of_a_site_does_not_fence_off_its_pulses(rows: int) -> None:
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 0.75, 1.0])
+def test_a_customer_with_the_id_of_a_site_does_not_fence_off_its_pulses(share: float) -> None:
     """However many rows of a flush reach the changelog, the row of the site has the pulse or is given it again."""
-    desk = Desk()
-    desk.send("purchases", purchase(MAY, "S1"))
-    desk.send("feedback", pulse(MAY, "S1", "asked"))
-    changed = list(desk.rows.take_changed())
-    assert len(changed) == 3
-    desk.store.write(0, changed[:rows], 0)
-    desk.open()
-    for one in desk.log:
-        desk.fold(one)
-    site = desk.processor.timelines.get("\x01site:S1")
-    assert site is not None
+    cluster = Cluster(2)
+    cluster.publish("purchases", purchase(MAY, "S1"))
+    cluster.publish("feedback", pulse(MAY, "S1", "asked"))
+    for n in range(2):
+        cluster.crash(n, share)
+    (site,) = [found for desk in cluster.desks if (found := desk.processor.timelines.get("\x01site:S1")) is not None]
     assert site.state.asked.at == MAY
 
 
@@ -141,10 +136,11 @@ def test_a_store_with_a_long_id_reports_to_its_customers(store: str) -> None:
 
 def test_a_tick_for_groups_that_fails_keeps_the_deadlines_of_customers(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tick becomes a dead letter; the next one still finds the customer who fell silent, and the site."""
-    desk = Desk()
+    cluster = Cluster(1)
+    (desk,) = cluster.desks
+    cluster.publish("feedback", pulse(MAY, "S1", "asked"))
     for n in range(8):
         desk.send("purchases", purchase(MAY + n * 3 * DAY))
-    desk.send("feedback", pulse(MAY, "S1", "asked"))
     value, headers = told(Tick(until=Instant(MAY + 300 * DAY), groups=True))
     tick = Record("clock", 0, None, value, headers=headers)
     for broken in ("_outputs", "partition._settle_one"):
