@@ -72,7 +72,7 @@ async def works_and_fails(shop: Shop) -> None:
     running = shop.running
     running.tick()
     running.start(VIGIA_SEAL=SEAL, VIGIA_FAILPOINT="changelog:1", VIGIA_SESSION="6")
-    shop.start("gateway", "gateway", "--port", "0")
+    shop.start("gateway", "gateway", "--port", "0", "--metrics-port", "0")
     shop.start("notifier", "notifier", "--routes", str(shop.routes), "--metrics-port", "0")
     door = await shop.address("gateway", r"(http://\S+)/v1/events")
     async with aiohttp.ClientSession() as session:
@@ -106,7 +106,8 @@ async def works_and_fails(shop: Shop) -> None:
         await running.until(caught_up(running))
 
         pages = {
-            "gateway": door,
+            "gateway": await shop.address("gateway", r"(http://\S+)/metrics"),
+            "gateway's port of events": door,
             "notifier": await shop.address("notifier", r"(http://\S+)/metrics"),
             "worker": await shop.address("a", r"(http://\S+)/metrics"),
         }

@@ -62,7 +62,7 @@ class Intake:
         except (KafkaError, TimeoutError, OSError) as fault:
             for one in pending:
                 one.cancel()
-            raise KafkaAway(f"Kafka at {self.broker.address} did not acknowledge ({type(fault).__name__})") from fault
+            raise KafkaAway(f"Kafka did not acknowledge ({type(fault).__name__})") from fault
 
     async def enqueue(self, fact: Fact) -> "asyncio.Future[object]":
         """Pass one fact to the producer; the future completes when it is acknowledged. Raises `KafkaAway`."""
@@ -70,9 +70,7 @@ class Intake:
             async with asyncio.timeout(self.deadline):
                 return await self._enqueue(await self._started(), fact)
         except (KafkaError, TimeoutError, OSError) as fault:
-            raise KafkaAway(
-                f"Kafka at {self.broker.address} does not accept events ({type(fault).__name__})"
-            ) from fault
+            raise KafkaAway(f"Kafka does not accept events ({type(fault).__name__})") from fault
 
     async def ready(self) -> str:
         """Why it cannot send now; empty when it can."""
@@ -81,7 +79,7 @@ class Intake:
                 producer = await self._started()
                 seen = await producer.client.fetch_all_metadata()
         except (KafkaError, TimeoutError, OSError) as fault:
-            return f"Kafka at {self.broker.address} does not answer ({type(fault).__name__})"
+            return f"Kafka does not answer ({type(fault).__name__})"
         missing = [name for name in map(self.broker.name, INPUTS) if not seen.partitions_for_topic(name)]
         return f"no topic {', '.join(missing)}: run vigia topics apply" if missing else ""
 

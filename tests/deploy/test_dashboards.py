@@ -26,8 +26,9 @@ from alerts.pipeline.metrics import NotifierMetrics
 from alerts.pipeline.routes import read
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import Instant
-from streams.gateway.gateway import Gateway, Tokens
+from streams.gateway.gateway import Gateway
 from streams.gateway.intake import Intake
+from streams.gateway.tokens import Tokens
 from streams.metrics import TrainerMetrics, WorkerMetrics
 from tests.support.alarms import an_alarm
 from tests.support.hashes import HASHES

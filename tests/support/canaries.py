@@ -19,7 +19,7 @@ from aiohttp import web
 from aiosmtpd.smtp import SMTP
 
 from scorers.contract.events import DAY
-from streams.gateway.gateway import new_token
+from streams.gateway.tokens import new_token
 from tests.kafka.running import Running
 from tests.support.driver import purchase, record
 from tests.support.redisserver import Server

@@ -28,7 +28,9 @@ from alerts.pipeline.routes import read
 from scorers.contract.events import DAY, Instant, Micros
 from scorers.policy.tables import Policy
 from streams.clock.clock import Clock
-from streams.gateway.gateway import Tokens, accepting
+from streams.gateway.gateway import accepting
+from streams.gateway.intake import Intake
+from streams.gateway.tokens import Tokens
 from streams.trainer.trainer import Trainer
 from vigia.lab.demo.feed import AHEAD, Reached
 from vigia.lab.demo_tail import DemoTail
@@ -130,7 +132,9 @@ class DemoStack:
             await admin.close()
 
     async def _take_events(self, stop: asyncio.Event) -> None:
-        async with accepting(self.broker, Tokens(()), HOST, self.gateway_port, self.registry) as self.gateway_port:
+        async with accepting(
+            Intake(self.broker), Tokens(()), HOST, self.gateway_port, self.registry
+        ) as self.gateway_port:
             await stop.wait()
 
     # --- the worker's process ---------------------------------------------------------------------------------

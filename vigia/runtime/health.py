@@ -5,17 +5,16 @@ configured otherwise, because it asks for no password.
 """
 
 import logging
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
+from vigia.runtime.listener import Bounds, listening
 from vigia.runtime.redaction import describe
-from vigia.runtime.usage_error import UsageError
 
 Ready = Callable[[], Awaitable[str]]
 """Says why the process is not ready for work; empty when it is."""
@@ -68,24 +67,9 @@ def routes(registry: CollectorRegistry, ready: Ready = always) -> list[web.Route
     return [web.get("/metrics", metrics), web.get("/healthz", is_alive), web.get("/readyz", is_ready)]
 
 
-@asynccontextmanager
-async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
-    """Serve an application inside the block; yields the port, a free one if 0 was given.
-
-    Raises `UsageError` if the port is in use.
-    """
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, host, port)
-        try:
-            await site.start()
-        except OSError as error:  # its message names an errno and no remedy
-            why = os.strerror(error.errno or 0).lower()
-            raise UsageError(f"cannot listen on {host}:{port}: {why}; name another port, or end who has it") from None
-        yield runner.addresses[0][1]
-    finally:
-        await runner.cleanup()
+def serving(app: web.Application, host: str, port: int) -> AbstractAsyncContextManager[int]:
+    """Serve an application inside the block within the usual bounds; yields the port, a free one if 0 was given."""
+    return listening(app, host, port, Bounds())
 
 
 @asynccontextmanager

@@ -3,26 +3,35 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from prometheus_client import CollectorRegistry
 from typer import Option
 
-from streams.gateway.gateway import Tokens, accepting, new_token
-from vigia.commands.shared.kafka import KAFKA, Host, Kafka, Prefix, broker, run_until_stopped
+from streams.gateway.gateway import accepting
+from streams.gateway.intake import Intake
+from streams.gateway.settings import Settings, read_file
+from streams.gateway.tokens import Token, Tokens, is_digest, new_token
+from vigia.commands.shared.kafka import KAFKA, Host, Kafka, MetricsPort, Prefix, broker, run_until_stopped
 from vigia.readmodel import redis_address
 from vigia.readmodel.redis_address import RedisAddress
 from vigia.readmodel.redis_board import Board
-from vigia.runtime import settings
+from vigia.runtime import health, settings
 from vigia.runtime.broker import Broker
 from vigia.runtime.privacy.keyed_hash import KeyedHash, keyed_hash
 from vigia.runtime.usage_error import UsageError
 
+ConfigFile = Annotated[
+    Path | None,
+    Option(metavar="FILE", help="The file of tokens and limits, as deploy/gateway.toml shows."),
+]
 LOGGER = logging.getLogger("vigia.gateway")
 TOKENS = "VIGIA_GATEWAY_TOKENS"
+RELOAD = 1.0  # seconds between two looks at the file of tokens
 LOCAL = ("127.0.0.1", "::1", "localhost")
 
 
@@ -31,6 +40,8 @@ def gateway(
     prefix: Prefix = "",
     host: Host = "127.0.0.1",
     port: Annotated[int, Option(min=0, max=65535, help="The port; 0 picks a free one.")] = 8080,
+    metrics_port: MetricsPort = 9105,
+    config: ConfigFile = None,
     redis: Annotated[
         str, Option(metavar="URL", envvar="VIGIA_REDIS", help="The Redis for customer cards and the at-risk board.")
     ] = "",
@@ -39,48 +50,98 @@ def gateway(
         bool, Option("--new-token", help="Create a token, print it with its digest, and exit.")
     ] = False,
 ) -> None:
-    """Accept events over HTTP: POST /v1/events with one JSON event or NDJSON lines; 202 means that Kafka has them.
+    """Accept events over HTTP: POST /v1/events with one JSON event, an array or NDJSON lines; 202 means that Kafka has them.
 
-    Senders need a token. The gateway stores only digests, in the environment variable VIGIA_GATEWAY_TOKENS, separated by
-    blanks. With a Redis it also keeps the customer cards up to date.
+    Senders need a token. The file of --config names each token, with its digest and what it may send, and is read again when
+    it changes; digests without a scope may also stand in the environment variable VIGIA_GATEWAY_TOKENS, separated by blanks.
+    With a Redis it also keeps the customer cards up to date.
     """
     if make_token:
         token, digest = new_token()
-        typer.echo(f"for the sender:   Authorization: Bearer {token}\nfor the gateway:  {TOKENS}={digest}")
+        typer.echo(
+            f'for the sender:   Authorization: Bearer {token}\nfor the gateway:  digest = "{digest}", in a table [token.NAME] of the file of --config (or {TOKENS}={digest})'
+        )
         return
-    tokens, where, cards = (
-        senders(host, open_to_all),
-        broker(kafka, prefix, "gateway"),
-        redis_address.read(os.environ, redis),
-    )
-    config = settings.read(os.environ)
-    hashes = keyed_hash(config.privacy_key, config.state) if cards is not None else None
+    who, where = senders(config, host, open_to_all), broker(kafka, prefix, "gateway")
+    cards = redis_address.read(os.environ, redis)
+    kept = settings.read(os.environ)
+    hashes = keyed_hash(kept.privacy_key, kept.state) if cards is not None else None
+    intake, registry = Intake(where), CollectorRegistry()
 
     async def serve(stop: asyncio.Event) -> None:
-        async with gate(where, tokens, cards, host, port, hashes) as bound:
-            typer.echo(f"gateway: http://{host}:{bound}/v1/events -> Kafka {kafka}", err=True)
+        async with (
+            health.serving_health(registry, metrics_port, host, intake.ready) as metrics,
+            gate(where, intake, who, cards, host, port, hashes, registry) as bound,
+        ):
+            typer.echo(
+                f"gateway: http://{host}:{bound}/v1/events -> Kafka {kafka}, metrics on http://{host}:{metrics}/metrics",
+                err=True,
+            )
             await stop.wait()
 
     run_until_stopped(serve, kafka)
 
 
-def senders(host: str, open_to_all: bool) -> Tokens:
-    """Return the tokens of the environment, or none if everybody on this machine may send."""
-    try:
-        tokens = Tokens(os.environ.get(TOKENS, "").split())
-    except ValueError as fault:
-        raise UsageError(f"{TOKENS}: {fault}") from None
-    if not tokens and not (open_to_all and host in LOCAL):
+class Senders:
+    """Who may send: the tokens of the file and of the environment, and the limits; `watch` follows the file's changes."""
+
+    def __init__(self, path: Path | None, digests: Iterable[str]) -> None:
+        self._path, self._digests = path, tuple(digests)
+        self._stamp = self._stamped()
+        config = read_file(path) if path is not None else Settings()
+        self.limits, self.tokens = config.limits, Tokens(self._all(config))
+
+    def _all(self, config: Settings) -> list[Token]:
+        return [*config.tokens(), *Tokens.of_digests(self._digests)]
+
+    def _stamped(self) -> tuple[int, int, int] | None:
+        try:
+            found = self._path.stat() if self._path is not None else None
+        except OSError:
+            found = None  # it is being replaced
+        return None if found is None else (found.st_ino, found.st_mtime_ns, found.st_size)
+
+    async def watch(self) -> None:
+        """Put the tokens of a changed file in force; one that cannot be read, or names none, changes nothing."""
+        while True:
+            await asyncio.sleep(RELOAD)
+            stamp = self._stamped()
+            if self._path is None or stamp is None or stamp == self._stamp:
+                continue
+            self._stamp = stamp
+            try:
+                tokens = self._all(read_file(self._path))
+            except UsageError as fault:
+                LOGGER.error("the tokens stay as they are: %s", fault)
+                continue
+            if not tokens:
+                LOGGER.error(
+                    "the tokens stay as they are: %s names none, and without a token anybody could send", self._path
+                )
+                continue
+            self.tokens.replace(tokens)
+            LOGGER.info("tokens read again: %s", ", ".join(token.name for token in tokens))
+
+
+def senders(config: Path | None, host: str, open_to_all: bool) -> Senders:
+    """Return who may send, by the file and the environment, or everybody on this machine. Raises `UsageError`."""
+    digests = os.environ.get(TOKENS, "").split()
+    if not all(map(is_digest, digests)):
+        raise UsageError(f"{TOKENS}: a token's digest is 64 hexadecimal digits: vigia gateway --new-token makes one")
+    found = Senders(config, digests)
+    if not found.tokens and not (open_to_all and host in LOCAL):
         raise UsageError(
-            f"{TOKENS} is not set; create one with vigia gateway --new-token, or give --no-token on this machine only"
+            f"{TOKENS} is not set and --config names no token; create one with vigia gateway --new-token, "
+            "or give --no-token on this machine only"
         )
-    return tokens
+    return found
 
 
 @asynccontextmanager
 async def gate(
     where: Broker,
-    tokens: Tokens,
+    intake: Intake,
+    who: Senders,
     cards: RedisAddress | None,
     host: str,
     port: int,
@@ -92,10 +153,13 @@ async def gate(
     board = asyncio.create_task(Board(cards, where, hashes, registry).run()) if cards and hashes else None
     if board is None:
         LOGGER.info("no Redis is given (--redis): there are no customer cards and no board")
+    watching = asyncio.create_task(who.watch())
     try:
-        async with accepting(where, tokens, host, port, registry) as bound:
+        async with accepting(intake, who.tokens, host, port, registry, who.limits) as bound:
             yield bound
     finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
         if board is not None:
             board.cancel()
             await asyncio.gather(board, return_exceptions=True)

@@ -16,10 +16,11 @@ from alerts.pipeline.metrics import NotifierMetrics
 from alerts.pipeline.notifier import Notifier
 from streams.clock.clock import Clock
 from streams.engine.standby import Standby
+from streams.gateway.intake import Intake
 from streams.metrics import ClockMetrics, TrainerMetrics, WorkerMetrics
 from streams.trainer.trainer import Trainer
 from streams.worker.worker import Worker
-from vigia.commands.processes.gateway import gate, senders
+from vigia.commands.processes.gateway import ConfigFile, gate, senders
 from vigia.commands.processes.notifier import routed
 from vigia.commands.shared import arguments
 from vigia.commands.shared.kafka import KAFKA, Host, Kafka, Prefix, broker, exit_unavailable, run_until_stopped
@@ -50,6 +51,7 @@ def up(
     redis: Annotated[
         str, Option(metavar="URL", envvar="VIGIA_REDIS", help="The Redis for customer cards and the at-risk board.")
     ] = "",
+    gateway: ConfigFile = None,
     open_to_all: Annotated[
         bool, Option("--no-token", help="Require no token from senders; on this machine only.")
     ] = False,
@@ -68,7 +70,7 @@ def up(
     then everything read is folded and its alarms are sent. For a larger business start the parts as separate processes:
     they share nothing but Kafka.
     """
-    where, rules, tokens = broker(kafka, prefix), arguments.policy(policy), senders(host, open_to_all)
+    where, rules, who = broker(kafka, prefix), arguments.policy(policy), senders(gateway, host, open_to_all)
     text = arguments.policy_text(policy)
     config = with_signing_secret(settings.read(os.environ))
     hashes = keyed_hash(config.privacy_key, config.state)
@@ -89,7 +91,7 @@ def up(
         await trainer.run(stop)
 
     async def take_events(stop: asyncio.Event) -> None:
-        async with gate(where, tokens, cards, host, port, hashes, taking) as bound:
+        async with gate(where, Intake(where), who, cards, host, port, hashes, taking) as bound:
             typer.echo(f"up: http://{host}:{bound}/v1/events -> Kafka {kafka}", err=True)
             await stop.wait()
 
