@@ -47,6 +47,8 @@ async def test_nothing_of_an_erased_customer_remains(kafka: str, tmp_path: Path)
         live = {one.key: one.value for one in await running.read(CHANGELOG)}
         assert live[CANARY.encode()] is None
         assert [key for key, row in live.items() if row is not None and trace.is_in(row)] == []
+        rows = {one.key: one.value for one in await running.read("customers")}
+        assert rows[CANARY.encode()] is None
         assert await running.stop() == 0
         assert holding(state) == []
         assert CANARY not in running.processes.tails()

@@ -3,6 +3,7 @@
 import pytest
 
 from scorers.contract.events import DAY
+from streams.worker.suppressed import GONE, RowSuppressions
 from tests.support.desk import MAY, Desk
 from tests.support.driver import purchase, record
 from tests.support.hashes import HASHES
@@ -122,3 +123,19 @@ def test_a_customer_is_found_under_the_former_key_too() -> None:
     both = KeyedHash("new-" * 8 + " " + "0123456789abcdef" * 2)
     assert list(both.all("C1"))[1] == HASHES.of("C1")
     assert both.of("C1") == KeyedHash("new-" * 8).of("C1") != HASHES.of("C1")
+
+
+def test_suppressions_under_an_unknown_key_are_an_error_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """It names the setting and no customer."""
+    desk = Desk()
+    desk.send("purchases", purchase(MAY, CANARY))
+    desk.send("feedback", erased(MAY + DAY))
+    rows = RowSuppressions(desk.rows, KeyedHash("another-" * 4))
+    for key in [key for key in desk.rows._cache if key.startswith(GONE)]:
+        row = desk.rows.get(key)
+        assert row is not None
+        assert isinstance(row.data, bytes)
+        rows.recover(key, row.data)
+    assert rows.get(CANARY) is None
+    assert "set VIGIA_PRIVACY_KEY to the former key" in caplog.text
+    assert CANARY not in caplog.text

@@ -99,6 +99,7 @@ def test_the_folder_of_a_replay_is_searched_and_exported(tmp_path: Path) -> None
     events.write_bytes(b"\n".join((SALE, REFERRED)) + b"\n")
     assert run("replay", str(events), "--out", str(out)).exit_code == 0
     assert run("privacy", "check", ANA, str(out)).exit_code == 1
+    assert run("privacy", "check", "C9", "--dir", str(out)).exit_code == 0
     file = tmp_path / "held.json"
     assert run("privacy", "export", ANA, str(out), "--out", str(file)).exit_code == 0
     assert file.stat().st_mode & 0o777 == 0o600

@@ -27,6 +27,7 @@ CustomerId = Annotated[str, Argument(metavar="ID", help="The customer's id.")]
 Folder = Annotated[
     Path | None, Argument(metavar="DIR", help="The folder of a 'vigia replay'; the running system is read if left out.")
 ]
+Dir = Annotated[Path | None, Option("--dir", metavar="DIR", help="The same as the argument DIR.")]
 State = Annotated[
     Path | None, Option("--state", metavar="DIR", help="The state folder of a worker on this machine (VIGIA_STATE).")
 ]
@@ -47,6 +48,7 @@ class Export(msgspec.Struct, omit_defaults=True):
 def check(
     customer_id: CustomerId,
     run: Folder = None,
+    folder: Dir = None,
     logs: Annotated[Path | None, Option("--logs", metavar="DIR", help="A folder of logs to search.")] = None,
     strict: Annotated[
         bool, Option("--strict", help="Count what topics still hold within its time limit as found.")
@@ -61,7 +63,7 @@ def check(
     Lists the places and exits with 1; exits with 0 if nothing is found. After an erasure topics keep older records for a time that
     docs/security.md states: such a place is listed with the date by which it is empty, and counts from then on, or with --strict.
     """
-    trace = Trace(customer_id)
+    trace, run = Trace(customer_id), run or folder
     found: list[Finding] = []
     erased = 0
     if run is None:
@@ -89,6 +91,7 @@ def check(
 def export(
     customer_id: CustomerId,
     run: Folder = None,
+    folder: Dir = None,
     out: Annotated[
         Path | None, Option("--out", metavar="FILE", help="Write to this file; else to the console.")
     ] = None,
@@ -101,13 +104,13 @@ def export(
     `state` is what Vigía makes of the customer, `records` are the facts, alarms and notifications as they are stored, and `mentions`
     are places where records of others name the customer.
     """
-    trace, now = Trace(customer_id), Instant(time.time_ns() // 1000)
+    trace, now, run = Trace(customer_id), Instant(time.time_ns() // 1000), run or folder
     held = Export(customer_id, day_and_time(now))
     if run is not None:
         _export_files(held, run, trace)
     else:
-        where, folder = broker(kafka, prefix, "privacy export"), _state(state)
-        rows = customers(folder, Policy(), now) if folder.is_dir() else iter(())
+        where, rows_in = broker(kafka, prefix, "privacy export"), _state(state)
+        rows = customers(rows_in, Policy(), now) if rows_in.is_dir() else iter(())
         held.state = [row for row in rows if row["customer_id"] == customer_id]
 
         async def work() -> None:
