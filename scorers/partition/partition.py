@@ -168,7 +168,10 @@ class Partition:
         timeline = self.timelines.get(name)
         if timeline is not None:
             until = max(until, timeline.newest)
-            step = timeline.erase(at, ref, self.clock, self.ctx)
+            try:
+                step = timeline.erase(at, ref, self.clock, self.ctx)
+            except Exception as fault:  # the customer is deleted all the same
+                step = Step(status="core_error", fault=f"{type(fault).__name__}: {fault}")
             del self.timelines[name]
         self.suppressed[name] = before.extended(until, erasure[0])
         return self._effects(step)

@@ -4,6 +4,10 @@ import pytest
 
 from scorers.alarms.catalogue import STATE_CHANGES
 from scorers.contract.events import DAY, HOUR
+from scorers.contract.rejection import Rejection
+from scorers.contract.wire import decode
+from scorers.subjects.customer import CUSTOMER
+from scorers.timeline.facts import Ref
 from tests.support.driver import Driver, instant, purchase, record
 
 START = instant("2024-03-01T09:00:00Z")
@@ -89,3 +93,17 @@ def test_alarms_end_without_a_name_however_far_the_clock_had_come() -> None:
         assert {alarm.name for alarm in last.values()} == {None}
     assert "complaint-overdue" in {kind for _, kind, *_ in plain.outcomes()}
     assert ticked.outcomes() == plain.outcomes()
+
+
+def test_a_fault_of_the_core_keeps_nobody_from_being_erased(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The customer is deleted all the same, and the fault is told."""
+    driver = Driver().feed(*BEFORE)
+    event = decode(erased(LAST + DAY))
+    assert not isinstance(event, Rejection)
+    monkeypatch.setattr(CUSTOMER, "contributions", lambda state, at: 1 / 0)
+    step = driver.partition.fold(event, Ref(event.source, event.id))
+    assert step is not None
+    assert (step.status, step.fault) == ("core_error", "ZeroDivisionError: division by zero")
+    assert "C1" not in driver.timelines
+    driver.feed(*BEFORE)
+    assert "C1" not in driver.timelines

@@ -91,6 +91,10 @@ def test_an_alarm_is_explained_with_what_became_of_it(kafka: str) -> None:
     assert [one["type"] for one in told["changes"]] == ["alarm.raised"]
     assert [one["rule"] for one in told["notifier"]["decisions"]] == ["first", "nothing_worse"]
     assert told["notifier"]["actions"][0]["by"] == "eva"
+    write(kafka, "notifications", ("a9", encode_incident(incident)))
+    assert (
+        "raised -> log: sent: first" in run("explain", "a9", "--kafka", kafka).stdout
+    )  # its records are deleted by now
     write(kafka, "notifications", ("a1", None))
     assert "has deleted it" in run("explain", "a1", "--kafka", kafka).stdout
 

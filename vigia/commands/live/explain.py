@@ -53,6 +53,8 @@ def explain(
         async def work() -> None:
             await read(where, "alarms", lambda record: changes.extend(_of(record.value, alarm_id)))
             await read(where, "notifications", lambda record: _keep(incidents, record, alarm_id))
+            if not changes:  # older than the topic keeps: the notifier has its newest change
+                changes.extend(incident.alarm for incident in incidents)
             await read(where, "feedback", lambda record: erased.update(_erased(record, changes)))
 
         run_once(work(), kafka)
