@@ -8,7 +8,7 @@ import msgspec
 from alerts.settings.hours import Minutes
 from scorers.contract.events import DAY
 from scorers.policy.spans import Span, format_span, parse_span
-from scorers.policy.toml_errors import Path, TomlText, did_you_mean, split, unknown_key
+from scorers.policy.toml_errors import Path, TomlText, did_you_mean, not_listed, split, unknown_key
 
 T = TypeVar("T")
 LONGEST = Span(3650 * DAY)
@@ -37,6 +37,8 @@ class SettingsText(TomlText, frozen=True):
                 raise self.wrong((*here, key), why) from None
             if "missing required field" in problem:
                 raise self.wrong((*here, problem.split("`")[1]), "is missing; add it to this table") from None
+            if listed := not_listed(problem, kind, inner):
+                raise self.wrong(here, listed) from None
             raise self.wrong(here, problem if "; " in problem else f"{problem}; write a value of that type") from None
 
 

@@ -20,6 +20,7 @@ import msgspec
 from msgspec import DecodeError, Raw, Struct, ValidationError
 from msgspec.structs import force_setattr
 
+from scorers.contract.closed_lists import event_values
 from scorers.contract.events import MAX_MINOR
 from scorers.contract.inert import printable
 
@@ -253,11 +254,12 @@ def _object(pairs: list[tuple[str, Any]]) -> bool:
 _decode_pairs = json.JSONDecoder(parse_int=float, object_pairs_hook=_object).decode
 _AT = re.compile(r" - at (?P<key>`key` in )?`\$\.?(?P<path>[^`]*)`$")
 _STEP = re.compile(r"\w+")
+LISTED = "is not one of the values that the contract lists"
 _DETAILS: tuple[tuple[re.Pattern[str], RejectCode, str], ...] = (
     # the decoder's message, our code and detail; the first match counts
     (re.compile(r"^Object missing required field `(\w+)`"), "missing_field", "{path}{dot}{0} is missing"),
     (re.compile(r"^(?:Number|Integer value) out of range"), "bad_number", "{path} is out of range"),
-    (re.compile(r"^Invalid (?:enum )?value"), "bad_value", "{path} is not one of the values that the contract lists"),
+    (re.compile(r"^Invalid (?:enum )?value"), "bad_value", f"{{path}} {LISTED}"),
     (re.compile(r"^Expected `(.*)`, got `(.*)`"), "wrong_type", "{path} is `{0}`, not `{1}`"),
     (re.compile(r"^Expected (.*)"), "bad_value", "{path} is {0}"),
 )
@@ -275,7 +277,15 @@ def _field_error(error: Exception, fields: Mapping[str, Raw]) -> tuple[RejectCod
     code, detail, path, where = explain(said, _HOOK_CODES.get(type(error.__cause__)))
     if said.startswith("Expected") and code == "bad_value" and _is_immense(fields, path):
         return "bad_number", f"{where} is out of range"
+    if detail.endswith(LISTED) and (allowed := event_values(str(_value(fields["type"])), path)):
+        return code, f"{where} is none of {', '.join(allowed)}"
+    if alternatives := _ALTERNATIVES.findall(said):
+        other = " or other: with a code of your own" if "|other:" in said else ""
+        return code, f"{where} is none of {', '.join(alternatives)}{other}"
     return code, detail
+
+
+_ALTERNATIVES = re.compile(r"(?<=[(|])[a-z_]+(?=[|)])")
 
 
 @lru_cache(1024)

@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from scorers.contract.closed_lists import values_at
+
 Path = tuple[str | int, ...]
 
 _TYPES = {
@@ -95,6 +97,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     known = list(known)
     near = difflib.get_close_matches(name, known, n=1)
     return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+
+
+def not_listed(said: str, kind: Any, path: Path) -> str | None:
+    """What to say of a value that a closed list does not have, with the list; None if msgspec says something else."""
+    found = re.search(r"Invalid enum value '(.*)'", said)
+    allowed = values_at(kind, path) if found else ()
+    return f"{found[1]!r} is not known; known are {', '.join(allowed)}" if found and allowed else None
 
 
 def wrong_value(said: str, value: Any) -> str:

@@ -55,7 +55,7 @@ def alarm(**changed: Any) -> Alarm:
         ('host = "smtp.example.com"\n', "", 8, "channel.shop.host is missing; add it"),
         ('start = "21:00"', 'start = "9pm"', 15, "interval.night.start: '9pm' is not a time of day; write it like"),
         ("severity =", "severty =", 20, "route[0].severty is not a known key; did you mean 'severity'?"),
-        ('["critical"]', '["criticl"]', 20, "route[0].severity[0]: Invalid enum value 'criticl'"),
+        ('["critical"]', '["criticl"]', 20, "route[0].severity[0]: 'criticl' is not known; known are critical, error"),
         ('["desk", "shop"]', '["desk", "shp"]', 21, "route[0].to: 'shp' is not known; did you mean 'shop'?"),
         (
             'severity = ["critical"]',
