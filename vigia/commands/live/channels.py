@@ -19,7 +19,7 @@ from scorers.contract.events import Instant
 from scorers.contract.inert import inert
 from vigia.commands.shared import routing
 from vigia.commands.shared.arguments import known
-from vigia.commands.shared.kafka import log_lines
+from vigia.commands.shared.logs import log_lines
 from vigia.commands.shared.routing import RoutesFile
 
 app = typer.Typer(help="List the channels of the routes, and test them.", no_args_is_help=True)
@@ -57,7 +57,7 @@ def send_test(
     """
     loaded = routing.routes(routes)
     known("NAME", [name] if name is not None else None, tuple(loaded.channels))
-    log_lines()
+    log_lines(os.environ)
     failed = 0
     for one in [name] if name is not None else list(loaded.channels):
         outcome = _try(one, loaded.channels[one])

@@ -5,7 +5,6 @@ import logging
 import os
 import signal
 import sys
-import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Annotated, Any, NoReturn
 
@@ -13,6 +12,7 @@ import typer
 from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError
 from typer import Option
 
+from vigia.commands.shared.logs import log_lines
 from vigia.runtime.broker import Broker, read
 from vigia.runtime.rights.table import RIGHTS
 from vigia.runtime.topics import TopicsWrong
@@ -20,7 +20,6 @@ from vigia.runtime.usage_error import UsageError
 
 KAFKA = "127.0.0.1:9092"
 EXIT_UNAVAILABLE = 3  # exit status: Kafka did not answer or acknowledge; a later try may work
-REPEAT_AFTER = 60.0  # seconds before a library may log again
 MISSING_RIGHTS = {TopicAuthorizationFailedError: "the topic", GroupAuthorizationFailedError: "the group"}
 
 Kafka = Annotated[
@@ -62,7 +61,7 @@ def run_until_stopped(serve: Callable[[asyncio.Event], Awaitable[None]], kafka: 
             loop.add_signal_handler(sign, stop.set)
         await serve(stop)
 
-    log_lines()
+    log_lines(os.environ)
     run_once(run(), kafka)
 
 
@@ -94,30 +93,3 @@ def exit_unavailable(kafka: str, fault: str) -> NoReturn:
     why = asyncio.run(broker(kafka, "").refused()) or fault
     print(f"vigia: Kafka at {kafka}: {why}", file=sys.stderr)  # noqa: T201
     raise typer.Exit(EXIT_UNAVAILABLE) from None
-
-
-def log_lines() -> None:
-    """Log to standard error, one line each; repeated lines of a library at most once a minute."""
-    out = logging.StreamHandler()
-    out.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    out.addFilter(_RateLimit())
-    logging.basicConfig(level=logging.INFO, handlers=[out])
-    logging.getLogger("aiokafka").setLevel(logging.WARNING)
-
-
-class _RateLimit(logging.Filter):
-    """Limits the lines of libraries; those of Vigía always pass."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._last: dict[str, float] = {}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether the line is written."""
-        if not record.name.startswith(("aiokafka", "aiohttp", "redis")):
-            return True
-        now, last = time.monotonic(), self._last.get(record.name)
-        if last is not None and now - last < REPEAT_AFTER:
-            return False
-        self._last[record.name] = now
-        return True
