@@ -125,8 +125,12 @@ class Dispatcher:
                     [msgspec.structs.replace(delivery, state="stopped", rule="channel_removed", done=now, alarm=None)]
                 )
 
-    async def take(self, alarm: Alarm, now: Instant) -> tuple[Delivery, ...]:
-        """Decide about a change of an alarm and store it; returns its deliveries, none if it was seen before."""
+    async def take(self, alarm: Alarm, now: Instant, made: Instant | None = None) -> tuple[Delivery, ...]:
+        """Decide about a change of an alarm and store it; returns its deliveries, none if it was seen before.
+
+        `made` is when the record was written to `alarms`, now if it is not known.
+        """
+        made = now if made is None else min(made, now)
         incident = self.store.get(alarm.alarm_id)
         if incident is not None and change_of(alarm) in incident.seen:
             return ()
@@ -135,8 +139,8 @@ class Dispatcher:
             return ()
         if incident is not None and alarm.type in ENDINGS:
             incident = self._withdraw(incident, now)
-        deliveries = self._offer(decide(candidate(alarm, incident, now, self.context)))
-        after = with_deliveries(fold(incident, alarm, now), *deliveries)
+        deliveries = self._offer(decide(candidate(alarm, incident, now, self.context, made=made)))
+        after = with_deliveries(fold(incident, alarm, made), *deliveries)
         if after.ended and not worth_keeping(after):
             await self._drop(alarm.alarm_id, incident)
         else:

@@ -34,7 +34,7 @@ def marker(key: str, at: Instant, erasure: str, now: Instant, before: Incident |
         figures_version="",
         model_version="",
     )
-    return Incident(alarm=alarm, raised_at=upto, true_since=upto, first_read_at=now, ended=True)
+    return Incident(alarm=alarm, raised_at=upto, true_since=upto, made_at=now, ended=True)
 
 
 def covers(marker: Incident, alarm: Alarm, hashes: KeyedHash) -> bool:

@@ -66,7 +66,7 @@ class Audit(Struct, frozen=True, omit_defaults=True):
 _WIRE_NAMES = {
     "raised_at": "made",
     "true_since": "became",
-    "first_read_at": "found",
+    "made_at": "found",
     "snooze_ended": "woken",
     "escalations": "rung",
     "reminders": "reminded",
@@ -77,14 +77,14 @@ _WIRE_NAMES = {
 class Incident(Struct, frozen=True, kw_only=True, omit_defaults=True, rename=_WIRE_NAMES):
     """One alarm with everything that people and channels did about it.
 
-    `raised_at` and `true_since` are event time, which may be years ago where history is read; `first_read_at` is the
-    notifier's own clock.
+    `raised_at` and `true_since` are event time, which may be years ago where history is read; `made_at` is when
+    the record was written to `alarms`, by Kafka's clock.
     """
 
     alarm: Alarm
     raised_at: Instant
     true_since: Instant
-    first_read_at: Instant = Instant(0)
+    made_at: Instant = Instant(0)
     ended: bool = False
     acked_by: str | None = None
     snoozed_until: Instant | None = None
@@ -127,14 +127,14 @@ def change_of(alarm: Alarm) -> str:
     return change_id(alarm.alarm_id, alarm.type, alarm.time)
 
 
-def fold(incident: Incident | None, alarm: Alarm, now: Instant) -> Incident:
-    """The incident after this record of `alarms`, read at `now`; a change that was seen before changes nothing."""
+def fold(incident: Incident | None, alarm: Alarm, made: Instant) -> Incident:
+    """The incident after this record of `alarms`, made at that instant; a change that was seen before changes nothing."""
     change = change_of(alarm)
-    read_at = max(now, alarm.time)
+    made_at = max(made, alarm.time)
     ended = alarm.type in ENDINGS or alarm.kind in STATE_CHANGES
     if incident is None:
         return Incident(
-            alarm=alarm, raised_at=alarm.time, true_since=alarm.at, first_read_at=read_at, ended=ended, seen=(change,)
+            alarm=alarm, raised_at=alarm.time, true_since=alarm.at, made_at=made_at, ended=ended, seen=(change,)
         )
     if change in incident.seen:
         return incident
@@ -144,7 +144,7 @@ def fold(incident: Incident | None, alarm: Alarm, now: Instant) -> Incident:
             alarm=alarm,
             raised_at=alarm.time,
             true_since=alarm.at,
-            first_read_at=read_at,
+            made_at=made_at,
             ended=ended,
             seen=seen,
             deliveries=tuple(delivery for delivery in incident.deliveries if delivery.state == "waiting"),

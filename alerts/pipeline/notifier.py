@@ -218,7 +218,8 @@ class _InputLoop:
         if isinstance(alarm, Rejection):
             await self._reject(record, alarm.code, alarm.detail)
         else:
-            self.metrics.decided(await self.dispatcher.take(alarm, self.clock()))
+            made = Instant(record.timestamp * 1000) if (record.timestamp or 0) > 0 else None
+            self.metrics.decided(await self.dispatcher.take(alarm, self.clock(), made))
 
     async def _act(self, record: Any) -> None:
         action = read_action(record.value or b"")

@@ -70,7 +70,7 @@ class Retention:
 def last_touched(incident: Incident) -> Instant:
     """When the notifier last read or sent something of it."""
     return max(
-        incident.first_read_at,
+        incident.made_at,
         *(max(delivery.time, delivery.done or delivery.time) for delivery in incident.deliveries),
         Instant(0),
     )

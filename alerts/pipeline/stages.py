@@ -20,6 +20,7 @@ from scorers.contract.alarms import SEVERITIES, Alarm
 from scorers.contract.events import DAY, HOUR, Duration, Instant
 
 REMINDER = "reminder"
+LONGEST_ABSENCE = 14 * DAY  # of the notifier: what was made before is not sent, as on a first start on a long topic
 
 
 class DecisionContext(Struct, frozen=True):
@@ -41,6 +42,7 @@ class Candidate(Struct, frozen=True):
     change: str
     version: Instant
     route: Route | None
+    made: Instant  # when the change was written to `alarms`, by Kafka's clock
 
     @property
     def ends(self) -> bool:
@@ -53,11 +55,18 @@ class Candidate(Struct, frozen=True):
 
 
 def candidate(
-    alarm: Alarm, incident: Incident | None, now: Instant, context: DecisionContext, reminder: Instant | None = None
+    alarm: Alarm,
+    incident: Incident | None,
+    now: Instant,
+    context: DecisionContext,
+    reminder: Instant | None = None,
+    *,
+    made: Instant | None = None,
 ) -> Candidate:
     """The candidate for the stages; the past of an alarm that is raised again does not count.
 
     With the instant of a reminder it is the reminder, or the alarm's first notification if there was none yet.
+    A change of which it is not known when it was made counts as made now.
     """
     if incident is not None and incident.ended and alarm.type == "alarm.raised":
         incident = None
@@ -65,7 +74,7 @@ def candidate(
     version = alarm.time
     if reminder is not None and incident is not None:
         change, version = (REMINDER, reminder) if incident.notified() else ("alarm.raised", incident.raised_at)
-    return Candidate(alarm, incident, now, context, change, version, context.routes.match(alarm))
+    return Candidate(alarm, incident, now, context, change, version, context.routes.match(alarm), made or now)
 
 
 Stop = str | None
@@ -89,12 +98,20 @@ def over(c: Candidate) -> Stop:
 
 
 def too_old(c: Candidate) -> Stop:
-    """Stop what was old when it was first read here, so that a start on years of history notifies nobody."""
-    read_at, true_since = max(c.now, c.alarm.time), c.alarm.at
+    """Stop what was old when it was made, so that a start on years of history notifies nobody.
+
+    How long the notifier was away meanwhile does not count, up to a limit.
+    """
+    if c.ends:
+        return None
+    made, true_since = max(c.made, c.alarm.time), c.alarm.at
     if c.incident and not c.incident.ended:
-        read_at, true_since = max(c.incident.first_read_at, c.incident.raised_at), c.incident.true_since
-    late = read_at - true_since > c.context.notify_within
-    return f"it became true {(read_at - true_since) // DAY} days before it was found" if late and not c.ends else None
+        made, true_since = max(c.incident.made_at, c.incident.raised_at), c.incident.true_since
+    if made - true_since > c.context.notify_within:
+        return f"it became true {(made - true_since) // DAY} days before it was found"
+    if c.now - made > LONGEST_ABSENCE:
+        return f"it was made {(c.now - made) // DAY} days before the notifier read it"
+    return None
 
 
 def no_route(c: Candidate) -> Stop:

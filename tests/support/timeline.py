@@ -69,10 +69,10 @@ class Story:
         self.now = MONDAY
         self.published: list[Alarm] = []
 
-    async def push(self, given: Alarm, now: Instant | None = None) -> tuple[Delivery, ...]:
-        """The alarm is read at `now`, by default at its own time."""
+    async def push(self, given: Alarm, now: Instant | None = None, made: Instant | None = None) -> tuple[Delivery, ...]:
+        """The alarm is read at `now`, by default at its own time, and was made at `made`, by default when it is read."""
         await self.until(now or given.time)
-        records = await self.dispatcher.take(given, self.now)
+        records = await self.dispatcher.take(given, self.now, made)
         await self.until(self.now)
         return records
 

@@ -43,6 +43,18 @@ async def test_a_start_on_years_of_history_notifies_nobody() -> None:
     assert story.rules("a2") == ["too_old"]
 
 
+async def test_what_was_made_while_the_notifier_was_away_is_sent() -> None:
+    """A long weekend later: the age of an alarm is that when it was made. After weeks nobody wants to know any more."""
+    story = Story()
+    await story.push(alarm(), now=at(9, days=4), made=at(9.1))
+    await story.push(alarm(when=at(10), type="alarm.updated", severity="critical"), now=at(9, days=4), made=at(10))
+    await story.push(alarm("a2", when=at(9)), now=at(10, days=4), made=at(9, days=3))
+    await story.push(alarm("a3", when=at(9)), now=at(10, days=15), made=at(9))
+    assert [(change, ids) for _, change, ids in story.sent()] == [("alarm.raised", ("a1",)), ("alarm.updated", ("a1",))]
+    assert story.rules("a2") == ["too_old"], "it was old already when it was made"
+    assert story.rules("a3") == ["too_old"], "the notifier was away for more than two weeks"
+
+
 async def test_later_changes_of_a_recent_alarm_are_sent() -> None:
     """The age counts from the time when the alarm was first read, not from its later changes."""
     story = Story()

@@ -188,6 +188,23 @@ async def on_topic(kafka: str, topic: str, until: Callable[[bytes | None], bool]
     return values
 
 
+async def test_what_was_made_over_a_weekend_is_sent_on_monday(
+    kafka: str, desk: Desk, notifier: Callable[[], Process]
+) -> None:
+    """The time of the record on `alarms` says when an alarm was made, however late it is read."""
+    producer = AIOKafkaProducer(bootstrap_servers=kafka, acks="all")
+    await producer.start()
+    for name, age in (("old", 6 * DAY), ("fresh", 3 * DAY)):
+        made = (time_ns() // 1000 - 3 * DAY) // 1000
+        value = encode_alarm(alarm(name, name, age=age))
+        await producer.send_and_wait("alarms", value, key=b"C1", timestamp_ms=made)
+    await producer.stop()
+    async with notifier() as first:
+        assert (await desk.got.get())[1] == "fresh"
+        assert await first.end(signal.SIGTERM) == 0
+    assert desk.got.empty()
+
+
 async def test_a_restart_repeats_nothing_and_a_kill_only_the_id(
     kafka: str, desk: Desk, notifier: Callable[[], Process]
 ) -> None:
