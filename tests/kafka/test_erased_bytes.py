@@ -8,6 +8,7 @@ import pytest
 
 from scorers.contract.events import DAY
 from tests.kafka.running import Running, replayed, standing
+from tests.support.console import run
 from tests.support.driver import instant, purchase, record
 from vigia.operations.privacy import Trace, in_stores
 from vigia.runtime.topics import CHANGELOG
@@ -39,10 +40,14 @@ async def test_nothing_of_an_erased_customer_remains(kafka: str, tmp_path: Path)
     after = [purchase(MAY + 24 * DAY, name) for name in OTHERS]
     async with Running(kafka, "erased-bytes-", tmp_path, 2) as running:
         running.start()
-        for lines in ([named, refer, *before, worry], [erased], [before[0], *after]):
+        state, trace = tmp_path / "a", Trace(CANARY)
+        for lines, status in (([named, refer, *before, worry], 1), ([erased], 0), ([before[0], *after], 0)):
             await running.publish(lines)
             await running.until(lambda: settled(running))
-        state, trace = tmp_path / "a", Trace(CANARY)
+            where = ("--kafka", kafka, "--prefix", running.broker.prefix, "--state", str(state))
+            checked = await asyncio.to_thread(run, "privacy", "check", CANARY, *where)
+            assert checked.exit_code == status, checked.output
+            assert "topic purchases: " in checked.stdout
         assert list(in_stores(state, trace)) == []
         live = {one.key: one.value for one in await running.read(CHANGELOG)}
         assert live[CANARY.encode()] is None
