@@ -26,7 +26,8 @@ from typing import Any, Generic, NamedTuple, NoReturn, Protocol, Self
 
 from streams.engine.batching_producer import BatchingProducer, Output
 from streams.engine.changelog import SLICE, Changelog, Pair
-from streams.engine.failpoints import failpoint
+from streams.engine.crash.failpoints import failpoint
+from streams.engine.crash.in_hand import NOTHING, InHand, Quarantined
 from streams.engine.fences import pack, unpack
 from streams.engine.output_log import Checkpoint, OutputLog
 from streams.engine.row_store import RowStore
@@ -109,7 +110,7 @@ class WriteBehind(Generic[Row]):
     raised. `producer` is an AIOKafkaProducer (acks of all replicas; `max_batch_size` near its request limit, because each
     batch is a round trip). `incarnations` names the incarnation of topics; offsets of another one fence nothing. A flush
     starts `interval` seconds after the first record, or after `records`; `cached` rows stay in memory. `fail` is called
-    with what broke the commit path.
+    with what broke the commit path. A record at which `in_hand` says that the process died twice is rejected, not folded.
     """
 
     def __init__(
@@ -126,6 +127,7 @@ class WriteBehind(Generic[Row]):
         records: int = 50_000,
         cached: int = 100_000,
         output_log: Callable[[Rows[Row], PartitionProcessor], OutputLog] | None = None,
+        in_hand: InHand | None = None,
         fail: Callable[[BaseException], object] = exit_on_failure,
     ) -> None:
         self.counts = Counts()
@@ -133,7 +135,7 @@ class WriteBehind(Generic[Row]):
         self._store, self._producer, self._changelog = store, producer, Changelog(producer, changelog)
         self._incarnations = {} if incarnations is None else incarnations
         self._interval, self._limit, self._cached = interval, records, cached
-        self._output_log, self._fail = output_log, fail
+        self._output_log, self._in_hand, self._fail = output_log, in_hand, fail
         self._partitions: dict[int, _Opened] = {}
         self._pending = self._nothing()
         self._flushing_folded: dict[int, dict[str, int]] = {}  # `folded` of what is being flushed
@@ -200,14 +202,20 @@ class WriteBehind(Generic[Row]):
         topic = source = logged = ""
         if output_log is not None:
             logged, reached, folded = output_log.topic, *self._reached(rows.partition, records)
+        in_hand, banned = self._in_hand, frozenset[int]()
+        at_hand = [0] if in_hand is None else in_hand.offset
         for record in records:
             if record.topic != topic:
                 topic = record.topic
                 source = self._source(topic)
+                banned = banned if in_hand is None else in_hand.begin(source, rows.partition)
             if not begin(source, record.offset, record.key):
                 counts.fenced += 1
                 continue
+            at_hand[0] = record.offset
             try:
+                if banned and record.offset in banned:
+                    raise Quarantined("the process died twice while it folded this record")
                 made = list(fold(record))
             except Exception as error:
                 rows.undo()
@@ -217,6 +225,7 @@ class WriteBehind(Generic[Row]):
                 offset = record.offset
                 made = [output_log.stamp(one, source, offset, folded) if one.topic == logged else one for one in made]
             outputs += made
+        at_hand[0] = NOTHING
         if output_log is not None and output_log.has_pending:
             last = records[-1].offset
             outputs += [output_log.stamp(one, source, last, folded) for one in output_log.reconcile(reached)]

@@ -25,7 +25,7 @@ from scorers.timeline.facts import Ref
 from scorers.timeline.subjects import Report as GroupReport
 from scorers.timeline.timeline import Step
 from streams.engine.batching_producer import Output
-from streams.engine.failpoints import faulty
+from streams.engine.crash.failpoints import faulty
 from streams.engine.rows import Rows
 from streams.metrics import WorkerMetrics
 from streams.records.lessons import encode_lesson

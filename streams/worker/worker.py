@@ -25,6 +25,7 @@ from streams.engine.alignment import Alignment
 from streams.engine.batching_producer import Output, partition_of
 from streams.engine.chunk import ChunkSchema, Done, Take, deliver
 from streams.engine.consumer import ChunkTransport
+from streams.engine.crash.in_hand import InHand
 from streams.engine.liveness import GuardedProducer, Liveness, Recovery, Watchdog, exit_process
 from streams.engine.offsets import InputOffsets
 from streams.engine.output_log import OutputLog, TopicTail
@@ -141,6 +142,7 @@ class Worker:
             interval=settings.flush,
             cached=settings.rows,
             output_log=partial(self._output_log, tail),
+            in_hand=InHand(settings.state),
         )
         aligned = Alignment(self._timed(engine.take), self.inputs, self._lag, self._halted, polled_at=self._polled_at)
         self.engine, self.aligned = engine, aligned

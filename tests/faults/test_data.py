@@ -12,7 +12,7 @@ from confluent_kafka import Producer
 
 from scorers.contract.events import DAY, HOUR, SECOND, TOPIC_OF, Instant
 from scorers.in_force.control import Tick
-from streams.engine.failpoints import chosen
+from streams.engine.crash.failpoints import chosen
 from tests.faults.conftest import Note
 from tests.faults.corpus import BAD, Bad, fuzzed
 from tests.faults.proof import LATER, Proof, simulated

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scorers.in_force.control import FiguresInForce, ModelInForce
-from streams.engine.failpoints import NAMES
+from streams.engine.crash.failpoints import NAMES
 from tests.faults.conftest import Note
 from tests.faults.proof import Proof, put_in_force, simulated
 from tests.kafka.running import by_day

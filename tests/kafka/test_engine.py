@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from streams.engine.failpoints import NAMES
+from streams.engine.crash.failpoints import NAMES
 from tests.kafka.ledger import Ledger
 
 pytestmark = pytest.mark.kafka

@@ -1,16 +1,17 @@
 """Named places where a test may break the process, to prove that nothing is lost or counted twice there.
 
 `VIGIA_FAILPOINT=changelog:3` kills it (as `kill -9` would) the third time it passes `changelog`, and
-`VIGIA_FAILPOINT=core:1000` makes the core fail on about one event in a thousand, always the same ones. Without the
-variable each costs one comparison.
+`VIGIA_FAILPOINT=core:1000` makes the core fail on about one event in a thousand, always the same ones;
+`fatal:` and `slow:` kill the process at such an event, or keep it there. Without the variable each costs one comparison.
 """
 
 import os
 import signal
+import time
 from zlib import crc32
 
 NAMES = ("outputs", "changelog", "store", "ack")
-CORE = "core"
+CORE, FATAL, SLOW = "core", "fatal", "slow"
 
 
 class ArmedFault(RuntimeError):
@@ -18,8 +19,8 @@ class ArmedFault(RuntimeError):
 
 
 _armed, _, _times = os.environ.get("VIGIA_FAILPOINT", "").partition(":")
-if _armed and _armed not in (*NAMES, CORE):
-    raise ValueError(f"VIGIA_FAILPOINT={_armed!r} is none of {', '.join((*NAMES, CORE))}")
+if _armed and _armed not in (*NAMES, CORE, FATAL, SLOW):
+    raise ValueError(f"VIGIA_FAILPOINT={_armed!r} is none of {', '.join((*NAMES, CORE, FATAL, SLOW))}")
 _left = int(_times or 1)
 
 
@@ -41,3 +42,7 @@ def faulty(value: bytes) -> None:
     """Fail after the core has folded an event, if that is armed and the event is chosen."""
     if _armed == CORE and chosen(value, _left):
         raise ArmedFault("the core failed, as a test has asked for")
+    if _armed == FATAL and chosen(value, _left):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if _armed == SLOW and chosen(value, _left):
+        time.sleep(3600)

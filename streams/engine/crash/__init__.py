@@ -1,0 +1,1 @@
+"""The death of the process: what is remembered of it, and where tests bring it about."""
