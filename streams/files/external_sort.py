@@ -17,7 +17,8 @@ from typing import IO
 from msgspec import Struct, field
 
 from scorers.contract.wire import Rejection
-from vigia.runtime.files.event_lines import Line, Progress, read
+from vigia.runtime.files.event_lines import Progress, read
+from vigia.runtime.files.lines import Line
 
 MEMORY = 64 << 20  # bytes of lines that are sorted at once
 FAN_IN = 64  # runs that are merged at once

@@ -33,7 +33,9 @@ from scorers.subjects.customer import CUSTOMER
 from scorers.subjects.customer_row import customer_row
 from scorers.timeline.facts import Ref
 from scorers.timeline.timeline import AnyTimeline, Step, Timeline
-from vigia.runtime.files.event_lines import WINDOW, Line, Order, Progress, read, wrong_order
+from streams.records.by_source import BySource
+from vigia.runtime.files.event_lines import WINDOW, Order, Progress, read, wrong_order
+from vigia.runtime.files.lines import Line
 
 SCORE_COLUMNS = (
     "time",
@@ -69,6 +71,7 @@ class Summary(Struct):
     anonymous: int
     duplicates: int
     conflicts: int
+    conflicts_by_source: dict[str, int]
     too_late: int
     unfolded: int
     forgotten: dict[str, int]
@@ -93,15 +96,16 @@ def replay(
     controls: Iterable[Control] | None = None,
     in_order: bool = False,
     allow_late: bool = False,
+    trust_times: bool = True,
 ) -> Summary:
     """Fold event files and write alarms, scores, customers, rejects and a summary into a folder.
 
     With `controls` the figures, models and groups are those that a worker received, and none are made here. `watch` is called with
     each step. With `in_order` files in the wrong order are sorted within a window, and `WrongOrder` is raised if that does not suffice,
-    unless `allow_late`. Raises OSError for a source that cannot be read.
+    unless `allow_late`. Without `trust_times` events far ahead of their neighbours in a file are rejected. Raises OSError for a source that cannot be read.
     """
     out.mkdir(parents=True, exist_ok=True)
-    order = Order(WINDOW if in_order else 0, policy.time.allowed_lateness)
+    order = Order(WINDOW if in_order else 0, policy.time.allowed_lateness, trust_times)
     with TemporaryDirectory(prefix=".vigia-", dir=out, ignore_cleanup_errors=True) as unfinished:
         part = Path(unfinished)
         with ExitStack() as stack:
@@ -145,6 +149,7 @@ class _Run:
         self.until = schedule.until
         self.first: Micros | None = None
         self.rejected = Counter[str]()
+        self.conflicts = BySource()
         self.lessons = 0
         self.kinds: Counter[str] = Counter()
         self._watch = watch
@@ -172,10 +177,14 @@ class _Run:
         if at > self.partition.clock:
             self._pass_controls(at)
             self._score_before(at)
+        conflicts = self.partition.tally.conflicts
         for step in self.partition.feed(event, Ref(event.source, event.id, line.file, 0, line.number)):
             self._apply((step,))
             if step.status == "core_error":
                 self._reject(line, "core_error", step.fault)
+
+        if self.partition.tally.conflicts > conflicts:
+            self.conflicts.add(event.source)
 
     def _reject(self, line: Line, code: str, detail: str) -> None:
         self.rejected[code] += 1
@@ -198,6 +207,7 @@ class _Run:
             anonymous=tally.anonymous,
             duplicates=tally.duplicates,
             conflicts=tally.conflicts,
+            conflicts_by_source=self.conflicts.counts(),
             too_late=tally.too_late,
             unfolded=tally.unfolded,
             forgotten=dict(sorted(tally.forgotten.items())),

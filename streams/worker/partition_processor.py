@@ -4,6 +4,7 @@ Only ticks advance the clock. A record that is not an event, or on which the cor
 partition continues. Kafka clients, Faust and the writing of rows are left to the engine.
 """
 
+import logging
 from collections.abc import Callable, Iterable
 from time import perf_counter
 from typing import Any
@@ -12,6 +13,7 @@ import msgspec
 
 from scorers.contract.alarms import Subject
 from scorers.contract.events import AnyEvent, CustomerErased, Instant, Micros
+from scorers.contract.inert import inert
 from scorers.contract.rejection import Rejection
 from scorers.contract.wire import decode, encode_alarm, encode_event
 from scorers.in_force.context import Context
@@ -28,6 +30,7 @@ from streams.engine.batching_producer import Output
 from streams.engine.crash.failpoints import faulty
 from streams.engine.rows import Rows
 from streams.metrics import WorkerMetrics
+from streams.records.by_source import SHOWN, BySource
 from streams.records.lessons import encode_lesson
 from streams.records.sealed_control import open_control, sealed
 from streams.records.signing import Keyring
@@ -45,6 +48,8 @@ from vigia.runtime.erasures import ERASURES, customer_of, null_id
 from vigia.runtime.privacy.keyed_hash import KeyedHash
 
 TOO_FAR = "time is more than a day ahead of the record's Kafka timestamp"
+
+log = logging.getLogger(__name__)
 
 Names = Callable[[str], str]
 """From the plain name of a topic to its name on this broker."""
@@ -78,6 +83,7 @@ class PartitionProcessor:
         self._stale: list[bytes] = []  # rows of erased customers that an old disk has brought back
         self._in_force = InForce(self.ctx, rows)
         self._keys = keys
+        self._conflicts = BySource()
         self._names, self._metrics, self._home, self._partitions = names, metrics, home, partitions
         self._clock, self._actions, self._groups = names("clock"), names("alarm-actions"), names("groups")
         self._alarms, self._lessons = names("alarms"), names("lessons")
@@ -155,6 +161,8 @@ class PartitionProcessor:
         self._metrics.event(plain, kind, "folded" if step is None else step.status)
         outputs = []
         if step is not None:
+            if step.status == "conflict":
+                self._tell_conflict(event, record)
             if step.status == "core_error":
                 return [self.dead_letter(record, "core_error", step.fault)]
             outputs = self._outputs(step)
@@ -167,6 +175,15 @@ class PartitionProcessor:
         if record.value is None and plain != ERASURES and event.time:  # where other processes look for erasures
             outputs.append(Output(self._names(ERASURES), record.key, encode_event(event)))
         return outputs
+
+    def _tell_conflict(self, event: AnyEvent, record: Any) -> None:
+        """Log a conflict with its source and place: the first of a source, then at each doubling of their number."""
+        count = self._conflicts.add(event.source)
+        if not count & (count - 1):
+            log.warning(
+                "%s/%d@%d: conflict %d of source %s: another event stands under its source and id, and nothing was changed",
+                *(record.topic, record.partition, record.offset, count, inert(event.source, SHOWN)),
+            )
 
     def _fold_forwarded(self, record: Any) -> list[Output]:
         try:

@@ -30,7 +30,7 @@ def run_folder(events: Sequence[str], policy: Policy, until: Instant | None = No
             order_named("; 'vigia replay' has --allow-late"),
         ):
             asked = ScoreSchedule(until=until)
-            summary = replay(files, Path(folder), policy, asked, progress=advance, in_order=True)
+            summary = replay(files, Path(folder), policy, asked, progress=advance, in_order=True, trust_times=False)
         if summary.rejected and not summary.events:
             raise UsageError(no_event(files))
         yield Path(folder)

@@ -148,6 +148,15 @@ def test_the_summary_counts_what_became_of_the_events(tmp_path):
     assert json.loads((out / "summary.json").read_bytes())["alarms"] == summary.alarms
 
 
+def test_conflicts_are_counted_by_source_and_sources_are_few(tmp_path):
+    """The largest first; beyond fifty the others are counted together."""
+    lines = [purchase(START, id="a", source=f"till {n % 60:02}", amount=n) for n in range(60, 300)]
+    _, summary = run(tmp_path, [write(tmp_path / "events.jsonl", lines)])
+    assert summary.conflicts == sum(summary.conflicts_by_source.values()) == 180
+    assert list(summary.conflicts_by_source.items())[:2] == [("other sources", 30), ("till 00", 3)]
+    assert len(summary.conflicts_by_source) == 51
+
+
 def test_until_moves_the_end_either_way(tmp_path):
     """Later than the last event, silence goes on; earlier, what lies after it is not read."""
     source = write(tmp_path / "events.jsonl", [purchase(START), purchase(START + 100 * DAY, "C2")])

@@ -126,6 +126,19 @@ def test_a_timestamp_ahead_of_this_host_is_read_as_its_clock(timestamp: int | No
     assert written_at(one._replace(timestamp=MAY // 1_000)) == MAY
 
 
+def test_a_conflict_is_told_by_source_and_bounded(caplog: pytest.LogCaptureFixture) -> None:
+    """The log names source and place, never the customer or the id; a flood of them is a line for each doubling."""
+    desk = Desk()
+    desk.send("purchases", purchase(MAY, "canary-customer", id="canary-id", source="till\u200b 1"))
+    for amount in range(1, 1 + 40):
+        desk.send("purchases", purchase(MAY, "canary-customer", amount, id="canary-id", source="till\u200b 1"))
+    lines = [one.getMessage() for one in caplog.records]
+    assert [line.split(":")[0] for line in lines] == [f"purchases/0@{n}" for n in (1, 2, 4, 8, 16, 32)]
+    assert all("of source till 1: another event stands" in line for line in lines)
+    assert "canary" not in caplog.text
+    assert desk.metrics.registry.get_sample_value("vigia_fates_total", {"fate": "conflict"}) == 40
+
+
 def test_an_anonymous_sale_makes_no_row() -> None:
     """It has no key, and is not a dead letter."""
     desk = Desk()

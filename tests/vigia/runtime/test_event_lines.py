@@ -12,7 +12,8 @@ from scorers.contract.events import DAY
 from scorers.contract.rfc3339 import rfc3339
 from scorers.contract.wire import Rejection
 from vigia.runtime.files import event_lines
-from vigia.runtime.files.event_lines import Line, Order, lateness_of, read, wrong_order
+from vigia.runtime.files.event_lines import Order, lateness_of, read, wrong_order
+from vigia.runtime.files.lines import Line
 
 START = 1_704_067_200_000_000
 

@@ -14,7 +14,7 @@ from vigia.readmodel.amounts import counted
 from vigia.readmodel.run_folder import no_event
 from vigia.runtime import progress
 from vigia.runtime.files.event_files import checked, damage_named, not_over_inputs
-from vigia.runtime.files.event_lines import Line
+from vigia.runtime.files.lines import Line
 from vigia.runtime.usage_error import UsageError
 
 

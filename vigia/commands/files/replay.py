@@ -14,6 +14,7 @@ from scorers.policy.reading import PolicyError, parse_policy
 from scorers.policy.tables import Policy
 from scorers.timeline.timeline import Step
 from streams.records import control_log
+from streams.records.by_source import told
 from streams.records.control_log import ControlsWrong
 from streams.records.lessons import encode_lesson
 from streams.replay.replay import OUTPUTS, ScoreSchedule, Summary
@@ -49,6 +50,10 @@ def replay(
         Option(metavar="FILE", help="Use the figures, models and policy of a worker, from 'vigia control dump'."),
     ] = None,
     allow_late: AllowLate = False,
+    trust_times: Annotated[
+        bool,
+        Option("--trust-times", help="Take every time as it is, also one that is 30 days ahead of its neighbours."),
+    ] = False,
 ) -> None:
     """Fold files of events in this process and write alarms, scores and customers; needs no broker.
 
@@ -82,6 +87,7 @@ def replay(
             watch=watch,
             in_order=True,
             allow_late=allow_late,
+            trust_times=trust_times,
         )
     for line in lines(summary, out, rules.time.allowed_lateness):
         typer.echo(line)
@@ -124,15 +130,16 @@ def lines(summary: Summary, out: Path, lateness: Duration) -> list[str]:
     if summary.rejected:
         codes = ", ".join(f"{count:,} {code}" for code, count in summary.rejected_codes.items())
         where = out / "rejected.jsonl"
+        way_on = "; --trust-times takes times as they are" if "bad_time" in summary.rejected_codes else ""
         found.append(
-            f"left out: {counted(summary.rejected, 'line')} rejected ({codes}); {where} has file, line and reason"
+            f"left out: {counted(summary.rejected, 'line')} rejected ({codes}); {where} has file, line and reason{way_on}"
         )
     if summary.too_late:
         found.append(f"left out: {counted(summary.too_late, 'event')} too late, {late_by(lateness)}; mend: {SORT}")
     if conflicts := summary.conflicts:
         found.append(
             f"left out: {counted(conflicts, 'conflict')}, another event under the source and id of an earlier one; "
-            "mend: give each event an id of its own"
+            f"mend: give each event an id of its own (by source: {told(summary.conflicts_by_source)})"
         )
     if duplicates := summary.duplicates - conflicts:
         found.append(f"left out: {counted(duplicates, 'duplicate')} of events that were read before")

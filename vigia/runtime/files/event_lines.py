@@ -19,6 +19,8 @@ from msgspec import Struct
 
 from scorers.contract.events import AnyEvent, Duration, Micros
 from scorers.contract.wire import Rejection, decode
+from vigia.runtime.files.doubtful_times import reject_far_ahead
+from vigia.runtime.files.lines import Line, Timed
 
 WINDOW = 100_000  # lines of a file that are put in order, if it is in the wrong order
 MANY_LATE, LATE_SHARE = (
@@ -31,24 +33,13 @@ GZIP, BOM = b"\x1f\x8b", b"\xef\xbb\xbf"
 Progress = Callable[[int], None]
 """Called with the number of input bytes read since the last call."""
 
-Timed = tuple[Micros, int, "Line"]
-"""A line by the time at which it is due, and its number among the lines of its file."""
-
-
-class Line(Struct):
-    """One line of a file: an event, or why it was rejected."""
-
-    file: str
-    number: int
-    event: AnyEvent | Rejection
-    raw: bytes = b""
-
 
 class Order(Struct, frozen=True):
-    """How to read files: lines to put in order (0 for none), and how late a fact may be."""
+    """How to read files: lines to put in order (0 for none), how late a fact may be, and whether all times are taken as they are."""
 
     window: int = 0
     lateness: Duration = 0
+    trust_times: bool = True
 
 
 def wrong_order(late: int, facts: int) -> bool:
@@ -91,17 +82,20 @@ def read(
     """The lines of all files, merged by the time of each file's next line; a rejected one follows the event before it.
 
     `-` is standard input; gzip is known by its first bytes; a byte order mark is skipped. A file is read in its own
-    order. With a window, a file whose first lines are in the wrong order is sorted within that window. `names` are what lines call their
+    order. With a window, a file whose first lines are in the wrong order is sorted within that window. Where times are not trusted,
+    events far ahead of their neighbours are rejected. `names` are what lines call their
     files, by default short ones. Raises OSError.
     """
     order = order or Order()
     with ExitStack() as stack:
         names = names or distinct_names(sources)
         files = [_lines(source, name, stack, progress) for source, name in zip(sources, names, strict=True)]
-        if len(files) == 1 and not order.window:
+        if len(files) == 1 and not order.window and order.trust_times:
             yield from files[0]
             return
         timed = [_in_order(file, order) if order.window else _timed(file) for file in files]
+        if not order.trust_times:
+            timed = [reject_far_ahead(file) for file in timed]
         yield from (line for _, _, line in heapq.merge(*timed, key=itemgetter(0)))
 
 
