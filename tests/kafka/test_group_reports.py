@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, HOUR, MINUTE
 from scorers.in_force.control import GroupInForce, decode_control
+from scorers.partition.places import slot_of
 from streams.engine.batching_producer import partition_of
 from tests.faults.proof import LATER
 from tests.kafka.running import Running, replayed, standing, time_of
@@ -93,7 +94,7 @@ class Groups(Running):
 
     def owner(self, store: str) -> str:
         """The worker that has the partition of a store."""
-        home = partition_of(PARTITIONS, store.encode())
+        home = partition_of(PARTITIONS, slot_of("store", store).encode())
         admin, group = AdminClient({"bootstrap.servers": self.broker.address}), self.broker.name("vigia")
         found: Any = admin.describe_consumer_groups([group])[group].result(10)
         for member in found.members:
