@@ -18,18 +18,19 @@ from alerts.pipeline import erasure
 from alerts.pipeline.channel_queue import ChannelQueue, waiting
 from alerts.pipeline.incident import (
     ENDINGS,
+    TOLD,
     Action,
     ActionRejected,
     Delivery,
     FollowUp,
     Incident,
-    acknowledged,
     after_snooze,
     apply_action,
     change_of,
     escalated,
     fold,
     next_follow_up,
+    told,
     with_alarm,
     with_deliveries,
 )
@@ -150,7 +151,7 @@ class Dispatcher:
         return deliveries
 
     async def act(self, action: Action, now: Instant) -> Alarm | None:
-        """Store what a person did; returns the record for `alarms` if this is the first acknowledgement."""
+        """Store what a person did; returns the record for `alarms` that tells it, of acknowledgements only the first."""
         incident = self.store.get(action.alarm_id)
         if incident is None:
             raise ActionRejected(
@@ -159,11 +160,12 @@ class Dispatcher:
         done = next((entry.time for entry in incident.audit if entry.action == action), None)
         after = apply_action(incident, action, now)
         await self._keep(after)
-        published = any(delivery.change == "alarm.acknowledged" for delivery in incident.deliveries)
-        interrupted = done is not None and incident.acked_by == action.by and not published  # by a kill
-        if after.acked_by is not None and (incident.acked_by is None or interrupted):
-            return acknowledged(after, done or now, (action.id,) if action.id else ())
-        return None
+        change = TOLD.get(action.action)
+        if change is None or (action.action == "ack" and done is None and incident.acked_by is not None):
+            return None
+        record = told(after, change, done or now, (action.id,) if action.id else ())
+        # an action that is read again is told again, unless its record came back: a kill may have come between
+        return None if done is not None and change_of(record) in incident.seen else record
 
     async def tick(self, now: Instant) -> list[Alarm]:
         """Send the reminders that are due; returns escalations for `alarms`, which come back through `take`."""

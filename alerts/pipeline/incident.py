@@ -17,6 +17,14 @@ from scorers.contract.events import Instant
 
 State = Literal["waiting", "sent", "stopped", "failed"]
 ActionName = Literal["ack", "snooze", "act", "resolve", "note"]
+TOLD: dict[ActionName, Change] = {
+    "ack": "alarm.acknowledged",
+    "act": "alarm.acted",
+    "snooze": "alarm.snoozed",
+    "resolve": "alarm.resolved",
+}
+"""What people do that is told on `alarms`, and under which name."""
+BY_PEOPLE = frozenset(TOLD.values())
 ENDINGS: frozenset[Change] = frozenset({"alarm.settled", "alarm.withdrawn"})
 MAX_KEPT = 64  # deliveries, audit entries and change ids of an incident; the topics keep all of them
 
@@ -150,7 +158,9 @@ def fold(incident: Incident | None, alarm: Alarm, made: Instant) -> Incident:
             deliveries=tuple(delivery for delivery in incident.deliveries if delivery.state == "waiting"),
             audit=incident.audit,
         )
-    if alarm.type == "alarm.acknowledged":
+    if alarm.type == "alarm.snoozed":
+        return msgspec.structs.replace(incident, seen=seen)
+    if alarm.type in BY_PEOPLE:
         return msgspec.structs.replace(incident, seen=seen, acked_by=incident.acked_by or "somebody")
     if alarm.type == "alarm.escalated":
         return msgspec.structs.replace(incident, seen=seen, escalations=incident.escalations + 1)
@@ -192,9 +202,9 @@ def apply_action(incident: Incident, action: Action, now: Instant) -> Incident:
     return msgspec.structs.replace(done, acked_by=incident.acked_by or action.by, snoozed_until=None)
 
 
-def acknowledged(incident: Incident, now: Instant, cause: tuple[str, ...] = ()) -> Alarm:
-    """The record for `alarms` that says that somebody has acknowledged the alarm."""
-    return msgspec.structs.replace(incident.alarm, type="alarm.acknowledged", time=now, cause=cause)
+def told(incident: Incident, change: Change, now: Instant, cause: tuple[str, ...] = ()) -> Alarm:
+    """The record for `alarms` that says what somebody has done about the alarm."""
+    return msgspec.structs.replace(incident.alarm, type=change, time=now, cause=cause)
 
 
 def escalated(incident: Incident, at: Instant) -> Alarm:

@@ -11,11 +11,12 @@ import msgspec
 from msgspec import Struct
 
 from alerts.channels.contract import change_id
-from alerts.pipeline.incident import ENDINGS, Delivery, Incident
+from alerts.pipeline.incident import BY_PEOPLE, ENDINGS, Delivery, Incident
 from alerts.pipeline.routes import Route, Routes
 from alerts.settings.hours import next_of
 from alerts.wording.formats import day_and_time
 from scorers.alarms.catalogue import STATE_CHANGES
+from scorers.alarms.words import times
 from scorers.contract.alarms import SEVERITIES, Alarm
 from scorers.contract.events import DAY, HOUR, Duration, Instant
 
@@ -82,8 +83,8 @@ Stop = str | None
 
 
 def bookkeeping(c: Candidate) -> Stop:
-    """Stop an acknowledgement: it is recorded, and the person who made it knows."""
-    return "somebody has acknowledged it" if c.change == "alarm.acknowledged" else None
+    """Stop what somebody did about it: it is recorded, and the person who did it knows."""
+    return f"somebody has {c.change.removeprefix('alarm.')} it" if c.change in BY_PEOPLE else None
 
 
 def never_told(c: Candidate) -> Stop:
@@ -108,7 +109,7 @@ def too_old(c: Candidate) -> Stop:
     if c.incident and not c.incident.ended:
         made, true_since = max(c.incident.made_at, c.incident.raised_at), c.incident.true_since
     if made - true_since > c.context.notify_within:
-        return f"it became true {(made - true_since) // DAY} days before it was found"
+        return f"it became true {times((made - true_since) // DAY, 'day')} before it was found"
     if c.now - made > LONGEST_ABSENCE:
         return f"it was made {(c.now - made) // DAY} days before the notifier read it"
     return None

@@ -36,7 +36,15 @@ Treatment = Literal[
 ]
 Skill = Literal["de_escalation", "retention", "sales", "service", "owner_of_cause"]
 Change = Literal[
-    "alarm.raised", "alarm.updated", "alarm.withdrawn", "alarm.settled", "alarm.acknowledged", "alarm.escalated"
+    "alarm.raised",
+    "alarm.updated",
+    "alarm.withdrawn",
+    "alarm.settled",
+    "alarm.acknowledged",
+    "alarm.acted",
+    "alarm.snoozed",
+    "alarm.resolved",
+    "alarm.escalated",
 ]
 
 

@@ -1,5 +1,7 @@
 """Escalations, reminders, and the actions of people."""
 
+from typing import Any
+
 import pytest
 
 from alerts.pipeline.incident import Action, ActionRejected
@@ -44,6 +46,27 @@ async def test_an_acknowledgement_stops_the_ladder() -> None:
     await story.until(at(0, days=30))
     assert [change for _, change, _ in story.sent()] == ["alarm.raised", "alarm.updated"]
     assert story.sent("boss") == []
+
+
+@pytest.mark.parametrize(
+    ("action", "change"), [("resolve", "alarm.resolved"), ("snooze", "alarm.snoozed"), ("act", "alarm.acted")]
+)
+async def test_what_people_do_is_told_under_its_own_name(action: Any, change: str) -> None:
+    """Once each, and nobody is notified of it; after a kill before it came back it is told again."""
+    story = Story(LADDER)
+    await story.push(alarm())
+    done = Action(
+        alarm_id="a1", customer_id="C1", action=action, by="eva", id="x1", until=at(15), reason="call at three"
+    )
+    known = await story.dispatcher.act(done, at(9.5))
+    assert known is not None
+    assert (known.type, known.cause) == (change, ("x1",))
+    assert await story.dispatcher.act(done, at(9.6)) == known
+    await story.push(known)
+    assert await story.dispatcher.act(done, at(9.7)) is None
+    assert story.rules()[-1] == "bookkeeping"
+    assert [change for _, change, _ in story.sent()] == ["alarm.raised"]
+    assert story.store.incidents["a1"].acked_by == (None if action == "snooze" else "eva")
 
 
 async def test_a_snooze_has_an_end_a_reason_and_an_audit_entry() -> None:

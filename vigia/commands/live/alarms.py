@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaProducer
 from typer import Argument, Option
 
 from alerts.pipeline.actions import encode_action
-from alerts.pipeline.incident import ENDINGS, Action, ActionName
+from alerts.pipeline.incident import BY_PEOPLE, ENDINGS, Action, ActionName
 from alerts.wording.formats import day_and_time
 from alerts.wording.message import title
 from scorers.alarms.catalogue import KINDS, STATE_CHANGES
@@ -185,7 +185,7 @@ async def newest(where: Broker, alarm_id: str) -> Alarm:
     def look(record: Any) -> None:
         if sought in (record.value or b""):
             alarm = decode_alarm(record.value)
-            if isinstance(alarm, Alarm) and alarm.alarm_id == alarm_id and alarm.type != "alarm.acknowledged":
+            if isinstance(alarm, Alarm) and alarm.alarm_id == alarm_id and alarm.type not in BY_PEOPLE:
                 found[:] = [alarm]
 
     await read(where, "alarms", look)
