@@ -3,13 +3,9 @@
 from zoneinfo import ZoneInfo
 
 from alerts.settings.datetimes import as_datetime
+from scorers.contract.currencies import minor_digits
 from scorers.contract.events import Instant
 from scorers.contract.inert import inert
-
-WITHOUT_CENTS = frozenset(
-    {"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"}
-)
-WITH_MILLS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
 
 
 def money(minor: int, currency: str | None) -> str:
@@ -18,7 +14,7 @@ def money(minor: int, currency: str | None) -> str:
     >>> money(123456, "EUR"), money(-5000, "JPY"), money(5, None)
     ('EUR 1,234.56', 'JPY -5,000', '0.05')
     """
-    places = 0 if currency in WITHOUT_CENTS else 3 if currency in WITH_MILLS else 2
+    places = minor_digits(currency)
     whole, rest = divmod(abs(minor), 10**places)
     sign = "-" if minor < 0 else ""
     figure = f"{sign}{whole:,}" + (f".{rest:0{places}}" if places else "")

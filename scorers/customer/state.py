@@ -20,6 +20,7 @@ MAX_CLOSED_CASES = 6
 MAX_OUTREACH = 12
 MAX_QUESTIONS = 4
 MAX_PENDING = 16  # beyond it, the two that are nearest to each other become one
+MAX_CURRENCIES = 4
 MILLION = 1_000_000
 
 
@@ -100,8 +101,25 @@ class Purchases(Struct, array_like=True, gc=False):
     second_limit: Duration = 0
 
 
+class Purse(Struct, array_like=True, gc=False):
+    """Money in a currency that is not the customer's own; the fields are those of `Spending`."""
+
+    currency: str
+    amount_minor: int = 0
+    margin_minor: int = 0
+    margin_of_minor: int = 0
+    discount_minor: int = 0
+    refund_minor: int = 0
+    days: list[int] = field(default_factory=list)
+    takings: list[int] = field(default_factory=list)
+    times: list[int] = field(default_factory=list)
+    year_minor: int = 0
+    fast: float = 0.0
+    slow: float = 0.0
+
+
 class Spending(Struct, array_like=True, gc=False):
-    """Money, in minor units of the customer's currency."""
+    """Money, in minor units of the customer's own currency; counts are those of all currencies."""
 
     currency: str = ""
     amount_minor: int = 0
@@ -117,6 +135,8 @@ class Spending(Struct, array_like=True, gc=False):
     year_bucket: int = -1  # this customer's bucket in the histogram of yearly values, -1 for none
     fast: float = 0.0  # spend per occasion, exponentially weighted with a short memory
     slow: float = 0.0  # the same with a long memory
+    times: list[int] = field(default_factory=list)  # purchases on each of `days`; empty if there is one on each
+    others: list[Purse] = field(default_factory=list)  # money in other currencies, which is never added to this
 
 
 class Visit(Struct, array_like=True, gc=False):

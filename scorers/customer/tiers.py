@@ -8,7 +8,7 @@ from bisect import bisect_right
 
 from scorers.contract.alarms import Tier
 from scorers.contract.events import DAY, Micros
-from scorers.customer.state import Customer
+from scorers.customer.state import Customer, Purse, Spending
 from scorers.in_force.figures import Figures
 from scorers.policy.tables import Policy
 
@@ -17,15 +17,19 @@ _WITH_BOUND: tuple[Tier, ...] = ("platinum", "gold", "iron")
 
 
 def expire(c: Customer, now: Micros, policy: Policy) -> None:
-    """Drop the days before the rolling year."""
+    """Drop the days before the rolling year, in the customer's own currency."""
+    expire_purse(c.spending, now, policy)
+
+
+def expire_purse(purse: Spending | Purse, now: Micros, policy: Policy) -> None:
+    """Drop the days before the rolling year, in one currency."""
     oldest = (now - policy.tiers.window) // DAY
-    spending = c.spending
-    days = spending.days
+    days = purse.days
     if not days or days[0] > oldest:
         return
     n = bisect_right(days, oldest)
-    spending.year_minor -= sum(spending.takings[:n])
-    del days[:n], spending.takings[:n]
+    purse.year_minor -= sum(purse.takings[:n])
+    del days[:n], purse.takings[:n], purse.times[:n]
 
 
 def year_value(c: Customer, now: Micros, policy: Policy) -> int:

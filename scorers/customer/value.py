@@ -3,6 +3,7 @@
 Money is in minor units of the customer's own currency. The remaining life is counted in horizons.
 """
 
+from scorers.contract.currencies import minor_digits
 from scorers.contract.events import DAY, Micros
 from scorers.customer.state import Customer
 from scorers.customer.tiers import year_value
@@ -36,7 +37,8 @@ def value_at_risk(c: Customer, now: Micros, policy: Policy) -> int:
     ripe = min(years / _MATURE_YEARS, 1.0)
     growth = _GROWTH + (1.0 - _GROWTH) * ripe  # growth still to come, relative to the last year
     life = rules.life_horizons * policy.risk.horizon / _YEAR
-    return rules.replacement_cost_minor + max(0, round(yearly_margin(c, now, policy) * life * growth))
+    replacement = round(rules.replacement_cost_minor * 10.0 ** (minor_digits(c.spending.currency) - 2))
+    return replacement + max(0, round(yearly_margin(c, now, policy) * life * growth))
 
 
 def expected_purchases(c: Customer, risk: float, now: Micros, policy: Policy) -> float:

@@ -31,8 +31,11 @@ def features(c: Customer, now: Micros, horizon: Duration, base: BaseRhythm) -> l
     """The columns of `NAMES` for a customer with at least one purchase, at an instant not before their last fact."""
     x = [0.0] * WIDTH
     _fill_timing(x, c.rhythm, now, horizon, base)
-    if c.spending.days:
-        _fill_counts(x, c.spending.days, now, horizon)
+    days = c.spending.days
+    if c.spending.others:  # a purchase day counts in whatever currency
+        days = sorted({*days, *(day for purse in c.spending.others for day in purse.days)})
+    if days:
+        _fill_counts(x, days, now, horizon)
     _fill_spending(x, c)
     season = _TURN * (now % _YEAR)
     x[col.SEASON_SIN] = sin(season)

@@ -32,6 +32,7 @@ def customer_row(timeline: Timeline[Customer], now: Micros, ctx: Context) -> dic
         "occasions": c.rhythm.occasions,
         "purchases": c.purchases.count,
         "amount_minor": c.spending.amount_minor,
+        "other_amounts": {purse.currency: purse.amount_minor for purse in c.spending.others},
         "refund_minor": c.spending.refund_minor,
         "complaints": c.complaints.count,
         "complaints_open": len(c.complaints.open),

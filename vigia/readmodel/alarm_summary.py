@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from scorers.alarms.catalogue import KINDS, STATE_CHANGES
 from scorers.contract.alarms import SEVERITIES, Alarm
@@ -35,6 +35,7 @@ class CustomerRow(Struct):
     last_purchase: str | None = None
     occasions: int = 0
     amount_minor: int = 0
+    other_amounts: dict[str, int] = field(default_factory=dict)  # in other currencies, by currency
     complaints: int = 0
     complaints_open: int = 0
     satisfaction: float | None = None

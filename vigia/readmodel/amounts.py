@@ -1,6 +1,7 @@
 """Amounts as people read them: money in whole units of the currency, and counts with their noun."""
 
-from alerts.wording.formats import WITH_MILLS, WITHOUT_CENTS, money
+from alerts.wording.formats import money
+from scorers.contract.currencies import minor_digits
 
 
 def in_units(minor: int, currency: str | None) -> float:
@@ -9,12 +10,18 @@ def in_units(minor: int, currency: str | None) -> float:
     >>> in_units(1234, "EUR"), in_units(1234, "JPY")
     (12.34, 1234.0)
     """
-    return minor / 10 ** (0 if currency in WITHOUT_CENTS else 3 if currency in WITH_MILLS else 2)
+    return minor / 10.0 ** minor_digits(currency)
 
 
 def without_cents(minor: int | None, currency: str | None) -> str:
-    """Format an amount without cents: a customer value is an estimate, so cents would be false precision."""
-    return money(minor or 0, currency).split(".")[0]
+    """Format an amount rounded to whole units: a customer value is an estimate, so cents would be false precision.
+
+    >>> without_cents(99_950, "EUR"), without_cents(1234, "JPY"), without_cents(1_999_600, "KWD")
+    ('EUR 1,000', 'JPY 1,234', 'KWD 2,000')
+    """
+    scale = 10 ** minor_digits(currency)
+    whole = ((minor or 0) + scale // 2) // scale
+    return money(whole * scale, currency).split(".")[0]
 
 
 def counted(n: int, noun: str) -> str:

@@ -1,8 +1,8 @@
 """Purchases and refunds: every purchase counts in money, the first of an occasion in rhythm and limits too."""
 
 from scorers.contract.events import DAY, HOUR, SECOND, Duration, Micros, Purchase, Refund
-from scorers.customer import ledger, tiers
-from scorers.customer.facts import baskets, contacts
+from scorers.customer import ledger
+from scorers.customer.facts import baskets, contacts, money
 from scorers.customer.facts.experiences import negative
 from scorers.customer.lifecycle import LEFT, gone_after
 from scorers.customer.rhythm import silence_limit
@@ -13,7 +13,6 @@ from scorers.in_force.figures import FIRST_GAPS, GAPS, Contribution
 from scorers.timeline.facts import Ref
 
 SAME_VISIT: Duration = 4 * HOUR
-_FAST, _SLOW = 0.4, 0.1  # weights of the newest occasion in the two averages of spend
 
 
 def purchase(c: Customer, e: Purchase, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
@@ -24,14 +23,15 @@ def purchase(c: Customer, e: Purchase, ref: Ref, ctx: Context, counts: list[Cont
         bought.first_ref = ref
         if c.contacts.first and at <= c.contacts.first + ctx.policy.prospects.conversion_window:
             c.life.golden_by = at + ctx.policy.prospects.golden_quiet
-    if not rhythm.occasions or not _same_visit(c, at, ctx):
+    begins = not rhythm.occasions or not _same_visit(c, at, ctx)
+    if begins:
         _occasion(c, e, ref, ctx, counts)
     baskets.add(c.baskets, e)
     bought.count += 1
     bought.last, bought.last_ref = at, ref
     if e.store_id:
         c.profile.store_id = e.store_id
-    _spend(c, e, rhythm.last // DAY, ctx)
+    money.spend(c, e, rhythm.last // DAY, begins, ctx)
     ledger.bought(c, at, ctx.policy.ledger)
     if c.exit.at:
         c.exit = Exit()
@@ -43,15 +43,7 @@ def purchase(c: Customer, e: Purchase, ref: Ref, ctx: Context, counts: list[Cont
 
 def refund(c: Customer, e: Refund, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
     """A refund is a negative experience. It never moves the stage back."""
-    spending = c.spending
-    spending.refunds += 1
-    spending.refund_minor += e.amount_minor
-    known = spending.margin_of_minor
-    lost = e.amount_minor * spending.margin_minor // known if known else e.amount_minor
-    tiers.expire(c, e.time, ctx.policy)
-    if spending.days:  # deducted from the last purchase day: the day of a refund is no purchase day
-        spending.takings[-1] -= lost
-        spending.year_minor -= lost
+    money.refund(c, e, ctx)
     negative(c, e.time, ref, ctx)
 
 
@@ -87,31 +79,3 @@ def _occasion(c: Customer, e: Purchase, ref: Ref, ctx: Context, counts: list[Con
             if case.occasions_since_breach == ctx.policy.loyalty.hostage_occasions:
                 case.hostage_at = at
     baskets.breadth(c.baskets, e)
-    spending, spent = c.spending, float(e.amount_minor)
-    spending.fast += (spent - spending.fast) * (_FAST if spending.fast else 1.0)
-    spending.slow += (spent - spending.slow) * (_SLOW if spending.slow else 1.0)
-
-
-def _spend(c: Customer, e: Purchase, day: int, ctx: Context) -> None:
-    spending = c.spending
-    if not spending.currency:
-        spending.currency = e.currency
-    spending.amount_minor += e.amount_minor
-    if e.margin_minor is not None:
-        spending.margin_minor += e.margin_minor
-        spending.margin_of_minor += e.amount_minor
-    if e.discount_minor:
-        spending.discount_minor += e.discount_minor
-        spending.discounted += 1
-    tiers.expire(c, e.time, ctx.policy)
-    _take(c, day, e.amount_minor if e.margin_minor is None else e.margin_minor)
-
-
-def _take(c: Customer, day: int, minor: int) -> None:
-    spending = c.spending
-    spending.year_minor += minor
-    if spending.days and spending.days[-1] == day:
-        spending.takings[-1] += minor
-    else:
-        spending.days.append(day)
-        spending.takings.append(minor)

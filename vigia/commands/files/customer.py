@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from typer import Argument
 
+from alerts.wording.formats import money
 from alerts.wording.playbooks import TREATMENTS
 from scorers.alarms.catalogue import STATE_CHANGES
 from scorers.contract.alarms import Alarm
@@ -71,6 +72,7 @@ def card(c: CustomerRow) -> Iterator[str]:
             "bought",
             f"on {counted(c.occasions, 'day')}, {without_cents(c.amount_minor, c.currency)}; last on {(c.last_purchase or '-')[:10]}",
         ),
+        *(("also bought", f"for {money(minor, currency)}") for currency, minor in c.other_amounts.items()),
         ("complaints", f"{c.complaints}, of which {c.complaints_open} open"),
         ("satisfaction", "unknown" if c.satisfaction is None else f"{c.satisfaction:.1f} of 5"),
         ("open alarms", ", ".join(c.alarms_open) or "none"),
