@@ -12,6 +12,7 @@ from typing import Any, TypeVar, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+import msgspec
 from msgspec import Struct
 
 from alerts.channels.catalogue import CHANNELS
@@ -83,7 +84,7 @@ class Ladder(Struct, frozen=True, forbid_unknown_fields=True):
 class General(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The settings above the tables."""
 
-    zone: ZoneInfo = UTC
+    zone: ZoneInfo | None = None  # that of the policy, if it is left out
     hold_out: float = 0.0
 
 
@@ -92,6 +93,7 @@ class Routes(Struct, frozen=True, kw_only=True):
 
     version: str
     zone: ZoneInfo = UTC
+    has_own_zone: bool = False
     hold_out: float = 0.0
     channels: Mapping[str, ChannelSettings]
     intervals: Mapping[str, Interval]
@@ -102,6 +104,10 @@ class Routes(Struct, frozen=True, kw_only=True):
     def match(self, alarm: Alarm) -> Route | None:
         """The first route that matches the alarm."""
         return next((route for route in self.routes if route.matches(alarm)), None)
+
+    def in_zone(self, name: str) -> "Routes":
+        """The routes in the business's zone, which the policy names, unless their file names another."""
+        return self if self.has_own_zone else msgspec.structs.replace(self, zone=ZoneInfo(name))
 
     def ladder(self, alarm: Alarm) -> Ladder:
         """The ladder of the alarm's tier; an empty one does nothing."""
@@ -137,7 +143,8 @@ def read(text: str, name: str = "routes.toml") -> Routes:
     ladders = toml.convert(raw.get("ladder", {}), dict[str, Any], ("ladder",))
     routes = Routes(
         version=hashlib.sha256(text.encode()).hexdigest()[:12],
-        zone=general.zone,
+        zone=general.zone or UTC,
+        has_own_zone=general.zone is not None,
         hold_out=general.hold_out,
         channels=_each(toml, raw, "channel", _channel_type),
         intervals=_each(toml, raw, "interval", lambda *_: Interval),

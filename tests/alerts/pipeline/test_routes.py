@@ -19,7 +19,7 @@ from scorers.contract.events import DAY, HOUR, MINUTE, Instant
 from scorers.policy.reading import parse_policy
 from tests.support.alarms import an_alarm
 from tests.support.paths import ROOT
-from tests.support.routefiles import FILE
+from tests.support.routefiles import FILE, PLAIN
 
 SHIPPED = ROOT / "deploy" / "routes.toml"
 MONDAY = Instant(1_704_067_200_000_000)  # 2024-01-01T00:00:00Z
@@ -255,3 +255,11 @@ def test_what_is_no_length_of_time_is_refused(text: str) -> None:
     """Numbers with units of the list, and at most ten years."""
     with pytest.raises(BadSetting, match=r"not a length of time|at most '3650d'"):
         read(FILE.replace('remind = "1d"', f'remind = "{text}"'))
+
+
+def test_routes_inherit_the_zone_of_the_policy() -> None:
+    """A file that names a zone of its own keeps it."""
+    plain = PLAIN.replace('zone = "Europe/Madrid"\n', "")
+    assert read(plain).in_zone("America/Bogota").zone == ZoneInfo("America/Bogota")
+    own = read('zone = "Europe/Madrid"\n' + plain)
+    assert own.in_zone("America/Bogota").zone == ZoneInfo("Europe/Madrid")

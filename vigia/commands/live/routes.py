@@ -65,8 +65,9 @@ def try_out(
     Each alarm of a file is tried as if it were the first: open alarms and earlier notifications are known only to the
     running notifier, whose decisions 'vigia explain' shows.
     """
-    loaded, within = routing.routes(routes), arguments.policy(policy).time.notify_within
-    context = DecisionContext(loaded, notify_within=within)
+    rules = arguments.policy(policy)
+    loaded = routing.routes(routes).in_zone(rules.time.zone)
+    context = DecisionContext(loaded, notify_within=rules.time.notify_within)
     read_at = arguments.instant(now, "--now") if now is not None else None
     given = _read(alarms) if alarms is not None else iter([_example(kind, severity, tier, skill, store, read_at)])
     for alarm in given:

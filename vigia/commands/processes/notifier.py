@@ -11,6 +11,7 @@ from alerts.pipeline.metrics import NotifierMetrics
 from alerts.pipeline.notifier import Notifier
 from alerts.pipeline.routes import Routes
 from alerts.settings.toml import BadSetting
+from scorers.policy.tables import Policy
 from vigia.commands.shared import arguments, routing
 from vigia.commands.shared.kafka import KAFKA, Host, Kafka, MetricsPort, Prefix, broker, run_until_stopped
 from vigia.commands.shared.options import PolicyFile
@@ -33,8 +34,9 @@ def notifier(
     After SIGTERM a restart repeats nothing; after a kill it may repeat a delivery under the same id. A second notifier is
     a standby until the first has ended.
     """
-    where, within = broker(kafka, prefix, "notifier"), arguments.policy(policy).time.notify_within
-    loaded, metrics = routed(routes), NotifierMetrics()
+    where, rules = broker(kafka, prefix, "notifier"), arguments.policy(policy)
+    within = rules.time.notify_within
+    loaded, metrics = routed(routes, rules), NotifierMetrics()
     config = settings.read(os.environ)
     hashes = keyed_hash(config.privacy_key, config.state)
     serving = Notifier(where, loaded, lambda: connect_all(loaded, os.environ), metrics, hashes, within)
@@ -47,9 +49,9 @@ def notifier(
     run_until_stopped(serve, kafka)
 
 
-def routed(routes: Path | None) -> Routes:
-    """The routes, after a check that every secret they name is there."""
-    loaded = routing.routes(routes)
+def routed(routes: Path | None, rules: Policy) -> Routes:
+    """The routes in the business's zone, after a check that every secret they name is there."""
+    loaded = routing.routes(routes).in_zone(rules.time.zone)
     try:
         connect_all(loaded, os.environ)  # report a missing secret before anything starts
     except BadSetting as fault:

@@ -74,7 +74,7 @@ def up(
     text = arguments.policy_text(policy)
     config = with_signing_secret(settings.read(os.environ))
     hashes = keyed_hash(config.privacy_key, config.state)
-    known, cards = routed(routes), redis_address.read(os.environ, redis)
+    known, cards = routed(routes, rules), redis_address.read(os.environ, redis)
     clock = Clock(where, config, rules, follows=follow_events, every=every)
     standby, learning = Standby(where, "trainer", "models"), TrainerMetrics()
     folding, notifying, taking = WorkerMetrics(), NotifierMetrics(), CollectorRegistry()
