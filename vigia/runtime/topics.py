@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 DAY_MS = 86_400_000
 KEPT = ("retention.ms", "min.compaction.lag.ms")  # with less of these, processes run and remember less
 AT_MOST = ("segment.ms", "max.compaction.lag.ms", "delete.retention.ms")  # with more, records stay longer than stated
+STAMP = "message.timestamp.type"
 TABLE = "customers"
 ATTEMPTS = 100  # to see topics that were just created
 MANY = 3  # replicas from which on one broker may be lost without a stop, and without losing a record
@@ -67,8 +68,8 @@ WRITTEN = ("alarms", "customers", "lessons", "figures", "groups", "dead-letters"
 
 TOPICS = (
     # Erasures are on `feedback`, which is kept as long as `alarms`: whoever reads old alarms again has to find them there.
-    *(Topic(name) for name in INPUTS),
-    Topic("alarm-actions"),
+    # The broker stamps what others write: a time is believed up to a day after its record was written.
+    *(Topic(name, more=((STAMP, "LogAppendTime"),)) for name in (*INPUTS, "alarm-actions")),
     # Facts keyed by another subject than their customer: workers write them for each other.
     Topic("groups"),
     Topic("clock", days=400, personal=False),
@@ -132,7 +133,7 @@ async def check(
     poor = [*_replica_faults(found, replicas), *_in_sync_faults(found, settings)]
     for topic in topics:
         for key, fault in _setting_faults(topic, broker.name(topic.name), settings):
-            (poor if key in (*KEPT, *AT_MOST) else wrong).append(fault)
+            (poor if key in (*KEPT, *AT_MOST, STAMP) else wrong).append(fault)
     if wrong or (strict and poor):
         raise TopicsWrong("; ".join(wrong + poor))
     for fault in poor:
