@@ -125,6 +125,7 @@ class Letter(NamedTuple):
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...] = ()
     timestamp: int = 0
+    timestamp_type: int = 0
 
 
 class Kafka:
