@@ -1,5 +1,6 @@
 """Whoever may write to `clock` of a real Kafka, and has no key, puts nothing in force."""
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
@@ -40,7 +41,7 @@ def forged(clock: str, partition: int) -> list[tuple[bytes, Headers]]:
         told(FUTURE, partition + 1, clock),
         told(FUTURE, partition, "clock"),
         (encode_control(FUTURE), told(Tick(until=Instant(MAY)), partition, clock)[1]),
-        (b"[" * 100_000, ((("seal"), b"x"),)),
+        (b"[" * 100_000, (("seal", b"x"),)),
     ]
 
 
@@ -77,3 +78,6 @@ async def test_a_worker_ignores_forged_control_records_and_goes_on(running: Runn
     letters = [dead_letter.read(record) for record in await running.read("dead-letters")]
     found = [letter.code for letter in letters if isinstance(letter, dead_letter.Letter)]
     assert found == ["bad_seal"] * (2 * len(partitions) * len(forged(clock, 0)))
+    kept = [json.loads(line) for line in (await running.control()).read_bytes().splitlines()]
+    assert {one["type"] for one in kept} == {"clock.ticked", "figures.in_force"}, "the dump has what was signed alone"
+    assert max(one["until"] for one in kept if "until" in one) < "2025"
