@@ -17,8 +17,8 @@ from streams.gateway.intake import Fact
 from streams.gateway.tokens import Token
 
 MAX_BATCH = 4 * 1024 * 1024
-MAX_ITEMS = 20_000
-MAX_COMMAS = 25 * MAX_ITEMS  # of an array: finding its items must not cost more than a good one
+MAX_ITEMS = 50_000  # more than a body of the shortest events holds
+MAX_COMMAS = 10 * MAX_ITEMS  # of an array: finding its items must not cost more than of a good one
 MAX_NAMED = 100  # rejected items that an answer names; what follows is not looked at
 SLICE = 32 * 1024  # bytes decoded between two pauses
 AHEAD = DAY  # how far an event may be ahead of this machine's clock
@@ -52,7 +52,7 @@ class Read(Struct, frozen=True):
 def items(content_type: str, body: bytes) -> list[tuple[int, bytes]]:
     """The items of a body: the line (of an array the place) and the bytes of each. Raises `TooLarge`."""
     if content_type in LINES:
-        if body.count(b"\n") >= MAX_ITEMS:
+        if body.count(b"\n") > MAX_ITEMS:
             raise TooLarge(f"more than {MAX_ITEMS} lines")
         return [(line, raw) for line, text in enumerate(body.split(b"\n"), 1) if (raw := text.strip())]
     one = body.strip()

@@ -8,10 +8,12 @@ from io import BytesIO
 
 import pytest
 
+from scorers.contract.wire import Rejection, decode
 from streams.gateway import body as bodies
 from streams.gateway.settings import Limits
 from streams.gateway.tokens import EVERYBODY
 from tests.support.door import DIGEST, LINES, ONE, TOKEN, Door, batch, opened, purchase
+from tests.support.wires import sale
 from vigia.lab.embedded_kafka import EmbeddedKafka
 from vigia.runtime.broker import INPUTS
 
@@ -162,9 +164,9 @@ async def test_too_many_requests_are_told_when_to_come_again(broker: str) -> Non
 @pytest.mark.parametrize(
     ("content", "headers"),
     [
-        pytest.param(b"x\n" * 19_999, LINES, id="lines of one byte"),
+        pytest.param(b"x\n" * 49_999, LINES, id="lines of one byte"),
         pytest.param(b"x\n" * 2_000_000, LINES, id="more lines than allowed"),
-        pytest.param(b"[" + b"1," * 19_998 + b"1]", ONE, id="an array of numbers"),
+        pytest.param(b"[" + b"1," * 49_998 + b"1]", ONE, id="an array of numbers"),
         pytest.param(b"[" + b"1," * 2_000_000 + b"1]", ONE, id="an array of two million"),
         pytest.param(b"[" * 4_000_000, ONE, id="brackets"),
         pytest.param(b"[" + b"[]," * 1_000_000 + b"[]]", ONE, id="an array of empty arrays"),
@@ -212,6 +214,17 @@ async def test_the_work_on_a_body_pauses_after_each_slice() -> None:
     other.cancel()
     assert len(read.bad) == 5000
     assert turns >= 5000 * 100 // bodies.SLICE
+
+
+def test_no_body_of_good_events_has_too_many() -> None:
+    """As many of the shortest events as a body may hold, as lines and as an array, are within the other bounds."""
+    shortest = b'{"type":"customer.erased","id":"a","source":"b","time":"2024-05-06T07:08:09Z","customer_id":"c"}'
+    assert not isinstance(decode(shortest), Rejection)
+    count = bodies.MAX_BATCH // (len(shortest) + 1)
+    assert len(bodies.items(LINES["Content-Type"], (shortest + b"\n") * count)) == count
+    basket = sale(items=[{"sku": "a", "quantity": 1}] * 100).replace(b" ", b"")
+    count = bodies.MAX_BATCH // (len(basket) + 1)
+    assert len(bodies.items(ONE["Content-Type"], b"[" + b",".join([basket] * count) + b"]")) == count
 
 
 async def test_a_body_of_bad_lines_is_read_until_enough_are_known(tight: Door) -> None:
