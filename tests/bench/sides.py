@@ -53,6 +53,7 @@ from streams.worker.worker import GARBAGE_AFTER, Worker
 from tests.bench import engine
 from tests.bench.speed import Speed, since, table
 from tests.kafka.running import Running, time_of
+from tests.support.seals import SECRET
 from vigia.lab.local_kafka import LocalKafka
 from vigia.lab.simulate import simulate
 from vigia.runtime.broker import Broker
@@ -182,7 +183,7 @@ async def worker(address: str, prefix: str, events: int) -> Speed:
     """The product's worker, from its first chunk until it has folded, flushed and committed all."""
     broker = Broker(address, prefix)
     with tempfile.TemporaryDirectory() as directory:
-        settings = Settings(state=Path(directory), partitions=PARTITIONS, seal="of the bench")
+        settings = Settings(state=Path(directory), partitions=PARTITIONS, seal=SECRET)
         measured, stop = Measured(broker, settings, Policy(), WorkerMetrics()), asyncio.Event()
         serving = asyncio.create_task(measured.serve(stop))
         async with AIOKafkaConsumer(**broker.client()) as ends:
