@@ -1,5 +1,6 @@
 """Folding facts into a settled snapshot, and checkpoints, which can become the next snapshot."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -21,14 +22,14 @@ class Checkpoint(Struct, gc=False):
 
     state: bytes
     at: Micros  # the last instant judged in it
-    counts: list[Contribution]  # contributed since the old snapshot
-    lessons: list[Micros]  # when the questions were asked that were answered since the old snapshot
+    counts: tuple[Contribution, ...]  # contributed since the old snapshot
+    lessons: tuple[Micros, ...]  # when the questions were asked that were answered since the old snapshot
     open: tuple[str, ...]  # ids of its open alarms
 
     @classmethod
     def of(cls, state: State, at: Micros, row: Row) -> "Checkpoint":
         """A copy of the current state, with the row's contributions and lessons so far."""
-        return cls(encode(state), at, row.counts[:], row.lessons[:], open_ids(state))
+        return cls(encode(state), at, tuple(row.counts), tuple(row.lessons), open_ids(state))
 
 
 def open_ids(state: State) -> tuple[str, ...]:
@@ -62,13 +63,13 @@ def joined(facts: Effects, silence: Effects, answered: set[Micros]) -> Effects:
     return Effects(facts.touched | silence.touched, facts.counts + silence.counts, lessons)
 
 
-def difference(before: list[Contribution], after: list[Contribution]) -> list[Contribution]:
+def difference(before: Sequence[Contribution], after: Sequence[Contribution]) -> list[Contribution]:
     """What has to be added to the contributions `before` to get those `after`.
 
     >>> difference([(1, "gap", 7, 1)], [(1, "gap", 9, 1)])
     [(1, 'gap', 9, 1), (1, 'gap', 7, -1)]
     """
-    if before == after:
+    if tuple(before) == tuple(after):
         return []
     changed: dict[tuple[int, str, int], int] = {}
     for counts, sign in ((after, 1), (before, -1)):

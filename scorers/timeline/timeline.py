@@ -379,15 +379,16 @@ class Timeline(Generic[S]):
         now.touched = frozenset((*cached.touched, *effects.touched))
         if not cached.touched:
             since = {lesson.asked_at for lesson in effects.lessons}
-            lessons = [at for at in row.lessons if at not in since]
-            counts = difference(effects.counts, row.counts)
+            lessons = tuple([at for at in row.lessons if at not in since])
+            counts = tuple(difference(effects.counts, row.counts))
             now.checkpoints = [Checkpoint(stored, cached.judged_to, counts, lessons, open_then)]
 
     def _after_facts(self, ctx: Context, effects: Effects) -> tuple[S, Checkpoint]:
         """The state after the snapshot and the recent facts, before any later deadline, and its checkpoint."""
         state = fold(self.subject, self.row.snapshot, self.row.recent, ctx, effects)
         checkpoint = Checkpoint.of(state, state.last_fact, self.row)
-        checkpoint.counts, checkpoint.lessons = effects.counts, [int(lesson.asked_at) for lesson in effects.lessons]
+        checkpoint.counts = tuple(effects.counts)
+        checkpoint.lessons = tuple([int(lesson.asked_at) for lesson in effects.lessons])
         return state, checkpoint
 
     # --- emitting -------------------------------------------------------------------------------------------------
