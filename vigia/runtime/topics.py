@@ -56,6 +56,7 @@ class Topic(NamedTuple):
         return {**settings, **dict(self.more)}
 
 
+BY_BROKER = ((STAMP, "LogAppendTime"),)
 DELETED_IN_TIME = {"segment.ms": str(DAY_MS)}
 # With each step a quarter of a day, a deletion is compacted and forgotten within a day.
 COMPACTED_IN_TIME = {"max.compaction.lag.ms": str(DAY_MS // 4), "delete.retention.ms": str(DAY_MS // 4)}
@@ -68,11 +69,11 @@ WRITTEN = ("alarms", "customers", "lessons", "figures", "groups", "dead-letters"
 
 TOPICS = (
     # Erasures are on `feedback`, which is kept as long as `alarms`: whoever reads old alarms again has to find them there.
-    # The broker stamps what others write: a time is believed up to a day after its record was written.
-    *(Topic(name, more=((STAMP, "LogAppendTime"),)) for name in (*INPUTS, "alarm-actions")),
+    # The broker stamps what a worker reads: an event's time is believed up to a day after its record was written.
+    *(Topic(name, more=BY_BROKER) for name in (*INPUTS, "alarm-actions")),
     # Facts keyed by another subject than their customer: workers write them for each other.
-    Topic("groups"),
-    Topic("clock", days=400, personal=False),
+    Topic("groups", more=BY_BROKER),
+    Topic("clock", days=400, personal=False, more=BY_BROKER),
     Topic("alarms"),
     # A row for each customer, null for the erased: what rosters and other views of the running system are built from.
     Topic("customers", compacted=True),
