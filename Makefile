@@ -18,11 +18,16 @@ help: ## list these targets
 demo: $(VENV)/demo.stamp ## a year of real households on an embedded broker, alarms as they come
 	$(BIN)/vigia demo $(ARGS)
 
-test: $(VENV)/dev.stamp ## all tests that need no real broker
-	$(BIN)/python -m pytest -m "not kafka and not faults" $(ARGS)
+# Files of tests run side by side, the tests of a file in their order. They wait more than they compute.
+SIDE_BY_SIDE = --numprocesses $(1) --dist loadfile
+TESTS ?= 3
+KAFKAS ?= 2
 
-test-kafka: $(VENV)/dev.stamp ## the tests that need a real Apache Kafka (Java 17 and Maven), which they start
-	$(BIN)/python -m pytest -m "kafka and not faults" $(ARGS)
+test: $(VENV)/dev.stamp ## all tests that need no real broker, TESTS=n files side by side
+	$(BIN)/python -m pytest -m "not kafka and not faults" $(call SIDE_BY_SIDE,$(TESTS)) $(ARGS)
+
+test-kafka: $(VENV)/dev.stamp ## the tests on a real Apache Kafka (Java 17 and Maven), KAFKAS=n files side by side, each on its own
+	$(BIN)/python -m pytest -m "kafka and not faults" $(call SIDE_BY_SIDE,$(KAFKAS)) $(ARGS)
 
 faults: $(VENV)/dev.stamp ## the whole fault matrix on a real Apache Kafka, and its table; about an hour
 	VIGIA_TEST_GONE=$${VIGIA_TEST_GONE:-600} VIGIA_TEST_STORM=$${VIGIA_TEST_STORM:-300} \

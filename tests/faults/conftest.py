@@ -14,7 +14,7 @@ from tests.faults.proof import Proof
 from tests.faults.verdict import Line, Verdict, table
 from tests.kafka.ledger import Ledger
 
-LINES = pytest.StashKey[list[Line]]()
+PROPERTY = "line of the fault matrix"  # of a test's report, so that it comes back from a process of its own
 POLICY = "[risk]\nhorizon = '10d'\n"
 
 Note = Callable[..., Verdict]
@@ -33,7 +33,7 @@ def note(request: pytest.FixtureRequest) -> Note:
     """Puts a line into the table: `note("F1", "what was done", seed, kills, events, verdict)` is the verdict."""
 
     def noted(row: str, what: str, seed: int | str, kills: int, events: int, verdict: Verdict) -> Verdict:
-        request.config.stash.setdefault(LINES, []).append(Line(row, what, seed, kills, events, verdict))
+        request.node.user_properties.append((PROPERTY, (row, what, seed, kills, events, vars(verdict))))
         return verdict
 
     return noted
@@ -55,7 +55,9 @@ async def ledger(kafka: str, tmp_path: Path, seed: int) -> AsyncIterator[Ledger]
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """The table, where there is one."""
-    if lines := config.stash.get(LINES, []):
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
+    told = [value for report in reports for name, value in report.user_properties if name == PROPERTY]
+    if lines := [Line(*cells, verdict=Verdict(**verdict)) for *cells, verdict in told]:
         terminalreporter.section("fault matrix")
         for line in table(lines):
             terminalreporter.write_line(line)

@@ -178,7 +178,10 @@ async def test_all_goes_through_under_the_rights_of_the_table(
 
     async def all_have_written() -> bool:
         return (
-            any(isinstance(control, ModelInForce) for control in await limited.controls())  # the trainer, after figures
+            await limited.has_ticked(max(map(time_of, lines)))
+            and any(
+                isinstance(control, ModelInForce) for control in await limited.controls()
+            )  # the trainer, after figures
             and bool(await limited.written("notifications"))
             and any(read_erasure(record) for record in await limited.read("feedback"))
             and bool(await limited.written("groups"))
@@ -186,6 +189,7 @@ async def test_all_goes_through_under_the_rights_of_the_table(
 
     await limited.drained()
     await limited.until(all_have_written, within=120)
+    await limited.drained()  # the last tick too, so that what stands now stands
     alarm = await limited.open_alarm()
     tasks = {
         "topics check": (),

@@ -5,6 +5,7 @@ Maven and two files of deploy/kafka.
 """
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -15,6 +16,7 @@ import time
 import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,6 +25,7 @@ VERSION = "4.1.0"
 SETTINGS = Path(__file__).resolve().parents[2] / "deploy" / "kafka"
 JARS = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "vigia" / f"kafka-{VERSION}"
 HEAP = "-Xmx512m"
+PORTS = (20_000, 32_000)  # Linux gives clients ports from 32768 on
 
 
 class KafkaUnavailable(RuntimeError):
@@ -55,11 +58,15 @@ def jars() -> Path:
 
 
 def free_port() -> int:
-    """Return a free port of this machine."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a free port of this machine, below those that systems give to clients.
+
+    A client can then not take it before the server has it, or while the server is being started again.
+    """
+    while True:
+        port = random.randrange(*PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class LocalKafka:
