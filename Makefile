@@ -4,13 +4,14 @@
 PYTHON ?= python3
 VENV := .venv
 QUIX := .venv-quix
+TOOLS := .venv-tools
 BIN := $(VENV)/bin
 ARGS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PACKAGES := scorers streams alerts vigia
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-kafka faults soak lint goldens quality bench gate kafka lock clean
+.PHONY: help demo test test-kafka faults soak lint goldens quality bench gate kafka lock sbom audit pin-images clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-18s%s\n", $$1, $$2}'
@@ -71,21 +72,39 @@ bench: $(VENV)/dev.stamp $(QUIX)/stamp ## measure: core, worker beside Quix Stre
 # Quix Streams needs another version of a library than we do, so it has an environment of its own, made on demand.
 $(QUIX)/stamp: tests/bench/requirements-quix.txt | $(BIN)/python
 	@$(PYTHON) -m venv $(QUIX)
-	@$(QUIX)/bin/python -m pip --disable-pip-version-check --quiet install --requirement $<
+	@$(QUIX)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --requirement $<
 	@touch $@
 
 # A lock holds versions and hashes, never where they came from. UPGRADE=1 takes the newest versions allowed.
-LOCK = $(BIN)/uv pip compile pyproject.toml --group build --quiet --universal --python-version 3.11 \
-	--generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade)
+COMPILE = $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-header --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade)
+LOCK = $(COMPILE) pyproject.toml --group build
 
-lock: $(VENV)/dev.stamp ## resolve the dependencies anew into the three locks (UPGRADE=1 for newer versions)
-	$(PIP) install 'uv>=0.9'
+lock: $(TOOLS)/stamp ## resolve the dependencies into the locks (UPGRADE=1 for newer versions)
 	$(LOCK) --all-extras --output-file requirements-dev.lock
 	$(LOCK) --extra demo --constraints requirements-dev.lock --output-file requirements-demo.lock
 	$(LOCK) --constraints requirements-dev.lock --output-file requirements.lock
+	$(COMPILE) --group pyproject.toml:tools --output-file requirements-tools.lock
+
+# Its environment is apart from the one whose packages it looks at.
+$(TOOLS)/stamp: requirements-tools.lock
+	@$(PYTHON) -m venv $(TOOLS)
+	@$(TOOLS)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --requirement $<
+	@touch $@
+
+sbom: $(TOOLS)/stamp ## write the list of all packages of an installation, in CycloneDX: dist/sbom.json
+	@mkdir -p dist
+	$(TOOLS)/bin/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible \
+	  --of JSON --output-file dist/sbom.json
+
+audit: $(TOOLS)/stamp ## ask a service for known vulnerabilities of all packages; status 3 if none answers
+	$(TOOLS)/bin/python deploy/audit.py requirements.lock requirements-demo.lock requirements-dev.lock
+
+pin-images: ## write the digests of the images into docker-compose.yml and deploy/Dockerfile; needs Docker and a registry
+	$(PYTHON) deploy/pin_images.py docker-compose.yml deploy/Dockerfile
 
 clean: ## remove the environment and everything that tools left behind
-	rm -rf $(VENV) $(QUIX) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf $(VENV) $(QUIX) $(TOOLS) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment is made once, and again when the project's needs or their lock change.

@@ -84,7 +84,7 @@ def trespasses(texts: Mapping[str, str]) -> dict[tuple[str, str], list[str]]:
 
 def foreign(path: str, text: str) -> list[str]:
     """What in one tracked file belongs to a machine, a registry or a workplace."""
-    if path.startswith("deploy/"):
+    if path.startswith(("deploy/", "docker-compose.yml")):  # paths in containers
         text = CONTAINER.sub("", text)
     return [f"{what}: {hit[0]}" for what, pattern in FOREIGN.items() for hit in re.finditer(pattern, text)]
 

@@ -258,7 +258,7 @@ def test_the_image_carries_what_the_project_says() -> None:
     """The image is made from the lock, for a Python that the project supports, and not as root."""
     text = (DEPLOY / "Dockerfile").read_text()
     needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"].removeprefix(">=")
-    found = re.search(r"^FROM python:(\d+\.\d+)-slim", text, flags=re.MULTILINE)
+    found = re.search(r"^FROM python:(\d+\.\d+)\.\d+-slim", text, flags=re.MULTILINE)
     assert found
     assert [*map(int, found[1].split("."))] >= [*map(int, needed.split("."))]
     assert "--require-hashes" in text

@@ -4,6 +4,7 @@
 Maven and two files of deploy/kafka.
 """
 
+import hashlib
 import os
 import random
 import shutil
@@ -53,8 +54,20 @@ def jars() -> Path:
     if done.returncode != 0:
         tail = "\n".join((done.stdout + done.stderr).splitlines()[-5:])
         raise KafkaUnavailable(f"Maven could not fetch the jars of Kafka {VERSION} ({pom}):\n{tail}")
+    if wrong := changed_jars(JARS, (SETTINGS / "jars.sha256").read_text()):
+        raise KafkaUnavailable(
+            f"{JARS} has other jars than deploy/kafka/jars.sha256: {', '.join(wrong)}; delete the folder and start again, "
+            f"and if they differ again, ask where Maven gets them"
+        )
     (JARS / "complete").touch()
     return JARS
+
+
+def changed_jars(folder: Path, listed: str) -> list[str]:
+    """The jars of a folder that are missing, not listed, or not those whose SHA-256 is listed."""
+    expected = {name: digest for digest, name in (line.split() for line in listed.splitlines())}
+    found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("*.jar")}
+    return sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
 
 
 def free_port() -> int:

@@ -1,0 +1,182 @@
+"""What a build is made of: exact tags, hashes, confined containers, and the tools that list, audit and pin it."""
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+
+from vigia.lab.local_kafka import JARS, SETTINGS, changed_jars
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+LOCKS = [*sorted(ROOT.glob("requirements*.lock")), ROOT / "tests/bench/requirements-quix.txt"]
+WRITES_TO_ITS_ROOT = {"kafka"}
+DIGEST = "sha256:" + "0123456789abcdef" * 4
+
+
+def script(name: str) -> ModuleType:
+    """A script of deploy/ as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "deploy" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def executable(path: Path, body: str) -> Path:
+    """A program that does what a line of shell says."""
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+    return path
+
+
+def images() -> list[str]:
+    """Every image that is not built here."""
+    docker = re.findall(r"^FROM (\S+)", (ROOT / "deploy/Dockerfile").read_text(), flags=re.MULTILINE)
+    return [*docker, *(service["image"] for service in COMPOSE.values() if "build" not in service)]
+
+
+def test_images_have_exact_tags() -> None:
+    """A tag names a release with three numbers: what `redis:8` is changes under the same name."""
+    assert len(images()) >= 7
+    assert [
+        image for image in images() if not re.search(r":v?\d+\.\d+\.\d+[\w.-]*(@sha256:[0-9a-f]{64})?$", image)
+    ] == []
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.name)
+def test_every_package_of_a_lock_has_its_hashes(lock: Path) -> None:
+    """And an exact version."""
+    entries = [one for one in re.split(r"\n(?=\S)", lock.read_text()) if not one.startswith("#")]
+    assert len(entries) > 10
+    assert [one.split()[0] for one in entries if "==" not in one or "--hash=sha256:" not in one] == []
+
+
+@pytest.mark.parametrize("name", ["Makefile", "deploy/Dockerfile", ".ci/run"])
+def test_nothing_is_installed_without_a_hash(name: str) -> None:
+    """pip installs from locks, or this project itself without dependencies and without fetching what builds it."""
+    lines = [line for line in (ROOT / name).read_text().splitlines() if re.search(r"(pip\b.*|PIP\)) install\b", line)]
+    ours = ("--no-deps --no-build-isolation --editable .", "--no-deps --no-build-isolation .")
+    assert [line for line in lines if "--require-hashes" not in line and not line.strip().endswith(ours)] == []
+
+
+@pytest.mark.parametrize("name", sorted(COMPOSE))
+def test_containers_are_confined(name: str) -> None:
+    """No capability, no gain of rights, and nothing written beside volumes, except where the image cannot do without."""
+    service = COMPOSE[name]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert bool(service.get("read_only")) is (name not in WRITES_TO_ITS_ROOT)
+    assert not service.get("privileged")
+    assert "cap_add" not in service
+
+
+def test_default_secrets_are_for_loopback_only() -> None:
+    """While a service has a secret that everybody can read here, its ports are open to this machine only."""
+    known = [
+        name for name, service in COMPOSE.items() if re.search(r"\$\{\w+:-[^}]+\}", str(service.get("environment")))
+    ]
+    assert len(known) >= 3
+    ports = [str(port) for service in COMPOSE.values() for port in service.get("ports", [])]
+    assert len(ports) >= 4
+    assert [port for port in ports if not port.startswith("127.0.0.1:")] == []
+
+
+def test_a_policy_says_how_to_report_and_what_is_supported() -> None:
+    """The three headings that people look for."""
+    heads = re.findall(r"^## (.+)$", (ROOT / "SECURITY.md").read_text(), flags=re.MULTILINE)
+    assert heads[:3] == ["Reporting a weakness", "Supported versions", "What is in scope"]
+
+
+def test_jars_are_compared_with_their_digests(tmp_path: Path) -> None:
+    """A jar that is changed, missing or not listed is named."""
+    empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    for name in ("same.jar", "changed.jar", "foreign.jar"):
+        (tmp_path / name).write_bytes(b"other" if name == "changed.jar" else b"")
+    listed = "".join(f"{empty}  {name}\n" for name in ("same.jar", "changed.jar", "missing.jar"))
+    assert changed_jars(tmp_path, listed) == ["changed.jar", "foreign.jar", "missing.jar"]
+
+
+@pytest.mark.skipif(not (JARS / "complete").exists(), reason="no jars were fetched here")
+def test_the_jars_that_tests_run_are_those_that_are_listed() -> None:
+    """The list is that of the versions in deploy/kafka/pom.xml."""
+    assert changed_jars(JARS, (SETTINGS / "jars.sha256").read_text()) == []
+
+
+AUDITS = {
+    "none": (
+        """echo '{"dependencies": [{"name": "a", "version": "1", "vulns": []}]}'""",
+        0,
+        "no known vulnerability in 1",
+    ),
+    "some": (
+        """echo '{"dependencies": [{"name": "a", "version": "1", "vulns": [{"id": "X-1", "fix_versions": ["2"]}]}]}'; exit 1""",
+        1,
+        "a 1: X-1, fixed in 2",
+    ),
+    "no answer": (
+        "echo 'ERROR: cannot connect' >&2; exit 1",
+        3,
+        "NOT AUDITED, because no vulnerability service answers",
+    ),
+    "skipped": (
+        """echo '{"dependencies": [{"name": "a", "version": "1", "skip_reason": "gone"}]}'""",
+        3,
+        "NOT AUDITED are 1 of 1 packages",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", AUDITS)
+def test_an_audit_without_an_answer_has_its_own_status(tmp_path: Path, case: str) -> None:
+    """Nobody takes a service that is away for packages without a fault, nor for packages with one."""
+    body, status, said = AUDITS[case]
+    program = executable(tmp_path / "pip-audit", body)
+    found, lines = script("audit").audit("requirements.lock", str(program))
+    assert found == status
+    assert any(said in line for line in lines)
+
+
+def pinned(tmp_path: Path, docker: str) -> tuple[subprocess.CompletedProcess[str], str, str]:
+    """Run the script over copies of the real files with a docker of our own; what it said, and the files."""
+    compose, dockerfile = tmp_path / "docker-compose.yml", tmp_path / "Dockerfile"
+    shutil.copy(ROOT / "docker-compose.yml", compose)
+    shutil.copy(ROOT / "deploy/Dockerfile", dockerfile)
+    executable(tmp_path / "docker", docker)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "deploy/pin_images.py"), str(compose), str(dockerfile)],
+        env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+    )
+    return done, compose.read_text(), dockerfile.read_text()
+
+
+def test_digests_are_written_beside_tags(tmp_path: Path) -> None:
+    """Each image that is not built here gets the digest of its tag, and nothing else changes."""
+    done, compose, dockerfile = pinned(tmp_path, f"echo {DIGEST}")
+    assert done.returncode == 0, done.stderr
+    services = yaml.safe_load(compose)["services"]
+    assert all(one["image"].endswith(f"@{DIGEST}") for one in services.values() if "build" not in one)
+    assert all(one["image"] == "vigia" for one in services.values() if "build" in one)
+    assert dockerfile.count(f"@{DIGEST}") == 2
+    before = re.sub(r"@sha256:[0-9a-f]{64}", "", (ROOT / "docker-compose.yml").read_text())
+    assert compose.replace(f"@{DIGEST}", "") == before
+
+
+@pytest.mark.parametrize("docker", ["echo 'no route to host' >&2; exit 1", "echo nonsense"])
+def test_without_a_registry_no_digest_is_written(tmp_path: Path, docker: str) -> None:
+    """The status is 3, and the files are as they were."""
+    done, compose, dockerfile = pinned(tmp_path, docker)
+    assert (done.returncode, "nothing was written" in done.stderr) == (3, True)
+    assert compose == (ROOT / "docker-compose.yml").read_text()
+    assert dockerfile == (ROOT / "deploy/Dockerfile").read_text()
