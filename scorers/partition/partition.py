@@ -128,12 +128,16 @@ class Partition:
             before = self._retire(address, timeline, retires)  # the clock has not passed this deadline yet
             timeline = None
         if timeline is None:
+            subject = subject_type(name)
+            kept = subject.retires(subject.new(address.id), self.ctx)  # from 0, so it is the length of time
+            if kept and event.time + kept < self.clock:
+                return Step(status="too_late")  # if it was known before, it has been deleted since
             if address.type != "customer" and not self.places.take(address.slot):
                 return self._counted(Step(forgotten={f"other_{address.type}": 1}))
             suppression = self.suppressed.get(name)
             if suppression is not None and event.time <= suppression.until:
                 return Step(status="too_late")
-            timeline = Timeline.new(subject_type(name), address.id, self.ctx)
+            timeline = Timeline.new(subject, address.id, self.ctx)
             if suppression is not None:
                 timeline.row.erased = suppression.until
         step = self._after(name, timeline, timeline.step(event, ref, self.clock, self.ctx, origin))

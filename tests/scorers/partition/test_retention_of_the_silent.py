@@ -51,14 +51,13 @@ def test_a_fact_at_the_deadline_is_in_time_and_one_after_it_is_somebody_new() ->
         assert state.life.stage == "first_time_buyer"
 
 
-def test_what_is_read_again_after_the_deletion_counts_anew_and_ends_again() -> None:
-    """The ids of the deleted are not known any more; an old fact makes a customer who is deleted at the next deadline."""
+def test_what_is_read_again_after_the_deletion_is_too_late() -> None:
+    """The ids of the deleted are not known any more, but nothing that old makes a customer."""
     old = buys("C1", 0)
     driver = Driver(POLICY).feed(*old, *buys("C2", KEPT + 30), *old)
-    assert driver.statuses[-1] == "folded"
-    driver.advance(MAY + (KEPT + 31) * DAY)
+    assert driver.statuses[-1] == "too_late"
     assert set(driver.timelines) == {"C2"}
-    assert driver.partition.tally.forgotten["silent_customer"] == 2
+    assert driver.partition.tally.forgotten["silent_customer"] == 1
 
 
 @pytest.mark.parametrize("partitions", [1, 2, 4])
