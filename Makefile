@@ -49,7 +49,7 @@ lint: $(VENV)/dev.stamp ## format, style, types, spelling, and that the document
 	$(BIN)/validate-pyproject pyproject.toml
 	$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_docs.py
 
-goldens: $(VENV)/dev.stamp ## write the expected alarms of the scenarios anew; review the diff like code
+goldens: $(VENV)/dev.stamp ## write the expected alarms of the scenarios; review the diff like code
 	$(BIN)/python -m pytest tests/scorers/alarms/test_scenarios.py --goldens $(ARGS)
 
 quality: $(VENV)/dev.stamp ## how good risk and alarms are: CDNOW, the Complete Journey, a simulated business

@@ -24,7 +24,7 @@ def start(ledger: Ledger, way: str, left: int = 0) -> None:
 
 
 async def live(ledger: Ledger, way: str, left: int, over: Callable[[], Awaitable[T]]) -> T:
-    """Start a worker and wait until its life is over; one that stands still after its recovery is started anew.
+    """Start a worker and wait until its life is over; one that stands still after its recovery is restarted.
 
     Faust itself may do that (faust#596): records that are dropped while partitions are given out stop its commits for good.
     """

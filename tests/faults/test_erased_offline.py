@@ -91,7 +91,7 @@ def of(stored: bytes | None, running: Running) -> Timeline[Customer]:
 
 
 async def test_a_disk_of_before_an_erasure_brings_nobody_back(running: Running, tmp_path: Path) -> None:
-    """Erased while the disk was away, older rows compacted away: facts of before stay out, newer ones begin anew."""
+    """Erased while the disk was away, older rows compacted away: older facts stay out, newer ones begin a new state."""
     late = purchase(MAY + 12 * DAY, GONE, id="late")
     await running.publish(purchase(MAY + n * 3 * DAY, name) for n in range(8) for name in [GONE, *OTHERS])
     running.start()

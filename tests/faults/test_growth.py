@@ -37,7 +37,7 @@ async def saved(proof: Proof, plain: str, partitions: int) -> list[bytes]:
 
 
 async def test_an_input_that_grows_ends_the_workers(proof: Proof, tmp_path: Path, seed: int, note: Note) -> None:
-    """Under load: named at once and at each start, no customer in two halves; made anew as it was, all is exact."""
+    """Under load: named at once and at each start, no customer in two halves; recreated as it was, all is exact."""
     lines = simulated(tmp_path / "sim", 150, 40, seed)
     third = len(lines) // 3
     proof.start(VIGIA_MARGIN=LATER)

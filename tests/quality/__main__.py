@@ -1,7 +1,7 @@
 """Prints how good the risk is: `python -m tests.quality [SET ...]`.
 
 Two public sets, and shops invented by known processes. Each origin is the last second of a UTC day, and labels are read
-off the purchases after it. Positive class: no purchase in (t, t + horizon]. Rivals are fitted anew at every origin.
+off the purchases after it. Positive class: no purchase in (t, t + horizon]. Rivals are fitted again at every origin.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """What each part of the model is worth, and what else was tried: `python -m tests.quality.ablation [SET ...]`.
 
-The core runs once; then the lessons it took are learned anew by trainers that lack a part or do it otherwise. Everybody is
+The core runs once; then the lessons it took are learned again by trainers that lack a part or do it otherwise. Everybody is
 judged by what is said at the origins, on the same questions as the whole, with the paired error. `--namings N` names the
 customers in N ways, so that chance has asked them on other days, and tells the mean. `--trees` lets River's trees learn
 from the same lessons, which takes a hundred times as long.

@@ -1,6 +1,6 @@
 """What everybody else would use: BG/NBD by `lifetimes`, batch logistic and boosting on RFM features, their blend.
 
-All are fitted anew at each origin, on what was known by then: purchases up to it, and labels of snapshots a horizon
+All are fitted again at each origin, on what was known by then: purchases up to it, and labels of snapshots a horizon
 earlier at least.
 """
 

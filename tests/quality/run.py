@@ -116,7 +116,7 @@ def _within(buyers: list[Customer], now: Micros, ctx: Context, days: Sequence[in
 def relearned(tape: Tape, asked: Sequence[Asked], keep: Floats, trainer: Trainer | None = None) -> list[Floats]:
     """What another trainer would have said at each origin, or ours had some columns been always 0.
 
-    It lives through the same days: each lesson is told anew by the model that was in force when it was asked.
+    It lives through the same days: each lesson gets its risk again from the model that was in force when it was asked.
     """
     trainer, models, done = trainer or Trainer(), {UNTRAINED.version: UNTRAINED}, 0
     for version, upto in tape.known.items():
