@@ -107,7 +107,7 @@ def histories(draw: st.DrawFn, most: int = 24, names: int = 3, erase: bool = Fal
     for n in range(draw(st.integers(2, most))):
         customer = draw(st.sampled_from(customers))
         timeline = driver.timelines.get(customer)
-        near = [at for at in deadlines(timeline.state, driver.ctx) if at >= now] if timeline else []
+        near = [at for at in deadlines(timeline.state, driver.ctx) if now <= at < START + SPAN] if timeline else []
         if near and draw(st.booleans()):
             at = near[draw(st.integers(0, len(near) - 1))] + draw(st.sampled_from((-SECOND, -1, 0, 0, 0, 1, SECOND)))
             now = max(now, at)
