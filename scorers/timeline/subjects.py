@@ -83,7 +83,9 @@ class SubjectType(Generic[S]):
     must be defined; the other methods have defaults for a subject without stages and tiers, such as a site.
     """
 
-    reports = False  # whether it tells customers what it knows
+    reports = False
+    """Whether it tells customers what it knows. Then its facts can be folded in any order and ticks alone let its time pass:
+    what it reports, and when, must not depend on which of its facts was read first."""
     reference = staticmethod(short_ref)  # a fact's reference as a row keeps it
 
     def __init__(self, name: SubjectName, state: type[S], kinds: Iterable[Kind] = ()) -> None:
