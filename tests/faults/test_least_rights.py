@@ -213,7 +213,7 @@ async def test_all_goes_through_under_the_rights_of_the_table(
     assert {*said, "topics apply", "publish", *ELSEWHERE} == COMMANDS.keys()
     assert alarm.alarm_id in said["alarms tail"]
     assert alarm.alarm_id in said["explain"]
-    assert "bad_json" in said["dead-letters list"]
+    assert "not_json" in said["dead-letters list"]
     assert "1 records" in said["dead-letters replay"]
     assert "?" not in said["doctor"].split("\n")[0]
 
