@@ -30,6 +30,7 @@ from streams.engine.consumer import ChunkConsumer, ChunkTransport
 from streams.engine.contiguity import TopicShrank
 from streams.metrics import WorkerMetrics
 from streams.worker.worker import Worker
+from tests.support.seals import SECRET
 from vigia.runtime.broker import Broker
 from vigia.runtime.settings import Settings
 
@@ -477,5 +478,5 @@ def test_an_empty_set_of_partitions_never_means_all() -> None:
 def test_a_worker_does_not_go_on_reading_what_it_writes(tmp_path: Path) -> None:
     """After a recovery with a buffer of one, Faust resumes the changelog: old rows would be put over new ones."""
     assert "recovery_buffer_size == 1" in _source(Recovery)
-    worker = Worker(Broker(), Settings(state=tmp_path), Policy(), WorkerMetrics())
+    worker = Worker(Broker(), Settings(state=tmp_path, seal=SECRET), Policy(), WorkerMetrics())
     assert [table.recovery_buffer_size > 1 for table in worker.app.tables.values()] == [True]

@@ -189,7 +189,7 @@ def test_ctrl_c_ends_with_130(shop: Path) -> None:
             assert run.poll() is None
             time.sleep(0.02)
         run.send_signal(signal.SIGINT)
-        assert run.wait() == 130
+        assert run.wait(60) == 130
         assert b"Traceback" not in run.stderr.read()
     assert list((shop / "out").iterdir()) == [], "nothing unfinished is left"
 
