@@ -98,7 +98,7 @@ def _xlsx(customers: list[CustomerRow], out: Path) -> None:
 
 def _csv(customers: list[CustomerRow], out: Path) -> None:
     with out.open("w", newline="", encoding="utf-8-sig") as file:  # the byte order mark makes Excel read UTF-8
-        writer = csv.writer(file, quoting=csv.QUOTE_ALL)
+        writer = csv.writer(file)
         writer.writerow(column.head for column in COLUMNS)
         for customer in customers:
             writer.writerow(_guarded(column.cell(customer)) for column in COLUMNS)

@@ -78,14 +78,12 @@ def test_no_name_or_id_becomes_more_than_text_in_excel(tmp_path: Path, text: str
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_name_or_id_runs_in_csv(tmp_path: Path, text: str) -> None:
-    """What a spreadsheet would run gets a quote before it, all else stays as it is, and every cell is quoted."""
+    """What a spreadsheet would run gets a quote before it, and all else stays as it is."""
     write_roster([customer(text, text)], tmp_path / "all.csv")
-    content = (tmp_path / "all.csv").read_text(encoding="utf-8-sig")
     with (tmp_path / "all.csv").open(encoding="utf-8-sig", newline="") as file:
         row = list(csv.reader(file))[1]
     assert row[:2] == [cell(text)] * 2
     assert len(row) == len(COLUMNS)
-    assert all(line.startswith('"') and line.endswith('"') for line in content.splitlines())
 
 
 def test_a_long_name_is_cut_at_what_a_cell_holds(tmp_path: Path) -> None:
