@@ -1,5 +1,6 @@
 """A gateway before an embedded broker, and a till that asks it."""
 
+import hashlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,11 +11,18 @@ import aiohttp
 from streams.gateway.gateway import Gateway
 from streams.gateway.intake import Intake
 from streams.gateway.settings import Limits
-from streams.gateway.tokens import Tokens, new_token
+from streams.gateway.tokens import Tokens
 from vigia.runtime.broker import Broker
 from vigia.runtime.listener import Bounds, listening
 
-TOKEN, DIGEST = new_token()
+
+def token_named(name: str) -> tuple[str, str]:
+    """A token and its digest, the same in each process: tests that run side by side are collected in each."""
+    token = f"vigia_{name}"
+    return token, hashlib.sha256(token.encode()).hexdigest()
+
+
+TOKEN, DIGEST = token_named("till-of-the-tests")
 LINES = {"Content-Type": "application/x-ndjson"}
 ONE = {"Content-Type": "application/json"}
 

@@ -16,16 +16,16 @@ import pytest
 
 from scorers.contract.events import CustomerMerged, Instant
 from streams.gateway.settings import read, read_file
-from streams.gateway.tokens import Token, Tokens, new_token
-from tests.support.door import LINES, ONE, Door, batch, opened, purchase
+from streams.gateway.tokens import Token, Tokens
+from tests.support.door import LINES, ONE, Door, batch, opened, purchase, token_named
 from tests.support.paths import ROOT
 from vigia.lab.embedded_kafka import EmbeddedKafka
 from vigia.runtime.broker import INPUTS
 from vigia.runtime.usage_error import UsageError
 
-TILL, TILL_DIGEST = new_token()
-CRM, CRM_DIGEST = new_token()
-ANY, ANY_DIGEST = new_token()
+TILL, TILL_DIGEST = token_named("till")
+CRM, CRM_DIGEST = token_named("crm")
+ANY, ANY_DIGEST = token_named("any")
 TOKENS = (
     Token("till", TILL_DIGEST, ("till",), ("purchase.completed", "purchase.refunded")),
     Token("crm", CRM_DIGEST, ("crm",), ("customer.erased", "customer.described")),
