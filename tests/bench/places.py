@@ -31,25 +31,26 @@ CUSTOMERS, EVENTS = 10_000, 20_000
 EVERY = 0.002  # seconds of processor time
 
 PLACES = {
-    ("fold.py", "_read"): "decode, and is it at home",
-    ("fold.py", "_outputs"): "alarms and lessons encoded",
-    ("kept.py", "monitor"): "customers made from their rows",
-    ("kept.py", "_encode"): "rows encoded",
+    ("partition_processor.py", "_read"): "decode, and is it at home",
+    ("partition_processor.py", "_outputs"): "alarms and lessons encoded",
+    ("row_timelines.py", "get"): "customers made from their rows",
+    ("stored_row.py", "encode"): "rows encoded",
     ("rows.py", "take_changed"): "rows encoded",
-    ("shelf.py", "get"): "store read",
-    ("shelf.py", "_write"): "store written",
-    ("writebehind.py", "_log"): "changelog",
+    ("row_store.py", "get"): "store read",
+    ("row_store.py", "_write"): "store written",
+    ("changelog.py", "append"): "changelog",
 }
 FILES = {
-    "fold.py": "fold, judge, compare, score",
-    "align.py": "alignment",
-    "writebehind.py": "engine",
+    "partition_processor.py": "fold, judge, compare, score",
+    "alignment.py": "alignment",
+    "write_behind.py": "engine",
     "rows.py": "engine",
-    "kept.py": "engine",
-    "shelf.py": "store read",
-    "orphans.py": "outputs",
-    "outbox.py": "outputs",
-    "chunks.py": "chunks, commits",
+    "row_timelines.py": "engine",
+    "row_store.py": "store read",
+    "output_log.py": "outputs",
+    "batching_producer.py": "outputs",
+    "chunk.py": "chunks, commits",
+    "contiguity.py": "chunks, commits",
 }
 LIBRARIES = {
     "/aiokafka/consumer/": "fetch",
