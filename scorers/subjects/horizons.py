@@ -23,6 +23,7 @@ def risk_by_horizon(
 
     Empty for a prospect, who has not bought yet.
 
+    >>> from scorers.contract.events import DAY
     >>> from scorers.policy.tables import Policy
     >>> from scorers.risk.model import UNTRAINED
     >>> c = Customer("c1")

@@ -1,13 +1,10 @@
 """Folds the topics of a partition in the order in which their records were written, out of a backlog as well.
 
 After a pause, days of one topic may be read before another gets its turn, and what then comes from the other is later
-than any allowed lateness. So the chunks of a partition's topics are merged by the time of their records. Records written
-within a second of each other are merged by the time of their events: a broker stamps whole batches, and appends those of
-several topics in any order. A tick keeps its place: no fact written later goes before it.
-
-A topic with nothing to read delays nobody. One with unread records is awaited for a limited time, because a wrong order
-is better than none; records that did not come in that time (offsets that compaction or a transaction took) are not
-awaited again.
+than any allowed lateness. So the chunks of a partition's topics are merged by the time of their records, and by that of
+their events where a millisecond holds several. A topic with nothing to read delays nobody. One with unread records is
+awaited for a limited time, because a wrong order is better than none; records that did not come in that time (offsets
+that compaction or a transaction took) are not awaited again.
 
 "Nothing to read" is Kafka's last answer, and more may have been written since. In real time that costs a moment. Where
 the time of events jumps, as in a backfill that is written while the worker reads, a moment holds days. So a chunk that
@@ -39,7 +36,6 @@ MAX_WAITING = 50_000  # records that may wait in all partitions together
 CHECK_EVERY = 0.05  # seconds
 JUMP = HOUR  # a chunk jumps if its last event is so far ahead of all events before it
 SLACK = 100  # milliseconds that an answer of Kafka may have been on its way
-WINDOW = 1_000  # milliseconds within which the order of writing means nothing
 BATCH = 200  # records that are passed on in one go: folding them keeps the loop busy for a tenth of a second
 
 Lag = Callable[[TP, int | None], int | None]
@@ -86,34 +82,30 @@ class _Chunk:
             self._time = _happened(self.records[self.at])
         return self._time
 
-    def take(self, written: int, time: int, size: int) -> Sequence[Any]:
-        """Take the next record, and those after it that were written and happened no later than this, `size` at most."""
+    def take(self, bound: int, size: int) -> Sequence[Any]:
+        """Take the next record, and those after it that were written before the bound, `size` at most."""
         records, at = self.records, self.at
         limit = min(len(records), at + size)
-        end = at + 1 if written < NEVER else limit
-        while end < limit and (records[end].timestamp or 0) <= written:
-            if time < NEVER and _happened(records[end]) > time:
-                break
+        end = at + 1 if bound < NEVER else limit
+        while end < limit and (records[end].timestamp or 0) < bound:
             end += 1
         self.move(end)
         return records[at:end]
 
 
-def _first(heads: Sequence[_Chunk]) -> tuple[_Chunk, int, int]:
-    """The chunk that goes first, and until when its records were written and happened that go before all others."""
-    if len(heads) == 1:
-        return heads[0], NEVER, NEVER
-    last = min(chunk.written for chunk in heads) + WINDOW
-    last = min([last, *(chunk.written for chunk in heads if chunk.time == NEVER)])
-    near = sorted((chunk for chunk in heads if chunk.written <= last), key=lambda chunk: (chunk.time, chunk.rank))
-    return near[0], last, near[1].time if len(near) > 1 else NEVER
+def _written(chunk: _Chunk) -> int:
+    return chunk.written
+
+
+def _written_and_happened(chunk: _Chunk) -> tuple[int, int, int]:
+    return (chunk.written, chunk.time, chunk.rank)
 
 
 class Alignment:
     """Merges the chunks of each partition's topics and passes them on to `take`.
 
     `lag` counts the unread records of a topic, `polled_at` says how fresh that is, `halted` whether a rebalance is on.
-    Of events with the same time, those of the topic named first in `topics` are folded first.
+    Of records with the same time, those of the topic named first in `topics` are folded first.
     """
 
     def __init__(
@@ -208,10 +200,17 @@ class Alignment:
         merged: list[Any] = []
         ended: list[Done] = []
         while len(merged) < BATCH:
-            chunk, written, time = _first([chunks[0] for chunks in topics.values()])
+            heads = [chunks[0] for chunks in topics.values()]
+            bound = NEVER
+            if len(heads) > 1:
+                heads.sort(key=_written)
+                bound = heads[1].written
+                if heads[0].written == bound:  # as when a backlog is published: the events' own time decides
+                    heads.sort(key=_written_and_happened)
+            chunk = heads[0]
             if chunk.poll_after > polled:
                 break
-            merged += chunk.take(written, time, BATCH - len(merged))
+            merged += chunk.take(bound, BATCH - len(merged))
             if chunk.at == len(chunk.records):
                 ended.append(chunk.done)
                 topic = self._topics[chunk.rank]

@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 from scorers.contract.rfc3339 import rfc3339
 from streams.engine.alignment import BATCH, Alignment
 
-DAYS = 24 * 3600
-
 
 class Record(NamedTuple):
     topic: str
@@ -84,31 +82,6 @@ def test_chunks_in_any_order_are_folded_in_the_order_written(written: list[tuple
     assert all(broker.done.values())
 
 
-async def test_batches_stamped_within_a_second_are_folded_by_the_time_of_their_events() -> None:
-    """A broker gives a batch one stamp and appends the batches of two topics in any order: days would be turned around."""
-    broker = Broker(a=3, b=3)
-    alignment = broker.alignment()
-    await broker.chunk(alignment, [record("a", 0, 10, DAYS), record("a", 1, 10, 3 * DAYS), record("a", 2, 2_000, DAYS)])
-    await broker.chunk(
-        alignment, [record("b", 0, 900, 0), record("b", 1, 900, 2 * DAYS), record("b", 2, 900, 4 * DAYS)]
-    )
-    assert [(one.topic, one.offset) for one in broker.folded] == [
-        *[("b", 0), ("a", 0), ("b", 1), ("a", 1)],
-        *[("b", 2), ("a", 2)],  # written more than a second later
-    ]
-
-
-async def test_a_tick_keeps_its_place_among_facts() -> None:
-    """What was written before a tick goes before it, and nothing that was written after it."""
-    broker = Broker(a=2, b=1, clock=1)
-    alignment = broker.alignment()
-    tick = Record("clock", 0, 500, b"{}")
-    await broker.chunk(alignment, [tick])
-    await broker.chunk(alignment, [record("a", 0, 400, 3 * DAYS), record("a", 1, 501, 0)])
-    await broker.chunk(alignment, [record("b", 0, 502, DAYS)])
-    assert [(one.topic, one.offset) for one in broker.folded] == [("a", 0), ("clock", 0), ("a", 1), ("b", 0)]
-
-
 async def test_a_topic_that_does_not_come_is_waited_for_and_not_for_ever() -> None:
     """A topic with more to read holds the others up until patience ends."""
     broker = Broker(a=1, b=1)
@@ -143,6 +116,7 @@ async def test_a_topic_with_nothing_to_read_holds_up_nobody() -> None:
     assert broker.done == {("a", 0): True}
 
 
+DAYS = 24 * 3600
 NOW = 1_700_000_000_000
 
 

@@ -135,7 +135,7 @@ def test_it_stays_up_to_be_tried(tmp_path: Path) -> None:
         done = subprocess.run(line, shell=True, cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
         return done.stdout
 
-    assert shell(publish) == "1 events -> complaints\n"
+    assert shell(publish) == "1 event -> complaints\n"
     assert json.loads(shell(f"{by_http} --silent")) == {"accepted": 1, "duplicates": 0}
     while not (found := shell(f"{tail} --until-now --kind major-problem")):
         assert run.poll() is None, said.read_text()

@@ -23,7 +23,7 @@ class KeyedHash:
     """Hashes under one key, or under two while one replaces the other.
 
     >>> KeyedHash("0" * 32).of("C1")
-    'd9f74a53:6aae3577bb6a6f85a5e2b76f3a7fd3bb'
+    '312d7ec9:848bc474d0a0c64bfb587b03f3c3134b'
     """
 
     def __init__(self, keys: str) -> None:
