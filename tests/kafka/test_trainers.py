@@ -139,8 +139,8 @@ async def test_what_is_not_kept_as_it_must_be_is_named(trainers: Trainers) -> No
     await topics.check(trainers.broker, PARTITIONS, strict=True)
     wrong = await said(trainers, "alarms", {"retention.ms": "1000"}, strict=True)
     assert wrong == (
-        "topic alarms has retention.ms=1000 and needs 34560000000: run kafka-configs --alter --entity-type topics "
-        "--entity-name alarms --add-config retention.ms=34560000000"
+        "topic alarms has retention.ms=1000 and needs 2592000000: run kafka-configs --alter --entity-type topics "
+        "--entity-name alarms --add-config retention.ms=2592000000"
     )
     wrong = await said(trainers, topics.CHANGELOG, {"min.compaction.lag.ms": "0"}, strict=True)
     assert "min.compaction.lag.ms=0 and needs 3600000" in wrong
