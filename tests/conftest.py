@@ -4,12 +4,16 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from vigia.lab.local_kafka import LocalKafka
 
+settings.register_profile("untimed", deadline=None)  # a busy machine is no fault
+settings.load_profile("untimed")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--goldens", action="store_true", help="write the expected alarms of the scenarios anew")
+    parser.addoption("--goldens", action="store_true", help="write the expected alarms of the scenarios")
 
 
 @pytest.fixture(scope="session")
