@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from io import BytesIO
 
 import pytest
@@ -14,8 +14,6 @@ from streams.gateway.settings import Limits
 from streams.gateway.tokens import EVERYBODY
 from tests.support.door import DIGEST, LINES, ONE, TOKEN, Door, batch, opened, purchase
 from tests.support.wires import sale
-from vigia.lab.embedded_kafka import EmbeddedKafka
-from vigia.runtime.broker import INPUTS
 
 TIGHT = Limits(
     connections=20, header_seconds=0.5, body_seconds=0.5, bytes_in_flight=1_000_000, requests_per_second=1000.0
@@ -51,14 +49,6 @@ BROKEN: dict[str, bytes] = {
     "a path out of the root": b"GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n",
     "a token with a line end": b"POST /v1/events HTTP/1.1\r\nAuthorization: Bearer a\nX: b\r\nHost: x\r\n\r\n",
 }
-
-
-@pytest.fixture(scope="module")
-def broker() -> Iterator[str]:
-    """A broker for all tests here."""
-    with EmbeddedKafka() as kafka:
-        kafka.create(*INPUTS)
-        yield kafka.address
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
@@ -19,8 +19,6 @@ from streams.gateway.settings import read, read_file
 from streams.gateway.tokens import Token, Tokens
 from tests.support.door import LINES, ONE, Door, batch, opened, purchase, token_named
 from tests.support.paths import ROOT
-from vigia.lab.embedded_kafka import EmbeddedKafka
-from vigia.runtime.broker import INPUTS
 from vigia.runtime.usage_error import UsageError
 
 TILL, TILL_DIGEST = token_named("till")
@@ -32,14 +30,6 @@ TOKENS = (
     Token("any", ANY_DIGEST),
 )
 ERASED = {"type": "customer.erased", "id": "x", "source": "crm", "time": "2024-05-06T07:08:09Z", "customer_id": "C1"}
-
-
-@pytest.fixture(scope="module")
-def broker() -> Iterator[str]:
-    """A broker for all tests here."""
-    with EmbeddedKafka() as kafka:
-        kafka.create(*INPUTS)
-        yield kafka.address
 
 
 @pytest.fixture
