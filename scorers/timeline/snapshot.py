@@ -42,8 +42,7 @@ def fold(subject: SubjectType[S], snapshot: bytes, facts: list[Fact], ctx: Conte
     state = subject.decode(snapshot)
     effects.touched.update((e.alarm_id, e) for e in state.open)
     for fact in facts:
-        if not subject.reports:
-            lapse(subject, state, fact.time, ctx, effects)
+        lapse(subject, state, subject.passed(fact.time), ctx, effects)
         subject.advance(state, fact.time, fact.placed, fact.ref, ctx, effects)
     return state
 

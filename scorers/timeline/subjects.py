@@ -83,9 +83,7 @@ class SubjectType(Generic[S]):
     must be defined; the other methods have defaults for a subject without stages and tiers, such as a site.
     """
 
-    reports = False
-    """Whether it tells customers what it knows. Then its facts can be folded in any order and ticks alone let its time pass:
-    what it reports, and when, must not depend on which of its facts was read first."""
+    reports = False  # whether it tells customers what it knows
     reference = staticmethod(short_ref)  # a fact's reference as a row keeps it
 
     def __init__(self, name: SubjectName, state: type[S], kinds: Iterable[Kind] = ()) -> None:
@@ -120,6 +118,13 @@ class SubjectType(Generic[S]):
     def absorb(self, state: S, event: AnyEvent, ref: Ref) -> bool:
         """Count a fact older than the allowed lateness into a settled state; False if this subject cannot."""
         return False
+
+    def passed(self, fact_time: Micros) -> Micros:
+        """Up to when a fact lets the subject's time pass: to its own time; 0 where ticks alone do.
+
+        What a subject reports, and when, must not depend on which of its facts was read first.
+        """
+        return 0 if self.reports else fact_time
 
     def retires(self, state: S, ctx: Context) -> Micros:
         """The deadline at which nothing of the subject is kept any more, if no fact comes before; 0 if there is none."""

@@ -220,15 +220,14 @@ class Timeline(Generic[S]):
     def _in_order(self, fact: Fact, clock: Micros, ctx: Context) -> Step:
         """Fold a fact that is newer than all facts and deadlines before it."""
         row, out, effects = self.row, Step(), Effects()
-        if not self.subject.reports:
-            self._pass_time(fact.time, clock, ctx, out)
+        passed = self.subject.passed(fact.time)
+        self._pass_time(passed, clock, ctx, out)
         row.recent.append(fact)
         row.cached = None
         self.silence.end()
         self.subject.advance(self.state, fact.time, fact.placed, fact.ref, ctx, effects)
         self._emit(effects, max(clock, fact.time), fact.ref, ctx, out)
-        if not self.subject.reports:
-            row.clock = max(row.clock, fact.time)
+        row.clock = max(row.clock, passed)
         self._pass_time(row.clock, clock, ctx, out)  # after an erasure a fact may be older than `row.clock`
         return out
 
@@ -334,9 +333,7 @@ class Timeline(Generic[S]):
         """Fold everything after the snapshot again and emit the difference to what was emitted before."""
         row, facts, silence, out = self.row, Effects(), Effects(), Step(status="refolded")
         row.recent.sort(key=_order)
-        clock = max(clock, fact.time)
-        if not self.subject.reports:
-            row.clock = max(row.clock, fact.time)
+        row.clock, clock = max(row.clock, self.subject.passed(fact.time)), max(clock, fact.time)
         counted, answered = row.counts, set(row.lessons)
         row.counts = []
         self._refold(ctx, facts, silence)
