@@ -7,7 +7,7 @@ import typer
 from typer import Argument
 
 from streams.records.signing import new_keys
-from vigia.commands.shared.seals import write_secret
+from vigia.runtime.privacy.secret_file import write_secret
 from vigia.runtime.usage_error import UsageError
 
 PUBLIC = "trust"

@@ -1,9 +1,6 @@
 """Where a process finds its keys: in the settings, or else in a file that was generated on this machine."""
 
-import os
 import secrets
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -11,6 +8,7 @@ import typer
 
 from streams.records.signing import keyring
 from vigia.runtime.broker import Broker
+from vigia.runtime.privacy.secret_file import write_secret
 from vigia.runtime.settings import Settings, state_folder
 from vigia.runtime.usage_error import UsageError
 
@@ -62,20 +60,6 @@ def generated(path: Path) -> str:
     except OSError as fault:
         raise UsageError(f"{path}: {(fault.strerror or 'cannot be written').lower()}: set VIGIA_SEAL") from None
     return kept_in(path)
-
-
-def write_secret(path: Path, text: str) -> None:
-    """Write a file that only its user may read, whole or not at all; a file that is there already stays."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # with mode 0600
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(f"{text}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileExistsError):  # another process was quicker
-            os.link(temporary, path)
-    finally:
-        os.unlink(temporary)
 
 
 def kept_in(path: Path) -> str:

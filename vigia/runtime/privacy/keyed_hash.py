@@ -7,12 +7,11 @@ written, and both are looked for.
 """
 
 import hashlib
-import os
 import secrets
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
+from vigia.runtime.privacy.secret_file import write_secret
 from vigia.runtime.usage_error import UsageError
 
 FILE = "privacy.key"
@@ -71,12 +70,7 @@ def _generated(path: Path) -> str:
     """The key in a file that only this user may read; two processes that start at once agree on one."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        made = path.with_name(f"{path.name}.{os.getpid()}")
-        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(secrets.token_hex(LEAST) + "\n")
-        with suppress(FileExistsError):
-            os.link(made, path)
-        made.unlink()
+        write_secret(path, secrets.token_hex(LEAST))
     key = path.read_text(encoding="ascii").strip()
     if len(key) < LEAST:
         raise UsageError(f"{path}: the key is incomplete; restore the file, or set VIGIA_PRIVACY_KEY")
