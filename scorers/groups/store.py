@@ -13,7 +13,9 @@ class Store(State, array_like=True, gc=False):
 
     days: list[int] = field(default_factory=list)
     complaints: list[int] = field(default_factory=list)
-    reported_day: int = -1  # the newest day that is closed; -1 if none is
+    reported_day: int = (
+        -1
+    )  # the newest day that is closed, or the day before the oldest count; -1 while nothing is counted
     reported: int = 0  # the count reported for it
     reported_at: Micros = 0  # when that came into force; 0 if nothing was reported
 
@@ -27,8 +29,8 @@ def count(store: Store, e: ComplaintOpened) -> None:
     else:
         store.days.insert(n, day)
         store.complaints.insert(n, 1)
-    if store.reported_day < 0:
-        store.reported_day = day - 1
+    if not store.reported_at:  # whichever complaint was read first, the oldest day is closed first
+        store.reported_day = store.days[0] - 1
 
 
 def close(store: Store, day: int, at: Micros, window: Duration) -> None:

@@ -1,10 +1,17 @@
 """A store: complaints are counted by day, days are closed in order, and reports reach customers."""
 
-from scorers.contract.events import DAY, HOUR
+from collections.abc import Sequence
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from scorers.contract.events import DAY, HOUR, Micros
 from scorers.contract.wire import decode
 from scorers.groups import store as stores
 from scorers.groups.store import Store
 from scorers.subjects.store import STORE
+from scorers.timeline.facts import Ref
+from scorers.timeline.timeline import Timeline
 from tests.support.driver import Driver, instant, record
 
 START = instant("2024-01-01T09:00:00Z")
@@ -63,6 +70,24 @@ def test_customers_know_a_count_from_the_end_of_its_day_plus_the_lateness() -> N
     assert known(driver, in_force) == 2
     assert known(driver, in_force + 13 * DAY) == 2
     assert known(driver, in_force + 14 * DAY) == 0
+
+
+def reports(days: Sequence[int]) -> list[tuple[Micros, int]]:
+    """What a store reports, and since when, after complaints of these days were read in this order before any tick."""
+    ctx = Driver().ctx
+    store = Timeline.new(STORE, "S1", ctx)
+    for n, day in enumerate(days):
+        event = decode(opened(START + day * DAY, case=f"K{n}"))
+        store.step(event, Ref("shop", f"K{n}", "groups", 0, n), 0, ctx)  # type: ignore[arg-type]
+    step = store.settle(START + 9 * DAY, START, ctx)
+    return [(report.in_force, report.values["complaints"]) for report in step.reports]
+
+
+@given(st.permutations((0, 0, 1, 1, 2, 3, 3)))
+@example([0, 0, 1, 3, 2])
+def test_the_order_of_arrival_changes_no_report(days: list[int]) -> None:
+    """Partitions forward complaints of several days at unequal speed: the first one read may be the newest."""
+    assert reports(days) == reports(sorted(days)) != []
 
 
 def test_an_anonymous_complaint_counts_and_one_without_a_store_does_not() -> None:
