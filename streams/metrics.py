@@ -23,7 +23,7 @@ from scorers.contract.events import SECOND, TOPIC_OF, Micros
 from scorers.contract.lessons import LEARNERS
 from scorers.contract.rejection import RejectCode
 from scorers.contract.wire import EVENT_TYPES
-from scorers.timeline.timeline import Status
+from scorers.timeline.emitter import Status
 
 FAST = (1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 5e-2, 0.25)
 SLOW = (1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)

@@ -4,35 +4,17 @@ All but the policy have a history, so that a late fact is judged by what was in 
 """
 
 from bisect import bisect_right
-from collections import deque
 from collections.abc import Mapping
 
-from msgspec import Struct
-
-from scorers.contract.events import DAY, Micros
+from scorers.contract.events import Micros
 from scorers.in_force.figures import Figures, no_figures
+from scorers.in_force.group_histories import GroupHistories
 from scorers.in_force.risk_model import RiskModel
 from scorers.policy.business_calendar import Calendar
 from scorers.policy.business_zone import business_zone
 from scorers.policy.tables import Policy
 
 _KEPT = 800  # daily figures, over two years; older instants are judged by the oldest kept
-_KEPT_OF_GROUP = 64  # reports of one group
-_KEPT_AFTER_END = 7 * DAY  # beyond the allowed lateness: so long is a group known that has nothing to report any more
-_NOTHING: Mapping[str, int] = {}
-
-
-GroupName = tuple[str, str]
-"""The type and the id of a group."""
-
-
-class GroupHistory(Struct):
-    """What was known of a group. `times` ascends; `values[n]` is in force from `times[n]`."""
-
-    times: list[Micros]
-    values: list[Mapping[str, int]]
-    reported: Micros = -1  # the instant up to which the newest report counts
-    told: list[Mapping[str, int]] = []  # what was reported for that instant so far
 
 
 class Context:
@@ -51,9 +33,7 @@ class Context:
         self._model_times: list[Micros] = [0]
         self.newest_figures = self._figures[0]
         self.newest_model: RiskModel = untrained
-        self._groups: dict[GroupName, GroupHistory] = {}
-        self._groups_ended: deque[tuple[Micros, GroupName]] = deque()
-        self.dropped_groups: list[GroupName] = []  # of which the last call of `adopt_group` has dropped the history
+        self.groups = GroupHistories()
         self._figures_from = 0
         self._model_from = 0
 
@@ -91,42 +71,12 @@ class Context:
     def adopt_group(
         self, subject: str, name: str, reported: Micros, in_force: Micros, values: Mapping[str, int]
     ) -> bool:
-        """Put what is known of a group in force from an instant on; False if it is not news.
-
-        Reports that come again after newer ones are ignored: a worker that took over a partition repeats some.
-        """
-        history, self.dropped_groups = self._groups.setdefault((subject, name), GroupHistory([], [])), []
-        if reported < history.reported or (reported == history.reported and values in history.told):
-            return False
-        if reported > history.reported:
-            history.reported, history.told = reported, []
-        history.told = [*history.told, values][-_KEPT_OF_GROUP:]
-        history.times.append(max(in_force, history.times[-1] if history.times else 0))
-        history.values.append(values)
-        if len(history.times) > _KEPT_OF_GROUP:
-            del history.times[0], history.values[0]
-        if not any(values.values()):
-            self._groups_ended.append((reported, (subject, name)))
-        self._drop_ended(reported)
-        return True
-
-    def _drop_ended(self, now: Micros) -> None:
-        """Drop the histories that have ended in nothing, once no fact can come that is judged by them."""
-        before = now - self.policy.time.allowed_lateness - _KEPT_AFTER_END
-        while self._groups_ended and self._groups_ended[0][0] < before:
-            reported, group = self._groups_ended.popleft()
-            history = self._groups.get(group)
-            if history is not None and history.reported == reported:
-                del self._groups[group]
-                self.dropped_groups.append(group)
+        """Put what is known of a group in force from an instant on; False if it is not news."""
+        return self.groups.adopt((subject, name), reported, in_force, values, self.policy.time.allowed_lateness)
 
     def group(self, subject: str, name: str, now: Micros) -> Mapping[str, int]:
         """What was known of a group at an instant; empty before its first report."""
-        history = self._groups.get((subject, name))
-        if history is None:
-            return _NOTHING
-        place = bisect_right(history.times, now) - 1
-        return history.values[place] if place >= 0 else _NOTHING
+        return self.groups.at((subject, name), now)
 
     def figures(self, now: Micros) -> Figures:
         """The figures in force at an instant."""

@@ -20,8 +20,9 @@ from scorers.partition.places import Places
 from scorers.partition.routing import Address, address_of, erases, other_subjects, own_subject, subject_type
 from scorers.partition.suppression import PlainSuppressions, Suppression, Suppressions
 from scorers.risk.training import Trainer
+from scorers.timeline.emitter import Step
 from scorers.timeline.facts import Ref
-from scorers.timeline.timeline import AnyTimeline, Step, Timeline
+from scorers.timeline.timeline import AnyTimeline, Timeline
 
 
 class Tally(Struct):

@@ -24,13 +24,13 @@ from scorers.timeline.compare import compare, note
 from scorers.timeline.episodes import Episode
 from scorers.timeline.facts import NO_FACT, Ref
 from scorers.timeline.kinds import Kind, Plan, plan
-from scorers.timeline.subjects import Effects, SubjectType
+from scorers.timeline.subjects import AlarmingType, Effects
 
 _KINDS = watched_by("customer")
 _PLANS: dict[Stage, Plan] = {stage: plan(_KINDS, stage) for stage in get_args(Stage)}
 
 
-class CustomerType(SubjectType[Customer]):
+class CustomerType(AlarmingType[Customer]):
     """How a customer changes."""
 
     def __init__(self) -> None:

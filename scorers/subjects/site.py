@@ -11,14 +11,14 @@ from scorers.timeline.episodes import Episode
 from scorers.timeline.facts import Ref
 from scorers.timeline.kinds import plan
 from scorers.timeline.retained_fields import RetainedFields
-from scorers.timeline.subjects import Effects, SubjectType
+from scorers.timeline.subjects import AlarmingType, Effects
 
 _KINDS = watched_by("site")
 _PLAN = plan(_KINDS)
 _RETAINED = RetainedFields((StaffPulse,), {StaffPulse: {"codes": (), "score": None}})
 
 
-class SiteType(SubjectType[Site]):
+class SiteType(AlarmingType[Site]):
     """How a site changes."""
 
     def __init__(self) -> None:

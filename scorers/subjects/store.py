@@ -2,13 +2,11 @@
 
 import hashlib
 
-from scorers.contract.alarms import Alarm, Change
 from scorers.contract.events import AnyEvent, ComplaintOpened, Micros
 from scorers.groups import store as stores
 from scorers.groups.store import Store
 from scorers.in_force.context import Context
 from scorers.in_force.figures import in_force, last_day
-from scorers.timeline.episodes import Episode
 from scorers.timeline.facts import Ref, short
 from scorers.timeline.retained_fields import RetainedFields
 from scorers.timeline.subjects import Effects, Report, SubjectType
@@ -64,12 +62,6 @@ class StoreType(SubjectType[Store]):
             return False
         stores.count(store, event)
         return True
-
-    def render(
-        self, store: Store, episode: Episode, change: Change, time: Micros, cause: tuple[Ref, ...], ctx: Context
-    ) -> Alarm:
-        """Never called: a store has no kinds."""
-        raise NotImplementedError(episode.kind)
 
 
 STORE = StoreType()

@@ -10,7 +10,7 @@ from scorers.in_force.context import Context
 from scorers.timeline.episodes import MAX_EVIDENCE, NEVER, Episode, Finding
 from scorers.timeline.facts import NO_FACT, Ref
 from scorers.timeline.kinds import Key, Kind, Plan, severity_for
-from scorers.timeline.subjects import Effects, State, SubjectType
+from scorers.timeline.subjects import AlarmingType, Effects, State
 
 Found = dict[Key, tuple[Kind, Finding]]
 """What holds."""
@@ -60,7 +60,7 @@ def ask(state: State, plan: Plan, now: Micros, ctx: Context) -> tuple[Found, Mic
 
 
 def compare(
-    subject: SubjectType[Any], state: State, plan: Plan, now: Micros, ref: Ref, ctx: Context, effects: Effects
+    subject: AlarmingType[Any], state: State, plan: Plan, now: Micros, ref: Ref, ctx: Context, effects: Effects
 ) -> Micros:
     """Raise what newly holds, update what changed, settle what ended; return the instant at which to compare again.
 
@@ -108,7 +108,7 @@ def _end(e: Episode, status: str, outcome: Outcome, now: Micros, ref: Ref, effec
 
 
 def _update(
-    subject: SubjectType[Any],
+    subject: AlarmingType[Any],
     state: State,
     e: Episode,
     kind: Kind,
@@ -138,7 +138,7 @@ def _severity(kind: Kind, finding: Finding, tier: Tier) -> Severity:
 
 
 def _raise(
-    subject: SubjectType[Any], state: State, kind: Kind, case_id: str, finding: Finding, effects: Effects
+    subject: AlarmingType[Any], state: State, kind: Kind, case_id: str, finding: Finding, effects: Effects
 ) -> Episode:
     name = alarm_id(kind.about, case_id or state.id, kind.name, finding.opener)
     e = Episode(

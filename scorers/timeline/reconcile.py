@@ -19,7 +19,7 @@ def reconcile(timeline: AnyTimeline | None, last: Alarm, clock: Micros, ctx: Con
     time = max(clock // SECOND * SECOND, int(last.time))
     if timeline is None or e is None:
         return None if last.type == "alarm.withdrawn" else _withdrawn(last, time)
-    return timeline.subject.render(timeline.state, e, _change(e, last), time, (), ctx)
+    return timeline.render(e, _change(e, last), time, (), ctx)
 
 
 def _change(e: Episode, last: Alarm) -> Change:

@@ -4,6 +4,7 @@ A subject is what is watched: a customer, a site, a store. `Timeline` works for 
 `SubjectType`.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import Generic, TypeVar
 
@@ -76,40 +77,31 @@ class Report(Struct, array_like=True, frozen=True, gc=False):
     values: dict[str, int]
 
 
-class SubjectType(Generic[S]):
+class SubjectType(ABC, Generic[S]):
     """How one type of subject changes.
 
-    `advance` depends only on its arguments: the state, the fact or deadline, and what is in force. `retained`, `advance` and `render`
-    must be defined; the other methods have defaults for a subject without stages and tiers, such as a site.
+    `advance` depends only on its arguments: the state, the fact or deadline, and what is in force.
     """
 
-    reports = False  # whether it tells customers what it knows
+    reports = False  # whether customers receive what it knows
     reference = staticmethod(short_ref)  # a fact's reference as a row keeps it
 
-    def __init__(self, name: SubjectName, state: type[S], kinds: Iterable[Kind] = ()) -> None:
+    def __init__(self, name: SubjectName, state: type[S]) -> None:
         self.name = name
         self.state = state
-        self.kinds: Mapping[str, Kind] = {kind.name: kind for kind in kinds}
-        self.order = {name: number for number, name in enumerate(self.kinds)}  # of alarms raised at one instant
         self.decode: Callable[[bytes], S] = decoder(state)
 
     def new(self, subject_id: str) -> S:
         """The state of a subject without facts."""
         return self.state(subject_id)
 
+    @abstractmethod
     def retained(self, event: AnyEvent) -> AnyEvent:
         """The event with the fields that a row keeps."""
-        raise NotImplementedError
 
+    @abstractmethod
     def advance(self, state: S, at: Micros, event: AnyEvent | None, ref: Ref, ctx: Context, effects: Effects) -> None:
         """Fold a fact, or judge the deadline `at` (`event` is None); then compare with the open alarms and set `state.due`."""
-        raise NotImplementedError
-
-    def render(
-        self, state: S, episode: Episode, change: Change, time: Micros, cause: tuple[Ref, ...], ctx: Context
-    ) -> Alarm:
-        """One change in the life of an alarm as a record of the topic `alarms`."""
-        raise NotImplementedError
 
     def report(self, state: S) -> "Report | None":
         """What customers should know of this subject; None if nothing yet, or never."""
@@ -133,6 +125,24 @@ class SubjectType(Generic[S]):
     def contributions(self, state: S, at: Micros) -> list[Contribution]:
         """What takes back the state's contributions to the base's figures, dated with an instant; used by an erasure."""
         return []
+
+
+class AlarmingType(SubjectType[S]):
+    """How one type of subject changes that raises alarms of its kinds.
+
+    The defaults suit a subject without stages and tiers, such as a site.
+    """
+
+    def __init__(self, name: SubjectName, state: type[S], kinds: Iterable[Kind]) -> None:
+        super().__init__(name, state)
+        self.kinds: Mapping[str, Kind] = {kind.name: kind for kind in kinds}
+        self.order = {name: number for number, name in enumerate(self.kinds)}  # of alarms raised at one instant
+
+    @abstractmethod
+    def render(
+        self, state: S, episode: Episode, change: Change, time: Micros, cause: tuple[Ref, ...], ctx: Context
+    ) -> Alarm:
+        """One change in the life of an alarm as a record of the topic `alarms`."""
 
     def tier(self, state: S) -> Tier:
         """The tier by which the severity of an alarm steps down."""

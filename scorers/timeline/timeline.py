@@ -10,53 +10,31 @@ it, never ticks: if a fact read later shows that there was no silence, the alarm
 may also advance past deadlines that touched no alarm.
 """
 
-from typing import Any, Generic, Literal
+from typing import Any
 
-from msgspec import Struct, field
 from msgspec.structs import replace
 
-from scorers.contract.alarms import Alarm, Change, Outcome
+from scorers.contract.alarms import Change
 from scorers.contract.events import AnyEvent, Micros
-from scorers.contract.lessons import Lesson
 from scorers.in_force.context import Context
-from scorers.in_force.figures import Contribution
+from scorers.timeline.emitter import Emitter, Step
 from scorers.timeline.episodes import Episode
 from scorers.timeline.facts import NO_FACT, Fact, Ref, content_check, identity_of, short_ref
 from scorers.timeline.packing import encode
 from scorers.timeline.row import MAX_SEEN_EARLY, ROW_FORM, CachedState, Row, decode_row
 from scorers.timeline.silence import Silence
 from scorers.timeline.snapshot import Checkpoint, difference, fold, joined, lapse, open_ids
-from scorers.timeline.subjects import Effects, Report, S, SubjectType
+from scorers.timeline.subjects import Effects, S, SubjectType
 
 MAX_ROW = 60 * 1024
 MAX_RECENT = 64  # recent facts within the allowed lateness; the oldest beyond it are settled early
 EARLY = "early_facts"  # `forgotten` counts facts that were settled early under this name
 _TIDY = 16  # from so many recent facts on, those beyond the allowed lateness are settled
 
-Status = Literal["folded", "refolded", "duplicate", "conflict", "too_late", "core_error"]
-
-
-class Step(Struct, gc=False):
-    """What one fact, or the passing of time, has caused."""
-
-    alarms: list[Alarm] = field(default_factory=list)
-    lessons: list[Lesson] = field(default_factory=list)
-    counts: list[Contribution] = field(default_factory=list)
-    reports: list[Report] = field(default_factory=list)
-    status: Status = "folded"
-    fault: str = ""  # of a core_error: what went wrong
-    forgotten: dict[str, int] = field(default_factory=dict)  # by bound: what it has newly made the state forget
-
-    @property
-    def is_new(self) -> bool:
-        """Whether the fact was accepted and is not a duplicate."""
-        return self.status in ("folded", "refolded")
-
-
 UndoPoint = tuple[Row, dict[str, Episode]]
 
 
-class Timeline(Generic[S]):
+class Timeline(Emitter[S]):
     """One subject: its row, its current state, and its alarms as last emitted.
 
     Invariants between two calls:
@@ -67,7 +45,7 @@ class Timeline(Generic[S]):
     - `silence` keeps its own invariants.
     """
 
-    __slots__ = ("emitted", "row", "silence", "state", "subject")
+    __slots__ = ("silence",)
 
     def __init__(self, subject: SubjectType[S], row: Row, ctx: Context) -> None:
         self.subject = subject
@@ -392,55 +370,8 @@ class Timeline(Generic[S]):
         checkpoint.lessons = tuple([int(lesson.asked_at) for lesson in effects.lessons])
         return state, checkpoint
 
-    # --- emitting -------------------------------------------------------------------------------------------------
-
-    def _emit(self, effects: Effects, time: Micros, ref: Ref, ctx: Context, out: Step) -> None:
-        """Emit alarms that differ from what was last emitted, and all lessons and contributions."""
-        row = self.row
-        for name, e in effects.touched.items():
-            before = self.emitted.get(name)
-            cause = tuple(e.cause) or (() if ref is NO_FACT else (ref,))
-            if before is None:
-                self._emit_one(e, "alarm.raised", time, (), ctx, out)
-            elif e.status == "open" != before.status:
-                self._emit_one(e, "alarm.raised", time, cause, ctx, out)
-            elif _shown(before) != _shown(e) and before.status in ("open", "noted"):
-                self._emit_one(e, "alarm.updated", time, (), ctx, out)
-            ended = e.status in ("settled", "spent")
-            if ended and (before is None or before.status == "open" or _ending(before) != _ending(e)):
-                self._emit_one(e, "alarm.settled", time, cause, ctx, out)
-            self.emitted[name] = replace(e)  # a copy, as the state changes its own
-        if effects.counts:
-            row.counts += effects.counts
-            out.counts += effects.counts
-        for lesson in effects.lessons:
-            row.lessons.append(lesson.asked_at)
-            out.lessons.append(lesson)
-
-    def _report(self, out: Step) -> None:
-        """Emit a report if its values differ from those last reported."""
-        report = self.subject.report(self.state)
-        if report is not None and report.values != self.row.reported:
-            out.reports.append(report)
-            self.row.reported = report.values
-
-    def _emit_one(
-        self, e: Episode, change: Change, time: Micros, cause: tuple[Ref, ...], ctx: Context, out: Step
-    ) -> None:
-        out.alarms.append(self.subject.render(self.state, e, change, time, cause, ctx))
-
 
 AnyTimeline = Timeline[Any]
-
-
-def _shown(e: Episode) -> tuple[Micros, str, int]:
-    """What an update of an open alarm shows."""
-    return (e.at, e.severity, len(e.evidence))
-
-
-def _ending(e: Episode) -> tuple[Micros, Outcome | None]:
-    """What a repeated settlement shows: a late fact may change how an alarm ended."""
-    return (e.at, e.outcome)
 
 
 def _order(fact: Fact) -> tuple[Micros, int, str, str]:

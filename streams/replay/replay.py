@@ -31,8 +31,9 @@ from scorers.risk.training import Trainer
 from scorers.subjects.assessment import Assessment, assess
 from scorers.subjects.customer import CUSTOMER
 from scorers.subjects.customer_row import customer_row
+from scorers.timeline.emitter import Step
 from scorers.timeline.facts import Ref
-from scorers.timeline.timeline import AnyTimeline, Step, Timeline
+from scorers.timeline.timeline import AnyTimeline, Timeline
 from streams.records.by_source import BySource
 from vigia.runtime.files.event_lines import WINDOW, Order, Progress, read, wrong_order
 from vigia.runtime.files.lines import Line

@@ -80,7 +80,7 @@ class InForce:
             return False, late
         if isinstance(control, GroupInForce):
             self._store_group(control)
-            for kind, name in self.ctx.dropped_groups:
+            for kind, name in self.ctx.groups.dropped:
                 self._rows.delete(GROUP + f"{kind}:{name}".encode())
         else:
             key = CONTROL + b"%016x" % offset

@@ -23,9 +23,9 @@ from scorers.partition.partition import Partition
 from scorers.partition.routing import address_of, other_subjects
 from scorers.policy.tables import Policy
 from scorers.risk.model import UNTRAINED
+from scorers.timeline.emitter import Step
 from scorers.timeline.facts import Ref
 from scorers.timeline.subjects import Report as GroupReport
-from scorers.timeline.timeline import Step
 from streams.engine.batching_producer import Output
 from streams.engine.crash.failpoints import faulty
 from streams.engine.rows import Rows

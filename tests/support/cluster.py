@@ -90,7 +90,7 @@ class Cluster:
 
 def known(ctx: Context, store: str) -> list[tuple[Micros, dict[str, int]]]:
     """What is known of a store in a context, and since when."""
-    history = ctx._groups.get(("store", store))
+    history = ctx.groups._of.get(("store", store))
     if history is None:
         return []
     return [(at, dict(value)) for at, value in zip(history.times, history.values, strict=True)]

@@ -20,8 +20,9 @@ from scorers.in_force.figures import FigureBook
 from scorers.partition.partition import Partition
 from scorers.policy.reading import parse_policy
 from scorers.risk.model import UNTRAINED, Model
+from scorers.timeline.emitter import Step
 from scorers.timeline.facts import Ref
-from scorers.timeline.timeline import AnyTimeline, Step, Timeline
+from scorers.timeline.timeline import AnyTimeline, Timeline
 
 AlarmOutcome = tuple[str, str, Micros, str]
 

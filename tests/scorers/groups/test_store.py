@@ -11,6 +11,7 @@ from scorers.groups import store as stores
 from scorers.groups.store import Store
 from scorers.subjects.store import STORE
 from scorers.timeline.facts import Ref
+from scorers.timeline.subjects import AlarmingType
 from scorers.timeline.timeline import Timeline
 from tests.support.driver import Driver, instant, record
 
@@ -106,7 +107,7 @@ def test_a_complaint_older_than_the_lateness_is_still_counted_once() -> None:
 
 def test_a_store_raises_no_alarm() -> None:
     """It has no kinds, and its row keeps neither product nor reason of a complaint."""
-    assert not STORE.kinds
+    assert not isinstance(STORE, AlarmingType)
     event = decode(record("complaint.opened", START, complaint_id="K1", store_id="S1", sku="A", lot="B", reason="C"))
     kept = STORE.retained(event)  # type: ignore[arg-type]
     assert (kept.sku, kept.lot, kept.reason, kept.complaint_id) == (None, None, None, "-")  # type: ignore[union-attr]

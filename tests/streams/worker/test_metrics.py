@@ -19,7 +19,7 @@ from scorers.contract.alarms import SEVERITIES, Alarm, Change, Stage, Tier
 from scorers.contract.events import SECOND, TOPIC_OF, Instant
 from scorers.contract.rejection import RejectCode
 from scorers.contract.wire import EVENT_TYPES
-from scorers.timeline.timeline import Status
+from scorers.timeline.emitter import Status
 from streams.metrics import WorkerMetrics
 from tests.support.alarms import an_alarm
 from tests.support.hashes import HASHES

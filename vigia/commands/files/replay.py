@@ -12,7 +12,7 @@ from scorers.contract.events import Duration
 from scorers.in_force.control import Control
 from scorers.policy.reading import PolicyError, parse_policy
 from scorers.policy.tables import Policy
-from scorers.timeline.timeline import Step
+from scorers.timeline.emitter import Step
 from streams.records import control_log
 from streams.records.by_source import told
 from streams.records.control_log import ControlsWrong
