@@ -1,4 +1,4 @@
-"""Parts of the sentences of reasons. They contain no text that a customer wrote, so no hostile text can pass through them."""
+"""Parts of the sentences of reasons. None contains text that a customer wrote; only `complaints.cases.says` quotes some."""
 
 from scorers.contract.alarms import Reason
 from scorers.contract.events import DAY, HOUR, Duration, Micros

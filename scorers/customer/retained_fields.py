@@ -22,7 +22,7 @@ _UNREAD: Unread = {
     Purchase: {"channel": None, "staff_id": None},
     Refund: {"purchase_id": None, "sku": None, "reason": None},
     Contact: {"topic": None, "staff_id": None},
-    Complaint: {"sku": None, "lot": None, "reason": None},
+    Complaint: {"sku": None, "lot": None},
     ReferralMade: {"referred_customer_id": None},
     OwnerJudged: {"by": None, "note": None},
     ExitExplained: {"competitor": None, "note": None},

@@ -45,6 +45,7 @@ class Case(Struct, array_like=True, gc=False):
     store_id: str = ""
     grave_since: Micros = 0  # when a minor complaint became a major one
     grave_ref: Ref = NO_FACT
+    says: str = ""  # the beginning of what the customer wrote, one inert line
 
 
 class Request(Struct, array_like=True, gc=False):

@@ -7,10 +7,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from scorers.contract.events import SECOND, AnyEvent, Instant, Micros
+from scorers.contract.inert import inert
 from scorers.timeline.packing import encode
 from scorers.timeline.steps import step_of
 
 MAX_BYTES = 64  # of a text that a row keeps
+MAX_EXCERPT = 120  # bytes of what a person wrote, which is shown and never compared
 
 
 class Ref(Struct, array_like=True, frozen=True, gc=False):
@@ -72,6 +74,21 @@ def short(text: str) -> str:
     if len(text) <= MAX_BYTES // 4 or len(text.encode()) <= MAX_BYTES:
         return text
     return f"{text[:12]}~{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
+
+
+def excerpt(text: str) -> str:
+    """The beginning of what a person wrote, as one inert line of at most `MAX_EXCERPT` bytes.
+
+    >>> excerpt("The kettle\\nleaks.")
+    'The kettle leaks.'
+    >>> excerpt("a" * 500)[-2:], len(excerpt("a" * 500).encode())
+    ('a…', 120)
+    """
+    line = inert(text, MAX_EXCERPT)
+    content = line.encode()
+    if len(content) <= MAX_EXCERPT:
+        return line
+    return content[: MAX_EXCERPT - len("…".encode())].decode(errors="ignore") + "…"
 
 
 def short_ref(ref: Ref) -> Ref:

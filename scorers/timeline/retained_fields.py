@@ -3,14 +3,14 @@
 The id of the subject and the identity of the fact are elsewhere in the row. Each subject states the fields that it never reads.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
 from msgspec.structs import replace
 
-from scorers.contract.events import AnyEvent, Event, Item, Purchase
-from scorers.timeline.facts import short
+from scorers.contract.events import AnyEvent, Complaint, Event, Item, Purchase
+from scorers.timeline.facts import excerpt, short
 
 MAX_CATEGORIES = 24  # of one basket
 
@@ -19,6 +19,7 @@ Unread = Mapping[type[Event], Mapping[str, Any]]
 
 _IDENTITY: Unread = {Event: {"id": "-", "source": "-", "customer_id": "-"}}
 _TEXTS = ("complaint_id", "request_id", "promise_id", "store_id", "channel", "name", "locale", "owner_id", "reason")
+_PROSE = {Complaint: ("reason",)}  # what a person wrote: its beginning is kept, to be shown
 
 
 class RetainedFields:
@@ -32,9 +33,9 @@ class RetainedFields:
         unread, texts = self._plans[type(event)]
         kept = unread.copy()
         kept["time"] = int(event.time)  # encoding and computing with a plain int costs half of an `Instant`
-        for name in texts:
+        for name, shortened in texts:
             if text := getattr(event, name):
-                kept[name] = short(text)
+                kept[name] = shortened(text)
         if isinstance(event, Purchase) and event.items:
             categories = sorted({short(item.category) for item in event.items if item.category})
             kept["items"] = tuple([_item(category) for category in categories[:MAX_CATEGORIES]])
@@ -47,9 +48,11 @@ def _item(category: str) -> Item:
     return Item(sku="-", quantity=1, category=category)
 
 
-def _plan(event: type[Event], unread: Unread) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The replaced fields of an event with their values, and which of the others are texts to shorten."""
+def _plan(event: type[Event], unread: Unread) -> tuple[dict[str, Any], tuple[tuple[str, Callable[[str], str]], ...]]:
+    """The replaced fields of an event with their values, and which of the others are texts, with what shortens them."""
     replaced = {
         name: value for kind, fields in unread.items() if issubclass(event, kind) for name, value in fields.items()
     }
-    return replaced, tuple(name for name in _TEXTS if name in event.__struct_fields__ and name not in replaced)
+    prose = {name for kind, names in _PROSE.items() if issubclass(event, kind) for name in names}
+    texts = [name for name in _TEXTS if name in event.__struct_fields__ and name not in replaced]
+    return replaced, tuple([(name, excerpt if name in prose else short) for name in texts])

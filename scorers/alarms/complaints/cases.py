@@ -1,4 +1,4 @@
-"""What the kinds about a complaint share: the list of complaints, their sentence and their deadline."""
+"""What the kinds about a complaint share: the list of complaints, their sentences and their deadline."""
 
 from scorers.alarms.words import date
 from scorers.contract.alarms import Reason
@@ -14,13 +14,19 @@ def find(c: Customer, e: Episode) -> Case | None:
 
 
 def reason(c: Customer, e: Episode, then: str) -> list[Reason]:
-    """One sentence about the complaint; empty if it is no longer in the state."""
+    """One sentence about the complaint, and what the customer wrote; empty if it is no longer in the state."""
     case = find(c, e)
     if case is None:
         return []
     about = f" about a {case.subject}" if case.subject in ("product", "service") else ""
     text = f"A {case.severity} complaint{about}, opened on {date(case.opened)}{then}."
-    return [Reason(e.kind.replace("-", "_"), 1.0, text)]
+    return [Reason(e.kind.replace("-", "_"), 1.0, text), *says(case)]
+
+
+def says(case: Case) -> list[Reason]:
+    """What the customer wrote, in quotes that the text cannot end; empty if nothing is known of it."""
+    quoted = case.says.replace('"', "'")
+    return [Reason("complaint_says", 0.0, f'The complaint says: "{quoted}"')] if quoted else []
 
 
 def deadline(c: Customer, e: Episode, ctx: Context) -> Instant | None:

@@ -1,5 +1,6 @@
 """What `single-failure` and `small-mishap` share: negative experiences since the last occasion, and the stage at the first."""
 
+from scorers.alarms.complaints import cases
 from scorers.alarms.words import times
 from scorers.contract.alarms import Reason, Stage
 from scorers.contract.events import Instant
@@ -18,10 +19,15 @@ def holds_in(c: Customer, stage: Stage) -> Answer:
 
 
 def reason(c: Customer, who: str) -> list[Reason]:
-    """How many bad experiences there were."""
+    """How many bad experiences there were, and what the newest complaint among them says."""
     found = c.account.trouble
     count = times(found.count if found else 1, "bad experience")
-    return [Reason("negative_experience", 1.0, f"{count} since the last purchase, of {who}.")]
+    reasons = [Reason("negative_experience", 1.0, f"{count} since the last purchase, of {who}.")]
+    if found is not None:
+        facts = (found.opener, *found.evidence)
+        told = [case for case in (*c.complaints.open, *c.complaints.closed) if case.opener in facts and case.says]
+        reasons += cases.says(max(told, key=lambda case: case.opened)) if told else []
+    return reasons
 
 
 def deadline(c: Customer, e: Episode, ctx: Context) -> Instant | None:

@@ -83,6 +83,7 @@ def _open(c: Customer, e: Complaint, ref: Ref, ctx: Context) -> None:
         public=public,
         subject=e.subject or "",
         store_id=e.store_id or "",
+        says=e.reason or "",
     )
     complaints.open.append(case)
     keep_newest(c, "complaint", complaints.open, MAX_OPEN_CASES)
@@ -125,3 +126,4 @@ def _describe(c: Customer, case: Case, e: Complaint, ref: Ref, ctx: Context) -> 
         c.complaints.public += 1 if e.public else -1
     case.subject = e.subject or case.subject
     case.store_id = e.store_id or case.store_id
+    case.says = e.reason or case.says

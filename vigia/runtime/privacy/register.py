@@ -36,12 +36,20 @@ TOPICS = (
     Place("feedback", "surveys, referrals, promises, descriptions with names, erasures", "customer id", RETENTION, 31),
     Place("alarm-actions", "what was done about an alarm, by whom and why", "customer id", RETENTION, 31),
     Place("groups", "facts about stores and sites, with the customer's id", "store or site", RETENTION, 31),
-    Place("alarms", "alarms, with names and reasons", "customer id", RETENTION, 31),
+    Place(
+        "alarms", "alarms, with names, reasons and the beginning of a complaint's text", "customer id", RETENTION, 31
+    ),
     Place("dead-letters", "rejected records, unchanged", "as rejected", RETENTION, 31),
     Place("lessons", "customer id, and numbers that the risk is learned from", "customer id", RETENTION, 401),
     Place("customers", "rows of customers, with names", "customer id", COMPACTION, 1),
     Place("notifications", "incidents: alarms, deliveries and actions", "alarm id", COMPACTION, 1),
-    Place(CHANGELOG, "rows of customers; keyed hashes of the erased", "customer id", COMPACTION, 1),
+    Place(
+        CHANGELOG,
+        "rows of customers, with the beginning of their complaints' texts; keyed hashes of the erased",
+        "customer id",
+        COMPACTION,
+        1,
+    ),
 )
 
 NO_PERSONAL_DATA = ("clock", "figures", "models")
@@ -50,7 +58,7 @@ NO_PERSONAL_DATA = ("clock", "figures", "models")
 OTHER = (
     Place(
         "rows in `VIGIA_STATE`",
-        "rows of customers; keyed hashes of the erased",
+        "rows of customers, with the beginning of their complaints' texts; keyed hashes of the erased",
         "customer id",
         "deleted at once",
         MINUTE,
