@@ -44,7 +44,7 @@ TOPICS: tuple[tuple[str, str, bool, bool, str], ...] = (
     ("clock", "Ticks and control records, a copy per partition.", True, True, "none: sent to a partition"),
     ("alarms", "The life of every alarm.", True, True, "id of the alarm's subject"),
     ("customers", "A row for each customer, compacted; null for the erased.", False, True, "customer_id"),
-    ("lessons", "Features with the label that is now known.", True, True, "customer_id"),
+    ("lessons", "Features with the label that is now known.", True, True, "keyed hash of the customer's id"),
     ("figures", "Contributions to base-wide figures.", True, True, "none: one partition"),
     ("models", "Signed model snapshots, compacted.", True, True, "model version"),
     (

@@ -2,8 +2,12 @@
 
 This is the public form on the topic `lessons`, between the worker that asked and whoever learns: our trainer or yours.
 A column that is not named is 0, so that a shop without complaints does not carry their columns about.
+
+On the topic a lesson names its customer by a keyed hash: lessons are kept for longer than anything else of a person, and a topic
+cannot delete single records. The file of a replay names the customer as the events do.
 """
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import msgspec
@@ -14,6 +18,7 @@ from scorers.contract.lessons import Lesson
 from scorers.contract.rfc3339 import decode_any_instant, encode_instant
 from scorers.risk.columns import FEATURES_VERSION, INDEX, NAMES, WIDTH
 from scorers.risk.training import OVERLAP
+from vigia.runtime.privacy.keyed_hash import KeyedHash
 
 Chance = Annotated[float, Meta(ge=0, le=1)]
 Columns = Annotated[dict[str, float], Meta(extra_json_schema={"propertyNames": {"enum": list(NAMES)}})]
@@ -22,7 +27,10 @@ Columns = Annotated[dict[str, float], Meta(extra_json_schema={"propertyNames": {
 class LessonRecord(Struct, frozen=True, kw_only=True):
     """A question about a customer and, as it is known by now, the answer."""
 
-    customer_id: str
+    customer_id: Annotated[
+        str,
+        Meta(description="On the topic a keyed hash of the customer's id, in the file of a replay the id: who it is."),
+    ]
     asked_at: Annotated[Instant, Meta(description="Nothing later than this is in the columns.")]
     answered_at: Annotated[Instant, Meta(description="From here on the answer may be learned.")]
     horizon_days: Annotated[float, Meta(gt=0)]
@@ -95,6 +103,23 @@ def encode_lesson(lesson: Lesson) -> bytes:
             model_version=lesson.model_version,
         )
     )
+
+
+def pseudonyms(hashes: KeyedHash, customer_id: str) -> Iterator[str]:
+    """What stands for a customer on the topic, under each key, the key that is used for new lessons first.
+
+    It is not the hash by which suppressions are found, so that lessons of the erased cannot be matched with their suppressions.
+
+    >>> next(pseudonyms(KeyedHash("0" * 32), "C1")) != KeyedHash("0" * 32).of("C1")
+    True
+    """
+    return hashes.all(f"lessons of {customer_id}")
+
+
+def pseudonymous(lesson: Lesson, hashes: KeyedHash) -> tuple[bytes, bytes]:
+    """The key and the value of a lesson's record on the topic; neither contains the customer's id."""
+    name = next(pseudonyms(hashes, lesson.customer_id))
+    return name.encode(), encode_lesson(msgspec.structs.replace(lesson, customer_id=name))
 
 
 def decode_record(raw: bytes) -> LessonRecord:

@@ -31,7 +31,7 @@ from streams.engine.crash.failpoints import faulty
 from streams.engine.rows import Rows
 from streams.metrics import WorkerMetrics
 from streams.records.by_source import SHOWN, BySource
-from streams.records.lessons import encode_lesson
+from streams.records.lessons import pseudonymous
 from streams.records.sealed_control import open_control, sealed
 from streams.records.signing import Keyring
 from streams.records.written import is_ahead, written_at
@@ -58,7 +58,7 @@ Names = Callable[[str], str]
 class PartitionProcessor:
     """Folds the records of one partition while it is assigned to this process.
 
-    `hashes` names erased customers, `keys` sign the reports of groups and verify control records, `home` gives the partition of a key,
+    `hashes` names erased customers and those of lessons, `keys` sign the reports of groups and verify control records, `home` gives the partition of a key,
     and `partitions` is the number of partitions.
     """
 
@@ -82,7 +82,7 @@ class PartitionProcessor:
         self.partition = Partition(self.ctx, self.timelines, due=self.timelines.due, suppressed=self.suppressed)
         self._stale: list[bytes] = []  # rows of erased customers that an old disk has brought back
         self._in_force = InForce(self.ctx, rows)
-        self._keys = keys
+        self._keys, self._hashes = keys, hashes
         self._conflicts = BySource()
         self._names, self._metrics, self._home, self._partitions = names, metrics, home, partitions
         self._clock, self._actions, self._groups = names("clock"), names("alarm-actions"), names("groups")
@@ -312,9 +312,7 @@ class PartitionProcessor:
         for alarm in step.alarms:
             outputs.append(Output(self._alarms, alarm.subject.id.encode(), encode_alarm(alarm)))
             self._metrics.alarm(alarm)
-        outputs += [
-            Output(self._lessons, lesson.customer_id.encode(), encode_lesson(lesson)) for lesson in step.lessons
-        ]
+        outputs += [Output(self._lessons, *pseudonymous(lesson, self._hashes)) for lesson in step.lessons]
         for report in step.reports:
             outputs += self._report_back(report, in_force)
         return outputs

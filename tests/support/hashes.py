@@ -2,4 +2,5 @@
 
 from vigia.runtime.privacy.keyed_hash import KeyedHash
 
-HASHES = KeyedHash("0123456789abcdef" * 2)
+KEY = "0123456789abcdef" * 2
+HASHES = KeyedHash(KEY)

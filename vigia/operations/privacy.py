@@ -18,8 +18,10 @@ from msgspec import Struct, field, msgpack
 from redis.asyncio import Redis
 from rocksdict import AccessType, Options, Rdict
 
+from streams.records.lessons import pseudonyms
 from vigia.runtime.broker import Broker
 from vigia.runtime.erasures import read_erasure
+from vigia.runtime.privacy.keyed_hash import KeyedHash
 from vigia.runtime.privacy.register import LIMITS
 from vigia.runtime.topic_reader import read
 from vigia.runtime.topics import TOPICS
@@ -31,18 +33,20 @@ COMPACTED = {topic.name for topic in TOPICS if topic.compacted}
 
 
 class Trace:
-    """Recognises one customer's id in bytes.
+    """Recognises one customer's id in bytes, or what stands for it in lessons.
 
     >>> trace = Trace("C1")
     >>> trace.is_in(b'{"customer_id":"C1"}'), trace.is_in(b'{"customer_id":"C12"}'), trace.is_in(b"customer C1, gone")
     (True, False, True)
     """
 
-    def __init__(self, customer_id: str) -> None:
+    def __init__(self, customer_id: str, hashes: KeyedHash | None = None) -> None:
         raw = customer_id.encode()
         self.key = raw
+        others = [] if hashes is None else list(pseudonyms(hashes, customer_id))
+        self.names = frozenset((customer_id, *others))
         texts = {json.dumps(customer_id).encode(), json.dumps(customer_id, ensure_ascii=False).encode()}
-        words = [re.escape(one) for one in (*texts, msgpack.encode(customer_id))]
+        words = [re.escape(one) for one in (*texts, msgpack.encode(customer_id), *(one.encode() for one in others))]
         if re.search(r"[^\d.:\-]", customer_id) or len(customer_id) >= 8:  # else times and amounts would be found
             words.append(rb"(?<![\w\-])" + re.escape(raw) + rb"(?![\w\-])")
         self._found = re.compile(b"|".join(words)).search

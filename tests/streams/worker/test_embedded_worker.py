@@ -8,12 +8,13 @@ import pytest_asyncio
 
 from scorers.contract.alarms import Alarm
 from scorers.contract.lessons import Lesson
-from streams.records.lessons import decode_lesson
+from streams.records.lessons import decode_lesson, pseudonymous
 from streams.replay.replay import ScoreSchedule, replay
 from tests.faults.proof import Proof, of_partition, put_in_force
 from tests.kafka.running import by_day, replayed, standing, time_of, told
 from vigia.lab.embedded_kafka import PARTITIONS, EmbeddedKafka
 from vigia.lab.simulate import simulate
+from vigia.runtime.privacy.keyed_hash import FILE, KeyedHash
 
 pytest.importorskip("confluent_kafka")
 
@@ -42,7 +43,8 @@ def by_question(lessons: Iterable[Lesson]) -> dict[tuple[str, int], Lesson]:
 
 
 async def test_the_worker_gives_the_results_of_a_replay(running: Proof, tmp_path: Path) -> None:
-    """Day by day on a broker, the alarms are those of a replay with the same figures and models in force."""
+    """Day by day on a broker, the alarms are those of a replay with the same figures and models in force, and so are
+    the lessons, under a hash of the id."""
     lines = simulated(tmp_path / "sim", 150, 30, 3)
     running.start()
     running.tick()
@@ -73,10 +75,10 @@ async def test_the_worker_gives_the_results_of_a_replay(running: Proof, tmp_path
             controls=put_in_force(kept),
             watch=lambda step: taught.extend(step.lessons),
         )
-    asked, answered = (
-        by_question(decode_lesson(record.value) for record in await running.read("lessons")),
-        by_question(taught),
-    )
+    hashes = KeyedHash(next(tmp_path.rglob(FILE)).read_text())
+    named = (decode_lesson(pseudonymous(lesson, hashes)[1]) for lesson in taught)
+    asked = by_question(decode_lesson(record.value) for record in await running.read("lessons"))
+    answered = by_question(named)
     assert len({one.predicted for one in asked.values() if one.voices}) > 20
     assert asked == answered  # columns, voices, model and risk as told when asked, the label
     judged = (tmp_path / "replay" / "customers.jsonl").read_bytes()

@@ -3,9 +3,10 @@
 import pytest
 
 from scorers.contract.events import DAY
+from streams.records.lessons import decode_lesson, pseudonyms
 from streams.worker.suppressed import GONE, RowSuppressions
 from tests.support.desk import MAY, Desk
-from tests.support.driver import purchase, record
+from tests.support.driver import instant, purchase, record
 from tests.support.hashes import HASHES
 from vigia.runtime.privacy.keyed_hash import KeyedHash
 
@@ -139,3 +140,21 @@ def test_suppressions_under_an_unknown_key_are_an_error_in_the_log(caplog: pytes
     assert rows.get(CANARY) is None
     assert "set VIGIA_PRIVACY_KEY to the former key" in caplog.text
     assert CANARY not in caplog.text
+
+
+def test_lessons_name_nobody() -> None:
+    """Neither key nor value of a lesson has the id, nor the hash by which a suppression is found; a person has one name."""
+    desk = Desk("[risk]\nhorizon = '10d'\n")
+    for day in range(1, 29):
+        desk.send("purchases", purchase(f"2024-03-{day:02}T09:00:00Z", "canary-4711"))
+        desk.send("purchases", purchase(f"2024-03-{day:02}T10:00:00Z", "C2"))
+        desk.tick(instant(f"2024-03-{day:02}T20:00:00Z"))
+    lessons = [output for output in desk.outputs if output.topic == "lessons"]
+    assert len(lessons) > 4
+    for one in lessons:
+        assert one.value is not None
+        assert b"canary" not in (one.key or b"") + one.value
+        assert decode_lesson(one.value).customer_id.encode() == one.key
+    names = {(one.key or b"").decode() for one in lessons}
+    assert names == {next(pseudonyms(HASHES, name)) for name in ("canary-4711", "C2")}
+    assert not names & {HASHES.of("canary-4711"), HASHES.of("C2")}

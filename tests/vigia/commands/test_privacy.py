@@ -6,14 +6,19 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from alerts.pipeline.incident import encode_incident
 from scorers.contract.wire import encode_alarm
+from streams.records.lessons import pseudonymous
 from tests.support.console import alarm, broker, run, write
+from tests.support.desk import a_lesson
 from tests.support.driver import purchase, record
+from tests.support.hashes import HASHES, KEY
 from tests.support.timeline import Story
 from vigia.operations.privacy import Trace
+from vigia.runtime.privacy.keyed_hash import FILE
 
 ANA = "canary-4711"
 SALE = purchase("2024-03-01T09:00:00Z", ANA)
@@ -91,6 +96,24 @@ def test_a_customer_gets_what_is_held_of_them(kafka: str) -> None:
     assert held["records"][1]["value"]["name"] == "Ana Ruiz"
     assert len(held["mentions"]) == 1
     assert held["mentions"][0].startswith("feedback, partition ")
+
+
+def test_lessons_are_found_by_their_keyed_hash(kafka: str, own_state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the key, from the environment or a state folder, they are listed and exported; without it the command says so."""
+    fill(kafka)
+    key, raw = pseudonymous(msgspec.structs.replace(a_lesson(), customer_id=ANA), HASHES)
+    write(kafka, "lessons", (key.decode(), raw))
+    without = run("privacy", "check", ANA, "--kafka", kafka)
+    assert "topic lessons" not in without.stdout
+    assert "lessons are not searched" in without.stderr
+    assert not (own_state / FILE).exists()
+    monkeypatch.setenv("VIGIA_PRIVACY_KEY", "another-" * 4 + " " + KEY)
+    assert "topic lessons: 1" in run("privacy", "check", ANA, "--kafka", kafka).stdout
+    monkeypatch.delenv("VIGIA_PRIVACY_KEY")
+    own_state.mkdir()
+    (own_state / FILE).write_text(KEY)
+    held = json.loads(run("privacy", "export", ANA, "--kafka", kafka).stdout)
+    assert [one["topic"] for one in held["records"]] == ["purchases", "alarms", "lessons"]
 
 
 def test_the_folder_of_a_replay_is_searched_and_exported(tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ from streams.worker.table_reader import customers
 from vigia.commands.shared.kafka import KAFKA, Kafka, Prefix, broker, run_once
 from vigia.operations.privacy import Finding, OnTopics, Trace, in_files, in_redis, in_stores, is_overdue, on_topics
 from vigia.runtime import settings
+from vigia.runtime.privacy.keyed_hash import FILE as KEY_FILE
+from vigia.runtime.privacy.keyed_hash import known_hash
 from vigia.runtime.usage_error import UsageError
 
 app = typer.Typer(help="Find or export what is held of one customer.", no_args_is_help=True)
@@ -62,8 +64,10 @@ def check(
 
     Lists the places and exits with 1; exits with 0 if nothing is found. After an erasure topics keep older records for a time that
     docs/security.md states: such a place is listed with the date by which it is empty, and counts from then on, or with --strict.
+    Lessons have a keyed hash of the id, and are found where VIGIA_PRIVACY_KEY is set or the state folder holds its key.
     """
-    trace, run = Trace(customer_id), run or folder
+    run = run or folder
+    trace = _trace(customer_id, state) if run is None else Trace(customer_id)
     found: list[Finding] = []
     erased = 0
     if run is None:
@@ -104,7 +108,8 @@ def export(
     `state` is what Vigía makes of the customer, `records` are the facts, alarms and notifications as they are stored, and `mentions`
     are places where records of others name the customer.
     """
-    trace, now, run = Trace(customer_id), Instant(time.time_ns() // 1000), run or folder
+    now, run = Instant(time.time_ns() // 1000), run or folder
+    trace = _trace(customer_id, state) if run is None else Trace(customer_id)
     held = Export(customer_id, day_and_time(now))
     if run is not None:
         _export_files(held, run, trace)
@@ -123,6 +128,18 @@ def export(
     else:
         with open(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(data)
+
+
+def _trace(customer_id: str, state: Path | None) -> Trace:
+    """What stands for the customer: the id, and in lessons its keyed hash, if the key is known here."""
+    hashes = known_hash(settings.read(os.environ).privacy_key, _state(state))
+    if hashes is None:
+        typer.echo(
+            f"lessons are not searched: they name customers by a keyed hash, and there is no key here; set VIGIA_PRIVACY_KEY, or "
+            f"the folder that holds {KEY_FILE} (--state)",
+            err=True,
+        )
+    return Trace(customer_id, hashes)
 
 
 def _state(given: Path | None) -> Path:
@@ -168,7 +185,7 @@ def _export_records(held: Export, topics: OnTopics, trace: Trace) -> None:
         for record in records:
             place = {"topic": topic, "partition": record.partition, "offset": record.offset}
             content = _content(record.value or b"null")
-            if not _is_own(record, content, held.customer_id):
+            if not _is_own(record, content, trace):
                 held.mentions.append(f"{topic}, partition {record.partition}, offset {record.offset}")
             elif content is not None:
                 held.records.append(
@@ -176,10 +193,10 @@ def _export_records(held: Export, topics: OnTopics, trace: Trace) -> None:
                 )
 
 
-def _is_own(record: Any, content: Any, customer_id: str) -> bool:
+def _is_own(record: Any, content: Any, trace: Trace) -> bool:
     """Whether a record is about the customer, and not about somebody else who named the customer."""
     owner = content.get("customer_id") if isinstance(content, dict) else None
-    return owner == customer_id or (owner is None and (record.key or b"") == customer_id.encode())
+    return owner in trace.names or (owner is None and (record.key or b"") == trace.key)
 
 
 def _content(data: bytes) -> Any:

@@ -1,4 +1,4 @@
-"""Keyed hashes of customers' ids: what is stored of an erased customer, so that its facts and alarms stay out.
+"""Keyed hashes of customers' ids: what is stored of an erased customer, so that its facts and alarms stay out, and in lessons.
 
 An id is often a short number, so a plain hash of it can be reversed by trying all of them. With a key that lies elsewhere it
 cannot. The key comes from VIGIA_PRIVACY_KEY (or a file, VIGIA_PRIVACY_KEY_FILE), or is generated once in the state folder.
@@ -64,6 +64,11 @@ def keyed_hash(keys: str, state: Path) -> KeyedHash:
             else "VIGIA_PRIVACY_KEY: more than two keys; leave the oldest out"
         )
     return KeyedHash(keys)
+
+
+def known_hash(keys: str, state: Path) -> KeyedHash | None:
+    """As `keyed_hash`, but without a key that is set or was generated here before it is None: nothing is generated."""
+    return keyed_hash(keys, state) if keys.strip() or (state / FILE).exists() else None
 
 
 def _generated(path: Path) -> str:

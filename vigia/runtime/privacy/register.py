@@ -40,7 +40,7 @@ TOPICS = (
         "alarms", "alarms, with names, reasons and the beginning of a complaint's text", "customer id", RETENTION, 31
     ),
     Place("dead-letters", "rejected records, unchanged", "as rejected", RETENTION, 31),
-    Place("lessons", "customer id, and numbers that the risk is learned from", "customer id", RETENTION, 401),
+    Place("lessons", "keyed hashes of ids, and numbers that the risk is learned from", "keyed hash", RETENTION, 401),
     Place("customers", "rows of customers, with names", "customer id", COMPACTION, 1),
     Place("notifications", "incidents: alarms, deliveries and actions", "alarm id", COMPACTION, 1),
     Place(
