@@ -2,7 +2,8 @@
 
 What is learned and how far was read are one snapshot on `models`, so a trainer that restarts learns nothing twice; a
 lesson that a worker sent twice is recognized by its question. Snapshots and models are signed: one that was changed, or
-signed with another secret, is rejected and the one before it is used. A model is in force from the instant of the day's
+signed with another secret, is rejected and the one before it is used. Each snapshot has a key of its own, with its number, and
+those before the last two are deleted: an old one that somebody writes again replaces none, and is ignored. A model is in force from the instant of the day's
 figures, so that both change together. How a model learns, and who scores with it, is not known here.
 """
 
@@ -39,6 +40,7 @@ KNOWN = 20_000  # lessons that are recognized if they come twice
 SNAPSHOT_EVERY = 1_000  # lessons
 FORMAT = 1  # of `Saved`: fields are only ever added, and a change of meaning is a new format
 KEPT = 2  # snapshots: if the newest is damaged, the one before it is used
+SNAPSHOT = "trainer/"  # begins the keys of snapshots
 
 
 class Saved(Struct, array_like=True):
@@ -73,6 +75,7 @@ class Trainer:
         self._known: set[int] = set()
         self._order: deque[int] = deque()
         self._since = 0
+        self._snapshot_keys: list[bytes] = []  # of the snapshots that stand, the newest last
         self._due: FiguresInForce | None = None
         self._lessons = [TopicPartition(broker.name("lessons"), n) for n in range(settings.partitions)]
         self._clock = TopicPartition(broker.name("clock"), 0)
@@ -99,9 +102,13 @@ class Trainer:
             await producer.stop()
 
     async def _resume(self, consumer: AIOKafkaConsumer) -> None:
-        """Continue from the newest snapshot with a valid signature."""
-        for saved, learner in sorted([pair async for pair in self._snapshots(consumer)], key=lambda p: p[0].number):
+        """Continue from the newest snapshot with a valid signature, whatever was written after it."""
+        async for record, saved, learner in self._snapshots(consumer):
+            if saved.number <= self.saved.number:
+                self._ignore_old(record, saved)
+                continue
             self.saved, self.learner = saved, learner
+            self._stands(record.key)
         self._order = deque(self.saved.known)
         self._known = set(self._order)
         consumer.assign([*self._lessons, self._clock])
@@ -112,10 +119,23 @@ class Trainer:
 
     async def _snapshots(self, consumer: AIOKafkaConsumer) -> Any:
         async for record in read_range(consumer, *await bounds(consumer, [TopicPartition(self._models, 0)])):
-            if (record.key or b"").startswith(b"trainer/") and record.value is not None:
+            if (record.key or b"").startswith(SNAPSHOT.encode()) and record.value is not None:
                 found = self._read(record)
                 if found is not None:
-                    yield found
+                    yield record, *found
+
+    def _ignore_old(self, record: Any, saved: Saved) -> None:
+        """Count a snapshot that was written again after a newer one; the producer itself may repeat the newest."""
+        if saved.number < self.saved.number:
+            self.rejected += 1
+            log.error(
+                "%s@%d: snapshot %d of the trainer is ignored, because it stands after snapshot %d: somebody has written an old one again",
+                *(self._models, record.offset, saved.number, self.saved.number),
+            )
+
+    def _stands(self, key: bytes) -> None:
+        """The newest snapshot has this key now."""
+        self._snapshot_keys = [*(one for one in self._snapshot_keys if one != key), key]
 
     def _read(self, record: Any) -> tuple[Saved, Learner] | None:
         try:  # bytes that somebody else may have written are not decoded
@@ -218,7 +238,12 @@ class Trainer:
         saved = self.saved
         saved.number += 1
         saved.learner, saved.known = self.learner.encode(), list(self._order)
-        await self._send(producer, b"trainer/%d" % (saved.number % KEPT), _encode(saved))
+        key = f"{SNAPSHOT}{saved.number}".encode()
+        await self._send(producer, key, _encode(saved))
+        self._stands(key)
+        for old in self._snapshot_keys[:-KEPT]:
+            await producer.send_and_wait(self._models, None, key=old, partition=0)
+            self._snapshot_keys.remove(old)
         self._since = 0
 
     async def _send(self, producer: AIOKafkaProducer, key: bytes, data: bytes) -> None:

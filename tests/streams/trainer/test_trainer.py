@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 import pytest
@@ -88,7 +88,7 @@ class School:
             await running
 
 
-def mark_of(data: bytes, key: str = "trainer/0", role: Role = "trainer") -> bytes:
+def mark_of(data: bytes, key: str, role: Role = "trainer") -> bytes:
     """The seal of a snapshot under a key of `models`."""
     return KEYS.sign(role, signed("models", key, data))
 
@@ -101,13 +101,17 @@ async def until(trainer: Trainer, lessons: int, clock: int = 0) -> None:
 
 
 async def read(broker: Broker, topic: str) -> list[bytes]:
+    return [record.value for record in await records(broker, topic) if record.value is not None]
+
+
+async def records(broker: Broker, topic: str) -> list[Any]:
     consumer, tp = AIOKafkaConsumer(auto_offset_reset="earliest", **broker.client()), TopicPartition(topic, 0)
     await consumer.start()
     consumer.assign([tp])
     end = (await consumer.end_offsets([tp]))[tp]
-    found: list[bytes] = []
+    found: list[Any] = []
     while await consumer.position(tp) < end:
-        found += [record.value for record in (await consumer.getmany(timeout_ms=200)).get(tp, [])]
+        found += (await consumer.getmany(timeout_ms=200)).get(tp, [])
     await consumer.stop()
     return found
 
@@ -141,28 +145,29 @@ async def at(school: School) -> None:
         assert [int(control.in_force) for control in told] == [MAY + 20 * DAY, MAY + 21 * DAY]
         assert read_model(told[-1]) == trainer.learner.snapshot()
         assert trainer.saved.number > KEPT - 1
+        newest = f"trainer/{trainer.saved.number}"
 
         await school.producer.send_and_wait(
-            "models", b"damaged", key=b"trainer/0", partition=0, headers=[("seal", b"0" * 64)]
+            "models", b"damaged", key=newest.encode(), partition=0, headers=[("seal", b"0" * 64)]
         )
         async with school.trainer() as again:
             await until(again, 30)
         assert (again.learner.lessons, again.rejected) == (30, 1)
         assert again.learner.encode() == trainer.learner.encode()
-        whole = (await read(school.broker, "models"))[-2]
+        whole = (await records(school.broker, "models"))[-2].value
         newer = msgspec.msgpack.encode([*msgspec.msgpack.decode(whole)[:6], 2, "auto"])
         pickle = b"cos\nsystem\n(S'true'\ntR."
         for spoilt, mark in (
-            (whole[:-9], mark_of(whole[:-9])),  # truncated, and sealed so
-            (whole[:-9] + whole[-8:], mark_of(whole)),  # altered
+            (whole[:-9], mark_of(whole[:-9], newest)),  # truncated, and sealed so
+            (whole[:-9] + whole[-8:], mark_of(whole, newest)),  # altered
             (whole, b""),  # unsigned
-            (whole, mark_of(whole, "trainer/1")),  # under another key
-            (whole, mark_of(whole, role="worker")),  # by whom may not sign it
-            (newer, mark_of(newer)),  # of a release to come
-            (pickle, mark_of(pickle)),
+            (whole, mark_of(whole, "trainer/999")),  # under another key
+            (whole, mark_of(whole, newest, role="worker")),  # by whom may not sign it
+            (newer, mark_of(newer, newest)),  # of a release to come
+            (pickle, mark_of(pickle, newest)),
         ):
             headers = [("seal", mark)]
-            await school.producer.send_and_wait("models", spoilt, key=b"trainer/0", partition=0, headers=headers)
+            await school.producer.send_and_wait("models", spoilt, key=newest.encode(), partition=0, headers=headers)
         async with school.trainer() as again:
             await until(again, 30)
         assert (again.learner.lessons, again.rejected) == (30, 8)
@@ -170,6 +175,35 @@ async def at(school: School) -> None:
         async with school.trainer(secret="another secret of the tests") as stranger:
             await until(stranger, 30)
         assert stranger.rejected > 1
+
+
+async def test_an_old_snapshot_that_is_written_again_is_ignored(caplog: pytest.LogCaptureFixture) -> None:
+    """Neither in the log nor after compaction does it stand in the place of a newer one; two snapshots are kept."""
+    with EmbeddedKafka() as kafka, EmbeddedKafka() as compacted:
+        for one in (kafka, compacted):
+            one.create("lessons", "clock", "models")
+        async with School(kafka.address) as school, School(compacted.address) as later:
+            for number in range(5):
+                async with school.trainer() as trainer:
+                    await school.teach(*map(lesson, range(10 * number, 10 * number + 10)))
+                    await until(trainer, 10 * number + 10)
+            told = await records(school.broker, "models")
+            standing = {record.key: record.value for record in told}
+            assert sum(value is not None for value in standing.values()) == KEPT
+            old = [record for record in told if record.value is not None][: 5 - KEPT]
+            for record in old:  # byte for byte, by somebody who may write to the topic
+                await school.producer.send_and_wait("models", record.value, record.key, 0, headers=list(record.headers))
+            async with school.trainer() as again:
+                await until(again, 50)
+            assert (again.learner.lessons, again.saved.number, again.rejected) == (50, 5, len(old))
+            assert "somebody has written an old one again" in caplog.text
+
+            last = {record.key: record for record in await records(school.broker, "models")}
+            for record in sorted(last.values(), key=lambda record: record.offset):
+                await later.producer.send_and_wait("models", record.value, record.key, 0, headers=list(record.headers))
+            async with later.trainer() as again:
+                await until(again, 50)
+            assert again.learner.encode() == trainer.learner.encode()
 
 
 async def test_the_policy_names_who_speaks_and_the_change_is_on_record() -> None:
