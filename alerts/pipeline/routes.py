@@ -5,7 +5,6 @@ line and the correction.
 """
 
 import hashlib
-import tomllib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import Any, TypeVar, get_args
@@ -129,10 +128,7 @@ def load(path: FilePath) -> Routes:
 def read(text: str, name: str = "routes.toml") -> Routes:
     """The routes in this text."""
     toml = SettingsText(text, name)
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as fault:
-        raise BadSetting(f"{toml.syntax_error(fault)}; correct that line") from None
+    raw = toml.parse()
     known = (*TABLES, *General.__struct_fields__)
     for key in raw.keys() - set(known):
         raise toml.wrong((key,), f"is not a known key; {did_you_mean(key, known)}")

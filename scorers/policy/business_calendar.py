@@ -18,7 +18,7 @@ def _minute(text: str) -> Duration:
     hour, minute = text.split(":")
     at = int(hour) * HOUR + int(minute) * MINUTE
     if not 0 <= at <= DAY or int(minute) > 59:
-        raise ValueError(f"{text!r} is not a time of day: write it like '09:00'")
+        raise ValueError(f"{text!r} is not a time of day; write it like '09:00'")
     return at
 
 
@@ -27,7 +27,7 @@ def _spans(texts: tuple[str, ...]) -> tuple[tuple[Duration, Duration], ...]:
     for text in texts:
         opens, dash, closes = text.partition("-")
         if not dash:
-            raise ValueError(f"{text!r} is not a span of hours: write it like '09:00-13:00'")
+            raise ValueError(f"{text!r} is not a span of hours; write it like '09:00-13:00'")
         spans.append((_minute(opens), _minute(closes)))
         if spans[-1][0] >= spans[-1][1] or (len(spans) > 1 and spans[-2][1] > spans[-1][0]):
             raise ValueError(f"{text!r} ends before it begins, or overlaps the span before it")
@@ -89,4 +89,4 @@ def _day_number(text: str) -> int:
     try:
         return date.fromisoformat(text).toordinal() - _EPOCH_ORDINAL
     except ValueError:
-        raise ValueError(f"{text!r} is not a date: write it like '2026-12-25'") from None
+        raise ValueError(f"{text!r} is not a date; write it like '2026-12-25'") from None

@@ -20,7 +20,7 @@ def parse_span(text: str) -> Span:
     """
     parts = _PART.findall(text)
     if not parts or _PART.sub("", text).strip():
-        raise ValueError(f"{text!r} is not a length of time: write it like '30d', '4h' or '1d 12h'")
+        raise ValueError(f"{text!r} is not a length of time; write it like '30d', '4h' or '1d 12h'")
     return Span(round(sum(float(n) * _UNITS[unit] for n, unit in parts)))
 
 

@@ -1,18 +1,22 @@
-"""Messages about a wrong TOML file: the file, the line, the key, and the correction.
+"""Reads a TOML file as typed settings; an error names the file, the line, the key, and the correction.
 
-This module reads TOML syntax and msgspec's error messages; it knows no particular setting.
+This module reads TOML syntax and msgspec's error messages; it knows no particular setting. Each kind of settings file has a
+subclass of `TomlText` with its own error and its own types of value.
 """
 
 import difflib
 import re
+import tomllib
+import types
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any, ClassVar, TypeVar, Union, get_args, get_origin
 
 import msgspec
 from msgspec import Struct
 
 from scorers.contract.closed_lists import values_at
 
+T = TypeVar("T")
 Path = tuple[str | int, ...]
 
 _TYPES = {
@@ -32,6 +36,65 @@ class TomlText(Struct, frozen=True):
 
     text: str
     name: str
+
+    fault: ClassVar[type[Exception]] = ValueError
+    """The error that is raised for this kind of file."""
+    shows_values: ClassVar[bool] = False
+    """Whether an error may repeat a value of a wrong type: not where it may be a secret."""
+
+    @staticmethod
+    def hook(kind: type, value: Any) -> Any:
+        """The value as a type that msgspec does not know; a ValueError says what is wrong with it."""
+        raise NotImplementedError(kind)
+
+    def parse(self) -> dict[str, Any]:
+        """The tables of the file."""
+        try:
+            return tomllib.loads(self.text)
+        except tomllib.TOMLDecodeError as error:
+            raise self.fault(f"{self.syntax_error(error)}; correct that line") from None
+
+    def convert(self, raw: Any, kind: type[T], path: Path = ()) -> T:
+        """The value `raw`, which stands at a path of the file, as a type."""
+        try:
+            return msgspec.convert(raw, kind, dec_hook=self.hook)
+        except msgspec.ValidationError as error:
+            problem, steps = split(error)
+            inner = self._named(raw, kind, steps)
+            raise self._wrong_value(problem, raw, kind, path, inner) from None
+
+    def wrong(self, path: Path, why: str) -> Exception:
+        """The error about the value at a path."""
+        return self.fault(self.error(path, why))
+
+    def _named(self, raw: Any, kind: Any, steps: Path) -> Path:
+        """The path with the names of entries, where msgspec says only that an entry of a table is wrong."""
+        for place, step in enumerate(steps):
+            if step != ANY_ENTRY:
+                continue
+            inside = steps[:place]
+            entry = type_at(kind, (*inside, step))
+            for name, value in value_at(raw, inside).items():
+                try:
+                    msgspec.convert(value, entry, dec_hook=self.hook)
+                except msgspec.ValidationError as error:
+                    return (*inside, name, *self._named(value, entry, split(error)[1]))
+        return steps
+
+    def _wrong_value(self, problem: str, raw: Any, kind: Any, path: Path, inner: Path) -> Exception:
+        here = (*path, *inner)
+        if key := unknown_key(problem):
+            return self.wrong((*here, key), f"is not a known key; {did_you_mean(key, keys_of(type_at(kind, inner)))}")
+        if "missing required field" in problem:
+            return self.wrong((*here, problem.split("`")[1]), "is missing; add it to this table")
+        if listed := not_listed(problem, kind, inner):
+            return self.wrong(here, listed)
+        return self.wrong(here, wrong_value(problem, self._shown(value_at(raw, inner))))
+
+    def _shown(self, value: Any) -> str:
+        if not self.shows_values:
+            return ""
+        return "a table" if isinstance(value, dict) else str(value).lower() if isinstance(value, bool) else repr(value)
 
     def line(self, path: Path) -> int:
         """The line of a key, else of the nearest table around it; 1 if neither is written.
@@ -76,15 +139,50 @@ class TomlText(Struct, frozen=True):
         return f"{self.name}, line {line}: not TOML: {'a key or a table stands twice' if twice else what.lower()}"
 
 
+ANY_ENTRY = "..."  # msgspec's step to an entry of a table whose keys are free
+
+
 def split(error: msgspec.ValidationError) -> tuple[str, Path]:
-    """What msgspec says, and the path of the value that it says it of."""
-    said, _, place = str(error).partition(" - at `$")
-    return said, tuple(int(n) if n else word for word, n in re.findall(r"([^.\[\]`]+)|\[(\d+)\]", place))
+    """The problem that msgspec states, and the path of the value that it concerns.
+
+    >>> split(msgspec.ValidationError("Expected `int`, got `str` - at `$.stores[...].open[2]`"))
+    ('Expected `int`, got `str`', ('stores', '...', 'open', 2))
+    """
+    problem, _, place = str(error).partition(" - at `$")
+    steps = re.findall(r"\[(\d+)\]|\[(\.\.\.)\]|([^.\[\]`]+)", place)
+    return problem, tuple(int(number) if number else entry or word for number, entry, word in steps)
 
 
-def unknown_key(said: str) -> str | None:
-    """The key that msgspec does not know, if that is what it says."""
-    found = re.search(r"unknown field `([^`]*)`", said)
+def type_at(kind: Any, path: Path) -> Any:
+    """The type of the value at a path inside a type.
+
+    >>> type_at(dict[str, list[int]], ("S1", 0))
+    <class 'int'>
+    """
+    for step in path:
+        kind = _plain(kind)
+        if get_origin(kind) in (dict, list, tuple, set, frozenset):
+            kind = get_args(kind)[get_origin(kind) is dict]
+        else:
+            kind = next(field.type for field in msgspec.structs.fields(kind) if field.encode_name == step)
+    return _plain(kind)
+
+
+def _plain(kind: Any) -> Any:
+    """The type without its bounds, and without the None of a key that may be left out."""
+    while get_origin(kind) in (Annotated, Union, types.UnionType):
+        kind = get_args(kind)[0]
+    return kind
+
+
+def keys_of(kind: Any) -> list[str]:
+    """The keys that a table of this type may have."""
+    return [field.encode_name for field in msgspec.structs.fields(kind)]
+
+
+def unknown_key(problem: str) -> str | None:
+    """The key that msgspec does not know, if that is the problem."""
+    found = re.search(r"unknown field `([^`]*)`", problem)
     return found[1] if found else None
 
 
@@ -99,31 +197,37 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
 
 
-def not_listed(said: str, kind: Any, path: Path) -> str | None:
-    """What to say of a value that a closed list does not have, with the list; None if msgspec says something else."""
-    found = re.search(r"Invalid enum value '(.*)'", said)
+def not_listed(problem: str, kind: Any, path: Path) -> str | None:
+    """The sentence about a value that is not in a closed list, with the list; None if the problem is another one."""
+    found = re.search(r"Invalid enum value '(.*)'", problem)
     allowed = values_at(kind, path) if found else ()
     return f"{found[1]!r} is not known; known are {', '.join(allowed)}" if found and allowed else None
 
 
-def wrong_value(said: str, value: Any) -> str:
-    """What msgspec says of a value, in the words of TOML: the value, and the type or the bound that is wanted.
+def wrong_value(problem: str, shown: str) -> str:
+    """The problem that msgspec states, in the words of TOML: the value if it is shown, and the type or the bound that is wanted.
 
-    >>> wrong_value("Expected `int`, got `str`", "few"), wrong_value("Expected `float` <= 1.0", 1.5)
-    ("'few' is of the wrong type; give a whole number", '1.5 is out of range; give at most 1.0')
+    >>> wrong_value("Expected `int`, got `str`", "'few'"), wrong_value("Expected `float` <= 1.0", "")
+    ("'few' is of the wrong type; give a whole number", 'is out of range; give at most 1.0')
     """
-    shown = "a table" if isinstance(value, dict) else str(value).lower() if isinstance(value, bool) else repr(value)
-    if bound := re.search(r"Expected `\w+` (<=|>=|<|>) (.+)", said):
-        return f"{shown} is out of range; give {_BOUNDS[bound[1]]} {bound[2]}"
-    if kinds := re.search(r"Expected `(\w+)`, got `\w+`", said):
-        return f"{shown} is of the wrong type; give {_TYPES.get(kinds[1], kinds[1])}"
-    return said
+    value = f"{shown} " if shown else ""
+    if bound := re.search(r"Expected `\w+` (<=|>=|<|>) (.+)", problem):
+        return f"{value}is out of range; give {_BOUNDS[bound[1]]} {bound[2]}"
+    if kinds := re.search(r"Expected `([\w |]+)`, got `\w+`", problem):
+        wanted = [word for word in kinds[1].split(" | ") if word != "null"]
+        return f"{value}is of the wrong type; give {' or '.join(_TYPES.get(word, word) for word in wanted)}"
+    return problem
 
 
 def value_at(tables: Any, path: Path) -> Any:
     """The value at a path in parsed TOML; None if it is not written."""
     for key in path:
-        tables = tables.get(key) if isinstance(tables, dict) else None
+        if isinstance(tables, dict):
+            tables = tables.get(key)
+        elif isinstance(tables, list | tuple) and isinstance(key, int) and key < len(tables):
+            tables = tables[key]
+        else:
+            return None
     return tables
 
 

@@ -148,14 +148,20 @@ async def test_the_access_log_names_the_token_and_no_customer(scoped: Door, capl
         (f'[token.a]\ndigest = "{TILL_DIGEST}"\nsource = []\n', "did you mean 'sources'?"),
         (f'[token.a]\ndigest = "{TILL_DIGEST}"\ntypes = ["customer.erase"]\n', "did you mean 'customer.erased'?"),
         ("[limits]\nbody_seconds = 0\n", "line 2: limits.body_seconds is not above 0"),
-        ("[limits]\nbody_seconds = 'x'\n", "line 2: limits.body_seconds"),
+        ("[limits]\nbody_seconds = 'canary'\n", "line 2: limits.body_seconds is of the wrong type; give a number"),
+        ("[token]\ntill = 'canary'\n", "line 2: token.till is of the wrong type; give a table with keys of its own"),
+        (
+            f"[token.b]\ndigest = '{TILL_DIGEST}'\n[token.a]\ndigest = '{TILL_DIGEST}'\nsources = 'canary'\n",
+            "line 5: token.a.sources is of the wrong type; give a list in brackets",
+        ),
         ("[limits\n", "line 1: not TOML"),
     ],
 )
 def test_a_wrong_setting_is_named(text: str, said: str) -> None:
-    """File, line, key, and the correction."""
+    """File, line, key, and the correction; a value of the wrong type is not repeated, as it may be a token."""
     with pytest.raises(UsageError) as raised:
         read(text, "gateway.toml")
+    assert "canary" not in str(raised.value)
     assert "gateway.toml, line " in str(raised.value)
     assert said in str(raised.value)
 

@@ -131,7 +131,7 @@ UNUSABLE = (
         "--out shop.jsonl: would write over the input",
     ),
     (("replay", "cut.jsonl.gz", "--out", "out"), "cut.jsonl.gz: damaged or cut short; download or compress it again"),
-    (("replay", "shop.jsonl", "--out", "out", "--horizon", "soon"), "--horizon: 'soon' is not a length of time: write"),
+    (("replay", "shop.jsonl", "--out", "out", "--horizon", "soon"), "--horizon: 'soon' is not a length of time; write"),
     (("replay", "shop.jsonl", "--out", "out", "--horizon", "1h"), "--horizon '1h': give 1d at least and 3650d at most"),
     (("replay", "shop.jsonl", "--out", "out", "--score-every", "0d"), "--score-every '0d': give 1s at least"),
     (
