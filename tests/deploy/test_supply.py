@@ -13,7 +13,12 @@ from typing import Any
 import pytest
 import yaml
 
+from streams.gateway.settings import read_file
+from streams.gateway.tokens import Tokens
+from streams.records.signing import keyring
 from vigia.lab.local_kafka import JARS, SETTINGS, changed_jars
+from vigia.runtime.privacy.keyed_hash import keyed_hash
+from vigia.runtime.settings import read
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
@@ -80,12 +85,47 @@ def test_containers_are_confined(name: str) -> None:
     assert "cap_add" not in service
 
 
-def test_default_secrets_are_for_loopback_only() -> None:
-    """While a service has a secret that everybody can read here, its ports are open to this machine only."""
-    known = [
-        name for name, service in COMPOSE.items() if re.search(r"\$\{\w+:-[^}]+\}", str(service.get("environment")))
+def test_no_secret_has_a_default_value() -> None:
+    """What is secret comes from a file or from the operator; nothing that everybody can read here opens anything."""
+    settings = [(name, str(value)) for one in COMPOSE.values() for name, value in one.get("environment", {}).items()]
+    of_secrets = [(name, value) for name, value in settings if re.search(r"SEAL|KEY|PASSWORD|TOKEN|SECRET", name)]
+    assert len(of_secrets) > 10
+    wrong = [
+        name
+        for name, value in of_secrets
+        if not (value.startswith("/var/lib/vigia/secrets/") and name.endswith("_FILE"))
+        and not re.fullmatch(r"\$\{\w+:-\}", value)
     ]
-    assert len(known) >= 3
+    assert wrong == []
+    assert [name for name, value in settings if re.search(r"\$\{\w+:-[^}]+\}", value)] == []
+
+
+def test_secrets_are_generated_once(tmp_path: Path) -> None:
+    """The processes can use them, a second start changes none, the environment replaces one, and two folders share none."""
+    make = script("make_secrets").make
+    here, there = tmp_path / "here", tmp_path / "there"
+    make(here, {})
+    make(there, {"VIGIA_SEAL": ""})
+    first = {path.name: path.read_text() for path in here.iterdir()}
+    assert first.keys() == {"seal", "privacy.key", "grafana", "token", "gateway.toml"}
+    assert not {path.read_text() for path in there.iterdir()} & set(first.values())
+    others = {path.name for path in here.iterdir() if path.stat().st_mode & 0o077}
+    assert others == {"grafana"}
+    make(here, {"GRAFANA_PASSWORD": "of the operator"})
+    assert {path.name: path.read_text() for path in here.iterdir()} == {**first, "grafana": "of the operator\n"}
+
+    given = {
+        f"VIGIA_{name}_FILE": str(here / file) for name, file in (("SEAL", "seal"), ("PRIVACY_KEY", "privacy.key"))
+    }
+    settings = read(given)
+    keyring(settings.seal, settings.seal_trust).require("trainer")
+    assert keyed_hash(settings.privacy_key, tmp_path).of("C1")
+    tokens = Tokens(read_file(here / "gateway.toml").tokens())
+    assert getattr(tokens.find(f"Bearer {first['token'].strip()}"), "name", "") == "compose"
+
+
+def test_ports_are_open_to_this_machine_only() -> None:
+    """Of the whole composition."""
     ports = [str(port) for service in COMPOSE.values() for port in service.get("ports", [])]
     assert len(ports) >= 4
     assert [port for port in ports if not port.startswith("127.0.0.1:")] == []
