@@ -1,6 +1,6 @@
 """What a timeline emits: the difference between what follows from its facts and what it has emitted before."""
 
-from typing import Any, Generic, Literal
+from typing import Generic, Literal
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -45,12 +45,6 @@ class Emitter(Generic[S]):
     state: S
     emitted: dict[str, Episode]  # by alarm id
 
-    def render(self, e: Episode, change: Change, time: Micros, cause: tuple[Ref, ...], ctx: Context) -> Alarm:
-        """One change of an alarm as a record. Only subjects that raise alarms have episodes."""
-        subject: SubjectType[Any] = self.subject
-        assert isinstance(subject, AlarmingType)
-        return subject.render(self.state, e, change, time, cause, ctx)
-
     def _emit(self, effects: Effects, time: Micros, ref: Ref, ctx: Context, out: Step) -> None:
         """Emit alarms that differ from what was last emitted, and all lessons and contributions."""
         row = self.row
@@ -84,7 +78,8 @@ class Emitter(Generic[S]):
     def _emit_one(
         self, e: Episode, change: Change, time: Micros, cause: tuple[Ref, ...], ctx: Context, out: Step
     ) -> None:
-        out.alarms.append(self.render(e, change, time, cause, ctx))
+        subject: AlarmingType[S] = self.subject  # type: ignore[assignment]  # only a subject that raises alarms has episodes
+        out.alarms.append(subject.render(self.state, e, change, time, cause, ctx))
 
 
 def _shown(e: Episode) -> tuple[Micros, str, int]:

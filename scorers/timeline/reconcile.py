@@ -10,6 +10,7 @@ from scorers.contract.alarms import Alarm, Change
 from scorers.contract.events import SECOND, Instant, Micros
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import Episode
+from scorers.timeline.subjects import AlarmingType
 from scorers.timeline.timeline import AnyTimeline
 
 
@@ -19,7 +20,9 @@ def reconcile(timeline: AnyTimeline | None, last: Alarm, clock: Micros, ctx: Con
     time = max(clock // SECOND * SECOND, int(last.time))
     if timeline is None or e is None:
         return None if last.type == "alarm.withdrawn" else _withdrawn(last, time)
-    return timeline.render(e, _change(e, last), time, (), ctx)
+    subject = timeline.subject
+    assert isinstance(subject, AlarmingType)  # it has raised an alarm
+    return subject.render(timeline.state, e, _change(e, last), time, (), ctx)
 
 
 def _change(e: Episode, last: Alarm) -> Change:
