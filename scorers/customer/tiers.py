@@ -1,6 +1,6 @@
 """Service tiers by the margin, else the revenue, of the last year (T1, T2).
 
-The boundaries are figures of the base. A rise takes effect at once, a fall after the dwell time and only beyond the hysteresis, so that
+The boundaries are figures of the base, in each currency its own. A rise takes effect at once, a fall after the dwell time and only beyond the hysteresis, so that
 a tier does not flap.
 """
 
@@ -9,7 +9,7 @@ from bisect import bisect_right
 from scorers.contract.alarms import Tier
 from scorers.contract.events import DAY, Micros
 from scorers.customer.state import Customer, Purse, Spending
-from scorers.in_force.figures import Figures
+from scorers.in_force.figures import Bounds
 from scorers.policy.tables import Policy
 
 RANK: dict[Tier, int] = {"none": 0, "lead": 1, "iron": 2, "gold": 3, "platinum": 4}
@@ -41,18 +41,17 @@ def year_value(c: Customer, now: Micros, policy: Policy) -> int:
     return sum(spending.takings[bisect_right(spending.days, oldest) :])
 
 
-def place(value_minor: int, current: Tier, figures: Figures, policy: Policy) -> Tier:
-    """The tier of a yearly value; the bound of the current tier is lowered by the hysteresis.
+def place(value_minor: int, current: Tier, bounds: Bounds | None, policy: Policy) -> Tier:
+    """The tier of a yearly value among those in its currency; the bound of the current tier is lowered by the hysteresis.
 
-    >>> from scorers.in_force.figures import no_figures
-    >>> place(9_900, "none", no_figures(Policy()), Policy())  # too few customers are ranked
+    >>> place(9_900, "none", None, Policy())  # too few customers are ranked
     'iron'
     """
-    if figures.bounds is None:
+    if bounds is None:
         return "iron"
     if value_minor <= 0:
         return "lead"
-    for tier, bound in zip(_WITH_BOUND, figures.bounds, strict=True):
+    for tier, bound in zip(_WITH_BOUND, bounds, strict=True):
         if value_minor >= bound or (tier == current and value_minor >= bound * (1 - policy.tiers.hysteresis)):
             return tier
     return "lead"

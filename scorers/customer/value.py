@@ -3,7 +3,6 @@
 Money is in minor units of the customer's own currency. The remaining life is counted in horizons.
 """
 
-from scorers.contract.currencies import minor_digits
 from scorers.contract.events import DAY, Micros
 from scorers.customer.state import Customer
 from scorers.customer.tiers import year_value
@@ -25,7 +24,7 @@ def yearly_margin(c: Customer, now: Micros, policy: Policy) -> float:
 
 
 def value_at_risk(c: Customer, now: Micros, policy: Policy) -> int:
-    """The expected margin of the remaining life, plus the cost of replacing the customer.
+    """The expected margin of the remaining life, plus the cost of replacing the customer, in minor units of the own currency.
 
     Profit per year grows with tenure, two and a half times from the first year to the third.
 
@@ -37,8 +36,7 @@ def value_at_risk(c: Customer, now: Micros, policy: Policy) -> int:
     ripe = min(years / _MATURE_YEARS, 1.0)
     growth = _GROWTH + (1.0 - _GROWTH) * ripe  # growth still to come, relative to the last year
     life = rules.life_horizons * policy.risk.horizon / _YEAR
-    replacement = round(rules.replacement_cost_minor * 10.0 ** (minor_digits(c.spending.currency) - 2))
-    return replacement + max(0, round(yearly_margin(c, now, policy) * life * growth))
+    return rules.replacement_cost_minor + max(0, round(yearly_margin(c, now, policy) * life * growth))
 
 
 def expected_purchases(c: Customer, risk: float, now: Micros, policy: Policy) -> float:

@@ -15,7 +15,7 @@ from scorers.contract.rejection import MAX_BYTES, Rejection, rejection_of
 from scorers.contract.rfc3339 import decode_any_instant, encode_instant
 from scorers.in_force.base_rhythm import BaseRhythm
 from scorers.in_force.context import Context
-from scorers.in_force.figures import Figures
+from scorers.in_force.figures import Bounds, Figures
 
 
 class Tick(Struct, frozen=True, kw_only=True, tag_field="type", tag="clock.ticked", omit_defaults=True):
@@ -39,7 +39,7 @@ class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="f
     day: int
     version: str
     ranked: int
-    bounds: tuple[float, float, float] | None
+    bounds: tuple[tuple[str, Bounds], ...]  # by currency; no dict, as equal records are shared by their hash
     second_limit: Duration
     base: BaseRhythm
 
@@ -52,7 +52,7 @@ class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="f
             day=day,
             version=f.version,
             ranked=f.ranked,
-            bounds=f.bounds,
+            bounds=tuple(f.bounds.items()),
             second_limit=int(f.second_limit),  # the policy's default is a `Span`, which only the policy encodes
             base=f.base,
         )
@@ -64,7 +64,7 @@ class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="f
 
     def figures(self) -> Figures:
         """The figures as verdicts use them."""
-        return Figures(self.version, int(self.in_force), self.base, self.ranked, self.bounds, self.second_limit)
+        return Figures(self.version, int(self.in_force), self.base, self.ranked, dict(self.bounds), self.second_limit)
 
 
 class ModelInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="model.in_force"):

@@ -18,6 +18,7 @@ from scorers.policy.tables import Policy
 Contribution = tuple[int, str, int, int]  # day number, histogram, bucket, count
 
 GAPS, FIRST_GAPS, YEARS = "gap", "first-gap", "year"
+MOST_CURRENCIES = 16  # in which customers are ranked; those of later ones stay iron
 _GROWTH = math.log(1.005)  # a bucket of yearly values is half a percent wide
 
 
@@ -26,28 +27,40 @@ def value_bucket(value_minor: int) -> int:
     return 0 if value_minor <= 0 else 1 + int(math.log(value_minor) / _GROWTH)
 
 
+def years_of(currency: str) -> str:
+    """The histogram of the yearly values in a currency: amounts of two currencies are never compared.
+
+    >>> years_of("JPY")
+    'year:JPY'
+    """
+    return f"{YEARS}:{currency}"
+
+
 def _lower_edge(bucket: int) -> float:
     return 0.0 if bucket <= 0 else math.exp((bucket - 1) * _GROWTH)
+
+
+Bounds = tuple[float, float, float]
+"""The least yearly values of platinum, gold and iron, in minor units of one currency."""
 
 
 class Figures(Struct, frozen=True):
     """The figures of one day.
 
-    `bounds` are the least yearly values, in minor units, of platinum, gold and iron; None while too few customers are ranked.
-    `second_limit` is the time by which a second purchase is expected.
+    `bounds` are those of each currency in which enough customers are ranked. `second_limit` is the time by which a second purchase is expected.
     """
 
     version: str
     in_force: Micros
     base: BaseRhythm
     ranked: int
-    bounds: tuple[float, float, float] | None
+    bounds: dict[str, Bounds]
     second_limit: Duration
 
 
 def no_figures(policy: Policy) -> Figures:
     """The figures in force before the first day is closed."""
-    return Figures("none", 0, BaseRhythm.of({}, {}), 0, None, policy.lifecycle.second_purchase_default)
+    return Figures("none", 0, BaseRhythm.of({}, {}), 0, {}, policy.lifecycle.second_purchase_default)
 
 
 Totals = dict[str, Counter[int]]
@@ -55,8 +68,8 @@ Totals = dict[str, Counter[int]]
 
 
 def no_totals() -> Totals:
-    """Empty histograms."""
-    return {GAPS: Counter(), FIRST_GAPS: Counter(), YEARS: Counter()}
+    """Empty histograms; those of yearly values are added with the first customer of their currency."""
+    return {GAPS: Counter(), FIRST_GAPS: Counter()}
 
 
 class FigureBook:
@@ -87,11 +100,22 @@ class FigureBook:
         """Add the pending counts dated on a day or before to the totals."""
         for due in sorted(d for d in self.pending if d <= day):
             for (name, bucket), count in self.pending.pop(due).items():
-                total = self.total[name]
+                total = self._histogram(name)
+                if total is None:
+                    continue
                 if left := total.get(bucket, 0) + count:
                     total[bucket] = left
                 else:
                     total.pop(bucket, None)
+                    if not total and _is_years(name):
+                        del self.total[name]
+
+    def _histogram(self, name: str) -> Counter[int] | None:
+        """The counts of a histogram; None for that of a currency that has no place, as codes come from outside."""
+        total = self.total.get(name)
+        if total is None and sum(map(_is_years, self.total)) < MOST_CURRENCIES:
+            total = self.total[name] = Counter()
+        return total
 
     def close(self, day: int) -> Figures:
         """The figures of a day: of all facts dated on it or before."""
@@ -119,16 +143,23 @@ def close(day: int, total: Totals, policy: Policy) -> Figures:
     base = BaseRhythm.of(total[GAPS], total[FIRST_GAPS])
     known = sum(total[FIRST_GAPS].values())
     second = base.first_gap_quantile(rules.second_purchase_quantile) if known >= rules.second_purchase_known else None
-    years = {bucket: count for bucket, count in total[YEARS].items() if count}
-    ranked = sum(years.values())
-    bounds = _bounds(years, ranked, policy) if ranked >= policy.tiers.ranked_at_least else None
+    ranked = {name: sum(counts.values()) for name, counts in sorted(total.items()) if _is_years(name)}
+    bounds = {
+        name.removeprefix(years_of("")): _bounds(total[name], count, policy)
+        for name, count in ranked.items()
+        if count >= policy.tiers.ranked_at_least
+    }
     second_limit = (second or rules.second_purchase_default) // SECOND * SECOND
-    content = repr((day, ranked, bounds, second_limit, base))
+    content = repr((day, sum(ranked.values()), bounds, second_limit, base))
     version = hashlib.sha256(content.encode()).hexdigest()[:12]
-    return Figures(version, in_force(day, policy), base, ranked, bounds, second_limit)
+    return Figures(version, in_force(day, policy), base, sum(ranked.values()), bounds, second_limit)
 
 
-def _bounds(years: dict[int, int], ranked: int, policy: Policy) -> tuple[float, float, float]:
+def _is_years(name: str) -> bool:
+    return name.startswith(years_of(""))
+
+
+def _bounds(years: Counter[int], ranked: int, policy: Policy) -> Bounds:
     rules = policy.tiers
     shares = (rules.platinum_share, rules.gold_share, rules.iron_share)
     places = [max(1, math.ceil(sum(shares[: n + 1]) * ranked - 1e-9)) for n in range(3)]

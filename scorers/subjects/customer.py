@@ -15,10 +15,10 @@ from scorers.customer import lifecycle, loyalty, tiers
 from scorers.customer.facts.evolve import evolve, lapse
 from scorers.customer.lifecycle import LEFT, RETURNS_FROM
 from scorers.customer.retained_fields import RETAINED
-from scorers.customer.state import Customer
+from scorers.customer.state import Customer, Spending
 from scorers.customer.tiers import RANK
 from scorers.in_force.context import Context
-from scorers.in_force.figures import YEARS, Contribution, value_bucket
+from scorers.in_force.figures import Contribution, value_bucket, years_of
 from scorers.subjects import reviews
 from scorers.timeline.compare import compare, note
 from scorers.timeline.episodes import Episode
@@ -96,7 +96,7 @@ class CustomerType(AlarmingType[Customer]):
     def contributions(self, c: Customer, at: Micros) -> list[Contribution]:
         """What removes the customer from the histogram of yearly values."""
         bucket = c.spending.year_bucket
-        return [(at // DAY, YEARS, bucket, -1)] if bucket >= 0 else []
+        return [(at // DAY, _counted_in(c.spending), bucket, -1)] if bucket >= 0 else []
 
     def tier(self, c: Customer) -> Tier:
         """The tier by which the severity of an alarm steps down."""
@@ -143,11 +143,11 @@ def _judge_stage(
 
 def _judge_tier(c: Customer, at: Micros, now: Micros, ctx: Context, effects: Effects) -> None:
     """Judge the tier and note its change: a rise takes effect at once, a fall after the dwell time."""
-    figures, policy, tiering = ctx.figures(at), ctx.policy, c.tiering
+    bounds, policy, tiering = ctx.figures(at).bounds.get(c.spending.currency), ctx.policy, c.tiering
     tiers.expire(c, now, policy)
     _count_year(c, at // DAY, effects.counts)
     before = tiering.tier
-    after = tiers.place(c.spending.year_minor, before if tiering.ranked else "none", figures, policy)
+    after = tiers.place(c.spending.year_minor, before if tiering.ranked else "none", bounds, policy)
     if RANK[after] >= RANK[before] or not tiering.ranked:
         tiering.low_since = 0
     elif not tiering.low_since:
@@ -158,10 +158,11 @@ def _judge_tier(c: Customer, at: Micros, now: Micros, ctx: Context, effects: Eff
     else:
         at = tiering.low_since + policy.tiers.dwell
         is_open = any(e.kind == "tier-drop" and e.status == "open" for e in c.open)
-        if c.life.stage not in LEFT and not is_open:  # a further fall continues the open alarm
+        # a further fall continues the open alarm; where too few are ranked everyone is iron, which is no fall
+        if c.life.stage not in LEFT and not is_open and bounds is not None:
             tiering.drop_from, tiering.drop_at, tiering.drop_opener = before, at, tiering.low_opener
         tiering.low_since = 0
-    tiering.ranked = figures.bounds is not None
+    tiering.ranked = bounds is not None
     if after != before:
         tiering.tier = after
         note(c, TIER_CHANGED, at, c.purchases.last_ref, f"{before} to {after}", effects)
@@ -170,15 +171,20 @@ def _judge_tier(c: Customer, at: Micros, now: Micros, ctx: Context, effects: Eff
 
 
 def _count_year(c: Customer, day: int, counts: list[Contribution]) -> None:
-    """Move the customer to the bucket of their yearly value in the histogram."""
+    """Move the customer to the bucket of their yearly value in the histogram of their currency."""
     spending = c.spending
     bucket = value_bucket(spending.year_minor) if spending.days else -1
-    if bucket != spending.year_bucket:
+    if bucket != spending.year_bucket or spending.counted_in:
         if spending.year_bucket >= 0:
-            counts.append((day, YEARS, spending.year_bucket, -1))
+            counts.append((day, _counted_in(spending), spending.year_bucket, -1))
         if bucket >= 0:
-            counts.append((day, YEARS, bucket, 1))
-        spending.year_bucket = bucket
+            counts.append((day, years_of(spending.currency), bucket, 1))
+        spending.year_bucket, spending.counted_in = bucket, ""
+
+
+def _counted_in(spending: Spending) -> str:
+    """The histogram in which the customer is counted: after a change of the own currency still that of the former one."""
+    return years_of(spending.counted_in or spending.currency)
 
 
 def _judge_loyalty(c: Customer, at: Micros, ref: Ref, ctx: Context, effects: Effects) -> None:

@@ -150,7 +150,7 @@ class Desk:
 def figures(policy: Policy, day: int, at: int) -> FiguresInForce:
     """The figures of a base of sixty buyers, in force from an instant on."""
     book = FigureBook(policy)
-    book.add([(day, "year", 900 + n, 1) for n in range(60)])
+    book.add([(day, "year:EUR", 900 + n, 1) for n in range(60)])
     return FiguresInForce.of(day, msgspec.structs.replace(book.close(day), in_force=at))
 
 

@@ -1,10 +1,12 @@
 """Two currencies of one customer are kept apart; value and tier use the one of most purchases of the last year."""
 
 import itertools
+from collections import Counter
 from typing import Any
 
 import pytest
 
+from alerts.wording.formats import money
 from scorers.contract.events import DAY
 from scorers.contract.rfc3339 import parse_instant
 from scorers.customer.state import MAX_CURRENCIES, Customer
@@ -96,8 +98,61 @@ def test_the_number_of_currencies_is_bounded():
     assert customer(driver).forgotten == {"currency": 2}
 
 
-@pytest.mark.parametrize(("currency", "replacement"), [("EUR", 2000), ("JPY", 20), ("KWD", 20_000)])
+@pytest.mark.parametrize(
+    ("currency", "replacement"), [("EUR", "EUR 20.00"), ("JPY", "JPY 2,000"), ("KWD", "KWD 2.000")]
+)
 def test_the_replacement_cost_is_in_the_minor_units_of_the_currency(currency, replacement):
-    """Twenty units of the customer's currency by default."""
+    """The number of the policy is taken as it is, like every amount on the wire: 2000 are 2,000 yen, not 20."""
     driver = Driver().feed(sale(0, 0, currency))
-    assert value_at_risk(customer(driver), START + DAY, driver.ctx.policy) == replacement
+    assert value_at_risk(customer(driver), START + DAY, driver.ctx.policy) == 2000
+    assert money(2000, currency) == replacement
+
+
+def rank(customers: dict[str, bytes]) -> dict[str, str]:
+    """The tier of each customer, each with one purchase, once their figures are in force."""
+    driver = Driver().feed(*customers.values()).advance(START + 40 * DAY)
+    return {name: timeline.state.tiering.tier for name, timeline in driver.timelines.items()}
+
+
+def one_sale(number: int, amount: int, currency: str) -> tuple[str, bytes]:
+    name = f"{currency}{number:03}"
+    return name, record("purchase.completed", START + number, name, amount_minor=amount, currency=currency)
+
+
+@pytest.mark.parametrize(("other", "factor"), [("JPY", 160), ("KWD", 3), ("USD", 1)])
+def test_customers_are_ranked_within_their_currency(other, factor):
+    """The tiers of a base in two currencies are those of each half alone, whatever a minor unit is worth."""
+    euros = dict(one_sale(n, 100 * (n + 1), "EUR") for n in range(60))
+    others = dict(one_sale(n, 100 * factor * (n + 1), other) for n in range(60))
+    both = rank(euros | others)
+    assert both == rank(euros) | rank(others)
+    assert set(both.values()) == {"platinum", "gold", "iron", "lead"}
+    assert [both[f"EUR{n:03}"] for n in range(60)] == [both[f"{other}{n:03}"] for n in range(60)]
+
+
+def test_few_customers_in_a_currency_are_not_ranked_among_others():
+    """Ten buyers in yen beside sixty in euros: their large numbers make nobody platinum."""
+    euros = dict(one_sale(n, 100 * (n + 1), "EUR") for n in range(60))
+    yen = dict(one_sale(n, 900_000, "JPY") for n in range(10))
+    both = rank(euros | yen)
+    assert {both[name] for name in yen} == {"iron"}
+    assert {name: both[name] for name in euros} == rank(euros)
+
+
+def ranked_in(driver: Driver) -> dict[str, int]:
+    """How many customers are counted in each currency, those with none left out."""
+    counts = Counter[str]()
+    for (_, name, _), count in driver.figures.items():
+        if name.startswith("year:"):
+            counts[name.removeprefix("year:")] += count
+    return {currency: count for currency, count in counts.items() if count}
+
+
+def test_a_customer_who_changes_currency_is_counted_once():
+    """The former currency loses what it counted, and an erasure takes back the rest."""
+    driver = Driver().feed(*EUROS)
+    assert ranked_in(driver) == {"EUR": 1}
+    driver.feed(*[sale(70 + n, 300_000, "JPY") for n in range(12)])
+    assert customer(driver).spending.currency == "JPY"
+    assert ranked_in(driver) == {"JPY": 1}
+    assert ranked_in(driver.feed(record("customer.erased", START + 90 * DAY))) == {}

@@ -7,12 +7,12 @@ from scorers.contract.rfc3339 import parse_instant
 from scorers.customer.state import Customer, Spending
 from scorers.customer.tiers import expire, place, year_value
 from scorers.in_force.base_rhythm import BaseRhythm
-from scorers.in_force.figures import Figures, no_figures
+from scorers.in_force.figures import Figures
 from scorers.policy.tables import Policy
 from tests.support.driver import Driver, purchase, record
 
 START = int(parse_instant("2024-01-01T09:00:00Z"))
-BOUNDS = Figures("f", 0, BaseRhythm(), 100, (1000.0, 500.0, 100.0), 60 * DAY)
+BOUNDS = Figures("f", 0, BaseRhythm(), 100, {"EUR": (1000.0, 500.0, 100.0)}, 60 * DAY)
 POLICY = Policy()
 
 
@@ -38,12 +38,12 @@ POLICY = Policy()
 )
 def test_a_value_has_its_place_and_a_fall_takes_the_hysteresis(value, current, tier):
     """Each boundary from both sides."""
-    assert place(value, current, BOUNDS, POLICY) == tier
+    assert place(value, current, BOUNDS.bounds["EUR"], POLICY) == tier
 
 
 def test_everybody_is_iron_while_too_few_are_ranked():
     """Fifty are needed."""
-    assert place(10**9, "none", no_figures(POLICY), POLICY) == "iron"
+    assert place(10**9, "none", None, POLICY) == "iron"
     driver = Driver().feed(*(purchase(START + n, f"C{n:02}", amount=100 + n) for n in range(49)))
     driver.advance(START + 40 * DAY)
     assert {m.state.tiering.tier for m in driver.timelines.values()} == {"iron"}
@@ -86,7 +86,7 @@ def ranked(*facts: bytes) -> Driver:
     driver = Driver(figures=False)
     driver.ctx.adopt_figures(BOUNDS)
     driver.feed(*facts)
-    higher = Figures("g", START + 20 * DAY, BaseRhythm(), 100, (9000.0, 5000.0, 100.0), 60 * DAY)
+    higher = Figures("g", START + 20 * DAY, BaseRhythm(), 100, {"EUR": (9000.0, 5000.0, 100.0)}, 60 * DAY)
     driver.ctx.adopt_figures(higher)
     return driver
 

@@ -5,17 +5,18 @@ from hypothesis import strategies as st
 
 from scorers.contract.events import DAY
 from scorers.in_force.base_rhythm import gap_bucket
-from scorers.in_force.figures import FIRST_GAPS, GAPS, YEARS, FigureBook, no_figures, value_bucket
+from scorers.in_force.figures import FIRST_GAPS, GAPS, MOST_CURRENCIES, FigureBook, no_figures, value_bucket, years_of
 from scorers.policy.tables import Policy
 
 POLICY = Policy()
 WEEK = gap_bucket(7 * DAY)
+EUROS = years_of("EUR")
 
 
 def test_nothing_is_known_before_the_first_day():
     """Sixty days for the second purchase, no boundaries."""
     figures = no_figures(POLICY)
-    assert (figures.bounds, figures.second_limit, figures.ranked) == (None, 60 * DAY, 0)
+    assert (figures.bounds, figures.second_limit, figures.ranked) == ({}, 60 * DAY, 0)
 
 
 def test_a_day_holds_the_facts_dated_on_it_or_before():
@@ -61,21 +62,36 @@ def test_boundaries_cut_the_ranks_at_their_shares():
     """Of a hundred, five are platinum, twenty gold, sixty-five iron, ten lead."""
     book = FigureBook(POLICY)
     values = [1000 * 2**0.1**0 * (n + 1) ** 2 for n in range(100)]
-    book.add([(1, YEARS, value_bucket(round(value)), 1) for value in values])
+    book.add([(1, EUROS, value_bucket(round(value)), 1) for value in values])
     figures = book.close(1)
-    assert figures.bounds is not None
-    platinum, gold, iron = (sum(value >= bound for value in values) for bound in figures.bounds)
+    platinum, gold, iron = (sum(value >= bound for value in values) for bound in figures.bounds["EUR"])
     assert (platinum, gold, iron) == (5, 25, 90)
     assert figures.ranked == 100
 
 
-def test_fifty_are_needed_for_boundaries():
-    """Forty-nine have none."""
+def test_fifty_in_one_currency_are_needed_for_boundaries():
+    """Forty-nine have none, however many are ranked in another currency."""
     book = FigureBook(POLICY)
-    book.add([(1, YEARS, 700, 49)])
-    assert book.close(1).bounds is None
-    book.add([(2, YEARS, 700, 1)])
-    assert book.close(2).bounds is not None
+    book.add([(1, EUROS, 700, 49), (1, years_of("JPY"), 900, 60)])
+    assert set(book.close(1).bounds) == {"JPY"}
+    assert book.close(1).ranked == 109
+    book.add([(2, EUROS, 700, 1)])
+    assert set(book.close(2).bounds) == {"EUR", "JPY"}
+
+
+def test_invented_currencies_take_no_memory():
+    """Codes come from outside: those beyond the bound are not ranked, and a place that is free again serves another."""
+    codes = [f"{first}{second}A" for first in "ABCDEFGH" for second in "ABCDEFGH"]
+    book = FigureBook(POLICY)
+    book.add([(1, EUROS, 700, 60)])
+    book.close(1)
+    book.add([(2, years_of(code), 700 + n, 60) for n, code in enumerate(codes)])
+    assert set(book.close(2).bounds) == {"EUR", *codes[: MOST_CURRENCIES - 1]}
+    assert len(book.total) == MOST_CURRENCIES + 2
+    book.add([(3, years_of(code), 700 + n, -60) for n, code in enumerate(codes[: MOST_CURRENCIES - 1])])
+    assert set(book.close(3).bounds) == {"EUR"}
+    book.add([(4, years_of("JPY"), 700, 60)])
+    assert set(book.close(4).bounds) == {"EUR", "JPY"}
 
 
 def test_a_version_names_the_content():

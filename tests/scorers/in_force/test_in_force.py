@@ -203,7 +203,7 @@ def test_each_day_is_reported_once_and_all_partitions_make_the_figures() -> None
 
     assert closed([whole]) == closed(halves)
     assert [control.day for control in closed(halves)] == days
-    assert closed(halves)[-1].bounds is not None
+    assert closed(halves)[-1].bounds
 
 
 def test_figures_wait_for_every_partition_and_come_in_force_after_what_was_judged() -> None:

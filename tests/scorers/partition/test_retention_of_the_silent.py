@@ -6,6 +6,7 @@ import pytest
 
 from scorers.alarms.catalogue import STATE_CHANGES
 from scorers.contract.events import DAY, HOUR
+from scorers.in_force.figures import years_of
 from scorers.policy.reading import PolicyError, parse_policy
 from tests.support.cluster import Cluster
 from tests.support.desk import MAY
@@ -31,7 +32,7 @@ def test_the_silent_are_deleted_at_their_own_deadline() -> None:
     assert driver.timelines == {}
     years = Counter[int]()
     for (_, name, bucket), count in driver.figures.items():
-        years[bucket] += count if name == "year" else 0
+        years[bucket] += count if name == years_of("EUR") else 0
     assert not any(years.values())
     assert "open" not in {outcome for _, kind, _, outcome in driver.outcomes() if kind not in STATE_CHANGES}
 

@@ -6,6 +6,7 @@ from scorers.alarms.catalogue import STATE_CHANGES
 from scorers.contract.events import DAY, HOUR
 from scorers.contract.rejection import Rejection
 from scorers.contract.wire import decode
+from scorers.in_force.figures import years_of
 from scorers.subjects.customer import CUSTOMER
 from scorers.timeline.facts import Ref
 from tests.support.driver import Driver, instant, purchase, record
@@ -76,8 +77,13 @@ def test_a_fact_of_before_that_arrives_later_stays_out() -> None:
 
 def test_the_figures_lose_what_the_customer_contributed() -> None:
     """The histogram of yearly values is as if the customer had never bought."""
-    driver = Driver().feed(*BEFORE, erased(LAST + HOUR))
-    assert sum(n for (_, name, _), n in driver.figures.items() if name == "year") == 0
+    driver = Driver().feed(*BEFORE)
+    assert _ranked(driver) == 1
+    assert _ranked(driver.feed(erased(LAST + HOUR))) == 0
+
+
+def _ranked(driver: Driver) -> int:
+    return sum(n for (_, name, _), n in driver.figures.items() if name == years_of("EUR"))
 
 
 def test_alarms_end_without_a_name_however_far_the_clock_had_come() -> None:
