@@ -9,7 +9,6 @@ import json
 import re
 import subprocess
 import sys
-import tomllib
 from itertools import chain
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from scorers.alarms import catalogue
 from scorers.contract.wire import EVENT_TYPES, Rejection, decode
 from scorers.customer.lifecycle import diagram
 from tests.support import reference
-from vigia.runtime import distribution
 from vigia.runtime.settings import MEANINGS, SETTINGS
 
 ROOT = Path(__file__).parent.parent
@@ -305,58 +303,6 @@ def test_the_shell_examples_of_the_readme_work(tmp_path: Path) -> None:
         env = {"PATH": path, "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
         done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{body}\n{done.stdout}\n{done.stderr}"
-
-
-FOREIGN = re.compile(
-    r"""\b(?:pip|pipx|pip3|uv|uvx|poetry|pdm|conda|rye)\b[^\n`]*?  # an installer, with its verb and options
-        (?<![\w./-])vigia(?![\w./-]|\s*:)""",  # the name alone or with extras: not a path, not vigia-lookout
-    re.VERBOSE,
-)
-
-
-def test_nobody_is_told_to_install_the_name_of_another_project() -> None:
-    """On PyPI `vigia` is somebody else's: no text of the checkout names it to an installer."""
-    files = [path for path in tracked() if path != Path(__file__) and path.suffix not in {".lock", ".gz", ".svg"}]
-    assert len(files) > 300
-    wrong = [
-        f"{path.relative_to(ROOT)}: {found[0]}" for path in files if (found := FOREIGN.search(path.read_text("utf-8")))
-    ]
-    assert wrong == []
-
-
-@pytest.mark.parametrize(
-    ("text", "wrong"),
-    [
-        ("pip install 'vigia[demo]'", True),
-        ("pip install vigia", True),
-        ("python -m pip install --upgrade vigia==0.1", True),
-        ("uv tool install vigia", True),
-        ("uvx vigia demo", True),
-        ("pip install 'vigia-lookout[demo]'", False),
-        ("pip install --editable . && vigia demo", True),  # one command a line, or the check cannot tell them apart
-        ("pip install --prefix /opt/vigia", False),
-        ("pip install vigia.whl", False),
-    ],
-)
-def test_a_text_that_installs_another_project_is_seen(text: str, wrong: bool) -> None:
-    """With extras, a version or options, and by any usual installer."""
-    assert bool(FOREIGN.search(text)) is wrong
-
-
-def test_the_distribution_has_one_name() -> None:
-    """What messages tell people to install is what this project is called, with extras that it has."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert project["name"] == distribution.NAME == "vigia-lookout"
-    assert project["scripts"] == {"vigia": "vigia.cli:main"}
-    extras = set(project["optional-dependencies"])
-    said = [
-        extra
-        for path in tracked("*.py", "*.md")
-        for named in re.findall(r"vigia-lookout\[([\w,]+)\]|\binstall\(((?:'\w+'(?:, )?)+)\)", path.read_text())
-        for extra in re.findall(r"\w+", "".join(named))
-    ]
-    assert len(said) >= 5
-    assert set(said) <= extras
 
 
 def test_text_is_clean() -> None:

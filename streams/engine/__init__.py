@@ -1,7 +1,7 @@
 """The exactly-once engine on Faust: chunks in, rows written behind, outputs before state. It knows no customer.
 
-What it relies on in faust-streaming 0.15.3, held by tests/streams/engine/test_consumer.py, which fails first when that
-changes. In `consumer`:
+What it relies on in faust-streaming 0.15.3, held by tests/streams/engine/test_faust_internals.py, which fails first when
+that changes. In `consumer`:
 
 | what                                                    | how                                                        |
 |---------------------------------------------------------|------------------------------------------------------------|

@@ -1,198 +1,26 @@
-"""What the consumer relies on in Faust still holds: driven with records of our own, it commits what it should.
-
-No broker: the network is a dictionary. When Faust's internals change, this fails first and by name.
-"""
+"""The consumer, driven with records of our own and without a broker: it delivers in chunks and commits what it should."""
 
 import asyncio
 import inspect
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import faust
 import pytest
-import pytest_asyncio
-from aiokafka.consumer.group_coordinator import GroupCoordinator
-from aiokafka.consumer.subscription_state import TopicPartitionState
 from faust.app.base import App
-from faust.stores.rocksdb import Store
 from faust.tables.recovery import Recovery
-from faust.transport.consumer import Consumer
-from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-import streams.engine
 from scorers.policy.tables import Policy
 from streams.engine import consumer
 from streams.engine.chunk import Chunk, ChunkScheduler, ChunkSchema
-from streams.engine.consumer import ChunkConsumer, ChunkTransport
+from streams.engine.consumer import ChunkTransport
 from streams.engine.contiguity import TopicShrank
 from streams.metrics import WorkerMetrics
 from streams.worker.worker import Worker
+from tests.support.faust_consumer import EVENTS, OTHER, Wire, begin, drive, log
 from tests.support.seals import SECRET
 from vigia.runtime.broker import Broker
 from vigia.runtime.settings import Settings
-
-EVENTS, OTHER = TP("events", 0), TP("other", 0)
-OVERRIDDEN = {
-    "resume_partitions", "pause_partitions", "resume_flow", "perform_seek", "seek_wait", "earliest_offsets", "getmany",
-    "ack", "on_partitions_assigned", "_to_message", "_new_offset", "_getmany", "on_buffer_full", "_new_consumer_thread",
-}  # fmt: skip
-
-
-class Record(NamedTuple):
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int = 1_700_000_000_000
-    timestamp_type: int = 0
-    headers: tuple[()] = ()
-    key: bytes = b"k"
-    value: bytes = b"v"
-    checksum: None = None
-    serialized_key_size: int = 1
-    serialized_value_size: int = 1
-
-
-def log(tp: TP, *offsets: int) -> list[Record]:
-    return [Record(tp.topic, tp.partition, offset) for offset in offsets]
-
-
-class Wire(ChunkConsumer):
-    """The consumer under test, with the network replaced: what it fetches, finds committed and seeks."""
-
-    def setup(self) -> None:
-        self.fetches: list[dict[TP, list[Record]]] = []
-        self.found: dict[TP, int | None] = {EVENTS: None, OTHER: None}
-        self.earliest = {EVENTS: 0, OTHER: 0}
-        self.end = 1_000
-        self.sought: list[dict[TP, int]] = []
-        self.commits: list[dict[TP, int]] = []
-        self.positions: dict[TP, int] = {}
-
-    def assignment(self) -> set[TP]:
-        return {EVENTS, OTHER}
-
-    async def seek_to_committed(self) -> dict[TP, int | None]:
-        return self.found
-
-    async def earliest_offsets(self, *tps: TP) -> dict[TP, int]:
-        return {tp: self.earliest[tp] for tp in tps}
-
-    async def seek_wait(self, partitions: dict[TP, int]) -> None:
-        self.sought.append(partitions)
-
-    def highwater(self, tp: TP) -> int:
-        return self.end
-
-    def _position_of(self, tp: TP) -> int:
-        return self.positions.get(tp, -1)
-
-    async def _getmany(self, active_partitions: Any, timeout: float) -> dict[TP, list[Record]]:
-        return self.fetches.pop(0)
-
-    async def _commit(self, offsets: dict[TP, int]) -> bool:
-        self.commits.append(offsets)
-        self.found.update(offsets)
-        return True
-
-    async def fetch(self, *batches: dict[TP, list[Record]]) -> list[Any]:
-        """The messages that these fetches bring."""
-        self.fetches = list(batches)
-        return [message for _ in batches for message in [m async for _, m in self.getmany(1.0)]]
-
-    def finish(self, message: Any) -> bool:
-        """As the agent does when a chunk is done."""
-        message.value.done = True
-        message.incref()
-        return bool(message.ack(self))
-
-
-@pytest_asyncio.fixture
-async def app(tmp_path: Path) -> App:
-    """A Faust app with one chunked input and one plain topic; it is never started."""
-    loop = asyncio.get_running_loop()
-    app = faust.App("test", broker="kafka://127.0.0.1:1", store="memory://", datadir=str(tmp_path), loop=loop)
-    app.transport = ChunkTransport(app, ["events"], size=3)
-    app.topics._acking_topics.update({"events", "other"})
-    app.consumer_generation_id = 1
-    return app
-
-
-async def nothing(*_: Any, **__: Any) -> None:
-    """What the rest of the app does here."""
-
-
-async def drive(app: App, scenario: Any) -> None:
-    """Play a scenario with a consumer that is not connected to anything."""
-    app.producer.flush = nothing
-    wire = Wire(app.transport, nothing, nothing, nothing, loop=app.loop)
-    wire.setup()
-    try:
-        await scenario(wire)
-    finally:
-        wire._thread.thread_loop.close()  # made with the consumer, for a thread that never starts
-
-
-async def begin(wire: Wire) -> None:
-    await wire.on_partitions_assigned({EVENTS, OTHER}, 1)
-    wire.resume_partitions({EVENTS, OTHER})
-    await wire.perform_seek()
-    wire.resume_flow()
-
-
-def _source(of: Any) -> str:
-    return inspect.getsource(of)
-
-
-PRIVATE: dict[str, Callable[[], bool]] = {
-    **{name: partial(hasattr, driver.Consumer, name) for name in sorted(OVERRIDDEN)},
-    **{
-        name: partial(lambda name: f"self.{name}" in _source(Consumer), name)
-        for name in (
-            "scheduler", "_acked", "_committed_offset", "_read_offset", "_buffered_partitions", "_n_acked",
-            "_unacked_messages", "_waiting_for_ack",
-        )
-    },
-    "_fetch_max_wait_ms": lambda: "self._fetch_max_wait_ms" in _source(driver.aiokafka.AIOKafkaConsumer),
-    "_isolation_level": lambda: "isolation_level=self._isolation_level" in _source(driver.aiokafka.AIOKafkaConsumer),
-    "highwater": lambda: "highwater" in vars(driver.AIOKafkaConsumerThread),
-    "last_stable_offset": lambda: callable(driver.aiokafka.AIOKafkaConsumer.last_stable_offset),
-    "_subscription.subscription.assignment": lambda: (
-        "self._subscription.subscription.assignment" in _source(driver.aiokafka.AIOKafkaConsumer)
-        and {"has_valid_position", "position"} <= vars(TopicPartitionState).keys()
-    ),
-    "_create_worker_consumer": lambda: "_create_worker_consumer" in vars(driver.AIOKafkaConsumerThread),
-    "_commit": lambda: list(inspect.signature(driver.AIOKafkaConsumerThread._commit).parameters) == ["self", "offsets"],
-    "_coordinator.request_rejoin": lambda: (
-        "self._coordinator =" in _source(driver.aiokafka.AIOKafkaConsumer) and callable(GroupCoordinator.request_rejoin)
-    ),
-    "call_thread": lambda: callable(driver.AIOKafkaConsumerThread.call_thread),
-    "_ensure_consumer": lambda: "_ensure_consumer" in vars(driver.AIOKafkaConsumerThread),
-    "last_poll_timestamp": lambda: "state_value(partition).timestamp" in _source(
-        driver.aiokafka.AIOKafkaConsumer.last_poll_timestamp
-    ),
-    "_db_for_partition": lambda: list(inspect.signature(Store._db_for_partition).parameters) == ["self", "partition"],
-    "apply_changelog_batch": lambda: (
-        "table.apply_changelog_batch(buf)" in _source(Recovery) and "len(buf) >= bufsize" in _source(Recovery)
-    ),
-    "offset_key": lambda: "int(offset)" in _source(Store.persisted_offset) and isinstance(Store.offset_key, bytes),
-    "partition_path": lambda: 'suffix: str = ".db"' in _source(Store._path_with_suffix),
-    "in_recovery": lambda: "in_recovery" in vars(Recovery),
-    "active_remaining_total": lambda: callable(Recovery.active_remaining_total),
-    "flow_active": lambda: "self.flow_active" in _source(Consumer),
-    "rebalancing": lambda: hasattr(App, "rebalancing"),
-    "crash_reason": lambda: hasattr(App, "crash_reason"),
-    "ConsistencyError": lambda: "raise ConsistencyError" in _source(Recovery),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", PRIVATE)
-def test_faust_has_what_the_engine_relies_on(name: str) -> None:
-    """Each part of Faust that is overridden, replaced or looked into is where it was, and stands in the list."""
-    assert PRIVATE[name](), f"faust-streaming has changed: {name} is not what it was"
-    assert f"`{name}" in str(streams.engine.__doc__), f"{name} is not in the list in streams/engine/__init__.py"
 
 
 def test_inputs_come_in_chunks_and_the_rest_one_by_one() -> None:
@@ -477,6 +305,6 @@ def test_an_empty_set_of_partitions_never_means_all() -> None:
 
 def test_a_worker_does_not_go_on_reading_what_it_writes(tmp_path: Path) -> None:
     """After a recovery with a buffer of one, Faust resumes the changelog: old rows would be put over new ones."""
-    assert "recovery_buffer_size == 1" in _source(Recovery)
+    assert "recovery_buffer_size == 1" in inspect.getsource(Recovery)
     worker = Worker(Broker(), Settings(state=tmp_path, seal=SECRET), Policy(), WorkerMetrics())
     assert [table.recovery_buffer_size > 1 for table in worker.app.tables.values()] == [True]
