@@ -24,11 +24,13 @@ from scorers.contract.lessons import LEARNERS
 from scorers.contract.rejection import RejectCode
 from scorers.contract.wire import EVENT_TYPES
 from scorers.timeline.emitter import Status
+from scorers.timeline.subjects import Bound
 
 FAST = (1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 5e-2, 0.25)
 SLOW = (1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 TOPICS = frozenset({*TOPIC_OF.values(), "clock", "groups", "lessons", "figures", "models", "alarms", "alarm-actions"})
 BY_THE_CORE = ("raised", "updated", "withdrawn", "settled")  # changes of alarms that workers send
+WATCHED = ("customer", "site", "store")  # types of subjects that rows are kept of
 OTHER = "other"  # what is on no closed list, in one series
 
 Fate = Status | Literal["anonymous", "unfolded"]
@@ -75,6 +77,8 @@ class WorkerMetrics(Collector):
         # Every series begins at 0: one that is born at 1 shows no increase.
         for code in get_args(RejectCode):
             self._rejects.labels(code)
+        for bound in (*get_args(Bound), *(f"{what}_{type}" for what in ("other", "silent") for type in WATCHED)):
+            self._forgotten.labels(bound)
         for type in EVENT_TYPES:
             self._events[TOPIC_OF[type.split(".")[0]], type] = 0
         for kind in KINDS:

@@ -13,7 +13,7 @@ from scorers.contract.alarms import LoyaltyType, Stage, Tier
 from scorers.contract.events import ComplaintSeverity, Duration, Micros
 from scorers.customer.rhythm import Rhythm
 from scorers.timeline.facts import NO_FACT, Ref
-from scorers.timeline.subjects import State
+from scorers.timeline.subjects import Bound, State
 
 MAX_OPEN_CASES = 48
 MAX_CLOSED_CASES = 6
@@ -318,7 +318,7 @@ class Customer(State, array_like=True, gc=False):
 
     def forget_oldest_half(self) -> None:
         """Drop the older half of each list of cases, and the alarms about them."""
-        lists: dict[str, list[Any]] = {
+        lists: dict[Bound, list[Any]] = {
             "complaint": self.complaints.open,
             "request": self.contacts.requests,
             "promise": self.promises.open,
@@ -328,7 +328,7 @@ class Customer(State, array_like=True, gc=False):
             keep_newest(self, about, cases, len(cases) // 2)
 
 
-def keep_newest(c: Customer, about: str, cases: list[Any], most: int) -> None:
+def keep_newest(c: Customer, about: Bound, cases: list[Any], most: int) -> None:
     """Forget the oldest of a list of cases beyond `most`; what is forgotten is counted, and its alarms expire."""
     while len(cases) > most:
         case = cases.pop(0)

@@ -6,7 +6,7 @@ A subject is what is watched: a customer, a site, a store. `Timeline` works for 
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from msgspec import Struct, field
 
@@ -20,6 +20,9 @@ from scorers.timeline.episodes import Episode
 from scorers.timeline.facts import Ref, short_ref
 from scorers.timeline.kinds import Kind
 from scorers.timeline.packing import decoder
+
+Bound = Literal["early_facts", "complaint", "closed_complaint", "request", "promise", "outreach", "currency"]
+"""The bounds of a state that may make it forget something; `forgotten` counts under these names, and by types of subjects."""
 
 
 class State(Struct, array_like=True, gc=False):
@@ -39,11 +42,11 @@ class State(Struct, array_like=True, gc=False):
     def forget_oldest_half(self) -> None:
         """Drop the older half of the cases, because the row has become too large; their alarms end as `forget_case` says."""
 
-    def forget(self, bound: str, times: int = 1) -> None:
+    def forget(self, bound: Bound, times: int = 1) -> None:
         """Count what a bound has made the state forget."""
         self.forgotten[bound] = self.forgotten.get(bound, 0) + times
 
-    def forget_case(self, about: str, case_id: str) -> None:
+    def forget_case(self, about: Bound, case_id: str) -> None:
         """Count a case that a bound has made the state forget. Its alarms expire: nobody has resolved it."""
         self.forget(about)
         for e in self.open:

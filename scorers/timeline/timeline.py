@@ -24,11 +24,11 @@ from scorers.timeline.packing import encode
 from scorers.timeline.row import MAX_SEEN_EARLY, ROW_FORM, CachedState, Row, decode_row
 from scorers.timeline.silence import Silence
 from scorers.timeline.snapshot import Checkpoint, difference, fold, joined, lapse, open_ids
-from scorers.timeline.subjects import Effects, S, SubjectType
+from scorers.timeline.subjects import Bound, Effects, S, SubjectType
 
 MAX_ROW = 60 * 1024
 MAX_RECENT = 64  # recent facts within the allowed lateness; the oldest beyond it are settled early
-EARLY = "early_facts"  # `forgotten` counts facts that were settled early under this name
+EARLY: Bound = "early_facts"  # `forgotten` counts facts that were settled early under this name
 _TIDY = 16  # from so many recent facts on, those beyond the allowed lateness are settled
 
 UndoPoint = tuple[Row, dict[str, Episode]]

@@ -25,8 +25,9 @@ import msgspec
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from scorers.contract.events import TOPIC_OF
 from scorers.contract.rejection import RejectCode
-from scorers.contract.wire import encode_event
+from scorers.contract.wire import EVENT_TYPES, encode_event
 from streams.gateway.body import LINES, MAX_BATCH, MAX_NAMED, ONE, Read, TooLarge, items, read
 from streams.gateway.intake import Fact, Intake, KafkaAway
 from streams.gateway.limits import TooMuch, Use
@@ -82,6 +83,8 @@ class Gateway:
         )
         for code in (*get_args(RejectCode), "out_of_scope"):
             self._rejects.labels(code)
+        for type in EVENT_TYPES:  # series begin at 0: one that is born at 1 shows no increase
+            self._events.labels(TOPIC_OF[type.split(".")[0]], type)
         for status in STATUSES:
             self._answers.labels(str(status))
         for reason in (*get_args(Refusal), "scope"):

@@ -111,6 +111,15 @@ def test_a_pipe_that_falls_silent_holds_nothing_up(kafka: str) -> None:
         assert (process.returncode, out) == (0, b"2 events -> purchases\n")
 
 
+def test_a_pipe_says_that_it_is_not_put_in_order(kafka: str, tmp_path: Path) -> None:
+    """Before anything is sent, with the command that sorts; a file, which is checked, says nothing of it."""
+    piped = run(kafka, "publish", "-", "--prefix", "order", stdin=json.dumps(sale(1)).encode() + b"\n")
+    assert "a pipe is sent as it comes" in piped.stderr
+    assert "vigia import FILE... --sort" in piped.stderr
+    (tmp_path / "sales.jsonl").write_text(json.dumps(sale(2)) + "\n")
+    assert "pipe" not in run(kafka, "publish", str(tmp_path / "sales.jsonl"), "--prefix", "order").stderr
+
+
 def test_a_kafka_that_is_away_is_told(tmp_path: Path) -> None:
     """Status 3 says that the same again may work later."""
     done = run(f"127.0.0.1:{free_port()}", "publish", file(tmp_path / "a.jsonl", sale(1)))

@@ -1,6 +1,7 @@
 """Metrics of processes: right after a rebalance, bounded in number, and without ids of customers."""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any, get_args
 
 import aiohttp
@@ -19,12 +20,19 @@ from scorers.contract.alarms import SEVERITIES, Alarm, Change, Stage, Tier
 from scorers.contract.events import SECOND, TOPIC_OF, Instant
 from scorers.contract.rejection import RejectCode
 from scorers.contract.wire import EVENT_TYPES
+from scorers.partition.routing import GROUPS
 from scorers.timeline.emitter import Status
+from scorers.timeline.subjects import Bound
+from streams.gateway.gateway import Gateway
+from streams.gateway.intake import Intake
+from streams.gateway.tokens import Tokens
 from streams.metrics import WorkerMetrics
 from tests.support.alarms import an_alarm
 from tests.support.hashes import HASHES
+from vigia.runtime.broker import Broker
 from vigia.runtime.health import serving_health
 
+PER_CHANNEL = "vigia_deliveries"  # its series begin with the channels of the routes
 NOW = Instant(1_704_067_200_000_000)
 
 
@@ -213,3 +221,35 @@ def test_every_series_begins_at_zero() -> None:
     assert names.count("vigia_alarms_total") == (len(KINDS) - changes) * 4 * 4 + changes
     assert {sample.value for family in registry.collect() if family.name in ("vigia_events", "vigia_alarms")
             for sample in family.samples if sample.name.endswith("_total")} == {0.0}  # fmt: skip
+
+
+def a_gateway() -> Gateway:
+    return Gateway(Intake(Broker("127.0.0.1:1")), Tokens.of_digests([]))
+
+
+@pytest.mark.parametrize("process", [WorkerMetrics, NotifierMetrics, a_gateway], ids=["worker", "notifier", "gateway"])
+def test_no_counter_waits_for_its_first_event(process: Callable[[], Any]) -> None:
+    """Each counter with labels has its series at 0 from the start, so that a first event is an increase."""
+    registry = process().registry
+    families = [family for family in registry.collect() if family.type == "counter" and family.name != PER_CHANNEL]
+    assert [family.name for family in families if not family.samples] == []
+    totals = [sample for family in families for sample in family.samples if sample.name.endswith("_total")]
+    assert totals
+    assert {sample.value for sample in totals} == {0.0}
+
+
+def test_every_bound_is_a_series() -> None:
+    """Bounds of a state are typed; the names that partitions make of types of subjects are compared with those types."""
+    registry = WorkerMetrics().registry
+    for kind in ("customer", *GROUPS):
+        assert value(registry, "vigia_forgotten_total", bound=f"silent_{kind}") == 0
+        assert kind == "customer" or value(registry, "vigia_forgotten_total", bound=f"other_{kind}") == 0
+    for bound in get_args(Bound):
+        assert value(registry, "vigia_forgotten_total", bound=bound) == 0
+
+
+def test_every_event_type_is_a_series_of_the_gateway() -> None:
+    """Under the topic that takes it."""
+    registry = a_gateway().registry
+    for kind in EVENT_TYPES:
+        assert value(registry, "vigia_gateway_events_total", topic=TOPIC_OF[kind.split(".")[0]], type=kind) == 0
