@@ -66,7 +66,7 @@ EFFECTS = {
     "complaint.reopened": "The second deadline goes on with the time that was left.",
     "survey.answered": "Moves satisfaction and loyalty type (`apostle-lost`, `terrorist`, `hostage`); 1 or 2 is a negative experience, 4 or 5 a positive one.",
     "referral.made": "A positive one can make an apostle, a negative one a terrorist.",
-    "owner.judged": "Kept for the comparison with the risk; raises nothing yet.",
+    "owner.judged": "A feature of the risk; raises nothing yet.",
     "exit.explained": "Raises `defected` at once, with the reason; a purchase settles it.",
     "competitor.mentioned": "A reason of `gone-quiet` and `defected` for two months.",
     "promise.made": "Starts the deadline of `promise-broken`, if it has a due date.",
