@@ -21,6 +21,15 @@ def money(minor: int, currency: str | None) -> str:
     return f"{inert(currency, 3)} {figure}" if currency else figure
 
 
+def percent(share: float) -> str:
+    """The probability as people read it: never a certainty, which no score is.
+
+    >>> percent(0.0004), percent(0.716), percent(1.0)
+    ('under 1%', '72%', 'over 99%')
+    """
+    return "under 1%" if share < 0.01 else "over 99%" if share > 0.99 else f"{share:.0%}"
+
+
 def day_and_time(at: Instant, zone: ZoneInfo | None = None) -> str:
     """The instant as people read it, in UTC unless a zone is given.
 

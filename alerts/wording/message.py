@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from alerts.wording.formats import day_and_time, money
+from alerts.wording.formats import day_and_time, money, percent
 from alerts.wording.playbooks import ENDS, SKILLS, advice, headline
 from scorers.alarms.words import times
 from scorers.contract.alarms import SEVERITIES, Alarm
@@ -90,7 +90,7 @@ def at_stake(alarm: Alarm) -> str:
         parts.append(f"about {money(alarm.value_at_risk_minor, alarm.currency)}")
     if alarm.risk is not None:
         days = f" within {times(round(alarm.horizon_days), 'day')}" if alarm.horizon_days else ""
-        parts.append(f"{alarm.risk:.0%} chance of no purchase{days}")
+        parts.append(f"{percent(alarm.risk)} chance of no purchase{days}")
     return ", ".join(parts)
 
 

@@ -37,7 +37,7 @@ def render(
         own["reasons"] = tuple(kind.reasons(state, e, time, ctx))
         by = None if kind.deadline is None else kind.deadline(state, e, ctx)
         own["deadline"] = Instant(by // SECOND * SECOND) if by else None
-        own["counterfactual"] = _remedy(kind, by)
+        own["counterfactual"] = _remedy(kind, by, ctx)
     return Alarm(
         type=change,
         alarm_id=e.alarm_id,
@@ -87,8 +87,8 @@ def _treatment(kind: Kind, c: Customer) -> Treatment:
     return "do_not_spend" if c.tiering.tier == "lead" and not kind.is_case and not kind.fixed else kind.treatment
 
 
-def _remedy(kind: Kind, by: Instant | None) -> str | None:
+def _remedy(kind: Kind, by: Instant | None, ctx: Context) -> str | None:
     """The counterfactual: one sentence about what would settle the alarm; None if the kind has none."""
     if kind.remedy is None or ("{by}" in kind.remedy and by is None):
         return None
-    return kind.remedy.format(by=date(by)) if by is not None else kind.remedy
+    return kind.remedy.format(by=date(by, ctx)) if by is not None else kind.remedy

@@ -34,9 +34,9 @@ def every(n: float) -> str:
     return "every day" if round(n) <= 1 else f"every {days(n)}"
 
 
-def date(at: Micros) -> str:
-    """The date of an instant, in UTC."""
-    return rfc3339(at)[:10]
+def date(at: Micros, ctx: Context) -> str:
+    """The date of an instant, as the calendar of the business has it (`time.zone`)."""
+    return rfc3339(at + ctx.zone.offset(at))[:10]
 
 
 def times(n: int, what: str) -> str:
@@ -48,17 +48,17 @@ def times(n: int, what: str) -> str:
     return f"1 {what}" if n == 1 else f"{n:,} {what}s"
 
 
-def rhythm(c: Customer) -> str:
+def rhythm(c: Customer, ctx: Context) -> str:
     """How often the customer usually comes."""
     gap, renewed = c.rhythm.mean_gap(), c.rhythm.renewed
     if renewed is not None and not gap:
-        return f"came back once, on {date(renewed.since)}"
+        return f"came back once, on {date(renewed.since, ctx)}"
     return f"usually comes {every(gap)}" if gap else "bought once"
 
 
-def silence(c: Customer, now: Micros) -> str:
+def silence(c: Customer, now: Micros, ctx: Context) -> str:
     """How long the customer has not bought, compared with the usual gap."""
-    return f"No purchase for {days((now - c.purchases.last) / DAY)}; {rhythm(c)}."
+    return f"No purchase for {days((now - c.purchases.last) / DAY)}; {rhythm(c, ctx)}."
 
 
 def background(c: Customer, now: Micros, ctx: Context) -> list[Reason]:

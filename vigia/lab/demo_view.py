@@ -11,6 +11,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from alerts.wording.formats import percent
 from alerts.wording.playbooks import TREATMENTS
 from scorers.alarms.catalogue import STATE_CHANGES
 from scorers.contract.alarms import Alarm
@@ -137,7 +138,7 @@ def ranking(found: Iterable[tuple[CustomerRow, Alarm]]) -> Table:
         head.add_column(width=26, no_wrap=True, overflow="ellipsis")
         head.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
         head.add_column(justify="right", no_wrap=True)
-        stake = f"{c.risk:.0%} of {without_cents(c.value_at_risk_minor, c.currency)}"
+        stake = f"{percent(c.risk)} of {without_cents(c.value_at_risk_minor, c.currency)}"
         head.add_row(who(c.name, c.customer_id), Text(f"{c.tier}, {c.stage.replace('_', ' ')}", "dim"), stake)
         why = f"{alarm.kind} since {day(int(alarm.at)).strip()}: " + inert(
             alarm.reasons[0].text if alarm.reasons else ""

@@ -1,5 +1,7 @@
 """Amounts as people read them: money in whole units of the currency, and counts with their noun."""
 
+from fractions import Fraction
+
 from alerts.wording.formats import money
 from scorers.contract.currencies import minor_digits
 
@@ -16,11 +18,13 @@ def in_units(minor: int, currency: str | None) -> float:
 def without_cents(minor: int | None, currency: str | None) -> str:
     """Format an amount rounded to whole units: a customer value is an estimate, so cents would be false precision.
 
+    A half goes to the even unit, so that sums of rounded amounts do not drift.
+
     >>> without_cents(99_950, "EUR"), without_cents(1234, "JPY"), without_cents(1_999_600, "KWD")
     ('EUR 1,000', 'JPY 1,234', 'KWD 2,000')
     """
     scale = 10 ** minor_digits(currency)
-    whole = ((minor or 0) + scale // 2) // scale
+    whole = round(Fraction(minor or 0, scale))
     return money(whole * scale, currency).split(".")[0]
 
 

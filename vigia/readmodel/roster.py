@@ -11,19 +11,27 @@ from pathlib import Path
 
 import xlsxwriter
 from msgspec import Struct
+from msgspec.structs import replace
 
+from alerts.wording.formats import money
 from scorers.contract.spreadsheet import cell
+from scorers.policy.business_zone import BusinessZone
 from vigia.readmodel.alarm_summary import CustomerRow
 from vigia.readmodel.amounts import in_units
 from vigia.readmodel.collation import sort_key
+from vigia.readmodel.dates import UTC, local_date
 from vigia.runtime.usage_error import UsageError
 
 Cell = str | int | float | datetime.date | None
 MOST_ROWS = 1_048_576  # Excel's own limit
 
 
-def _date(instant: str | None) -> datetime.date | None:
-    return datetime.date.fromisoformat(instant[:10]) if instant else None
+def _date(day: str | None) -> datetime.date | None:
+    return datetime.date.fromisoformat(day) if day else None
+
+
+def _others(c: CustomerRow) -> str | None:
+    return "; ".join(money(minor, currency) for currency, minor in c.other_amounts.items()) or None
 
 
 class Column(Struct, frozen=True):
@@ -47,13 +55,14 @@ COLUMNS = (
     Column("Last purchase", lambda c: _date(c.last_purchase), 14, "yyyy-mm-dd"),
     Column("Days bought", lambda c: c.occasions, 12, "0"),
     Column("Open alarms", lambda c: ", ".join(c.alarms_open) or None, 40),
+    Column("Spent in other currencies", _others, 24),
 )
 
 
-def write_roster(customers: Iterable[CustomerRow], out: Path) -> int:
-    """Write the roster as .xlsx or .csv; return the number of customers."""
+def write_roster(customers: Iterable[CustomerRow], out: Path, zone: BusinessZone = UTC) -> int:
+    """Write the roster as .xlsx or .csv, with dates as the zone has them; return the number of customers."""
     check_ending(out)
-    ordered = _alphabetical(customers)
+    ordered = [replace(c, last_purchase=local_date(c.last_purchase, zone)) for c in _alphabetical(customers)]
     out.parent.mkdir(parents=True, exist_ok=True)
     _WRITERS[out.suffix.lower()](ordered, out)
     return len(ordered)

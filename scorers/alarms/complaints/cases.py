@@ -13,13 +13,13 @@ def find(c: Customer, e: Episode) -> Case | None:
     return next((case for case in (*c.complaints.open, *c.complaints.closed) if case.id == e.subject_id), None)
 
 
-def reason(c: Customer, e: Episode, then: str) -> list[Reason]:
+def reason(c: Customer, e: Episode, then: str, ctx: Context) -> list[Reason]:
     """One sentence about the complaint, and what the customer wrote; empty if it is no longer in the state."""
     case = find(c, e)
     if case is None:
         return []
     about = f" about a {case.subject}" if case.subject in ("product", "service") else ""
-    text = f"A {case.severity} complaint{about}, opened on {date(case.opened)}{then}."
+    text = f"A {case.severity} complaint{about}, opened on {date(case.opened, ctx)}{then}."
     return [Reason(e.kind.replace("-", "_"), 1.0, text), *says(case)]
 
 

@@ -19,7 +19,7 @@ def condition(c: Customer, promise: Promise, now: Micros, ctx: Context, episode:
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     """By when it should have been kept."""
-    return [Reason("broken_promise", 1.0, f"Something promised to this customer was not kept by {date(e.at)}.")]
+    return [Reason("broken_promise", 1.0, f"Something promised to this customer was not kept by {date(e.at, ctx)}.")]
 
 
 KIND = Kind(

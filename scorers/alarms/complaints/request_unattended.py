@@ -19,7 +19,7 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     request = next((r for r in c.contacts.requests if r.id == e.subject_id), None)
     if request is None:
         return []
-    return [Reason("unattended_service", 1.0, f"A request of {date(request.opened)} has had no answer.")]
+    return [Reason("unattended_service", 1.0, f"A request of {date(request.opened, ctx)} has had no answer.")]
 
 
 KIND = Kind(

@@ -17,7 +17,7 @@ def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     """Since when the customer is no apostle."""
-    text = f"Used to recommend us, but not any more since {date(c.attitude.apostle_until)}."
+    text = f"Used to recommend us, but not any more since {date(c.attitude.apostle_until, ctx)}."
     return [Reason("apostle_lost", 1.0, text)]
 
 

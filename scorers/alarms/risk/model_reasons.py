@@ -21,26 +21,26 @@ def strongest(c: Customer, now: Micros, ctx: Context) -> list[Reason]:
     found: dict[str, Reason] = {}  # by sentence
     for name, weight in sorted(shares, key=lambda share: (-share[1], share[0])):
         if weight > _LEAST:
-            text = _sentence(name, c, now)
+            text = _sentence(name, c, now, ctx)
             first = found.get(text)
             found[text] = Reason(first.code if first else name, round(weight + (first.weight if first else 0), 3), text)
     top = sorted(found.values(), key=lambda reason: (-reason.weight, reason.code))[:_MOST]
-    return top or [Reason("silence", 1.0, _pace(c, now))]
+    return top or [Reason("silence", 1.0, _pace(c, now, ctx))]
 
 
-def _pace(c: Customer, now: Micros) -> str:
+def _pace(c: Customer, now: Micros, ctx: Context) -> str:
     """The silence; if that is shorter than the usual gap, how few or far apart the purchases are."""
     gap = c.rhythm.mean_gap()
     if (now - c.purchases.last) / DAY >= gap:
-        return silence(c, now)
+        return silence(c, now, ctx)
     return (
         f"Bought on {times(c.rhythm.occasions, 'day')} within {days((now - c.rhythm.first) / DAY)}, about {every(gap)}."
     )
 
 
-def _sentence(name: str, c: Customer, now: Micros) -> str:
+def _sentence(name: str, c: Customer, now: Micros, ctx: Context) -> str:
     """The sentence for a column of the features."""
-    count, pace = c.rhythm.occasions, _pace(c, now)
+    count, pace = c.rhythm.occasions, _pace(c, now, ctx)
     sentences = {
         "discount_share": f"{round(100 * c.spending.discounted / max(c.purchases.count, 1))} % of the purchases "
         "were at a discount.",

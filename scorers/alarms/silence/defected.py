@@ -23,7 +23,7 @@ def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     """The exit with its reason, else the silence."""
     if c.exit.at and c.exit.at <= e.at:
-        return [Reason(c.exit.reason or "unknown", 1.0, f"Said that they leave, on {date(c.exit.at)}.")]
+        return [Reason(c.exit.reason or "unknown", 1.0, f"Said that they leave, on {date(c.exit.at, ctx)}.")]
     return gone_quiet.reasons(c, e, now, ctx)
 
 

@@ -19,7 +19,7 @@ def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     """The first purchase and the limit."""
     limit = span(c.purchases.second_limit)
-    text = f"Bought once, on {date(c.rhythm.first)}; most who return have returned within {limit}."
+    text = f"Bought once, on {date(c.rhythm.first, ctx)}; most who return have returned within {limit}."
     return [Reason("second_purchase_overdue", 1.0, text)]
 
 

@@ -10,6 +10,7 @@ again                                                 everything above is read a
 """
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -90,7 +91,7 @@ def records(line: str, number: int) -> list[bytes]:
     ]
 
 
-def play(text: str, make: type[Driver] = Driver) -> tuple[Driver, bool]:
+def play(text: str, make: Callable[[str], Driver] = Driver) -> tuple[Driver, bool]:
     """The driver after a story, and whether the story lists state changes."""
     policy = "\n".join(re.sub(r"^(\[\w+\]) ", r"\1\n", line) for line in re.findall(r"(?m)^policy (.*)$", text))
     driver, fed = make(policy), []

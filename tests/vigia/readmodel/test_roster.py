@@ -97,7 +97,7 @@ def test_the_head_stays_in_sight_and_filters(tmp_path: Path) -> None:
     write_roster([customer("c1", "Ana"), customer("c2", "Bea")], tmp_path / "all.xlsx")
     sheet = load_workbook(tmp_path / "all.xlsx").active
     assert sheet.freeze_panes == "B2"
-    assert sheet.auto_filter.ref == "A1:K3"
+    assert sheet.auto_filter.ref == "A1:L3"
     assert sheet.column_dimensions["A"].width > 20
 
 

@@ -6,17 +6,19 @@ from typing import Annotated
 import typer
 from typer import Argument
 
-from alerts.wording.formats import money
+from alerts.wording.formats import money, percent
 from alerts.wording.playbooks import TREATMENTS
 from scorers.alarms.catalogue import STATE_CHANGES
 from scorers.contract.alarms import Alarm
 from scorers.contract.inert import inert
 from scorers.contract.rfc3339 import rfc3339
+from scorers.policy.business_zone import BusinessZone, business_zone
 from vigia.commands.shared import arguments, live
 from vigia.commands.shared.kafka import Prefix
 from vigia.commands.shared.options import Horizon, Live, PolicyFile, Run, Until
 from vigia.readmodel.alarm_summary import CustomerRow, read_alarms, read_customers, status_of
 from vigia.readmodel.amounts import counted, without_cents
+from vigia.readmodel.dates import UTC, local_date
 from vigia.readmodel.run_folder import run_folder
 from vigia.runtime.usage_error import UsageError
 
@@ -42,35 +44,36 @@ def show(
 
     From files of events, from the folder of a replay, or from the running system with --kafka.
     """
-    where = live.chosen(events, kafka, prefix, policy, horizon, until)
+    where, zone = live.chosen(events, kafka, prefix, policy, horizon, until), UTC
     if where is not None:
         found, alarms = live.of_customer(where, customer_id)
         place = "in the running system; a new customer appears within seconds"
     else:
         rules, end = arguments.policy(policy, horizon), arguments.optional_instant(until, "--until")
+        zone = business_zone(rules.time.zone)
         with run_folder(events or [], rules, end) as folder:
             found = next((c for c in read_customers(folder) if c.customer_id == customer_id), None)
             alarms = [alarm for alarm in read_alarms(folder) if alarm.customer_id == customer_id]
         place = "in these events"
     if found is None:
         raise UsageError(f"{customer_id!r}: no such customer {place}; ids are case-sensitive")
-    for line in (*card(found), "", *history(alarms)):
+    for line in (*card(found, zone), "", *history(alarms, zone)):
         typer.echo(line)
 
 
-def card(c: CustomerRow) -> Iterator[str]:
+def card(c: CustomerRow, zone: BusinessZone = UTC) -> Iterator[str]:
     """Yield the lines of the customer's current state."""
     yield inert(c.name or c.customer_id) + (f" ({c.customer_id})" if c.name else "")
     facts = (
         ("stage", c.stage.replace("_", " ")),
         ("tier", c.tier),
         ("type", c.loyalty_type),
-        ("risk", f"{c.risk:.0%} that no purchase follows within the horizon"),
-        ("other horizons", ", ".join(f"{risk:.0%} in {span}" for span, risk in c.risk_by_horizon.items()) or "-"),
+        ("risk", f"{percent(c.risk)} that no purchase follows within the horizon"),
+        ("other horizons", ", ".join(f"{percent(risk)} in {span}" for span, risk in c.risk_by_horizon.items()) or "-"),
         ("value at risk", without_cents(c.value_at_risk_minor, c.currency)),
         (
             "bought",
-            f"on {counted(c.occasions, 'day')}, {without_cents(c.amount_minor, c.currency)}; last on {(c.last_purchase or '-')[:10]}",
+            f"on {counted(c.occasions, 'day')}, {without_cents(c.amount_minor, c.currency)}; last on {local_date(c.last_purchase, zone) or '-'}",
         ),
         *(("also bought", f"for {money(minor, currency)}") for currency, minor in c.other_amounts.items()),
         ("complaints", f"{c.complaints}, of which {c.complaints_open} open"),
@@ -80,7 +83,7 @@ def card(c: CustomerRow) -> Iterator[str]:
     yield from (f"  {name:14} {value}" for name, value in facts)
 
 
-def history(alarms: list[Alarm]) -> Iterator[str]:
+def history(alarms: list[Alarm], zone: BusinessZone = UTC) -> Iterator[str]:
     """Yield every alarm and change in the order of time, each alarm with its treatment."""
     for alarm in alarms:
         is_change = alarm.kind in STATE_CHANGES
@@ -89,6 +92,6 @@ def history(alarms: list[Alarm]) -> Iterator[str]:
         fresh = alarm.type in ("alarm.raised", "alarm.updated")
         what = "changed" if is_change else alarm.type.partition(".")[2] if fresh else status_of(alarm)
         why = inert(alarm.reasons[0].text) if alarm.reasons and fresh else ""
-        yield f"{rfc3339(alarm.time)[:10]}  {what:9} {alarm.kind:24} {why}".rstrip()
+        yield f"{local_date(rfc3339(alarm.time), zone)}  {what:9} {alarm.kind:24} {why}".rstrip()
         if what == "raised" and alarm.treatment:
             yield f"{'':22}{TREATMENTS[alarm.treatment]}"

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from typer import Option
 
+from scorers.policy.business_zone import business_zone
 from vigia.commands.shared import arguments, live
 from vigia.commands.shared.kafka import Prefix
 from vigia.commands.shared.options import Horizon, Live, PolicyFile, Run, Until
@@ -38,5 +39,5 @@ def roster(
         not_over_inputs(f"--out {out}", [out], files)
         rules, end = arguments.policy(policy, horizon), arguments.optional_instant(until, "--until")
         with run_folder(files, rules, end) as folder:
-            count = write_roster(read_customers(folder), out)
+            count = write_roster(read_customers(folder), out, business_zone(rules.time.zone))
     typer.echo(f"{counted(count, 'customer')} -> {out}")

@@ -9,7 +9,7 @@ import typer
 from typer import Argument, Option
 
 from alerts.pipeline.incident import Incident, decode_incident
-from alerts.wording.formats import day_and_time, money
+from alerts.wording.formats import day_and_time, money, percent
 from alerts.wording.message import title
 from scorers.contract.alarms import Alarm
 from scorers.contract.inert import inert
@@ -114,7 +114,7 @@ def explained(changes: list[Alarm]) -> Iterator[str]:
         "stage": alarm.stage,
         "tier": alarm.tier,
         "type": alarm.loyalty_type,
-        "risk": None if alarm.risk is None else f"{alarm.risk:.0%} within {alarm.horizon_days or 0:.0f} days",
+        "risk": None if alarm.risk is None else f"{percent(alarm.risk)} within {alarm.horizon_days or 0:.0f} days",
         "value at risk": None
         if alarm.value_at_risk_minor is None
         else money(alarm.value_at_risk_minor, alarm.currency),
