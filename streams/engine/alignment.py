@@ -1,15 +1,16 @@
-"""Folds the topics of a partition in the order in which their records were written, out of a backlog as well.
+"""Folds the topics of a partition in the order of their events' time, out of a backlog as well.
 
 After a pause, days of one topic may be read before another gets its turn, and what then comes from the other is later
-than any allowed lateness. So the chunks of a partition's topics are merged by the time of their records, and by that of
-their events where a millisecond holds several. A topic with nothing to read delays nobody. One with unread records is
-awaited for a limited time, because a wrong order is better than none; records that did not come in that time (offsets
-that compaction or a transaction took) are not awaited again.
+than any allowed lateness. So the chunks of a partition's topics are merged by the time of their events; ticks and what
+else is on `clock` have times of their own. The time of writing cannot order them: the broker stamps a whole batch at
+once. A topic with nothing to read delays nobody. One with unread records is awaited for a limited time, because a wrong
+order is better than none; records that did not come in that time (offsets that compaction or a transaction took) are not
+awaited again.
 
 "Nothing to read" is Kafka's last answer, and more may have been written since. In real time that costs a moment. Where
-the time of events jumps, as in a backfill that is written while the worker reads, a moment holds days. So a chunk that
-jumps is folded only when every silent topic was polled after the chunk was written: a tenth of a second at most, and
-nothing for a backlog.
+the time of events jumps, as in a backfill that is written while the worker reads, a moment holds days. So what jumps is
+folded only when every silent topic was polled after it was written: a third of a second at most, and nothing for a
+backlog.
 
 Nothing is folded out of order during a rebalance either: waiting chunks are given up, and the next owner reads them.
 """
@@ -34,9 +35,10 @@ log = logging.getLogger(__name__)
 PATIENCE = 10.0  # seconds that a topic is awaited while nothing of the partition is folded
 MAX_WAITING = 50_000  # records that may wait in all partitions together
 CHECK_EVERY = 0.05  # seconds
-JUMP = HOUR  # a chunk jumps if its last event is so far ahead of all events before it
-SLACK = 100  # milliseconds that an answer of Kafka may have been on its way
+JUMP = HOUR  # records jump if the last event is so far ahead of all that was folded
+SLACK = 300  # milliseconds that a record or an answer of Kafka may have been on its way
 BATCH = 200  # records that are passed on in one go: folding them keeps the loop busy for a tenth of a second
+AHEAD = 3  # as many older records after one say that it is dated ahead
 
 Lag = Callable[[TP, int | None], int | None]
 """How many records of a partition lie after a position (or after the committed one); None if unknown."""
@@ -48,64 +50,85 @@ NEVER = 1 << 62
 
 
 class _Timed(msgspec.Struct):
-    time: str = ""
+    time: str = ""  # of an event
+    until: str = ""  # of a tick
+    in_force: str = ""  # of figures, a model or a policy
 
 
 _timed = msgspec.json.Decoder(_Timed).decode
 
 
 def _happened(record: Any) -> int:
-    """When the event of a record happened; `NEVER` if the record is no event."""
+    """When the event of a record happened; 0 if the record is no event."""
     with suppress(Exception):
         return int(parse_instant(_timed(record.value).time))
-    return NEVER
+    return 0
+
+
+def _time(record: Any) -> int:
+    """The time of an event or a control record; that of writing if the record has none, as a request to erase."""
+    with suppress(Exception):
+        timed = _timed(record.value)
+        return int(parse_instant(timed.time or timed.until or timed.in_force))
+    return (record.timestamp or 0) * 1_000
+
+
+def _turns(records: Sequence[Any]) -> list[int]:
+    """The time at which each record takes its turn: its own, or that of the next one if the next few are all older.
+
+    So one event that is dated ahead does not hold back what follows it in its topic, and one that is late moves nothing.
+    """
+    turns = times = [_time(record) for record in records]
+    for n in range(len(times) - 2, -1, -1):
+        if times[n] > times[n + 1] and times[n] > max(times[n + 1 : n + 1 + AHEAD]):
+            turns = [*turns] if turns is times else turns
+            turns[n] = turns[n + 1]
+    return turns
 
 
 class _Chunk:
-    """The rest of a chunk, from `at` on; it may be folded if silent topics were polled at `poll_after` or later."""
+    """The rest of a chunk, from `at` on; `poll_after` is when silent topics must have been polled if it jumps."""
 
-    __slots__ = ("_time", "at", "done", "poll_after", "rank", "records", "written")
+    __slots__ = ("_turns", "at", "done", "poll_after", "rank", "records")
 
-    def __init__(self, records: Sequence[Any], done: Done, rank: int, poll_after: int) -> None:
-        self.records, self.done, self.rank, self.poll_after = records, done, rank, poll_after
-        self.move(0)
-
-    def move(self, at: int) -> None:
-        """Continue at this record, if there is one."""
-        self.at, self._time = at, -1
-        self.written: int = (self.records[at].timestamp or 0) if at < len(self.records) else 0
+    def __init__(self, records: Sequence[Any], done: Done, rank: int) -> None:
+        self.records, self.done, self.rank = records, done, rank
+        self.poll_after = min(records[-1].timestamp or 0, round(time.time() * 1000)) + SLACK
+        self.at = 0
+        self._turns: list[int] = []
 
     @property
-    def time(self) -> int:
-        """When the event of the next record happened; a tick is no event and follows its facts."""
-        if self._time < 0:
-            self._time = _happened(self.records[self.at])
-        return self._time
+    def turn(self) -> int:
+        """When the next record takes its turn."""
+        if not self._turns:
+            self._turns = _turns(self.records)
+        return self._turns[self.at]
 
-    def take(self, bound: int, size: int) -> Sequence[Any]:
-        """Take the next record, and those after it that were written before the bound, `size` at most."""
-        records, at = self.records, self.at
-        limit = min(len(records), at + size)
-        end = at + 1 if bound < NEVER else limit
-        while end < limit and (records[end].timestamp or 0) < bound:
+    def reach(self, bound: int, size: int) -> int:
+        """The end of the next record and those after it that take their turn before the bound, `size` at most."""
+        limit = min(len(self.records), self.at + size)
+        if bound == NEVER:
+            return limit
+        end = self.at + 1
+        while end < limit and self._turns[end] < bound:
             end += 1
-        self.move(end)
-        return records[at:end]
+        return end
+
+    def take(self, end: int) -> Sequence[Any]:
+        """Take the records before this one."""
+        at, self.at = self.at, end
+        return self.records[at:end]
 
 
-def _written(chunk: _Chunk) -> int:
-    return chunk.written
-
-
-def _written_and_happened(chunk: _Chunk) -> tuple[int, int, int]:
-    return (chunk.written, chunk.time, chunk.rank)
+def _by_turn(chunk: _Chunk) -> tuple[int, int]:
+    return (chunk.turn, chunk.rank)
 
 
 class Alignment:
     """Merges the chunks of each partition's topics and passes them on to `take`.
 
     `lag` counts the unread records of a topic, `polled_at` says how fresh that is, `halted` whether a rebalance is on.
-    Of records with the same time, those of the topic named first in `topics` are folded first.
+    Of records with the same time, those of the topic named first in `topics` are folded first: ticks follow their facts.
     """
 
     def __init__(
@@ -126,7 +149,7 @@ class Alignment:
         """Forget everything: partitions were assigned, and what waited is read again."""
         self._waiting: dict[int, dict[str, deque[_Chunk]]] = {}
         self._next: dict[TP, int] = {}
-        self._newest: dict[int, int] = {}  # the latest time of an event, by partition
+        self._newest: dict[int, int] = {}  # the latest time of an event that was folded, by partition
         self._checks: Counter[int] = Counter()  # since the partition was folded last
         self._given_up: dict[TP, tuple[int | None, int | None]] = {}  # position and lag of what did not come
         self._waiting_records = 0
@@ -137,19 +160,11 @@ class Alignment:
             done(False)
             return
         topic = records[0].topic
-        chunk = _Chunk(records, done, self._topics.index(topic), self._poll_after(partition, records[-1]))
+        chunk = _Chunk(records, done, self._topics.index(topic))
         self._waiting.setdefault(partition, {}).setdefault(topic, deque()).append(chunk)
         self._next[TP(topic, partition)] = records[-1].offset + 1
         self._waiting_records += len(records)
         await self._pass_on(partition)
-
-    def _poll_after(self, partition: int, last: Any) -> int:
-        """When silent topics must have been polled before a chunk with this last record is folded; 0 for any time."""
-        happened, newest = _happened(last), self._newest.get(partition, 0)
-        if not newest < happened < NEVER:
-            return 0
-        self._newest[partition] = happened
-        return 0 if happened <= newest + JUMP else min(last.timestamp or 0, round(time.time() * 1000)) + SLACK
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Self]:
@@ -182,7 +197,7 @@ class Alignment:
     async def _pass_on(self, partition: int) -> None:
         async with self._turn:
             while topics := self._waiting.get(partition):
-                records, done = self._merge(topics, self._polled_since(partition, topics))
+                records, done = self._merge(partition, topics)
                 if not records:
                     return
                 self._checks.pop(partition, None)
@@ -192,26 +207,23 @@ class Alignment:
                 await self._take(partition, records, done)
                 await asyncio.sleep(0)  # a fold that waits for nothing would keep flushes and sends from their turn
 
-    def _merge(self, topics: dict[str, deque[_Chunk]], polled: int) -> tuple[Sequence[Any], Done]:
-        """The next records of all topics, until one topic has no more, and the callback of the chunks that end there.
-
-        `polled` is the time since which silent topics are known to have nothing.
-        """
+    def _merge(self, partition: int, topics: dict[str, deque[_Chunk]]) -> tuple[Sequence[Any], Done]:
+        """The next records of all topics, until one topic has no more, and the callback of the chunks that end there."""
+        polled = self._polled_since(partition, topics)
         merged: list[Any] = []
         ended: list[Done] = []
         while len(merged) < BATCH:
             heads = [chunks[0] for chunks in topics.values()]
             bound = NEVER
             if len(heads) > 1:
-                heads.sort(key=_written)
-                bound = heads[1].written
-                if heads[0].written == bound:  # as when a backlog is published: the events' own time decides
-                    heads.sort(key=_written_and_happened)
+                heads.sort(key=_by_turn)
+                bound = heads[1].turn
             chunk = heads[0]
-            if chunk.poll_after > polled:
+            end = chunk.reach(bound, BATCH - len(merged))
+            if not self._may_pass(partition, chunk, end, polled):
                 break
-            merged += chunk.take(bound, BATCH - len(merged))
-            if chunk.at == len(chunk.records):
+            merged += chunk.take(end)
+            if end == len(chunk.records):
                 ended.append(chunk.done)
                 topic = self._topics[chunk.rank]
                 topics[topic].popleft()
@@ -224,6 +236,16 @@ class Alignment:
                 chunk_done(safe)
 
         return merged, done
+
+    def _may_pass(self, partition: int, chunk: _Chunk, end: int, polled: int) -> bool:
+        """Whether a chunk's records before `end` may be folded; `polled` is the time since which silent topics have nothing."""
+        if polled < 0:
+            return False
+        happened, newest = _happened(chunk.records[end - 1]), self._newest.get(partition, 0)
+        if happened > newest + JUMP and chunk.poll_after > polled:
+            return False
+        self._newest[partition] = max(happened, newest)
+        return True
 
     def _polled_since(self, partition: int, topics: dict[str, Any]) -> int:
         """Since when silent topics are known to have nothing to read, in milliseconds; -1 if one of them has."""

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 DAY_MS = 86_400_000
 KEPT = ("retention.ms", "min.compaction.lag.ms")  # with less of these, processes run and remember less
 AT_MOST = ("segment.ms", "max.compaction.lag.ms", "delete.retention.ms")  # with more, records stay longer than stated
+STAMP = "message.timestamp.type"
 TABLE = "customers"
 ATTEMPTS = 100  # to see topics that were just created
 MANY = 3  # replicas from which on one broker may be lost without a stop, and without losing a record
@@ -55,6 +56,7 @@ class Topic(NamedTuple):
         return {**settings, **dict(self.more)}
 
 
+BY_BROKER = ((STAMP, "LogAppendTime"),)
 DELETED_IN_TIME = {"segment.ms": str(DAY_MS)}
 # With each step a quarter of a day, a deletion is compacted and forgotten within a day.
 COMPACTED_IN_TIME = {"max.compaction.lag.ms": str(DAY_MS // 4), "delete.retention.ms": str(DAY_MS // 4)}
@@ -67,11 +69,11 @@ WRITTEN = ("alarms", "customers", "lessons", "figures", "groups", "dead-letters"
 
 TOPICS = (
     # Erasures are on `feedback`, which is kept as long as `alarms`: whoever reads old alarms again has to find them there.
-    *(Topic(name) for name in INPUTS),
-    Topic("alarm-actions"),
+    # The broker stamps what a worker reads: an event's time is believed up to a day after its record was written.
+    *(Topic(name, more=BY_BROKER) for name in (*INPUTS, "alarm-actions")),
     # Facts keyed by another subject than their customer: workers write them for each other.
-    Topic("groups"),
-    Topic("clock", days=400, personal=False),
+    Topic("groups", more=BY_BROKER),
+    Topic("clock", days=400, personal=False, more=BY_BROKER),
     Topic("alarms"),
     # A row for each customer, null for the erased: what rosters and other views of the running system are built from.
     Topic("customers", compacted=True),
@@ -132,7 +134,7 @@ async def check(
     poor = [*_replica_faults(found, replicas), *_in_sync_faults(found, settings)]
     for topic in topics:
         for key, fault in _setting_faults(topic, broker.name(topic.name), settings):
-            (poor if key in (*KEPT, *AT_MOST) else wrong).append(fault)
+            (poor if key in (*KEPT, *AT_MOST, STAMP) else wrong).append(fault)
     if wrong or (strict and poor):
         raise TopicsWrong("; ".join(wrong + poor))
     for fault in poor:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scorers.contract.rfc3339 import rfc3339
-from streams.engine.alignment import BATCH, Alignment
+from streams.engine.alignment import BATCH, SLACK, Alignment
 
 
 class Record(NamedTuple):
@@ -58,13 +58,16 @@ class Broker:
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 3)), min_size=1, max_size=60), st.data())
-def test_chunks_in_any_order_are_folded_in_the_order_written(written: list[tuple[str, int]], data: Any) -> None:
-    """However a backlog of several topics is cut and delivered, it is folded as it was written."""
-    clock, log, ends = 0, [], dict.fromkeys("abc", 0)
-    for topic, pause in written:
-        clock += pause  # several records may share a millisecond: then the events' own time tells
-        log.append(record(topic, ends[topic], clock, len(log)))
+def test_chunks_in_any_order_are_folded_in_the_order_of_their_events(events: list[tuple[str, int]], data: Any) -> None:
+    """However a backlog of several topics is cut and delivered, and however the broker has stamped its batches."""
+    log, ends = [], dict.fromkeys("abc", 0)
+    stamps = data.draw(st.fixed_dictionaries({topic: st.integers(0, 9) for topic in "abc"}))
+    clock = 0
+    for topic, pause in events:
+        clock += pause  # events of one second are folded in the order of their topics
+        log.append(record(topic, ends[topic], stamps[topic], clock))
         ends[topic] += 1
+    log.sort(key=lambda one: (one.value, one.topic))
 
     async def run() -> Broker:
         broker = Broker(**ends)
@@ -80,6 +83,52 @@ def test_chunks_in_any_order_are_folded_in_the_order_written(written: list[tuple
     broker = asyncio.run(run())
     assert broker.folded == log
     assert all(broker.done.values())
+
+
+async def test_one_event_that_is_dated_ahead_holds_back_nothing_behind_it() -> None:
+    """It takes its turn with the events that follow it in its topic; the other topic would be days ahead of those."""
+    ahead = [record("a", n, 0, at) for n, at in enumerate((1, 90, 3, 5, 7))]
+    other = [record("b", n, 0, at) for n, at in enumerate((2, 4, 6, 8))]
+    broker = Broker(a=5, b=4)
+    alignment = broker.alignment()
+    await broker.chunk(alignment, other)
+    await broker.chunk(alignment, ahead)
+    assert [(one.topic, one.offset) for one in broker.folded] == [
+        *(("a", 0), ("b", 0), ("a", 1), ("a", 2), ("b", 1), ("a", 3), ("b", 2), ("a", 4), ("b", 3))
+    ]
+
+
+async def test_a_late_event_is_folded_at_once_and_what_is_before_it_is_not() -> None:
+    """What came in order before it waits for the other topic as ever."""
+    late = [record("a", n, 0, at) for n, at in enumerate((5, 7, 1, 9, 10))]
+    other = [record("b", n, 0, at) for n, at in enumerate((4, 6, 8))]
+    broker = Broker(a=5, b=3)
+    alignment = broker.alignment()
+    await broker.chunk(alignment, other)
+    await broker.chunk(alignment, late)
+    assert [(one.topic, one.offset) for one in broker.folded] == [
+        ("b", 0),
+        ("a", 0),
+        ("b", 1),
+        ("a", 1),
+        ("a", 2),
+        ("b", 2),
+        ("a", 3),
+        ("a", 4),
+    ]
+
+
+async def test_a_tick_follows_the_facts_before_it_and_precedes_those_after_it() -> None:
+    """It is no event, but has a time; a value that is none takes its turn by when it was written."""
+    facts = [record("a", n, 0, at) for n, at in enumerate((1, 5, 9))]
+    until = json.dumps({"type": "clock.ticked", "until": rfc3339(1_000_000_005 * 1_000_000)}).encode()
+    ticks = [Record("clock", 0, 0, until)]
+    nothing = [Record("b", 0, 1_000_000_007_000, b"")]
+    broker = Broker(a=3, b=1, clock=1)
+    alignment = broker.alignment()
+    for records in (ticks, nothing, facts):
+        await broker.chunk(alignment, records)
+    assert broker.folded == [*facts[:2], *ticks, *nothing, facts[2]]
 
 
 async def test_a_topic_that_does_not_come_is_waited_for_and_not_for_ever() -> None:
@@ -131,11 +180,24 @@ async def test_a_leap_in_time_waits_until_silent_topics_were_asked_again() -> No
     broker.polled["b"] = NOW + 7
     await alignment._pass_on(0)
     assert len(broker.folded) == 1, "an answer may have been on its way for a while"
-    broker.ends["b"], broker.polled["b"] = 2, NOW + 200
+    broker.ends["b"], broker.polled["b"] = 2, NOW + SLACK + 100
     await alignment._pass_on(0)
     assert len(broker.folded) == 1, "and b has something now"
     await broker.chunk(alignment, [record("b", 1, NOW + 6, DAYS)])
     assert [(one.topic, one.offset) for one in broker.folded] == [("b", 0), ("a", 0), ("b", 1), ("a", 1)]
+
+
+async def test_a_leap_waits_though_another_topic_has_leapt_before_it() -> None:
+    """Two topics wait for the third: neither makes the other's days look read."""
+    broker = Broker(a=1, b=1, c=0)
+    broker.polled["c"] = NOW
+    alignment = broker.alignment()
+    await broker.chunk(alignment, [record("a", 0, NOW + 5, 60 * DAYS)])
+    await broker.chunk(alignment, [record("b", 0, NOW + 5, 30 * DAYS)])
+    assert broker.folded == []
+    broker.ends["c"], broker.polled["c"] = 1, NOW + 400
+    await broker.chunk(alignment, [record("c", 0, NOW + 6, 10 * DAYS)])
+    assert [one.topic for one in broker.folded] == ["c", "b", "a"]
 
 
 async def test_without_a_leap_and_in_a_backlog_nobody_is_asked_again() -> None:

@@ -35,10 +35,16 @@ def test_who_was_erased_is_known_as_long_as_what_was_told_of_them() -> None:
 def test_facts_about_other_subjects_have_a_topic_of_their_own() -> None:
     """Workers write and read it; it has as many partitions as the inputs, and is kept as long."""
     (groups,) = (topic for topic in TOPICS if topic.name == "groups")
-    assert groups == topics.Topic("groups", partitions=0, days=30)
+    assert (groups.partitions, groups.days, groups.compacted) == (0, 30, False)
     assert "groups" in topics.READ
     assert "groups" in topics.WRITTEN
-    assert topics.READ[-1] == "clock"  # of records written in the same millisecond, ticks are folded last
+    assert topics.READ[-1] == "clock"  # of records of the same instant, ticks are folded last
+
+
+def test_the_broker_stamps_all_that_a_worker_reads() -> None:
+    """An event's time is believed up to a day after its record was written, so no producer may say when that was."""
+    stamped = {topic.name for topic in TOPICS if topic.settings().get(topics.STAMP) == "LogAppendTime"}
+    assert stamped == set(topics.READ)
 
 
 IN_SYNC = [
