@@ -1,4 +1,4 @@
-"""Follows a recipe of CONTRIBUTING.md in a copy of the source, so that no recipe can say what does not work.
+"""Follows a recipe of docs/recipes in a copy of the source, so that no recipe can say what does not work.
 
 A block of code is a whole file after "Write `path`:", and lines to insert after "above `line` in `path`:" or "below `line` in
 `path`:". Other blocks are only read.
@@ -30,7 +30,9 @@ class Edit(NamedTuple):
 
 def section(title: str) -> str:
     """The text of one recipe."""
-    return (ROOT / "CONTRIBUTING.md").read_text().split(f"## {title}\n")[1].split("\n## ")[0]
+    texts = [path.read_text() for path in (ROOT / "docs" / "recipes").glob("*.md")]
+    (found,) = [text for text in texts if text.startswith(f"# {title}\n")]
+    return found
 
 
 def edits(title: str) -> list[Edit]:

@@ -1,4 +1,4 @@
-"""The recipe "A new channel" of CONTRIBUTING.md, followed step by step in a copy of the source."""
+"""The recipe "A new channel" of docs/recipes, followed step by step in a copy of the source."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The recipe "A new kind of alarm" of CONTRIBUTING.md, followed in a copy; and what the shared checks say of a kind that lacks a part."""
+"""The recipe "A new kind of alarm" of docs/recipes, followed in a copy; and what the shared checks say of a kind that lacks a part."""
 
 from pathlib import Path
 

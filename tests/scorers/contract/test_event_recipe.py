@@ -1,4 +1,4 @@
-"""The recipe "A new event type" of CONTRIBUTING.md, followed in a copy of the source."""
+"""The recipe "A new event type" of docs/recipes, followed in a copy of the source."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The recipe "A new subject" of CONTRIBUTING.md, followed in a copy of the source."""
+"""The recipe "A new subject" of docs/recipes, followed in a copy of the source."""
 
 from pathlib import Path
 

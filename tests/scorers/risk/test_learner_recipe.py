@@ -1,4 +1,4 @@
-"""The recipe "A new learner of the risk" of CONTRIBUTING.md, followed in a copy of the source."""
+"""The recipe "A new learner of the risk" of docs/recipes, followed in a copy of the source."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The recipe "A new command" of CONTRIBUTING.md, followed in a copy of the checkout."""
+"""The recipe "A new command" of docs/recipes, followed in a copy of the checkout."""
 
 import re
 from pathlib import Path
