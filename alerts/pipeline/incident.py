@@ -13,19 +13,21 @@ from alerts.channels.contract import change_id
 from alerts.pipeline.routes import Ladder
 from scorers.alarms.catalogue import STATE_CHANGES
 from scorers.contract.alarms import Alarm, Change, Severity
-from scorers.contract.events import Instant
+from scorers.contract.events import DAY, Duration, Instant
 
 State = Literal["waiting", "sent", "stopped", "failed"]
-ActionName = Literal["ack", "snooze", "act", "resolve", "note"]
+ActionName = Literal["ack", "snooze", "act", "resolve", "note", "dismiss", "undo"]
 TOLD: dict[ActionName, Change] = {
     "ack": "alarm.acknowledged",
     "act": "alarm.acted",
     "snooze": "alarm.snoozed",
     "resolve": "alarm.resolved",
+    "dismiss": "alarm.dismissed",
 }
-"""What people do that is told on `alarms`, and under which name."""
+"""What people do that is told on `alarms`, and under which name. An undo is told to nobody: no record can be taken back."""
 BY_PEOPLE = frozenset(TOLD.values())
 ENDINGS: frozenset[Change] = frozenset({"alarm.settled", "alarm.withdrawn"})
+UNDO_WITHIN: Duration = DAY
 MAX_KEPT = 64  # deliveries, audit entries and change ids of an incident; the topics keep all of them
 
 
@@ -65,10 +67,11 @@ class Action(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Audit(Struct, frozen=True, omit_defaults=True):
-    """An action, and when the notifier read it."""
+    """An action, when the notifier read it, and whether its person has taken it back."""
 
     action: Action
     time: Instant
+    undone: bool = False
 
 
 _WIRE_NAMES = {
@@ -102,6 +105,7 @@ class Incident(Struct, frozen=True, kw_only=True, omit_defaults=True, rename=_WI
     seen: tuple[str, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
     audit: tuple[Audit, ...] = ()
+    dismissed_by: str | None = None
 
     def notified(self) -> dict[str, Delivery]:
         """By channel, the last delivery that is sent or waiting since the alarm was last raised."""
@@ -190,16 +194,53 @@ def apply_action(incident: Incident, action: Action, now: Instant) -> Incident:
         raise ActionRejected(f"{action.action} needs the name of the person; give by")
     if incident.ended and action.action != "note":
         raise ActionRejected(f"the alarm is over, so {action.action} is not possible; write a note instead")
-    done = msgspec.structs.replace(incident, audit=(*incident.audit, Audit(action, now))[-MAX_KEPT:])
+    if action.action == "undo":
+        return _undone(incident, action, now)
     if action.action == "snooze":
         if action.until is None or action.until <= now:
             raise ActionRejected("a snooze needs an end in the future; give until")
         if not (action.reason or "").strip():
             raise ActionRejected("a snooze needs a reason; give reason")
-        return msgspec.structs.replace(done, snoozed_until=action.until)
-    if action.action == "note":
-        return done
-    return msgspec.structs.replace(done, acked_by=incident.acked_by or action.by, snoozed_until=None)
+    return _with_effect(_with_entry(incident, Audit(action, now)), action)
+
+
+def _with_entry(incident: Incident, entry: Audit) -> Incident:
+    return msgspec.structs.replace(incident, audit=(*incident.audit, entry)[-MAX_KEPT:])
+
+
+def _with_effect(incident: Incident, action: Action) -> Incident:
+    """What an action changes besides the audit."""
+    if action.action in ("note", "undo"):
+        return incident
+    if action.action == "snooze":
+        return msgspec.structs.replace(incident, snoozed_until=action.until)
+    dismissed = action.by if action.action == "dismiss" else incident.dismissed_by
+    acked = incident.acked_by or action.by
+    return msgspec.structs.replace(incident, acked_by=acked, snoozed_until=None, dismissed_by=dismissed)
+
+
+def _undone(incident: Incident, undo: Action, now: Instant) -> Incident:
+    """The incident without the last action of the same person: what the others left of the audit say together."""
+    known = [
+        place
+        for place, entry in enumerate(incident.audit)
+        if entry.action.by == undo.by
+        and entry.action.action != "undo"
+        and not entry.undone
+        and now - UNDO_WITHIN <= entry.time
+        and incident.made_at <= entry.time
+    ]
+    if not known:
+        raise ActionRejected(f"{undo.by} has done nothing about this alarm within a day that could be undone")
+    audit = list(incident.audit)
+    audit[known[-1]] = msgspec.structs.replace(audit[known[-1]], undone=True)
+    after = msgspec.structs.replace(incident, audit=tuple(audit), acked_by=None, snoozed_until=None, dismissed_by=None)
+    for entry in audit:
+        if not entry.undone and incident.made_at <= entry.time:
+            after = _with_effect(after, entry.action)
+    if after.snoozed_until is not None and after.snoozed_until <= now:
+        after = msgspec.structs.replace(after, snoozed_until=None)
+    return _with_entry(after, Audit(undo, now))
 
 
 def told(incident: Incident, change: Change, now: Instant, cause: tuple[str, ...] = ()) -> Alarm:

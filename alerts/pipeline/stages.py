@@ -19,6 +19,7 @@ from scorers.alarms.catalogue import STATE_CHANGES
 from scorers.alarms.words import times
 from scorers.contract.alarms import SEVERITIES, Alarm
 from scorers.contract.events import DAY, HOUR, Duration, Instant
+from scorers.contract.inert import inert
 
 REMINDER = "reminder"
 LONGEST_ABSENCE = 14 * DAY  # of the notifier: what was made before is not sent, as on a first start on a long topic
@@ -147,6 +148,12 @@ def snoozed(c: Candidate) -> Stop:
     return f"snoozed until {day_and_time(until, c.context.routes.zone)}"
 
 
+def dismissed(c: Candidate) -> Stop:
+    """Stop everything, its end included, about an alarm that somebody has called false."""
+    by = c.incident.dismissed_by if c.incident else None
+    return f"{inert(by, 80)} has dismissed it as false" if by is not None else None
+
+
 def inhibited(c: Candidate) -> Stop:
     """Stop what a larger open alarm of the same customer inhibits, if that one was sent or held out."""
     if c.alarm.customer_id is None or c.ends:
@@ -169,6 +176,7 @@ STAGES: tuple[Callable[[Candidate], Stop], ...] = (
     info,
     held_out,
     snoozed,
+    dismissed,
     inhibited,
 )
 

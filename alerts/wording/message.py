@@ -79,7 +79,7 @@ def compose(alarm: Alarm, change: str = "", zone: ZoneInfo | None = None) -> Mes
     if alarm.store_id:
         lines.append(Line("Store", inert(alarm.store_id, 80)))
     lines.append(Line("Alarm", f"{alarm.kind}, {alarm.severity}"))
-    lines.append(Line("To answer", f"vigia alarms ack {inert(alarm.alarm_id, 80)} (or snooze, resolve)"))
+    lines.append(Line("To answer", f"vigia alarms ack {inert(alarm.alarm_id, 80)} (or snooze, resolve, dismiss)"))
     return Message(title(alarm, change), tuple(lines))
 
 

@@ -44,6 +44,7 @@ Change = Literal[
     "alarm.acted",
     "alarm.snoozed",
     "alarm.resolved",
+    "alarm.dismissed",
     "alarm.escalated",
 ]
 

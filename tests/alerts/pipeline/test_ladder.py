@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from alerts.pipeline.incident import Action, ActionRejected
+from alerts.pipeline.incident import Action, ActionName, ActionRejected
 from tests.support.routefiles import LADDER
 from tests.support.timeline import Story, alarm, at, settled
 
@@ -49,7 +49,13 @@ async def test_an_acknowledgement_stops_the_ladder() -> None:
 
 
 @pytest.mark.parametrize(
-    ("action", "change"), [("resolve", "alarm.resolved"), ("snooze", "alarm.snoozed"), ("act", "alarm.acted")]
+    ("action", "change"),
+    [
+        ("resolve", "alarm.resolved"),
+        ("snooze", "alarm.snoozed"),
+        ("act", "alarm.acted"),
+        ("dismiss", "alarm.dismissed"),
+    ],
 )
 async def test_what_people_do_is_told_under_its_own_name(action: Any, change: str) -> None:
     """Once each, and nobody is notified of it; after a kill before it came back it is told again."""
@@ -93,6 +99,8 @@ async def test_a_snooze_has_an_end_a_reason_and_an_audit_entry() -> None:
         (Action(alarm_id="a1", customer_id=None, action="ack", by=" "), "give by"),
         (Action(alarm_id="a2", customer_id=None, action="ack", by="eva"), "no alarm 'a2'"),
         (Action(alarm_id="over", customer_id=None, action="ack", by="eva"), "write a note"),
+        (Action(alarm_id="over", customer_id=None, action="dismiss", by="eva"), "write a note"),
+        (Action(alarm_id="a1", customer_id=None, action="undo", by="eva"), "eva has done nothing"),
     ],
 )
 async def test_what_cannot_be_done_changes_nothing(action: Action, says: str) -> None:
@@ -105,3 +113,82 @@ async def test_what_cannot_be_done_changes_nothing(action: Action, says: str) ->
     with pytest.raises(ActionRejected, match=says):
         await story.dispatcher.act(action, at(9))
     assert story.store.incidents == before
+
+
+def does(action: ActionName, by: str = "eva", number: int = 0, **own: Any) -> Action:
+    """An action on the alarm of the stories, under an id of its own."""
+    return Action(alarm_id="a1", customer_id="C1", action=action, by=by, id=f"{by} {action} {number}", **own)
+
+
+async def test_of_a_dismissed_alarm_nothing_more_is_sent() -> None:
+    """No reminder, no escalation, no worse change, not even its end; raised again it is sent again."""
+    story = Story(LADDER)
+    await story.push(alarm())
+    await story.dispatcher.act(does("dismiss"), at(9.5))
+    await story.push(alarm(when=at(40), type="alarm.updated", severity="critical"))
+    await story.until(at(0, days=20))
+    await story.push(settled(alarm(), at(0, days=21)))
+    assert [change for _, change, _ in story.sent()] == ["alarm.raised"]
+    assert story.sent("boss") == []
+    assert story.rules()[-2:] == ["dismissed", "dismissed"]
+    await story.push(alarm(when=at(0, days=30)))
+    assert [change for _, change, _ in story.sent()] == ["alarm.raised", "alarm.raised"]
+
+
+UNDOABLE = [
+    does("ack"),
+    does("act"),
+    does("resolve"),
+    does("dismiss"),
+    does("note", reason="called"),
+    does("snooze", until=at(20), reason="call at eight"),
+]
+STANDING = [None, does("ack", "bob"), does("dismiss", "bob"), does("snooze", "bob", until=at(18), reason="later")]
+
+
+@pytest.mark.parametrize("standing", STANDING, ids=lambda action: action and action.action)
+@pytest.mark.parametrize("action", UNDOABLE, ids=lambda action: action.action)
+async def test_an_undo_takes_back_only_the_last_action_of_its_person(action: Action, standing: Action | None) -> None:
+    """What others did stays, before it or after it; the audit keeps both entries, and a second reading changes nothing."""
+    for others_first in (True, False):
+        story = Story(LADDER)
+        await story.push(alarm())
+        acts = [one for one in ([standing, action] if others_first else [action, standing]) if one]
+        for one in acts:
+            await story.dispatcher.act(one, at(9.5))
+        undo = does("undo")
+        assert await story.dispatcher.act(undo, at(9.6)) is None
+        after = story.store.incidents["a1"]
+        alone = Story(LADDER)
+        await alone.push(alarm())
+        if standing is not None:
+            await alone.dispatcher.act(standing, at(9.5))
+        only = alone.store.incidents["a1"]
+        assert (after.acked_by, after.dismissed_by, after.snoozed_until) == (
+            only.acked_by,
+            only.dismissed_by,
+            only.snoozed_until,
+        )
+        assert [(line.action.action, line.undone) for line in after.audit if line.action.by == "eva"] == [
+            (action.action, True),
+            ("undo", False),
+        ]
+        await story.dispatcher.act(undo, at(9.7))
+        assert story.store.incidents["a1"] == after
+
+
+async def test_after_an_undo_the_ladder_runs_again() -> None:
+    """Who has acknowledged by mistake and takes it back is reminded as if nothing had happened; a day later it is too late."""
+    story = Story(LADDER)
+    await story.push(alarm())
+    await story.dispatcher.act(does("ack"), at(9.2))
+    await story.dispatcher.act(does("undo"), at(9.3))
+    await story.until(at(0, days=5))
+    untouched = Story(LADDER)
+    await untouched.push(alarm())
+    await untouched.until(at(0, days=5))
+    assert story.sent() == untouched.sent()
+    assert story.sent("boss") == untouched.sent("boss") != []
+    await story.dispatcher.act(does("ack", number=1), at(0, days=5))
+    with pytest.raises(ActionRejected, match="within a day"):
+        await story.dispatcher.act(does("undo", number=1), at(1, days=6))

@@ -74,7 +74,7 @@ def test_a_message_says_of_whom_and_how_to_answer() -> None:
     """The id of the customer for the till, the store, and the id that every answer needs."""
     told = {line.label: line.text for line in compose(alarm(name="Ana Ruiz", store_id="S7")).lines}
     assert (told["Customer"], told["Store"]) == ("C1", "S7")
-    assert told["To answer"] == "vigia alarms ack a1 (or snooze, resolve)"
+    assert told["To answer"] == "vigia alarms ack a1 (or snooze, resolve, dismiss)"
 
 
 def test_the_title_of_a_digest_says_of_whom() -> None:

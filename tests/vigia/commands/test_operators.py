@@ -29,6 +29,14 @@ def kafka() -> Iterator[str]:
             ("resolve", "a1", "--reason", "called her"),
             Action(alarm_id="a1", customer_id="C1", action="resolve", by="eva", reason="called her"),
         ),
+        *[
+            ((verb, "a1"), Action(alarm_id="a1", customer_id="C1", action=verb, by="eva"))
+            for verb in ("act", "dismiss", "undo")
+        ],
+        (
+            ("note", "a1", "--reason", "called her"),
+            Action(alarm_id="a1", customer_id="C1", action="note", by="eva", reason="called her"),
+        ),
         (
             ("snooze", "a1", "--until", "2099-01-01T00:00:00Z", "--reason", "on holiday"),
             Action(

@@ -1,6 +1,6 @@
 """`vigia alarms`: watch alarms, and act on them.
 
-An action goes to the topic `alarm-actions`; the notifier reads it there and publishes an acknowledgement on `alarms`.
+An action goes to the topic `alarm-actions`; the notifier reads it there and tells it on `alarms`.
 """
 
 import os
@@ -134,6 +134,57 @@ def resolve(
     _act("resolve", alarm_id, customer, by, reason, None, kafka, prefix)
 
 
+@app.command()
+def act(
+    alarm_id: AlarmId,
+    customer: Customer = None,
+    by: By = None,
+    reason: Why = None,
+    kafka: Kafka = KAFKA,
+    prefix: Prefix = "",
+) -> None:
+    """Record that something was done about it; the matter stays open."""
+    _act("act", alarm_id, customer, by, reason, None, kafka, prefix)
+
+
+@app.command()
+def note(
+    alarm_id: AlarmId,
+    reason: Annotated[str, Option(metavar="TEXT", help="What is to be known, for the record.")],
+    customer: Customer = None,
+    by: By = None,
+    kafka: Kafka = KAFKA,
+    prefix: Prefix = "",
+) -> None:
+    """Write a note about an alarm, also about one that is over."""
+    _act("note", alarm_id, customer, by, reason, None, kafka, prefix)
+
+
+@app.command()
+def dismiss(
+    alarm_id: AlarmId,
+    customer: Customer = None,
+    by: By = None,
+    reason: Why = None,
+    kafka: Kafka = KAFKA,
+    prefix: Prefix = "",
+) -> None:
+    """Call an alarm false: nothing more is sent about it."""
+    _act("dismiss", alarm_id, customer, by, reason, None, kafka, prefix)
+
+
+@app.command()
+def undo(
+    alarm_id: AlarmId,
+    customer: Customer = None,
+    by: By = None,
+    kafka: Kafka = KAFKA,
+    prefix: Prefix = "",
+) -> None:
+    """Take back the last thing that you did about an alarm, within a day."""
+    _act("undo", alarm_id, customer, by, None, None, kafka, prefix)
+
+
 def _user() -> str:
     """The user of the operating system, whatever the environment says."""
     try:
@@ -164,7 +215,7 @@ def _act(
             key = customer
         else:
             alarm = await newest(where, alarm_id)
-            if alarm.type in ENDINGS:
+            if alarm.type in ENDINGS and action_name != "note":
                 raise UsageError(
                     f"{inert(alarm_id)!r} is over ({alarm.outcome or 'withdrawn'}): {action_name} is not possible"
                 )

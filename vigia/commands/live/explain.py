@@ -150,7 +150,7 @@ def decided(incident: Incident | None) -> Iterator[str]:
         yield "  none yet"
     for line in incident.audit:
         why = f": {inert(line.action.reason)}" if line.action.reason else ""
-        yield f"  {day_and_time(line.time)}  {line.action.action} by {inert(line.action.by)}{why}"
+        yield f"  {day_and_time(line.time)}  {line.action.action} by {inert(line.action.by)}{why}{' (undone)' if line.undone else ''}"
     if incident.snoozed_until is not None:
         yield f"  snoozed until {day_and_time(incident.snoozed_until)}"
 
@@ -178,7 +178,13 @@ def _json(changes: list[Alarm], incident: Incident | None) -> bytes:
         for delivery in (incident.deliveries if incident else ())
     ]
     acts = [
-        {"action": line.action.action, "by": line.action.by, "reason": line.action.reason, "time": rfc3339(line.time)}
+        {
+            "action": line.action.action,
+            "by": line.action.by,
+            "reason": line.action.reason,
+            "time": rfc3339(line.time),
+            "undone": line.undone,
+        }
         for line in (incident.audit if incident else ())
     ]
     raw = [msgspec.Raw(encode_alarm(one)) for one in changes]
