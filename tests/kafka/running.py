@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaConnectionError, NodeNotReadyError
 
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, TOPIC_OF
@@ -212,7 +212,7 @@ class Running:
         end = sum((await self.ends.end_offsets(tps)).values())
         try:
             committed = await self.admin.list_consumer_group_offsets(self.broker.name(topics.WORKER), partitions=tps)
-        except GroupCoordinatorNotAvailableError:
+        except (GroupCoordinatorNotAvailableError, KafkaConnectionError, NodeNotReadyError):  # one of several is away
             return 0, end
         done = sum(max(0, offset.offset) for offset in committed.values())
         return done, end - done

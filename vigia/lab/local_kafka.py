@@ -82,11 +82,17 @@ def free_port() -> int:
             return port
 
 
+def new_cluster_id() -> str:
+    """An id for a cluster, as Kafka wants it."""
+    return urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+
+
 class LocalKafka:
     """One Kafka node: `start()` returns once it accepts connections, `stop()` is clean, `kill()` is not; data is kept.
 
     `listeners` adds listeners to the plain one: a protocol for each name; `addresses` holds their addresses.
-    `properties` are Kafka's own, `users` maps each user to a SCRAM password.
+    `properties` are Kafka's own, `users` maps each user to a SCRAM password. Nodes of one cluster have the same `cluster_id` (22
+    characters) and name each other's `controller_port` in their property `controller.quorum.voters`; alone a node chooses both.
     As a context manager it runs for the block, and deletes a directory that it created.
     """
 
@@ -98,7 +104,10 @@ class LocalKafka:
         listeners: Mapping[str, str] | None = None,
         properties: Mapping[str, str] | None = None,
         users: Mapping[str, str] | None = None,
+        controller_port: int | None = None,
+        cluster_id: str | None = None,
     ) -> None:
+        self._controller_port, self._cluster_id = controller_port, cluster_id or new_cluster_id()
         self.port = port or free_port()
         self.address = f"127.0.0.1:{self.port}"
         self.addresses = {name: f"127.0.0.1:{free_port()}" for name in listeners or ()}
@@ -152,7 +161,7 @@ class LocalKafka:
         return [java, HEAP, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{jars()}/*", main, *arguments]
 
     def _format(self, properties: Path) -> None:
-        controller = free_port()
+        controller = self._controller_port or free_port()
         self.directory.mkdir(parents=True, exist_ok=True)
         listeners = [f"PLAINTEXT://127.0.0.1:{self.port}", *(f"{n}://{at}" for n, at in self.addresses.items())]
         protocols = {"CONTROLLER": "PLAINTEXT", "PLAINTEXT": "PLAINTEXT", **self._listeners}
@@ -170,7 +179,6 @@ class LocalKafka:
             "",
         ]
         properties.write_text("\n".join(lines))
-        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         scram = [
             word
             for user, password in self._users.items()
@@ -178,7 +186,9 @@ class LocalKafka:
             for word in ("--add-scram", f"{kind}=[name={user},password={password}]")
         ]
         formatted = subprocess.run(  # noqa: S603
-            self._java("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(properties), *scram),
+            self._java(
+                "kafka.tools.StorageTool", "format", f"--cluster-id={self._cluster_id}", "-c", str(properties), *scram
+            ),
             capture_output=True,
             text=True,
         )
