@@ -83,6 +83,13 @@ def compose(alarm: Alarm, change: str = "", zone: ZoneInfo | None = None) -> Mes
     return Message(title(alarm, change), tuple(lines))
 
 
+def cause(alarm: Alarm) -> str:
+    """Why, in one line: the first reason and, where it is about a complaint, what that says; empty if there is none."""
+    texts = [reason.text or reason.code for reason in alarm.reasons[:1]]
+    texts += [reason.text for reason in alarm.reasons[1:] if reason.code == "complaint_says"]
+    return " ".join(inert(text) for text in texts)
+
+
 def at_stake(alarm: Alarm) -> str:
     """The value at risk and the probability of losing it, as far as known."""
     parts = []

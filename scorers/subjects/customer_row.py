@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from scorers.contract.events import Micros
+from scorers.contract.events import DAY, Micros
 from scorers.contract.rfc3339 import rfc3339
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
@@ -22,6 +22,7 @@ def customer_row(timeline: Timeline[Customer], now: Micros, ctx: Context) -> dic
         "tier": v.tier,
         "loyalty_type": v.loyalty_type,
         "risk": round(v.risk, 6),
+        "horizon_days": ctx.policy.risk.horizon / DAY,
         "risk_by_horizon": by_span(risk_by_horizon(c, now, ctx)),
         "expected_purchases": round(v.expected_purchases, 4),
         "value_at_risk_minor": v.value_at_risk_minor,

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from alerts.wording.formats import percent
+from alerts.wording.message import cause
 from alerts.wording.playbooks import TREATMENTS
 from scorers.alarms.catalogue import STATE_CHANGES
 from scorers.contract.alarms import Alarm
@@ -26,6 +27,7 @@ GOOD_NEWS_EVERY = 4
 """After this many shown alarms, one that ended well is shown as well."""
 COLOURS = {"critical": "bold white on red", "error": "bold red", "warning": "yellow", "info": "cyan"}
 ENDED_WELL = ("saved", "resolved")
+WORDS = {"saved": "returned"}  # in the demo nobody acts on an alarm, so that nobody has saved anybody
 LEFT = ("defector", "core_defector")
 
 
@@ -75,15 +77,15 @@ def line(alarm: Alarm) -> RenderableType:
     """Format an alarm in two lines: day, severity, kind, customer and money; then the reason."""
     end = status_of(alarm)
     well = end in ENDED_WELL
-    mark, style = (end, "bold green") if well else (alarm.severity, COLOURS[alarm.severity])
-    why = _good_news(alarm) if well else alarm.reasons[0].text if alarm.reasons else ""
+    mark, style = (WORDS.get(end, end), "bold green") if well else (alarm.severity, COLOURS[alarm.severity])
+    why = _good_news(alarm) if well else cause(alarm)
     grid = Table.grid(padding=(0, 1), expand=True)
     grid.add_column(width=6, no_wrap=True)
     grid.add_column(width=8, no_wrap=True)
     grid.add_column(width=24, no_wrap=True)
     grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     grid.add_column(justify="right", no_wrap=True)
-    stake = f"{without_cents(alarm.value_at_risk_minor, alarm.currency)} {'kept   ' if well else 'at risk'}"
+    stake = f"{without_cents(alarm.value_at_risk_minor, alarm.currency)} {'stays  ' if well else 'at risk'}"
     grid.add_row(
         day(int(alarm.time)), Text(mark, style), Text(alarm.kind, "bold"), who(alarm.name, alarm.customer_id), stake
     )
@@ -104,7 +106,7 @@ def kinds(summary: AlarmSummary) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("kind", no_wrap=True)
     ends = [end for end in OUTCOMES if any(outcomes[end] for _, _, outcomes in summary.kinds())]
-    for head in ("raised", "open", *ends):
+    for head in ("raised", "open", *(WORDS.get(end, end) for end in ends)):
         table.add_column(head, justify="right", no_wrap=True)
     for kind, raised, outcomes in summary.kinds():
         table.add_row(kind, f"{raised:,}", *(f"{outcomes[end]:,}" if outcomes[end] else "" for end in ("open", *ends)))
@@ -140,9 +142,7 @@ def ranking(found: Iterable[tuple[CustomerRow, Alarm]]) -> Table:
         head.add_column(justify="right", no_wrap=True)
         stake = f"{percent(c.risk)} of {without_cents(c.value_at_risk_minor, c.currency)}"
         head.add_row(who(c.name, c.customer_id), Text(f"{c.tier}, {c.stage.replace('_', ' ')}", "dim"), stake)
-        why = f"{alarm.kind} since {day(int(alarm.at)).strip()}: " + inert(
-            alarm.reasons[0].text if alarm.reasons else ""
-        )
+        why = f"{alarm.kind} since {day(int(alarm.at)).strip()}: {cause(alarm)}"
         todo = TREATMENTS[alarm.treatment] if alarm.treatment else ""
         table.add_row(Text(str(place), "bold"), Group(head, Text(why), Text(todo, "green")))
     return table

@@ -43,6 +43,7 @@ class CustomerRow(Struct):
     alarms_open: tuple[str, ...] = ()
     next_due: str | None = None
     risk_by_horizon: dict[str, float] = {}
+    horizon_days: float | None = None  # the horizon of `risk`
 
 
 class AlarmSummary:

@@ -56,10 +56,13 @@ def test_it_tells_alarms_fates_and_whom_to_save(demo: tuple[Path, subprocess.Com
     """Alarms stand with their reasons; then what became of them, whom to save, and what to try next."""
     folder, done = demo
     alarms, end = done.stdout.decode().split("The alarms of the year and their outcomes")
-    shown = [line for line in alarms.splitlines() if line.endswith(("at risk", "kept"))]
+    shown = [line for line in alarms.splitlines() if line.endswith(("at risk", "stays"))]
     assert len(shown) > 5
     assert any("gone-quiet" in line for line in shown)
     assert "usually comes every" in alarms
+    assert 'The complaint says: "' in " ".join(alarms.split())
+    assert "saved" not in alarms + end.split("\nTry next")[0].replace("worth saving", "")
+    assert " 0% of" not in end
     fates, ranking = end.split("customers most worth saving on the last day")
     assert "gone-quiet" in fates
     assert " of USD " in ranking

@@ -7,6 +7,7 @@ import typer
 from typer import Argument
 
 from alerts.wording.formats import money, percent
+from alerts.wording.message import cause
 from alerts.wording.playbooks import TREATMENTS
 from scorers.alarms.catalogue import STATE_CHANGES
 from scorers.contract.alarms import Alarm
@@ -68,7 +69,7 @@ def card(c: CustomerRow, zone: BusinessZone = UTC) -> Iterator[str]:
         ("stage", c.stage.replace("_", " ")),
         ("tier", c.tier),
         ("type", c.loyalty_type),
-        ("risk", f"{percent(c.risk)} that no purchase follows within the horizon"),
+        ("risk", f"{percent(c.risk)} that no purchase follows within {_horizon(c)}"),
         ("other horizons", ", ".join(f"{percent(risk)} in {span}" for span, risk in c.risk_by_horizon.items()) or "-"),
         ("value at risk", without_cents(c.value_at_risk_minor, c.currency)),
         (
@@ -83,6 +84,10 @@ def card(c: CustomerRow, zone: BusinessZone = UTC) -> Iterator[str]:
     yield from (f"  {name:14} {value}" for name, value in facts)
 
 
+def _horizon(c: CustomerRow) -> str:
+    return "the horizon" if c.horizon_days is None else counted(round(c.horizon_days), "day")
+
+
 def history(alarms: list[Alarm], zone: BusinessZone = UTC) -> Iterator[str]:
     """Yield every alarm and change in the order of time, each alarm with its treatment."""
     for alarm in alarms:
@@ -91,7 +96,7 @@ def history(alarms: list[Alarm], zone: BusinessZone = UTC) -> Iterator[str]:
             continue
         fresh = alarm.type in ("alarm.raised", "alarm.updated")
         what = "changed" if is_change else alarm.type.partition(".")[2] if fresh else status_of(alarm)
-        why = inert(alarm.reasons[0].text) if alarm.reasons and fresh else ""
+        why = cause(alarm) if fresh else ""
         yield f"{local_date(rfc3339(alarm.time), zone)}  {what:9} {alarm.kind:24} {why}".rstrip()
         if what == "raised" and alarm.treatment:
             yield f"{'':22}{TREATMENTS[alarm.treatment]}"

@@ -15,7 +15,7 @@ from typer import Argument, Option
 from alerts.pipeline.actions import encode_action
 from alerts.pipeline.incident import BY_PEOPLE, ENDINGS, Action, ActionName
 from alerts.wording.formats import day_and_time
-from alerts.wording.message import title
+from alerts.wording.message import cause, title
 from scorers.alarms.catalogue import KINDS, STATE_CHANGES
 from scorers.contract.alarms import SEVERITIES, Alarm
 from scorers.contract.events import Instant
@@ -268,7 +268,7 @@ def _end(until: str) -> Instant:
 def line(alarm: Alarm) -> str:
     """The change as one line for people."""
     change = alarm.type.removeprefix("alarm.") + (f" ({alarm.outcome})" if alarm.outcome else "")
-    why = f": {inert(alarm.reasons[0].text)}" if alarm.reasons and alarm.type == "alarm.raised" else ""
+    why = f": {cause(alarm)}" if alarm.reasons and alarm.type == "alarm.raised" else ""
     return (
         f"{day_and_time(alarm.time)}  {alarm.severity:8}  {change}  {title(alarm, '')}{why}  [{inert(alarm.alarm_id)}]"
     )

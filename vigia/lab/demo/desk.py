@@ -34,6 +34,10 @@ from scorers.contract.events import (
 SOURCE = "simulated"
 SEVERITIES: tuple[ComplaintSeverity, ...] = ("minor", "major", "critical")
 SUBJECTS: tuple[ComplaintSubject, ...] = ("product", "service", "service")
+TEXTS: dict[ComplaintSubject, tuple[str, ...]] = {
+    "product": ("The milk was sour.", "The bread was mouldy.", "Half of the eggs were broken."),
+    "service": ("I waited twenty minutes at the till.", "The delivery came a day late.", "I was charged twice."),
+}
 GIVEN = (
     *("Abigail", "Adrián", "Amara", "Beatriz", "Bruno", "Camille", "Carlos", "Dolores", "Edith", "Emil", "Farah"),
     *("Felipe", "Grace", "Hannah", "Hector", "Ingrid", "Iván", "Jasmine", "Joaquín", "Kofi", "Lena", "Luz", "Malik"),
@@ -124,6 +128,7 @@ class Desk:
             severity=severity,
             subject=subject,
             public=public,
+            reason=TEXTS[subject][self._count % len(TEXTS[subject])],
         )
         yield opened
         if not neglected:
