@@ -1,4 +1,4 @@
-"""A program of your own that is told of alarms: `python examples/subscribe.py`, on any Kafka that Vigía runs on.
+"""A program of your own that reads alarms: `python examples/subscribe.py`, on any Kafka that Vigía runs on.
 
 Kafka remembers how far the group has read, so a restart goes on where it ended; each alarm may come more than once
 under the same `alarm_id`, `type` and `time`.
@@ -14,7 +14,7 @@ STATE_CHANGES = ("stage-changed", "tier-changed", "loyalty-changed", "reactivate
 
 
 async def main() -> None:
-    """Print each alarm that is raised; here is where your own till, desk or CRM would be told."""
+    """Print each alarm that is raised; call your own till, desk or CRM here."""
     kafka = os.environ.get("VIGIA_KAFKA", "127.0.0.1:9092")
     options = {"group_id": "my-program", "auto_offset_reset": "earliest"}
     async with AIOKafkaConsumer(

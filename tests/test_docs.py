@@ -283,7 +283,7 @@ def test_documents_name_only_targets_that_exist() -> None:
     assert {(name, target) for name, target in named if target not in targets()} == set()
 
 
-def test_the_ci_runs_what_the_readme_tells_to_type() -> None:
+def test_the_ci_runs_the_commands_of_the_readme() -> None:
     """Each line of each ```sh block in README.md is a line of .ci/run, and no other mark hides a shell block."""
     ci = set(re.findall(r"^ *run ([^<\n]+?)(?: *<.*)?$", (ROOT / ".ci/run").read_text(), flags=re.MULTILINE))
     found = blocks((ROOT / "README.md").read_text())

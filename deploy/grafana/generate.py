@@ -66,23 +66,23 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
             ),
             Panel(
                 "Customers known",
-                "Everybody that the workers watch.",
+                "All customers that the workers watch.",
                 ((f"sum(vigia_customers{MINE})", "customers"),),
                 kind="stat", width=6, height=5,
             ),
             Panel(
                 "At risk by tier",
-                "Customers with open alarms: who would be missed most.",
+                "Customers with open alarms.",
                 ((f"sum by (tier) (vigia_customers_at_risk{MINE})", "{{tier}}"),),
             ),
             Panel(
                 "Value at risk by tier",
-                "What the customers with open alarms are worth, in units of the currency.",
+                "Expected margin of the customers with open alarms plus their replacement, in units of the currency.",
                 ((f"sum by (tier, currency) (vigia_value_at_risk_minor{MINE}) / 100", "{{tier}} {{currency}}"),),
             ),
             Panel(
                 "Customers by stage",
-                "Where customers stand in their life with us; a growing share of dormant ones is tomorrow's loss.",
+                "Customers by stage; a growing share of dormant ones announces losses.",
                 ((f"sum by (stage) (vigia_customers{MINE})", "{{stage}}"),),
             ),
             Panel(
@@ -93,20 +93,20 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
             ),
             Panel(
                 "Raised by kind",
-                "What comes in, alarms an hour.",
+                "Alarms raised, an hour.",
                 (("3600 * " + rate("vigia_alarms_total", "kind", RAISED), "{{kind}}"),),
                 height=9,
             ),
             Panel(
-                "How alarms go on",
-                "Raised, updated, settled, withdrawn: an hour. Many withdrawn ones mean that facts come late.",
+                "Changes of alarms",
+                "Raised, updated, settled and withdrawn, an hour. Many withdrawn ones mean that facts arrive late.",
                 (("3600 * " + rate("vigia_alarms_total", "change", 'severity!="info"'), "{{change}}"),),
                 height=9,
             ),
         ),
     ),
     (
-        "Telling people",
+        "Notifications",
         (
             Panel(
                 "Deliveries",
@@ -120,7 +120,7 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 ((f"sum by (channel) (vigia_notifications_waiting{MINE})", "{{channel}}"),),
             ),
             Panel(
-                "Told and not told",
+                "Decisions of the notifier",
                 "Decisions a second, by the rule that made them.",
                 ((rate("vigia_notifications_decided_total", "state, rule"), "{{state}} {{rule}}"),),
                 unit="ops",
@@ -163,8 +163,8 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 unit="s",
             ),
             Panel(
-                "Refused",
-                "Records and lines that are no events, a second, by reason.",
+                "Rejected",
+                "Rejected records and lines, a second, by reason.",
                 (
                     (rate("vigia_rejects_total", "code") + " > 0", "{{code}}"),
                     (rate("vigia_gateway_rejects_total", "code") + " > 0", "{{code}} (gateway)"),
@@ -172,8 +172,8 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 unit="ops",
             ),
             Panel(
-                "What became of events",
-                "Folded, refolded as they came late, too late, twice: a second.",
+                "Results of events",
+                "Folded, refolded because they were late, too late, duplicates: a second.",
                 ((rate("vigia_fates_total", "fate"), "{{fate}}"),),
                 unit="ops",
             ),
@@ -253,7 +253,7 @@ def dashboard() -> dict[str, Any]:
     return {
         "uid": "vigia-at-risk",
         "title": "Customers at risk",
-        "description": "Who may leave, what it would cost, who was told, and whether Vigía itself is well.",
+        "description": "Who may leave, what it would cost, who was notified, and whether Vigía itself is well.",
         "tags": ["vigia"],
         "schemaVersion": 41,
         "version": 1,

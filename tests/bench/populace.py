@@ -59,11 +59,11 @@ class Book(FigureBook):
 
     def __init__(self, policy: Policy) -> None:
         super().__init__(policy)
-        self.told: list[bytes] = []
+        self.controls: list[bytes] = []
 
     def close(self, day: int) -> Figures:
         figures = super().close(day)
-        self.told.append(encode_control(FiguresInForce.of(day, figures)))
+        self.controls.append(encode_control(FiguresInForce.of(day, figures)))
         return figures
 
 
@@ -81,8 +81,8 @@ class Populace:
                     pass
         self.clock = partition.clock
         self._controls = [
-            (CONTROL + b"%016x" % number, pack({}, CODEC.encode(StoredRow.of_partition(told))))
-            for number, told in enumerate(book.told)
+            (CONTROL + b"%016x" % number, pack({}, CODEC.encode(StoredRow.of_partition(control))))
+            for number, control in enumerate(book.controls)
         ]
         self._rows = [(who.encode(), pack({}, CODEC.encode(StoredRow.of(m, 0)))) for who, m in people.items()]
         self._lines = [line for line in lines if b'"customer_id":"c' in line][-RECENT:]
@@ -140,7 +140,7 @@ class Populace:
         """Tell all partitions that hours have passed, one by one."""
         for _ in range(hours):
             self.clock += HOUR
-            await running.tell_all(Tick(until=Instant(self.clock), follows=True))
+            await running.send_control(Tick(until=Instant(self.clock), follows=True))
 
 
 def _producer(running: Running) -> Any:

@@ -160,7 +160,7 @@ async def business(
             if (closed := days.get(day - 1)) is not None:
                 told.append(FiguresInForce.of(day - 1, closed))
             for control in told:
-                await running.tell_all(control)
+                await running.send_control(control)
         yield running
 
 

@@ -30,7 +30,7 @@ from streams.engine.fences import unpack
 from streams.worker.partition_state import CONTROL
 from streams.worker.stored_row import CODEC
 from tests.faults.verdict import Outcome, Verdict, judge
-from tests.kafka.running import Running, replayed, standing, time_of, told
+from tests.kafka.running import Running, changes_of, replayed, standing, time_of
 from vigia.lab.simulate import simulate
 from vigia.runtime import dead_letter
 from vigia.runtime.dead_letter import Letter
@@ -199,15 +199,15 @@ class Proof(Running):
 
         await self.until(nothing_left)
 
-    async def tell(self, control: Control) -> None:
+    async def send_and_wait(self, control: Control) -> None:
         """Send a control record to every partition, and wait until all have taken it in."""
-        await self.tell_all(control)
+        await self.send_control(control)
         await self.drained()
 
     async def conclude(self, lines: Iterable[bytes]) -> None:
         """Everything is folded, time has come to the last event, and the workers have stopped in order."""
         await self.drained()
-        await self.tell(Tick(until=Instant(max(map(time_of, lines))), follows=True))
+        await self.send_and_wait(Tick(until=Instant(max(map(time_of, lines))), follows=True))
         for name in list(self.workers):
             assert await self.stop(name) == 0
 
@@ -221,34 +221,37 @@ class Proof(Running):
         lines: list[bytes],
         *,
         ledger: list[bytes] | None = None,
-        told_alike: bool = True,
+        same_changes: bool = True,
         taken_back: bool = False,
         until: int = 0,
         least: int = 50,
     ) -> Verdict:
         """What came of some events against what has to come of them in this order.
 
-        `ledger` are the events that count, if not all do. `told_alike` asks for every change of an alarm and not only for
+        `ledger` are the events that count, if not all do. `same_changes` asks for every change of an alarm and not only for
         what stands in the end, where the order of arrival differs from that of `lines`; with `taken_back` alarms that nobody
-        had to tell may have been told, if they were withdrawn. At least so many changes are due.
+        had to raise may have been raised, if they were withdrawn. At least so many changes are due.
         """
         rows = await self.rows()
         until = until or max(map(time_of, lines))
         expected_states, found_states = dict[str, Customer](), dict[str, Customer]()
         again = list[Alarm]()
         for number, kept in rows.items():
-            mine, told_here = of_partition(lines, number, self.settings.partitions), put_in_force(kept)
-            expected_states |= folded(mine, until, self.policy, told_here)
-            found_states |= states(kept, context(self.policy, told_here))
+            mine, in_force_here = of_partition(lines, number, self.settings.partitions), put_in_force(kept)
+            expected_states |= folded(mine, until, self.policy, in_force_here)
+            found_states |= states(kept, context(self.policy, in_force_here))
             control = self.directory / f"control-{number}.jsonl"
-            control.write_bytes(b"".join(encode_control(one) + b"\n" for one in told_here))
+            control.write_bytes(b"".join(encode_control(one) + b"\n" for one in in_force_here))
             again += replayed(mine, self.directory / f"replay-{number}", control, self.policy, until)
         assert len(again) >= least, f"only {len(again)} changes of alarms: too few to prove anything"
         alarms = await self.alarms()
         due, came = standing(again), standing(alarms)
-        if told_alike:
+        if same_changes:
             ids = {alarm.alarm_id for alarm in again}
             gone = {a.alarm_id for a in alarms if a.type == "alarm.withdrawn"} - ids if taken_back else set()
-            due, came = due | told(again), came | {change for change in told(alarms) if change[0] not in gone}
+            due, came = (
+                due | changes_of(again),
+                came | {change for change in changes_of(alarms) if change[0] not in gone},
+            )
         counted = sent(lines if ledger is None else ledger)
         return judge(outcome(*counted, expected_states, due), outcome(*held(found_states), found_states, came))

@@ -81,7 +81,7 @@ async def ticks(proof: Proof) -> list[int]:
 
 
 @pytest.mark.parametrize("name", CASES)
-async def test_what_is_told_follows_from_the_events_alone(
+async def test_alarms_follow_from_the_events_alone(
     proof: Proof, tmp_path: Path, seed: int, note: Note, name: str
 ) -> None:
     """States and alarms are those of a replay, which knows no clock, whoever's clock is wrong, stepped or in summer."""
@@ -131,10 +131,10 @@ async def test_what_is_told_follows_from_the_events_alone(
     assert await proof.processes.stop("clock") == 0
     await proof.drained()
     until = began + 3 * HOUR
-    await proof.tell_all(Tick(until=Instant(until)))
+    await proof.send_control(Tick(until=Instant(until)))
     await proof.drained()
     for who in names:
         assert await proof.stop(who) == 0
-    verdict = await proof.verdict(lines, told_alike=False, until=until)
+    verdict = await proof.verdict(lines, same_changes=False, until=until)
     note("F19", f"clocks: {name}", seed, 0, len(lines), verdict)
     assert verdict.exact(), verdict

@@ -61,7 +61,7 @@ async def test_bad_input_reaches_the_dead_letters_alone(proof: Proof, tmp_path: 
     refused = [one for one in bad if one.code is not None]
     expected = Counter(map(letter_of, refused))
     found = Counter((letter.code, letter.key, letter.value) for letter in await proof.letters())
-    verdict = await proof.verdict(lines, told_alike=False)  # sound records of the corpus are old when they come
+    verdict = await proof.verdict(lines, same_changes=False)  # sound records of the corpus are old when they come
     lost, foreign = expected - found, found - expected
     for row in ("D1", "D2", "D3", "D4", "D7", "D8"):
         mine = [one for one in refused if one.row == row]
@@ -103,7 +103,7 @@ async def test_the_future_moves_nobodys_clock(proof: Proof, seed: int, note: Not
     await proof.publish(real)
     await proof.publish(near)
     await proof.drained()
-    await proof.tell(Tick(until=Instant(now + 2 * HOUR)))
+    await proof.send_and_wait(Tick(until=Instant(now + 2 * HOUR)))
     assert await proof.stop() == 0
     assert Counter(letter.code for letter in await proof.letters()) == {"bad_time": len(far)}
     assert {letter.value for letter in await proof.letters()} == set(far)
@@ -124,7 +124,7 @@ async def test_out_of_order_within_the_allowed_lateness(
     proof.tick()
     await proof.publish(shuffled, ONE)
     await proof.conclude(lines)
-    verdict = await proof.verdict(lines, told_alike=False)
+    verdict = await proof.verdict(lines, same_changes=False)
     note("D5", f"shuffled within {name}", seed, 0, len(lines), verdict)
     assert verdict.exact(), verdict
 
@@ -146,7 +146,7 @@ async def test_later_than_the_allowed_lateness(proof: Proof, tmp_path: Path, see
     proof.tick()
     await proof.publish(shuffled, ONE)
     await proof.conclude(lines)
-    verdict = await proof.verdict(sorted(in_time, key=time_of), told_alike=False, until=max(map(time_of, lines)))
+    verdict = await proof.verdict(sorted(in_time, key=time_of), same_changes=False, until=max(map(time_of, lines)))
     note("D5", "shuffled within a week", seed, 0, len(lines), verdict)
     assert verdict.exact(), verdict
 
@@ -172,7 +172,7 @@ async def test_duplicates_have_one_effect(proof: Proof, tmp_path: Path, seed: in
     proof.tick()
     await proof.publish(arrived, ONE)
     await proof.conclude(lines)
-    verdict = await proof.verdict(arrived, ledger=lines, told_alike=False)
+    verdict = await proof.verdict(arrived, ledger=lines, same_changes=False)
     note("D6", "a fifth sent twice, some with another payload", seed, 0, len(arrived), verdict)
     assert verdict.exact(), verdict
 

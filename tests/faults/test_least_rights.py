@@ -222,6 +222,6 @@ async def test_all_goes_through_under_the_rights_of_the_table(
 
     await limited.until(acknowledged)
     await limited.conclude(lines)
-    verdict = await limited.verdict(lines, told_alike=False)
+    verdict = await limited.verdict(lines, same_changes=False)
     note("F20", "all processes under the rights of the table", seed, 0, len(lines), verdict)
     assert verdict.exact(), verdict

@@ -76,7 +76,7 @@ async def cards(redis: Redis) -> Cards:
     return found
 
 
-async def told(running: Running) -> int:
+async def published(running: Running) -> int:
     """How many records there are on `alarms`."""
     places = [TopicPartition("alarms", n) for n in range(PARTITIONS)]
     return sum((await running.ends.end_offsets(places)).values())
@@ -88,7 +88,7 @@ def noticed(running: Running) -> Callable[[], Any]:
     async def so() -> bool:
         places = [TopicPartition("alarms", n) for n in range(PARTITIONS)]
         done = await running.admin.list_consumer_group_offsets(GROUP, partitions=places)
-        return sum(max(0, one.offset) for one in done.values()) == await told(running)
+        return sum(max(0, one.offset) for one in done.values()) == await published(running)
 
     return so
 
@@ -98,7 +98,9 @@ def read(running: Running, redis: Redis) -> Callable[[], Any]:
 
     async def so() -> bool:
         due = await redis.hgetall("vigia:read")
-        return sum(int(offset) for place, offset in due.items() if place.startswith("alarms/")) == await told(running)
+        return sum(int(offset) for place, offset in due.items() if place.startswith("alarms/")) == await published(
+            running
+        )
 
     return so
 
@@ -122,7 +124,7 @@ async def test_redis_holds_up_nobody(running: Running, redis: Faulty, seed: int,
     await running.until(noticed(running))
     await running.until(read(running, redis.straight))
     await fault(redis, True)
-    before = await told(running)
+    before = await published(running)
     await running.publish(lines[half:])
 
     async def folded() -> bool:
@@ -130,7 +132,7 @@ async def test_redis_holds_up_nobody(running: Running, redis: Faulty, seed: int,
 
     await running.until(folded)
     await running.until(noticed(running))
-    assert await told(running) > before
+    assert await published(running) > before
     assert not await read(running, redis.straight)(), "Redis was not away"
     await fault(redis, False)
     await running.until(read(running, redis.straight))

@@ -130,7 +130,7 @@ async def test_a_right_that_is_taken_away(
     rights.take(kind, asked.broker.name(name), operation)
     with asked.processes.may_die("a"):
         tick = Tick(until=Instant(time_of(lines[half - 1])), follows=True)  # closes days of stores
-        await asked.tell_all(tick)
+        await asked.send_control(tick)
         await asked.publish(lines[half:], ONE)
         assert await asked.died(within=30) != 0
     said = (tmp_path / "a.log").read_text()

@@ -82,7 +82,7 @@ async def test_from_one_worker_to_four_and_back(proof: Proof, tmp_path: Path, se
     assert verdict.exact(), verdict
 
 
-async def test_told_to_stop_many_times(proof: Proof, tmp_path: Path, seed: int, note: Note) -> None:
+async def test_stopped_many_times(proof: Proof, tmp_path: Path, seed: int, note: Note) -> None:
     """F15: SIGTERM at any moment under traffic, VIGIA_TEST_STOPS times: status 0 within 20 s, nothing is lost."""
     dice = random.Random(seed)
     async with traffic(proof, simulated(tmp_path / "sim", 50, 30 * STOPS, seed)) as lines:

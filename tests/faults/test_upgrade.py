@@ -60,6 +60,6 @@ async def test_an_upgrade_recovers_what_was_refused_before_it(
     assert "records ->" in await sent_back(proof, "--again")
     await proof.conclude(lines)
     assert len(await proof.letters()) == len(refused)
-    verdict = await proof.verdict(lines, told_alike=False)
+    verdict = await proof.verdict(lines, same_changes=False)
     note("D7", f"{len(newer)} events of a version that came before its release", seed, 0, len(lines), verdict)
     assert verdict.exact(), verdict

@@ -1,4 +1,4 @@
-"""Vigía on a broker: workers as processes of their own, a clock in this one, and what they say against a replay."""
+"""Vigía on a broker: workers as processes of their own, a clock in this one, and their alarms against those of a replay."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ from vigia.runtime.settings import Settings
 WORKER = (sys.executable, "-m", "vigia", "worker", "--metrics-port", "0")
 
 Standing = set[tuple[str, str, int, str]]
-Told = set[tuple[str, str, int, str | None]]
+Changes = set[tuple[str, str, int, str | None]]
 
 
 def standing(alarms: Iterable[Alarm]) -> Standing:
@@ -48,7 +48,7 @@ def standing(alarms: Iterable[Alarm]) -> Standing:
     return {(f"{a.subject.type}:{a.subject.id}", a.kind, int(a.at), a.outcome or "standing") for a in last.values()}
 
 
-def told(alarms: Iterable[Alarm]) -> Told:
+def changes_of(alarms: Iterable[Alarm]) -> Changes:
     """Each change once."""
     return {(alarm.alarm_id, alarm.type, int(alarm.at), alarm.outcome) for alarm in alarms}
 
@@ -60,12 +60,12 @@ def replayed(
     policy: Policy | None = None,
     until: int | None = None,
 ) -> list[Alarm]:
-    """What a replay of the same events says, judged by what the worker was told if there is a file of that."""
+    """What a replay of the same events says, with the worker's control records if there is a file of them."""
     directory.mkdir(parents=True, exist_ok=True)
     file = directory / "events.jsonl"
     file.write_bytes(b"\n".join(events) + b"\n")
-    told = None if control is None else control_log.read(control)
-    replay([str(file)], directory, policy or Policy(), ScoreSchedule(until=until), controls=told)
+    controls = None if control is None else control_log.read(control)
+    replay([str(file)], directory, policy or Policy(), ScoreSchedule(until=until), controls=controls)
     found = [decode_alarm(line) for line in (directory / "alarms.jsonl").read_bytes().splitlines()]
     return [alarm for alarm in found if isinstance(alarm, Alarm)]
 
@@ -125,7 +125,7 @@ class Running:
 
     def start(self, name: str = "a", command: Sequence[str] = WORKER, **environment: str) -> None:
         """Start a worker with a state directory of its own name; `command` is what it is started by."""
-        told = {
+        settings = {
             "VIGIA_KAFKA": self.broker.address,
             "VIGIA_PREFIX": self.broker.prefix,
             "VIGIA_STATE": str(self.directory / name),
@@ -137,7 +137,7 @@ class Running:
             "VIGIA_MARGIN": "0s",
             "VIGIA_SEAL": self.settings.seal,
         }
-        self.processes.start(name, [*command, "--policy", str(self.policy_file)], told | environment)
+        self.processes.start(name, [*command, "--policy", str(self.policy_file)], settings | environment)
 
     def kill(self, name: str = "a") -> None:
         self.processes.kill(name)
@@ -170,7 +170,7 @@ class Running:
             await self.producer.send(topic, line, key=None if customer is None else customer.encode())
         await self.producer.flush()
 
-    async def tell_all(self, control: Control) -> None:
+    async def send_control(self, control: Control) -> None:
         """Send a control record to every partition, signed with the keys of the tests."""
         await control_log.send_to_all(self.producer, KEYS, self.broker.name("clock"), self.settings.partitions, control)
 
@@ -198,7 +198,7 @@ class Running:
         return [alarm for alarm in found if isinstance(alarm, Alarm)]
 
     async def control(self) -> Path:
-        """What the partitions were told, as a file."""
+        """The control records of the partitions, as a file."""
         path = self.directory / "control.jsonl"
         await control_log.dump(self.broker, self.settings.partitions, path, KEYS)
         return path
@@ -231,7 +231,7 @@ class Running:
             await asyncio.sleep(0.05)
 
     async def ticked(self, until: int, within: float = PATIENCE) -> None:
-        """Wait until every partition was told an instant, and everything is folded and committed."""
+        """Wait until a tick of an instant was sent to every partition, and everything is folded and committed."""
 
         async def there() -> bool:
             return min(self.clock.sent.values()) >= until and (await self.standing())[1] == 0
@@ -239,7 +239,7 @@ class Running:
         await self.until(there, within)
 
     async def figures(self, day: int) -> None:
-        """Wait until the figures of a day are told to all partitions, and they have taken them in."""
+        """Wait until the figures of a day were sent to all partitions, and are in force there."""
 
         async def there() -> bool:
             found = [decode_control(record.value) for record in await self.read("clock")]

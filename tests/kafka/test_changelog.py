@@ -30,7 +30,7 @@ async def running(kafka: str, tmp_path: Path) -> AsyncIterator[Running]:
 
 async def folded(running: Running, at: int) -> None:
     """Tell all partitions an instant and wait until everything is committed."""
-    await running.tell_all(Tick(until=Instant(at), follows=True))
+    await running.send_control(Tick(until=Instant(at), follows=True))
 
     async def there() -> bool:
         return (await running.standing())[1] == 0

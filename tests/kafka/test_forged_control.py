@@ -14,7 +14,7 @@ from streams.records.sealed_control import Headers, sealed
 from streams.records.signing import keyring
 from tests.kafka.running import Running
 from tests.support.driver import instant, purchase
-from tests.support.seals import told
+from tests.support.seals import signed_record
 from vigia.runtime import dead_letter
 
 pytestmark = pytest.mark.kafka
@@ -38,9 +38,9 @@ def forged(clock: str, partition: int) -> list[tuple[bytes, Headers]]:
     return [
         *((encode_control(control), ()) for control in unsigned),
         sealed(OTHERS, clock, partition, FUTURE),
-        told(FUTURE, partition + 1, clock),
-        told(FUTURE, partition, "clock"),
-        (encode_control(FUTURE), told(Tick(until=Instant(MAY)), partition, clock)[1]),
+        signed_record(FUTURE, partition + 1, clock),
+        signed_record(FUTURE, partition, "clock"),
+        (encode_control(FUTURE), signed_record(Tick(until=Instant(MAY)), partition, clock)[1]),
         (b"[" * 100_000, (("seal", b"x"),)),
     ]
 
@@ -63,12 +63,12 @@ async def test_a_worker_ignores_forged_control_records_and_goes_on(running: Runn
     await attack()
     await running.publish(purchase(MAY + n * 3 * DAY, name) for n in range(8) for name in REGULARS)
     running.start()
-    await running.tell_all(Tick(until=Instant(MAY + 22 * DAY), follows=True))
+    await running.send_control(Tick(until=Instant(MAY + 22 * DAY), follows=True))
     await drained()
     await attack()
     await drained()
     assert not [alarm for alarm in await running.alarms() if alarm.kind == "gone-quiet"]
-    await running.tell_all(Tick(until=Instant(MAY + 60 * DAY), follows=True))
+    await running.send_control(Tick(until=Instant(MAY + 60 * DAY), follows=True))
     await drained()
     assert await running.stop() == 0
     alarms = await running.alarms()

@@ -184,7 +184,7 @@ FAULTS = {
     ("command", "fault"),
     [*(("worker", fault) for fault in FAULTS), *((command, "wrong password") for command in COMMANDS)][1:],
 )
-def test_who_may_not_is_told_why(secured: Secured, command: str, fault: str) -> None:
+def test_a_missing_right_is_named(secured: Secured, command: str, fault: str) -> None:
     """What cannot be believed ends the process within 30 s: one line with the mend, no secret in any."""
     changed, said = FAULTS[fault]
     places = {"other_ca": str(secured.other_ca), "expired": secured.node.addresses["EXPIRED"]}

@@ -9,7 +9,7 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from tests.alerts.pipeline.test_notifier import ROUTES, Desk, Process, alarm, flooded, tell
+from tests.alerts.pipeline.test_notifier import ROUTES, Desk, Process, alarm, flooded, publish_alarms
 from vigia.runtime import topics
 from vigia.runtime.broker import Broker
 
@@ -43,20 +43,20 @@ async def test_the_second_steps_in_when_the_first_is_gone(kafka: str, tmp_path: 
         routes.write_text(ROUTES.format(url=desk.url))
 
         async with Process(kafka, routes, prefix) as first:
-            await tell(kafka, alarm("a1"), prefix=prefix)
+            await publish_alarms(kafka, alarm("a1"), prefix=prefix)
             await wait_for(desk, "a1")
             async with Process(kafka, routes, prefix) as second:
                 await until_serving(second, serves=False)
-                await tell(kafka, alarm("a2", "C2"), prefix=prefix)
+                await publish_alarms(kafka, alarm("a2", "C2"), prefix=prefix)
                 await wait_for(desk, "a2")
                 await until_serving(first, serves=True)
                 await first.end(signal.SIGKILL)
-                await tell(kafka, alarm("a3", "C3"), prefix=prefix)
+                await publish_alarms(kafka, alarm("a3", "C3"), prefix=prefix)
                 await wait_for(desk, "a3")
                 await until_serving(second, serves=True)
                 async with Process(kafka, routes, prefix) as third:
                     assert await second.end(signal.SIGTERM) == 0
-                    await tell(kafka, alarm("a4", "C4"), prefix=prefix)
+                    await publish_alarms(kafka, alarm("a4", "C4"), prefix=prefix)
                     await wait_for(desk, "a4")
                     assert await third.end(signal.SIGTERM) == 0
         while not desk.got.empty():

@@ -68,7 +68,7 @@ class Trainers(Running):
         """Tell the figures of a day, and wait for the model that is put in force with them."""
         figures = msgspec.structs.replace(no_figures(Policy()), in_force=MAY + day * DAY, version=f"day {day}")
         told = FiguresInForce.of(day, figures)
-        await self.tell_all(told)
+        await self.send_control(told)
         versions: set[str] = set()
         while len(versions) < day:
             self.processes.check()

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from tests.faults.proof import simulated
-from tests.kafka.running import Running, by_day, replayed, standing, time_of, told
+from tests.kafka.running import Running, by_day, changes_of, replayed, standing, time_of
 from vigia.runtime import topics
 from vigia.runtime.topics import TopicsWrong
 
@@ -24,7 +24,7 @@ async def running(kafka: str, tmp_path: Path) -> AsyncIterator[Running]:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-async def test_workers_tell_what_a_replay_tells(running: Running, tmp_path: Path, workers: int) -> None:
+async def test_workers_publish_the_alarms_of_a_replay(running: Running, tmp_path: Path, workers: int) -> None:
     """With figures and models in force the same alarms stand as in a replay told the same; of two, one is killed."""
     lines = simulated(tmp_path / "sim", 150, 24, 3)
     for name in "ab"[:workers]:
@@ -42,7 +42,7 @@ async def test_workers_tell_what_a_replay_tells(running: Running, tmp_path: Path
     again = replayed(lines, tmp_path / "replay", await running.control(), running.policy)
     assert len(again) > 200
     assert standing(found) == standing(again)
-    assert told(found) == told(again)
+    assert changes_of(found) == changes_of(again)
 
 
 async def test_wrong_topics_are_named(running: Running) -> None:

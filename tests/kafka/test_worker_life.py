@@ -72,7 +72,7 @@ async def test_a_worker_that_was_stopped_and_wakes_up_writes_nothing(proof: Proo
     assert verdict.exact(), verdict
 
 
-async def test_told_to_stop_under_load(proof: Proof, tmp_path: Path) -> None:
+async def test_stopped_under_load(proof: Proof, tmp_path: Path) -> None:
     """F15: SIGTERM in the middle of traffic, again and again: status 0 within 20 s, drained, and what follows is exact."""
     lines = simulated(tmp_path / "sim", 120, 40, 22)
     dice = random.Random(22)

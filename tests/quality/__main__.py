@@ -75,7 +75,7 @@ def measure(data: DataSet) -> Judged:
     origins = origins_of(history, data)
     others = [data.horizon_days // 3, data.horizon_days * 2]
     asked, _ = ours(history, data, origins, others)
-    models = rivals.told(history, origins, data.horizon_days)
+    models = rivals.risks_of(history, origins, data.horizon_days)
     models["prior alone"] = [question.component("prior") for question in asked]
     models["logistic alone"] = [question.component("logistic") for question in asked]
     models["rules alone"] = [question.rules for question in asked]
@@ -114,7 +114,7 @@ def write(folder: Path, data: DataSet) -> None:
             )
 
 
-def tell(name: str, data: DataSet, judged: Judged) -> None:
+def print_tables(name: str, data: DataSet, judged: Judged) -> None:
     """Print the tables of one set."""
     origins, models, within = judged
     say = sys.stdout.write
@@ -130,19 +130,19 @@ def tell(name: str, data: DataSet, judged: Judged) -> None:
         m, worst = mean(figures), np.nanmin([f.auc for f in figures])
         say(f"{model:<16}{m.auc_recent:>8.4f}{m.log_loss_recent:>8.4f} |{m.auc:>8.4f}{worst:>8.4f}{m.brier:>8.4f}")
         say(f"{m.log_loss:>9.4f}{m.ece:>8.4f} |")
-        say("\n" if model == OURS else f"{_told(lately[model]):>24}{_told(whole[model]):>24}\n")
+        say("\n" if model == OURS else f"{_as_text(lately[model]):>24}{_as_text(whole[model]):>24}\n")
     for days, many, mine, theirs in within:
         say(
             f"within {days} days, {many} origins: AUC {mine.auc:.4f}, log-loss {mine.log_loss:.4f}, ECE {mine.ece:.4f}; "
         )
         say(f"BG/NBD {theirs.auc:.4f}, {theirs.log_loss:.4f}, {theirs.ece:.4f}\n")
-    say("\nrisk told  inactive  scores\n")
+    say("\nrisk given inactive  scores\n")
     for told, seen, many in reliability(labels, np.concatenate(models[OURS])):
         say(f"{told:>9.3f}{seen:>10.3f}{many:>8}  {'#' * round(40 * seen)}\n")
     sys.stdout.flush()
 
 
-def _told(margin: Margin) -> str:
+def _as_text(margin: Margin) -> str:
     mark = " *" if margin.ahead else "  "
     return f"{margin.auc:+.4f} ±{margin.se:.4f} {margin.wins:4.0%}{mark}"
 
@@ -166,7 +166,7 @@ def main() -> int:
             continue
         began = time.process_time()
         judged[name] = measure(SETS[name])
-        tell(name, SETS[name], judged[name])
+        print_tables(name, SETS[name], judged[name])
         sys.stdout.write(f"{time.process_time() - began:.0f} seconds of one processor\n")
     public = {name: judged[name][:2] for name in PUBLIC if name in judged}
     if args.plots is not None and public:

@@ -93,7 +93,7 @@ class Table:
         return row
 
 
-def told(history: History, origins: Sequence[Origin], horizon: int) -> dict[str, list[Floats]]:
+def risks_of(history: History, origins: Sequence[Origin], horizon: int) -> dict[str, list[Floats]]:
     """The risk by each rival at each origin."""
     table = Table(history)
     found = {"BG/NBD": bg_nbd(history, origins, horizon)}

@@ -47,7 +47,7 @@ class Cluster:
         """Tick every partition."""
         for groups in (True, False):
             for desk in self.desks:
-                self.route(desk.tell(Tick(until=Instant(at), follows=True, groups=groups)))
+                self.route(desk.control(Tick(until=Instant(at), follows=True, groups=groups)))
 
     def route(self, outputs: list[Output]) -> None:
         """Deliver records to the partitions that read them."""
@@ -63,7 +63,7 @@ class Cluster:
                 figures = self.sums.add(decode_report(output.value or b""))
                 if figures is not None:
                     for desk in self.desks:
-                        self.route(desk.tell(figures))
+                        self.route(desk.control(figures))
 
     def flush(self) -> None:
         """Write the rows of every partition."""

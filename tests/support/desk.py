@@ -25,7 +25,7 @@ from streams.worker.reports import Report, decode_report
 from streams.worker.stored_row import CODEC, StoredRow
 from tests.support.driver import instant
 from tests.support.hashes import HASHES
-from tests.support.seals import KEYS, told
+from tests.support.seals import KEYS, signed_record
 
 MAY = instant("2024-05-01T00:00:00Z")
 LATE = (
@@ -119,13 +119,13 @@ class Desk:
         self.outputs += outputs
         return outputs
 
-    def tell(self, control: Control) -> list[Output]:
+    def control(self, control: Control) -> list[Output]:
         """Fold one new control record, signed with the keys of the tests."""
-        value, headers = told(control, self.partition)
+        value, headers = signed_record(control, self.partition)
         return self.receive("clock", None, value, headers)
 
     def tick(self, at: int, follows: bool = False) -> list[Output]:
-        return self.tell(Tick(until=Instant(at), follows=follows))
+        return self.control(Tick(until=Instant(at), follows=follows))
 
     def flush(self, share: float = 1.0) -> None:
         """Write the changed rows, or only a share of them, as a process that dies in the middle does."""

@@ -8,6 +8,6 @@ SECRET = "a secret of the tests"
 KEYS = keyring(SECRET)
 
 
-def told(control: Control, partition: int = 0, topic: str = "clock") -> tuple[bytes, Headers]:
+def signed_record(control: Control, partition: int = 0, topic: str = "clock") -> tuple[bytes, Headers]:
     """A control record as the owner of its role sends it: value and headers."""
     return sealed(KEYS, topic, partition, control)

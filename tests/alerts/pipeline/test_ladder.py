@@ -57,7 +57,7 @@ async def test_an_acknowledgement_stops_the_ladder() -> None:
         ("dismiss", "alarm.dismissed"),
     ],
 )
-async def test_what_people_do_is_told_under_its_own_name(action: Any, change: str) -> None:
+async def test_what_people_do_is_published_under_its_own_name(action: Any, change: str) -> None:
     """Once each, and nobody is notified of it; after a kill before it came back it is told again."""
     story = Story(LADDER)
     await story.push(alarm())

@@ -69,7 +69,7 @@ async def publish(kafka: str, topic: str, *records: tuple[str, bytes | None]) ->
     await producer.stop()
 
 
-async def tell(kafka: str, *alarms: Alarm, prefix: str = "") -> None:
+async def publish_alarms(kafka: str, *alarms: Alarm, prefix: str = "") -> None:
     """Write these changes to the topic `alarms`."""
     await publish(kafka, f"{prefix}alarms", *((one.subject.id, encode_alarm(one)) for one in alarms))
 
@@ -209,7 +209,7 @@ async def test_a_restart_repeats_nothing_and_a_kill_only_the_id(
     kafka: str, desk: Desk, notifier: Callable[[], Process]
 ) -> None:
     """N3: killed between commit and stored delivery, it sends again under the same id; after a clean stop it repeats nothing."""
-    await tell(kafka, alarm("old", "C0", age=3 * DAY), alarm("a1"))
+    await publish_alarms(kafka, alarm("old", "C0", age=3 * DAY), alarm("a1"))
     async with notifier() as first:
 
         async def kill() -> None:
@@ -222,11 +222,11 @@ async def test_a_restart_repeats_nothing_and_a_kill_only_the_id(
     desk.meet = None
     async with notifier() as second:
         assert await desk.got.get() == met
-        await tell(kafka, alarm("a2", "C2"))
+        await publish_alarms(kafka, alarm("a2", "C2"))
         assert (await desk.got.get())[1] == "a2"
         assert await second.end(signal.SIGTERM) == 0
     async with notifier() as third:
-        await tell(kafka, alarm("a3", "C3"))
+        await publish_alarms(kafka, alarm("a3", "C3"))
         assert (await desk.got.get())[1] == "a3"
         assert await third.end(signal.SIGTERM) == 0
     assert desk.got.empty()
@@ -288,7 +288,7 @@ async def test_erased_customers_stay_deleted(kafka: str, desk: Desk, notifier: C
     """D13: after an erasure no incident is left, open or over, also after a restart that reads older alarms."""
     old, over, other = alarm("a1"), alarm("a2", kind="risk-high"), alarm("a3", "C2")
     ended = msgspec.structs.replace(over, type="alarm.settled", outcome="saved", time=Instant(over.time + 1))
-    await tell(kafka, old, over, ended, other, alarm("a4", "C3"))
+    await publish_alarms(kafka, old, over, ended, other, alarm("a4", "C3"))
     asked = {"id": "e1", "source": "crm", "type": "customer.erased", "time": rfc3339(time_ns() // 1000)}
     wrong = json.dumps(asked | {"customer_id": "C2"}).encode()  # under another's key: the worker refuses it as well
     incidents: dict[str, bytes | None] = {}
@@ -311,7 +311,9 @@ async def test_erased_customers_stay_deleted(kafka: str, desk: Desk, notifier: C
         assert await first.end(signal.SIGTERM) == 0
     assert not any(value is not None and b'"C1"' in value for value in incidents.values())
     async with notifier() as second:
-        await tell(kafka, alarm("a5", age=DAY), alarm("a6", "C3", age=DAY), alarm("a7", "C2"), alarm("a8", "C1"))
+        await publish_alarms(
+            kafka, alarm("a5", age=DAY), alarm("a6", "C3", age=DAY), alarm("a7", "C2"), alarm("a8", "C1")
+        )
         await until({"a1", "a2", "a4", "a5", "a6"}, {"a3", "a7", "a8"})
         assert await second.end(signal.SIGTERM) == 0
 
@@ -321,7 +323,7 @@ async def flooded(
 ) -> dict[str, set[str]]:
     """The ids under which each alarm came, of a flood under which the notifier is killed at random."""
     rng, got = Random(seed), dict[str, set[str]]()
-    await tell(kafka, *(alarm(f"a{n}", f"C{n}") for n in range(alarms)), prefix=prefix)
+    await publish_alarms(kafka, *(alarm(f"a{n}", f"C{n}") for n in range(alarms)), prefix=prefix)
     for left in range(kills, -1, -1):
         upto = len(got) + rng.randint(1, max(1, (alarms - len(got)) // (left + 1))) if left else alarms
         async with start() as process, asyncio.timeout(120):

@@ -88,7 +88,7 @@ def test_the_title_of_a_digest_says_of_whom() -> None:
 
 
 @pytest.mark.parametrize("risk", [0.0, 1e-9, 0.0049, 0.0099, 0.01, 0.5, 0.99, 0.9901, 0.9999, 1.0])
-def test_no_probability_is_told_as_a_certainty(risk: float) -> None:
+def test_no_probability_is_stated_as_a_certainty(risk: float) -> None:
     """Neither 0% nor 100%, which would say that nothing is at stake, or nothing can be done."""
     told = next(line.text for line in compose(alarm(risk=risk)).lines if line.label == "At stake")
     assert not re.search(r"\b(0|100)%", told)

@@ -108,8 +108,8 @@ def play(text: str, make: Callable[[str], Driver] = Driver) -> tuple[Driver, boo
     return driver, "\nwithout state changes" not in text
 
 
-def told(a: Alarm) -> str:
-    """An alarm record on one line: when it was told, what, of whom, since when, how grave, how it ended or why."""
+def as_line(a: Alarm) -> str:
+    """An alarm record on one line: when it was published, what, of whom, since when, how grave, how it ended or why."""
     words = [rfc3339(a.time), a.type.removeprefix("alarm."), a.kind, a.subject.id, "at", rfc3339(a.at), a.severity]
     if a.outcome:
         words.append(a.outcome)
@@ -124,7 +124,7 @@ def test_a_story_raises_these_alarms_and_no_other(path, request):
     story, _, expected = path.read_text(encoding="utf-8").partition("\n---\n")
     assert re.match(r"# [A-Z].*\.\n", story), "the first line is a sentence"
     driver, with_changes = play(story)
-    alarms = [told(a) for a in driver.alarms if with_changes or a.kind not in STATE_CHANGES]
+    alarms = [as_line(a) for a in driver.alarms if with_changes or a.kind not in STATE_CHANGES]
     if request.config.getoption("--goldens"):
         path.write_text(story + "\n---\n" + "".join(f"{line}\n" for line in alarms), encoding="utf-8")
         return

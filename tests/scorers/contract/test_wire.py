@@ -245,7 +245,7 @@ def test_rejected_says_whose_record_it_was() -> None:
     assert decode(sale(store_id="a\0")) == Rejection("bad_text", "store_id holds a control character", "e1", "till-1")
 
 
-def test_rejected_tells_no_values() -> None:
+def test_a_rejection_names_no_values() -> None:
     """A detail names fields and rules, as values may be personal."""
     canary = "canary-7f3a"
     for field in SALE:

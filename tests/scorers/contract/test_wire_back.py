@@ -23,8 +23,8 @@ def test_encoded_event_reads_as_the_contract() -> None:
     assert json.loads(encode_event(event)) == SALE | {"time": "2024-05-06T07:08:09.250000Z"}
 
 
-def test_plain_integers_are_told_as_times() -> None:
-    """Arithmetic on instants gives plain integers; they are told as times all the same."""
+def test_plain_integers_are_encoded_as_times() -> None:
+    """Arithmetic on instants gives plain integers; they are encoded as times all the same."""
     erased = CustomerErased(id="e", source="s", time=1_714_979_289 * SECOND, customer_id="c")  # type: ignore[arg-type]
     assert json.loads(encode_event(erased))["time"] == "2024-05-06T07:08:09Z"
 

@@ -21,12 +21,12 @@ def test_control_records_never_change_the_past() -> None:
     """Figures for an instant that was judged already come into force just after it, and that is counted."""
     desk = Desk()
     desk.send("purchases", purchase(MAY + 9 * DAY))
-    desk.tell(figures(desk.policy, 19_840, MAY))
+    desk.control(figures(desk.policy, 19_840, MAY))
     point, ctx = desk.processor.state.progress, desk.processor.ctx
     assert point.late == 1
     assert ctx.figures(MAY + 9 * DAY).version == "none"
     assert ctx.figures(MAY + 9 * DAY + 1).version == ctx.newest_figures.version != "none"
-    desk.tell(figures(desk.policy, 19_850, MAY + 20 * DAY))
+    desk.control(figures(desk.policy, 19_850, MAY + 20 * DAY))
     assert desk.processor.state.progress.late == 1
 
 
@@ -36,10 +36,10 @@ def test_what_is_in_force_survives_a_restart() -> None:
     model = Trainer()
     model.learn(a_lesson())
     snapshot = model.snapshot()
-    desk.tell(figures(desk.policy, 19_840, MAY))
-    desk.tell(ModelInForce(in_force=Instant(MAY), version=snapshot.version, model=snapshot.encode().decode()))
+    desk.control(figures(desk.policy, 19_840, MAY))
+    desk.control(ModelInForce(in_force=Instant(MAY), version=snapshot.version, model=snapshot.encode().decode()))
     text = "[risk]\nhorizon = '28d'\n"
-    desk.tell(PolicyInForce(in_force=Instant(MAY), version=parse_policy(text).version, text=text))
+    desk.control(PolicyInForce(in_force=Instant(MAY), version=parse_policy(text).version, text=text))
     before = desk.processor.ctx
     desk.flush()
     desk.open()
@@ -56,7 +56,7 @@ def test_partitions_share_one_object_for_the_same_figures() -> None:
     """Each partition gets its own record, but two years of figures are kept in memory once."""
     one, two = Desk(), Desk()
     for desk in (one, two):
-        desk.tell(figures(desk.policy, MAY // DAY - 2, MAY - DAY))
+        desk.control(figures(desk.policy, MAY // DAY - 2, MAY - DAY))
         desk.tick(MAY)
     assert one.processor.ctx.newest_figures.ranked == 60
     assert one.processor.ctx.newest_figures.base is two.processor.ctx.newest_figures.base
@@ -84,13 +84,13 @@ def test_a_spoilt_model_is_rejected_and_the_former_one_stays(how: str) -> None:
     """Though its signature is right, it is a dead letter with its reason, and a good one is adopted after it."""
     first, second = models(2)
     desk = Desk()
-    desk.tell(model_in_force(first, MAY))
+    desk.control(model_in_force(first, MAY))
     data = SPOILT[how](second).decode("latin-1")
-    desk.tell(ModelInForce(in_force=Instant(MAY), version=second.version, model=data))
+    desk.control(ModelInForce(in_force=Instant(MAY), version=second.version, model=data))
     assert desk.codes() == ["bad_value"]
     assert desk.processor.ctx.newest_model == first
     desk.send("purchases", purchase(MAY + DAY))
-    desk.tell(model_in_force(second, MAY))
+    desk.control(model_in_force(second, MAY))
     assert desk.processor.ctx.newest_model == second
 
 
@@ -128,14 +128,14 @@ def test_nothing_old_comes_into_force_again(restart: bool) -> None:
     ]
     new = [figures(desk.policy, 19_841, MAY + DAY), model_in_force(three, MAY + DAY), policy_in_force(SHORT, MAY + DAY)]
     for control in (*old, *new):
-        desk.tell(control)
+        desk.control(control)
     if restart:
         desk.flush()
         desk.open()
     desk.send("purchases", purchase(MAY + 9 * DAY))
     before = in_force(desk)
     for control in (*old, *new, *old):
-        desk.tell(control)
+        desk.control(control)
     assert in_force(desk) == before
     assert before[1:] == (three.version, parse_policy(SHORT).version)
     assert desk.codes() == []
@@ -151,10 +151,10 @@ def in_force(desk: Desk) -> tuple[int, str, str]:
 def test_an_old_policy_is_ignored_although_the_newest_changed_nothing() -> None:
     """A worker that starts with the policy that is on the clock still learns how new it is."""
     desk = Desk(SHORT)
-    desk.tell(policy_in_force(SHORT, MAY + DAY))
-    desk.tell(policy_in_force(LONG, MAY))
+    desk.control(policy_in_force(SHORT, MAY + DAY))
+    desk.control(policy_in_force(LONG, MAY))
     assert desk.processor.ctx.policy_version == parse_policy(SHORT).version
-    desk.tell(policy_in_force(LONG, MAY + 2 * DAY))
+    desk.control(policy_in_force(LONG, MAY + 2 * DAY))
     assert desk.processor.ctx.policy_version == parse_policy(LONG).version
 
 
@@ -164,7 +164,7 @@ def test_an_old_report_of_a_group_is_ignored() -> None:
 
     def report(at: int, complaints: int) -> dict[str, int]:
         at, subject = Instant(at), Subject("store", "S1")
-        desk.tell(GroupInForce(in_force=at, reported=at, subject=subject, values={"complaints": complaints}))
+        desk.control(GroupInForce(in_force=at, reported=at, subject=subject, values={"complaints": complaints}))
         return dict(desk.processor.ctx.group("store", "S1", MAY + 90 * DAY))
 
     assert report(MAY, 3) == {"complaints": 3}

@@ -92,7 +92,7 @@ TURNED = shop(450, turns=300)
 # --- champion and challengers --------------------------------------------------------------------------------------
 
 
-def told(selection: ChampionChallenger, many: int, better: float, seed: int = 1) -> None:
+def learn_answers(selection: ChampionChallenger, many: int, better: float, seed: int = 1) -> None:
     """Answers on which the challenger's log-odds are so much nearer to the truth."""
     world = random.Random(seed)
     for _ in range(many):
@@ -103,9 +103,9 @@ def told(selection: ChampionChallenger, many: int, better: float, seed: int = 1)
 def test_a_large_and_significant_gain_changes_the_champion() -> None:
     """A gain in few lessons or a tiny gain changes nothing; a large gain over many lessons does."""
     few, hair, much = ChampionChallenger(), ChampionChallenger(), ChampionChallenger()
-    told(few, 200, 1.0)
-    told(hair, 20_000, 0.02)
-    told(much, 2_000, 1.0)
+    learn_answers(few, 200, 1.0)
+    learn_answers(hair, 20_000, 0.02)
+    learn_answers(much, 2_000, 1.0)
     assert (few.select(), hair.select(), much.select()) == (False, False, True)
     assert (much.champion, much.changes) == ("sgd", 1)
     assert not much.select()  # its own evidence begins anew
@@ -127,10 +127,10 @@ def test_equal_learners_keep_the_champion() -> None:
 def test_the_policy_may_name_the_champion() -> None:
     """A learner that the policy names becomes champion and stays so whatever the evidence."""
     selection = ChampionChallenger()
-    told(selection, 2_000, 1.0)
+    learn_answers(selection, 2_000, 1.0)
     assert selection.select()
     assert selection.select("kalman")
-    told(selection, 2_000, 1.0, seed=2)
+    learn_answers(selection, 2_000, 1.0, seed=2)
     assert not selection.select("kalman")
     assert selection.select()
 
@@ -138,7 +138,7 @@ def test_the_policy_may_name_the_champion() -> None:
 def test_old_evidence_fades() -> None:
     """A gain of years ago does not change the champion."""
     selection = ChampionChallenger()
-    told(selection, 2_000, 1.0)
+    learn_answers(selection, 2_000, 1.0)
     selection.age(2 * 365)
     assert not selection.select()
 

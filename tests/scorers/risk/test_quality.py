@@ -78,7 +78,7 @@ def shop() -> History:
     return History(worlds.corner())
 
 
-def test_what_is_judged_is_what_a_replay_tells(shop: History, tmp_path: Path) -> None:
+def test_what_is_judged_is_what_a_replay_writes(shop: History, tmp_path: Path) -> None:
     """The run of the judge and `vigia replay` of the same events give the same risk to nine digits."""
     policy = Policy()
     policy = msgspec.structs.replace(policy, risk=msgspec.structs.replace(policy.risk, horizon=Span(45 * DAY)))
@@ -115,8 +115,8 @@ def test_rivals_see_nothing_later(shop: History) -> None:
     """Every rival says the same at an origin when all that came after it is cut off."""
     day, horizon = shop.start + 400, 45
     cut = History([fact for fact in shop.facts if fact.at <= last_second(day)])
-    whole = rivals.told(shop, [shop.origin(day, horizon)], horizon)
-    past = rivals.told(cut, [cut.origin(day, horizon)], horizon)
+    whole = rivals.risks_of(shop, [shop.origin(day, horizon)], horizon)
+    past = rivals.risks_of(cut, [cut.origin(day, horizon)], horizon)
     assert list(whole) == list(rivals.NAMES)
     for name in rivals.NAMES:
         assert whole[name][0] == pytest.approx(past[name][0])

@@ -33,8 +33,8 @@ OLD = DATA / "release-1"
 
 def before(desk: Desk) -> None:
     """Three weeks of a small business: figures and a policy in force, an open case, an alarm about a silence."""
-    desk.tell(figures(desk.policy, MAY // DAY - 2, MAY - DAY))
-    desk.tell(PolicyInForce(in_force=Instant(MAY - DAY), version="p", text="[risk]\nhorizon = '60d'\n"))
+    desk.control(figures(desk.policy, MAY // DAY - 2, MAY - DAY))
+    desk.control(PolicyInForce(in_force=Instant(MAY - DAY), version="p", text="[risk]\nhorizon = '60d'\n"))
     for n in range(8):
         desk.send("purchases", purchase(MAY + n * 3 * DAY, "C1"))
         desk.send("purchases", purchase(MAY + n * 3 * DAY + HOUR, "C2", 5_000))

@@ -25,7 +25,7 @@ from streams.worker.stored_row import CODEC, StoredRow
 from tests.kafka.running import Running
 from tests.support.driver import instant, purchase, record
 from tests.support.hashes import HASHES
-from tests.support.seals import KEYS, told
+from tests.support.seals import KEYS, signed_record
 from vigia.lab.embedded_kafka import PARTITIONS, EmbeddedKafka
 
 pytest.importorskip("confluent_kafka")
@@ -46,7 +46,7 @@ async def tick(running: Running, at: int) -> int:
     """Tell all partitions an instant; since when that is written, in milliseconds."""
     clock, written = running.broker.name("clock"), time.time_ns() // 1_000_000
     for partition in range(PARTITIONS):
-        value, headers = told(Tick(until=Instant(at), follows=True), partition, clock)
+        value, headers = signed_record(Tick(until=Instant(at), follows=True), partition, clock)
         await running.producer.send_and_wait(clock, value, headers=list(headers), partition=partition)
     return written
 
@@ -63,7 +63,7 @@ def words(alarms: list[Alarm], customer: str) -> list[str]:
     return [alarm.type for alarm in alarms if alarm.customer_id == customer and alarm.kind == "gone-quiet"]
 
 
-async def test_what_the_successor_does_not_tell_again_is_withdrawn(running: Running) -> None:
+async def test_what_the_successor_does_not_publish_again_is_withdrawn(running: Running) -> None:
     """An alarm of a worker that died is withdrawn if its successor reads a purchase first that prevents it."""
     regulars = [f"C{number}" for number in range(1, 9)]
     await running.publish(purchase(MAY + n * 3 * DAY, name) for n in range(8) for name in regulars)
@@ -75,8 +75,8 @@ async def test_what_the_successor_does_not_tell_again_is_withdrawn(running: Runn
     written = await tick(running, SILENT)
     running.start(VIGIA_FAILPOINT="outputs")
     assert await running.died() == -signal.SIGKILL
-    told = await running.alarms()
-    missed = [name for name in regulars if words(told, name) == ["alarm.raised"]]
+    signed_record = await running.alarms()
+    missed = [name for name in regulars if words(signed_record, name) == ["alarm.raised"]]
     assert missed, "the worker that died sent no alarm"
 
     back = missed[0]
@@ -94,12 +94,12 @@ async def test_what_the_successor_does_not_tell_again_is_withdrawn(running: Runn
     withdrawn = {alarm.kind: alarm for alarm in found if alarm.type == "alarm.withdrawn"}
     assert "gone-quiet" in withdrawn
     for kind, alarm in withdrawn.items():
-        (raised,) = [one for one in told if one.customer_id == back and one.kind == kind and one.at >= LAST]
+        (raised,) = [one for one in signed_record if one.customer_id == back and one.kind == kind and one.at >= LAST]
         assert (alarm.alarm_id, alarm.at, alarm.subject) == (raised.alarm_id, raised.at, raised.subject)
         assert (alarm.reasons, alarm.deadline, alarm.outcome) == ((), None, None)
     for name in regulars:
         if name != back:
-            assert set(words(found, name)) == {"alarm.raised"}, "what was told again stands"
+            assert set(words(found, name)) == {"alarm.raised"}, "what was signed_record again stands"
 
     running.start()
     await tick(running, SILENT + 2)
@@ -245,7 +245,7 @@ def sale(offset: int, at: int, customer: str = "C1") -> Letter:
 
 
 def ticked(offset: int, at: int) -> Letter:
-    return Letter("clock", 0, offset, None, *told(Tick(until=Instant(at), follows=True)))
+    return Letter("clock", 0, offset, None, *signed_record(Tick(until=Instant(at), follows=True)))
 
 
 async def regular(kafka: Kafka, *customers: str) -> int:
@@ -267,11 +267,11 @@ async def test_a_pending_alarm_is_withdrawn_once_all_is_folded_that_it_could_fol
     died = Run(kafka)
     await died.take(ticked(1, SILENT))
     assert words(died.alarms(), "C1") == words(died.alarms(), "C2") == ["alarm.raised"]
-    told = len(died.alarms())
+    signed_record = len(died.alarms())
 
     successor = Run(kafka)
     await successor.take(sale(at, LAST + 3 * DAY, "C1"))
-    assert len(successor.alarms()) == told, "the clock has not come so far"
+    assert len(successor.alarms()) == signed_record, "the clock has not come so far"
     await successor.take(ticked(1, SILENT))
     assert words(successor.alarms(), "C1") == ["alarm.raised", "alarm.withdrawn"]
     assert words(successor.alarms(), "C2") == ["alarm.raised", "alarm.raised"]
@@ -315,7 +315,7 @@ async def test_rows_that_the_successor_wrote_are_not_taken_for_the_dead_workers(
     assert words(third.alarms(), "C1") == ["alarm.raised", "alarm.withdrawn"]
 
 
-async def test_what_the_rows_hold_already_was_told_rightly() -> None:
+async def test_alarms_that_the_rows_hold_need_no_correction() -> None:
     """A worker that died between two batches of one flush has rows that are ahead of the checkpoint: nothing is withdrawn."""
     kafka = Kafka()
     await regular(kafka, "C1")
@@ -345,7 +345,7 @@ async def test_an_alarm_that_only_the_dead_worker_ended_is_raised_again() -> Non
     assert words(successor.alarms(), "C1")[-1] == "alarm.raised"
 
 
-async def test_without_a_tail_nothing_is_read_and_nothing_is_owed() -> None:
+async def test_without_a_tail_nothing_is_read_and_nothing_is_pending() -> None:
     """Restarts that find everything safe do not read a record of the topic."""
     kafka = Kafka()
     at = await regular(kafka, "C1")

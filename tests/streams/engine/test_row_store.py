@@ -94,7 +94,7 @@ def test_a_damaged_block_is_not_the_end_of_the_rows(filled: Store) -> None:
     assert list(row_store_of(filled).items(0)) == [], "the next opening begins with none, for the changelog to fill"
 
 
-def test_a_damaged_block_is_told_by_a_single_row_too(filled: Store) -> None:
+def test_a_damaged_block_is_named_by_reading_a_single_row_too(filled: Store) -> None:
     """No reading of a damaged row returns, and none is taken for a row that is not there."""
     flip(only(filled, "*.sst"), 0.5)
     reading = row_store_of(filled)

@@ -120,7 +120,7 @@ def test_a_pipe_says_that_it_is_not_put_in_order(kafka: str, tmp_path: Path) -> 
     assert "pipe" not in run(kafka, "publish", str(tmp_path / "sales.jsonl"), "--prefix", "order").stderr
 
 
-def test_a_kafka_that_is_away_is_told(tmp_path: Path) -> None:
+def test_a_kafka_that_is_away_is_named(tmp_path: Path) -> None:
     """Status 3 says that the same again may work later."""
     done = run(f"127.0.0.1:{free_port()}", "publish", file(tmp_path / "a.jsonl", sale(1)))
     assert done.exit_code == 3

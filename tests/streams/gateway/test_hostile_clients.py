@@ -85,7 +85,7 @@ async def raw(door: Door, sent: bytes, *, more: bytes = b"") -> bytes:
 
 
 @pytest.mark.parametrize("sent", [pytest.param(sent, id=name) for name, sent in BROKEN.items()])
-async def test_a_broken_request_is_refused_and_tells_nothing(tight: Door, sent: bytes) -> None:
+async def test_a_broken_request_is_refused_and_reveals_nothing(tight: Door, sent: bytes) -> None:
     """The answer is an error or none; it repeats nothing, and names no software; the next request is served."""
     answer = await raw(tight, sent)
     assert not answer or re.match(rb"HTTP/1\.[01] 4\d\d ", answer), answer[:200]
@@ -145,7 +145,7 @@ async def test_too_many_bytes_in_flight_are_refused_before_they_come(tight: Door
     await reader.read()
 
 
-async def test_too_many_requests_are_told_when_to_come_again(broker: str) -> None:
+async def test_too_many_requests_are_answered_with_a_time_to_retry(broker: str) -> None:
     """A token has a second's worth at once, and then 429 with Retry-After."""
     async with opened(broker, DIGEST, limits=Limits(requests_per_second=0.001)) as door:
         assert [(await door.post(BODY))[0] for _ in range(3)] == [202, 429, 429]

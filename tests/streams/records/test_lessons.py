@@ -71,7 +71,7 @@ def test_the_record_is_what_the_schema_says() -> None:
         decode_lesson(json.dumps(told).encode())
 
 
-def test_the_document_tells_every_column_in_order() -> None:
+def test_the_document_lists_every_column_in_order() -> None:
     """docs/lessons.md has a row for each column, in the order of the table."""
     rows = DOC.read_text(encoding="utf-8").split("## Columns")[1].splitlines()
     told = [name for row in rows if row.startswith("| `") for name in re.findall(r"`(\w+)`", row.split("|")[1])]
@@ -130,7 +130,7 @@ def test_lessons_are_exported_from_kafka(tmp_path: Path) -> None:
     lessons = [lesson(n) for n in range(60)]
     with EmbeddedKafka() as kafka:
         kafka.create("lessons")
-        asyncio.run(tell(kafka.address, [*lessons, *lessons[50:]]))
+        asyncio.run(publish_lessons(kafka.address, [*lessons, *lessons[50:]]))
         done = vigia("lessons", "export", "--kafka", kafka.address, "--out", "l.parquet", cwd=tmp_path)
         assert (done.returncode, done.stderr) == (0, b"")
         address = kafka.address
@@ -141,7 +141,7 @@ def test_lessons_are_exported_from_kafka(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*m.parquet*"))
 
 
-async def tell(address: str, lessons: list[Lesson]) -> None:
+async def publish_lessons(address: str, lessons: list[Lesson]) -> None:
     """Put lessons on their topic as a worker does."""
     async with AIOKafkaProducer(bootstrap_servers=address) as producer:
         for one in lessons:

@@ -15,7 +15,7 @@ from streams.records.sealed_control import SIGNED_BY, Headers, open_control, sea
 from streams.records.signing import HEADER, ROLES, keyring, new_keys
 from tests.support.desk import MAY, Desk, Record, figures
 from tests.support.driver import purchase
-from tests.support.seals import KEYS, told
+from tests.support.seals import KEYS, signed_record
 
 OTHERS = keyring("a secret of somebody else")
 TICK = Tick(until=Instant(MAY + 400 * DAY))
@@ -38,14 +38,14 @@ def by(role: str, value: bytes, place: int | str = 0, topic: str = "clock") -> F
 
 def swapped(control: Control, other: Control) -> Forged:
     """The signature of one record on another."""
-    return encode_control(other), told(control)[1]
+    return encode_control(other), signed_record(control)[1]
 
 
 def seal(data: bytes) -> Forged:
     return encode_control(TICK), ((HEADER, data),)
 
 
-NAME, SIGNATURE = told(TICK)[1][0][1].split(b":")
+NAME, SIGNATURE = signed_record(TICK)[1][0][1].split(b":")
 NESTED = b"[" * 100_000
 FORGED: dict[str, Callable[[], Forged]] = {
     "unsigned": lambda: (encode_control(TICK), ()),
@@ -56,8 +56,8 @@ FORGED: dict[str, Callable[[], Forged]] = {
     ),
     "of another type": lambda: swapped(POLICY, TICK),
     "of another instant": lambda: swapped(Tick(until=Instant(MAY)), TICK),
-    "of another partition": lambda: told(TICK, 1),
-    "of another topic": lambda: told(TICK, 0, "north-clock"),
+    "of another partition": lambda: signed_record(TICK, 1),
+    "of another topic": lambda: signed_record(TICK, 0, "north-clock"),
     "of the trainer's topic": lambda: by("trainer", encode_control(TICK), "trainer/0", "models"),
     "a tick by a worker": lambda: by("worker", encode_control(TICK)),
     "a policy by the trainer": lambda: by("trainer", encode_control(POLICY)),
@@ -65,12 +65,12 @@ FORGED: dict[str, Callable[[], Forged]] = {
     "a model by a worker": lambda: by(
         "worker", b'{"type":"model.in_force","in_force":"2024-05-01T00:00:00Z","version":"x","model":"{}"}'
     ),
-    "truncated": lambda: (encode_control(TICK)[:-2], told(TICK)[1]),
-    "with a blank more": lambda: (encode_control(TICK) + b" ", told(TICK)[1]),
-    "giant": lambda: (b'{"type":"clock.ticked","x":"' + b"y" * 900_000 + b'"}', told(TICK)[1]),
-    "nested": lambda: (NESTED, told(TICK)[1]),
-    "empty": lambda: (b"", told(TICK)[1]),
-    "two seals": lambda: (encode_control(TICK), told(TICK)[1] * 2),
+    "truncated": lambda: (encode_control(TICK)[:-2], signed_record(TICK)[1]),
+    "with a blank more": lambda: (encode_control(TICK) + b" ", signed_record(TICK)[1]),
+    "giant": lambda: (b'{"type":"clock.ticked","x":"' + b"y" * 900_000 + b'"}', signed_record(TICK)[1]),
+    "nested": lambda: (NESTED, signed_record(TICK)[1]),
+    "empty": lambda: (b"", signed_record(TICK)[1]),
+    "two seals": lambda: (encode_control(TICK), signed_record(TICK)[1] * 2),
     "an empty seal": lambda: seal(b""),
     "a giant seal": lambda: seal(b"0" * 500_000),
     "a seal of another alphabet": lambda: seal(NAME + b":" + b"\xff" * 86),
@@ -93,8 +93,8 @@ def test_a_forged_control_record_changes_nothing(how: str) -> None:
     assert dict(letter.headers)["code"] == b"bad_seal"
     assert desk.processor.state.progress == before
     assert desk.metrics.registry.get_sample_value("vigia_rejects_total", {"code": "bad_seal"}) == 1
-    desk.tell(TICK)
-    desk.tell(POLICY)
+    desk.control(TICK)
+    desk.control(POLICY)
     assert desk.codes() == ["bad_seal"]
     assert desk.processor.state.progress.clock == TICK.until
     assert desk.processor.ctx.policy.risk.horizon == 28 * DAY

@@ -118,7 +118,7 @@ def test_alarms_stand_in_the_order_of_their_time(tmp_path):
     assert len(times) > 200
 
 
-def test_a_rejected_line_is_told_with_file_line_and_reason(tmp_path):
+def test_a_rejected_line_is_written_with_file_line_and_reason(tmp_path):
     """Bad lines do not stop the run, and empty ones are none."""
     lines = [
         LINES[0],
@@ -168,7 +168,7 @@ def test_until_moves_the_end_either_way(tmp_path):
     assert (earlier.events, earlier.customers) == (1, 1)
 
 
-def test_a_row_is_told_of_each_customer_known_at_each_asked_instant(tmp_path):
+def test_a_row_is_written_for_each_customer_known_at_each_asked_instant(tmp_path):
     """Asked instants and every so many days together, each once, the end included."""
     source = write(tmp_path / "events.jsonl", LINES)
     asked = ScoreSchedule(at=(START + 3 * DAY, START + 70 * DAY), every=35 * DAY, until=START + 105 * DAY)
@@ -224,7 +224,7 @@ def test_what_is_kept_does_not_grow_with_what_is_read(tmp_path):
     assert max(sizes) < 16 * 1024
 
 
-def test_a_customer_is_told_with_what_stands_and_what_is_due_next(tmp_path):
+def test_a_customer_is_written_with_open_alarms_and_the_next_deadline(tmp_path):
     """`customers.jsonl` is the final state."""
     lines = [purchase(START), record("complaint.opened", START + DAY, complaint_id="K1", severity="major")]
     out, _ = run(tmp_path, [write(tmp_path / "events.jsonl", lines)])
@@ -241,7 +241,7 @@ def test_nothing_to_read_is_a_run_of_nobody(tmp_path):
     assert rows(out) == []
 
 
-def test_an_instant_after_the_last_event_is_scored_and_tells_no_alarm(tmp_path):
+def test_an_instant_after_the_last_event_is_scored_and_raises_no_alarm(tmp_path):
     """A file cut at the instant asked for gives the scores of the whole file there, and no alarm of later silence."""
     bought = [purchase(START + n * 7 * DAY) for n in range(8)]
     asked = ScoreSchedule(at=(START + 80 * DAY,))

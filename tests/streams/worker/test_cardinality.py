@@ -20,7 +20,7 @@ from streams.worker.stored_row import CODEC
 from tests.support.desk import MAY, Memory, Record
 from tests.support.driver import purchase, record
 from tests.support.hashes import HASHES
-from tests.support.seals import KEYS, SECRET, told
+from tests.support.seals import KEYS, SECRET, signed_record
 from vigia.readmodel.redis_address import RedisAddress
 from vigia.readmodel.redis_board import Board
 from vigia.runtime.broker import Broker
@@ -76,7 +76,7 @@ def worked(customers: int) -> CollectorRegistry:
         if who % 7 == 0:
             fold("contacts", name, f'{{"type": "{name}"}}'.encode())
             fold("contacts", f"{name} ", purchase(MAY, name))
-    fold("clock", None, *told(Tick(until=Instant(MAY + 60 * DAY))))
+    fold("clock", None, *signed_record(Tick(until=Instant(MAY + 60 * DAY))))
     return metrics.registry
 
 
@@ -85,8 +85,8 @@ def test_more_customers_make_no_more_series() -> None:
     few, many = series(worked(30)), series(worked(500))
     assert few == many
     assert len(few) < 1_000, "each kind of alarm with each severity and change, from the start"
-    told = {name: value for name, labels in few for label, value in labels if label == "kind"}
-    assert told, "no alarm was raised: nothing is shown"
+    signed_record = {name: value for name, labels in few for label, value in labels if label == "kind"}
+    assert signed_record, "no alarm was raised: nothing is shown"
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")

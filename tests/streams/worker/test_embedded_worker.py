@@ -11,7 +11,7 @@ from scorers.contract.lessons import Lesson
 from streams.records.lessons import decode_lesson, pseudonymous
 from streams.replay.replay import ScoreSchedule, replay
 from tests.faults.proof import Proof, of_partition, put_in_force
-from tests.kafka.running import by_day, replayed, standing, time_of, told
+from tests.kafka.running import by_day, changes_of, replayed, standing, time_of
 from vigia.lab.embedded_kafka import PARTITIONS, EmbeddedKafka
 from vigia.lab.simulate import simulate
 from vigia.runtime.privacy.keyed_hash import FILE, KeyedHash
@@ -57,7 +57,7 @@ async def test_the_worker_gives_the_results_of_a_replay(running: Proof, tmp_path
     again = replayed(lines, tmp_path / "replay", control, running.policy)
     assert len(again) > 300
     assert standing(found) == standing(again)
-    assert told(found) == told(again)
+    assert changes_of(found) == changes_of(again)
     here, there = risks(found), risks(again)
     assert len(set(there.values())) > 20
     assert here == pytest.approx(there, abs=1e-9)
@@ -87,7 +87,7 @@ async def test_the_worker_gives_the_results_of_a_replay(running: Proof, tmp_path
         part.write_text("".join(line for line in control.read_text().splitlines(True) if left_out not in line))
         other = replayed(lines, tmp_path / "part", part, running.policy)
         judged_other = (tmp_path / "part" / "customers.jsonl").read_bytes()
-        assert (told(other), judged_other) != (told(found), judged), f"{left_out} made no difference"
+        assert (changes_of(other), judged_other) != (changes_of(found), judged), f"{left_out} made no difference"
 
 
 async def test_a_backlog_of_months_is_read_in_the_order_it_was_written(running: Proof, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from scorers.in_force.control import Tick
 from tests.support.cluster import Cluster, known
 from tests.support.desk import MAY, Desk, Record
 from tests.support.driver import Driver, purchase, record
-from tests.support.seals import told
+from tests.support.seals import signed_record
 
 POLICY = "[stores]\nmention_from = 2\n"
 
@@ -97,8 +97,8 @@ def test_gone_quiet_mentions_complaints_about_the_store() -> None:
     driver = replayed(story(), MAY + 16 * DAY)
     quiet = [a for a in driver.alarms if a.kind == "gone-quiet" and a.type == "alarm.raised"]
     assert {a.customer_id for a in quiet} == {"C0", "C1"}
-    told = {a.customer_id: [r.text for r in a.reasons if r.code == "store_complaints"] for a in quiet}
-    assert told["C0"] == ["6 complaints about their store in 14 days."]
+    signed_record = {a.customer_id: [r.text for r in a.reasons if r.code == "store_complaints"] for a in quiet}
+    assert signed_record["C0"] == ["6 complaints about their store in 14 days."]
 
 
 def test_a_malformed_record_of_groups_is_a_dead_letter() -> None:
@@ -141,7 +141,7 @@ def test_a_tick_for_groups_that_fails_keeps_the_deadlines_of_customers(monkeypat
     cluster.publish("feedback", pulse(MAY, "S1", "asked"))
     for n in range(8):
         desk.send("purchases", purchase(MAY + n * 3 * DAY))
-    value, headers = told(Tick(until=Instant(MAY + 300 * DAY), groups=True))
+    value, headers = signed_record(Tick(until=Instant(MAY + 300 * DAY), groups=True))
     tick = Record("clock", 0, None, value, headers=headers)
     for broken in ("_outputs", "partition._settle_one"):
         with monkeypatch.context() as fault:

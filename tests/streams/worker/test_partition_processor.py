@@ -114,7 +114,7 @@ def test_one_sale_of_2099_puts_nothing_in_force_in_2099() -> None:
     desk.send("purchases", purchase(MAY, "C2"), written=MAY // 1_000)
     assert desk.codes() == ["bad_time"]
     assert desk.processor.state.progress.newest == MAY
-    desk.tell(figures(desk.policy, MAY // DAY - 2, MAY + HOUR))
+    desk.control(figures(desk.policy, MAY // DAY - 2, MAY + HOUR))
     assert desk.processor.ctx.newest_figures.in_force == MAY + HOUR
 
 
@@ -127,7 +127,7 @@ def test_a_timestamp_ahead_of_this_host_is_read_as_its_clock(timestamp: int | No
     assert written_at(one._replace(timestamp=MAY // 1_000)) == MAY
 
 
-def test_a_conflict_is_told_by_source_and_bounded(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_conflict_is_logged_by_source_and_bounded(caplog: pytest.LogCaptureFixture) -> None:
     """The log names source and place, never the customer or the id; a flood of them is a line for each doubling."""
     desk = Desk()
     desk.send("purchases", purchase(MAY, "canary-customer", id="canary-id", source="till\u200b 1"))
@@ -230,7 +230,7 @@ def test_a_deadline_that_a_policy_has_moved_outlives_an_eviction() -> None:
     desk.send("feedback", record("lead.created", MAY, value_minor=1000))
     desk.flush()
     version = parse_policy(text).version
-    desk.tell(PolicyInForce(in_force=Instant(0), version=version, text=text))
+    desk.control(PolicyInForce(in_force=Instant(0), version=version, text=text))
     for until in (MAY + 21 * DAY, MAY + 300 * DAY):
         desk.rows.evict(0)
         desk.tick(until)
@@ -271,7 +271,7 @@ def test_a_crash_in_the_middle_of_a_flush_changes_no_result(steps: list[tuple[st
             elif what == "tick":
                 desk.tick(clock, follows=True)
             elif what == "figures":
-                desk.tell(figures(desk.policy, number, clock + DAY))
+                desk.control(figures(desk.policy, number, clock + DAY))
         if what == "flush":
             crashed.flush()
             read = len(crashed.log)

@@ -20,7 +20,7 @@ def told(outputs: list[Output]) -> dict[str, Any]:
     return {(one.key or b"").decode(): None if one.value is None else json.loads(one.value) for one in found}
 
 
-def test_a_row_is_told_at_the_tick_after_it_changed() -> None:
+def test_a_row_is_published_at_the_tick_after_it_changed() -> None:
     """Once, whatever happened in between, as a replay would write it; not again until it changes."""
     desk = Desk()
     for n in range(3):
@@ -45,7 +45,7 @@ def test_the_row_of_the_erased_is_null_at_once() -> None:
     assert told(desk.tick(MAY + 2 * DAY)) == {}
 
 
-def test_the_next_owner_tells_all_rows_again() -> None:
+def test_the_next_owner_publishes_all_rows_again() -> None:
     """What waited when the partition was lost is not known to it."""
     desk = Desk()
     for n in range(20):
@@ -56,7 +56,7 @@ def test_the_next_owner_tells_all_rows_again() -> None:
     assert told(desk.tick(MAY + 2 * HOUR)) == {}
 
 
-def test_a_tick_tells_no_more_than_its_share_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tick_spends_no_more_than_its_share_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rest waits for the next ticks; those that have changed go first, and the recovered ones follow."""
     desk = Desk()
     for n in range(30):

@@ -227,7 +227,7 @@ def test_a_finished_run_is_looked_at_without_folding_again(shop: Path) -> None:
     assert (shop / "out.csv").read_bytes() == (shop / "shop.jsonl.csv").read_bytes()
 
 
-def test_compare_tells_gained_and_lost(shop: Path) -> None:
+def test_compare_lists_gained_and_lost(shop: Path) -> None:
     """A policy that knows no patience gains alarms against the defaults; against itself it gains none."""
     (shop / "hasty.toml").write_text("[lifecycle]\nsecond_purchase_default = '1d'\n")
     with (shop / "shop.jsonl").open("ab") as file:

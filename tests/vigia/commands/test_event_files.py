@@ -128,7 +128,7 @@ def test_no_output_of_a_replay_is_written_over_an_input(tmp_path: Path, name: st
     assert (tmp_path / "in" / name).read_bytes() == sale(1)
 
 
-def test_inputs_of_one_name_are_told_apart_in_rejects_and_evidence(tmp_path: Path) -> None:
+def test_inputs_of_one_name_are_distinguished_in_rejects_and_evidence(tmp_path: Path) -> None:
     """By their folders."""
     for name in ("north", "south"):
         (tmp_path / name).mkdir()

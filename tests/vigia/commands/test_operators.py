@@ -94,7 +94,7 @@ def test_an_alarm_of_no_customer_is_found_under_its_subject(kafka: str) -> None:
         (("snooze", "a1", "--until", "2d", "--reason", " "), "--reason is empty: a snooze needs a reason"),
     ],
 )
-def test_what_cannot_be_done_is_said_and_not_sent(kafka: str, typed: tuple[str, ...], says: str) -> None:
+def test_what_cannot_be_done_is_refused_and_not_sent(kafka: str, typed: tuple[str, ...], says: str) -> None:
     """An id that is not there, an alarm that is over, an empty name or reason: one line, status 2, nothing on the topic."""
     ended = alarm("over", type="alarm.settled", outcome="saved", time=Instant(NOW + HOUR))
     write(kafka, "alarms", ("C1", encode_alarm(alarm("over"))), ("C1", encode_alarm(ended)))

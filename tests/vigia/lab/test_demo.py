@@ -52,7 +52,7 @@ def test_it_ends_by_itself_without_a_terminal(demo: tuple[Path, subprocess.Compl
     assert max(map(len, told.splitlines())) <= 80
 
 
-def test_it_tells_alarms_fates_and_whom_to_save(demo: tuple[Path, subprocess.CompletedProcess[bytes]]) -> None:
+def test_it_prints_alarms_fates_and_whom_to_save(demo: tuple[Path, subprocess.CompletedProcess[bytes]]) -> None:
     """Alarms stand with their reasons; then what became of them, whom to save, and what to try next."""
     folder, done = demo
     alarms, end = done.stdout.decode().split("The alarms of the year and their outcomes")
@@ -78,7 +78,9 @@ def ranked(text: str) -> str:
     return text.split(" 1 ")[1].split("(")[1].split(")")[0]
 
 
-def test_a_replay_that_is_told_the_same_tells_the_same(demo: tuple[Path, subprocess.CompletedProcess[bytes]]) -> None:
+def test_a_replay_with_the_same_control_records_gives_the_same_alarms(
+    demo: tuple[Path, subprocess.CompletedProcess[bytes]],
+) -> None:
     """Worker and replay agree in every alarm and its end, and in what they think of every customer on the last day."""
     folder, _ = demo
     again = folder.parent / "again"

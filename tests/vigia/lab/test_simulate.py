@@ -324,7 +324,7 @@ def test_dirt_soils_and_loses_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "clean" / "truth.jsonl").read_bytes() == (tmp_path / "dirty" / "truth.jsonl").read_bytes()
 
 
-def test_progress_is_told_to_the_end(tmp_path: Path) -> None:
+def test_progress_is_reported_to_the_end(tmp_path: Path) -> None:
     """The listener hears a rising count that ends at the whole."""
     heard: list[tuple[int, int]] = []
     simulate(1200, 30, 1, tmp_path, progress=lambda done, total: heard.append((done, total)))

@@ -21,7 +21,7 @@ from scorers.contract.events import Instant
 from scorers.in_force.control import Tick
 from streams.records.sealed_control import Headers, signed
 from streams.records.signing import keyring
-from tests.support.seals import KEYS, SECRET, told
+from tests.support.seals import KEYS, SECRET, signed_record
 from vigia.cli import app
 from vigia.lab.embedded_kafka import PARTITIONS, EmbeddedKafka
 from vigia.operations.diagnosis import CHECKS, DAY, MINUTE, diagnose
@@ -40,8 +40,8 @@ def place(key: bytes, partitions: int = 8) -> int:
 
 def seen(key: bytes | None = b"C1", **changed: Any) -> SeenRecord:
     """A record of a minute ago, in its customer's partition."""
-    told = {"offset": 5, "value": b'{"customer_id": "C1"}', "written": NOW - MINUTE, "headers": {}}
-    return SeenRecord(**{"partition": place(key or b""), "key": key, **told, **changed})
+    signed_record = {"offset": 5, "value": b'{"customer_id": "C1"}', "written": NOW - MINUTE, "headers": {}}
+    return SeenRecord(**{"partition": place(key or b""), "key": key, **signed_record, **changed})
 
 
 def model(secret: str = SECRET, written: int = NOW - DAY) -> SeenRecord:
@@ -52,7 +52,7 @@ def model(secret: str = SECRET, written: int = NOW - DAY) -> SeenRecord:
 
 def tick(written: int, *, follows: bool = False) -> SeenRecord:
     """A tick of the clock."""
-    value, headers = told(Tick(until=Instant(NOW * 1000), follows=follows), place(b""), "north-clock")
+    value, headers = signed_record(Tick(until=Instant(NOW * 1000), follows=follows), place(b""), "north-clock")
     return seen(None, value=value, written=written, headers=dict(headers))
 
 
@@ -101,12 +101,12 @@ def test_health_is_found_healthy() -> None:
 Draw = Callable[[Inspection], object]
 
 
-def setting(topic: str, **told: str) -> Draw:
+def setting(topic: str, **signed_record: str) -> Draw:
     """A topic has another setting."""
 
     def draw(p: Inspection) -> None:
         assert p.settings is not None
-        changed = {name.replace("_", "."): value for name, value in told.items()}
+        changed = {name.replace("_", "."): value for name, value in signed_record.items()}
         p.settings[topic] = {**p.settings[topic], **changed}
 
     return draw
@@ -236,7 +236,7 @@ async def test_the_doctor_sees_a_broker(monkeypatch: pytest.MonkeyPatch) -> None
         broker.create(*(topic.name for topic in TOPICS))
         kafka, keys = broker.address, [b"C%d" % number for number in range(30)]
         now = Tick(until=Instant(time.time_ns() // 1000))
-        value, headers = told(now)
+        value, headers = signed_record(now)
         await put(kafka, "clock", (None, value, 0), headers=headers)
         await put(kafka, "purchases", *((key, b"{}", None) for key in keys))
         consumer = AIOKafkaConsumer(bootstrap_servers=kafka)
@@ -303,7 +303,7 @@ async def test_the_doctor_sees_a_real_kafka(kafka: str) -> None:
     while "missing-topics" in await found():
         await asyncio.sleep(0.1)
     now = Tick(until=Instant(time.time_ns() // 1000))
-    value, headers = told(now, 0, f"{prefix}clock")
+    value, headers = signed_record(now, 0, f"{prefix}clock")
     await put(kafka, f"{prefix}clock", (None, value, 0), headers=headers)
     healthy_but_for = await found()
     assert set(healthy_but_for) == {"group-moves"}

@@ -44,7 +44,7 @@ class Shop:
         self.board = board
         self.producer = producer
 
-    async def tell(self, *alarms: Alarm) -> None:
+    async def publish(self, *alarms: Alarm) -> None:
         """These changes stand on the topic."""
         for alarm in alarms:
             await self.producer.send_and_wait("alarms", encode_alarm(alarm), key=alarm.subject.id.encode())
@@ -104,13 +104,13 @@ def over(of: Alarm, hours: int) -> Alarm:
 async def test_the_board_ranks_those_with_open_alarms(shop: Shop) -> None:
     """The dearest first; whose last alarm is over leaves the board and keeps a card; state changes put nobody on it."""
     first, second = alarm("a1", "C1", 1), alarm("a2", "C1", 2, kind="gone-quiet", value_at_risk_minor=9000)
-    await shop.tell(first, second, alarm("a3", "C2", 1, value_at_risk_minor=7000))
-    await shop.tell(alarm("a4", "C3", 1, kind="stage-changed", severity="info"))
+    await shop.publish(first, second, alarm("a3", "C2", 1, value_at_risk_minor=7000))
+    await shop.publish(alarm("a4", "C3", 1, kind="stage-changed", severity="info"))
     await shop.board_is(("C1", 9000), ("C2", 7000))
     card = await shop.board.card("C1")
     assert {name for name in card if name.startswith("alarm:")} == {"alarm:a1", "alarm:a2"}
     assert (card["stage"], card["tier"], card["risk"], card["currency"]) == ("core_customer", "gold", "0.7", "EUR")
-    await shop.tell(over(second, 3), over(first, 4))
+    await shop.publish(over(second, 3), over(first, 4))
     await shop.board_is(("C2", 7000))
     assert "alarm:a1" not in await shop.board.card("C1")
     await shop.until(lambda: shop.board.card("C3"))
@@ -118,16 +118,16 @@ async def test_the_board_ranks_those_with_open_alarms(shop: Shop) -> None:
 
 async def test_an_emptied_redis_is_filled_again(shop: Shop, server: Server) -> None:
     """F16: emptied while it runs, or dead and back with nothing, it ends with the same board, and is told of new ones."""
-    await shop.tell(alarm("a1", "C1", 1), alarm("a2", "C2", 1, value_at_risk_minor=7000))
+    await shop.publish(alarm("a1", "C1", 1), alarm("a2", "C2", 1, value_at_risk_minor=7000))
     await shop.board_is(("C2", 7000), ("C1", 5000))
     redis: Redis = Redis.from_url(server.url)
     await redis.flushall()
     await redis.aclose()
-    await shop.tell(alarm("a3", "C1", 2, value_at_risk_minor=8000))
+    await shop.publish(alarm("a3", "C1", 2, value_at_risk_minor=8000))
     await shop.board_is(("C1", 8000), ("C2", 7000))
     server.stop()
     server.start()
-    await shop.tell(over(alarm("a2", "C2", 1), 3))
+    await shop.publish(over(alarm("a2", "C2", 1), 3))
     await shop.board_is(("C1", 8000))
 
 
@@ -146,21 +146,21 @@ async def test_read_twice_it_counts_once(server: Server) -> None:
 
 async def test_the_erased_are_gone_and_stay_gone(shop: Shop, server: Server) -> None:
     """D13: card and line go with the erasure; older alarms, read later or again, bring nothing back; newer ones do."""
-    await shop.tell(alarm("a1", "C1", 1, name="Ana"), alarm("a2", "C2", 1))
+    await shop.publish(alarm("a1", "C1", 1, name="Ana"), alarm("a2", "C2", 1))
     await shop.until(lambda: shop.board.card("C1"))
     await shop.erase("C1", Instant(START + DAY))
     await shop.board_is(("C2", 5000))
-    await shop.tell(over(alarm("a1", "C1", 1, name="Ana"), 24), alarm("a3", "C1", 2, name="Ana"))
-    await shop.tell(alarm("a4", "C2", 2, value_at_risk_minor=1))
+    await shop.publish(over(alarm("a1", "C1", 1, name="Ana"), 24), alarm("a3", "C1", 2, name="Ana"))
+    await shop.publish(alarm("a4", "C2", 2, value_at_risk_minor=1))
     await shop.board_is(("C2", 1))
     assert await shop.board.card("C1") == {}
     redis: Redis = Redis.from_url(server.url)
     assert not [key for key in await redis.keys() if b"C1" in key]
     await redis.aclose()
-    await shop.tell(alarm("a5", "C1", 48))
+    await shop.publish(alarm("a5", "C1", 48))
     await shop.board_is(("C1", 5000), ("C2", 1))
     await shop.erase("C1", Instant(START + DAY))  # read again, it leaves the new card alone
-    await shop.tell(alarm("a6", "C2", 49, value_at_risk_minor=2))
+    await shop.publish(alarm("a6", "C2", 49, value_at_risk_minor=2))
     await shop.board_is(("C1", 5000), ("C2", 2))
     await shop.producer.send_and_wait("feedback", None, key=b"C1")  # a null value asks for it as well
     await shop.board_is(("C2", 2))
@@ -169,7 +169,7 @@ async def test_the_erased_are_gone_and_stay_gone(shop: Shop, server: Server) -> 
 
 async def test_every_key_has_a_time_to_live(shop: Shop, server: Server) -> None:
     """What nobody keeps up to date ends; an erasure stays as long as older alarms may be read."""
-    await shop.tell(alarm("a1", "C1", 1), alarm("a2", "C2", 2))
+    await shop.publish(alarm("a1", "C1", 1), alarm("a2", "C2", 2))
     await shop.erase("C3", START)
     await shop.board_is(("C2", 5000), ("C1", 5000))
     redis: Redis = Redis.from_url(server.url, decode_responses=True)

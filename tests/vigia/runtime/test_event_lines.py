@@ -30,7 +30,7 @@ def write(path: Path, *lines: bytes) -> str:
     return str(path)
 
 
-def told(lines: list[Line]) -> list[str]:
+def values(lines: list[Line]) -> list[str]:
     return [one.event.code if isinstance(one.event, Rejection) else one.event.id for one in lines]
 
 
@@ -42,7 +42,7 @@ def test_a_file_that_is_newest_first_is_sorted_within_the_window(tmp_path: Path)
     """As exports are; a line that is no event stays behind the event before it."""
     newest_first = [sale(day) for day in range(60, 0, -1)]
     source = write(tmp_path / "a.jsonl", *newest_first[:1], b"{", *newest_first[1:])
-    found = told(list(read([source], order=in_window(1000))))
+    found = values(list(read([source], order=in_window(1000))))
     assert found == [*(f"d{n}" for n in range(1, 61)), "not_json"]
     assert lateness_of([source], in_window(1000)).late == 0
     assert lateness_of([source], Order(0, DAY)).late == 58  # one day late is in time
@@ -53,7 +53,7 @@ def test_a_file_in_its_order_stays_in_it(tmp_path: Path) -> None:
     lines = [sale(day) for day in range(1, 30)]
     late = [sale(day, f"late{day}") for day in range(1, 19)]
     source = write(tmp_path / "a.jsonl", *lines, *late)
-    assert told(list(read([source], order=in_window(1000)))) == told(list(read([source])))
+    assert values(list(read([source], order=in_window(1000)))) == values(list(read([source])))
     assert lateness_of([source], in_window(1000)).late == 18
 
 
@@ -78,11 +78,11 @@ def test_sorted_files_are_merged_with_others(tmp_path: Path) -> None:
     """Each file has a window of its own."""
     down = write(tmp_path / "down.jsonl", *[sale(day, f"down{day}") for day in range(40, 0, -1)])
     up = write(tmp_path / "up.jsonl", *[sale(day, f"up{day}") for day in range(1, 41)])
-    found = told(list(read([down, up], order=in_window(1000))))
+    found = values(list(read([down, up], order=in_window(1000))))
     assert found == [name for day in range(1, 41) for name in (f"down{day}", f"up{day}")]
 
 
-def test_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
+def test_files_of_one_name_are_distinguished(tmp_path: Path) -> None:
     """By as many folders as it takes; a file that is given twice by a number."""
     names = ("north/2024/till.jsonl", "south/2024/till.jsonl", "north/desk.jsonl")
     paths = [write(tmp_path / name, sale(1)) for name in names]
@@ -101,4 +101,4 @@ def test_packed_lines_and_a_byte_order_mark_are_read_everywhere(
     raw = gzip.compress(raw) if packed else raw
     (tmp_path / "any").write_bytes(raw)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(raw)))
-    assert told(list(read([str(tmp_path / "any")]))) == told(list(read(["-"]))) == ["d1", "d2"]
+    assert values(list(read([str(tmp_path / "any")]))) == values(list(read(["-"]))) == ["d1", "d2"]

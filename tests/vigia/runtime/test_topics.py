@@ -26,7 +26,7 @@ def test_a_number_is_the_least_and_a_policy_is_exact(key: str, found: str, wante
     assert topics.suffices(key, found, wanted) is enough
 
 
-def test_who_was_erased_is_known_as_long_as_what_was_told_of_them() -> None:
+def test_erasures_are_retained_as_long_as_alarms() -> None:
     """D13: cards that are filled again from all alarms there are meet every erasure since the first of them."""
     days = {topic.name: topic.days for topic in TOPICS if not topic.compacted}
     assert days["feedback"] >= days["alarms"]
