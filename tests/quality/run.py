@@ -97,7 +97,8 @@ def run(
 
 def _ask(monitors: dict[str, AnyTimeline], now: Micros, ctx: Context, others: Sequence[int]) -> Asked:
     horizon, base = ctx.policy.risk.horizon, ctx.figures(now).base
-    buyers = [monitors[name].state for name in sorted(monitors) if monitors[name].state.purchases.count]
+    states = [monitors[name].state for name in sorted(monitors)]
+    buyers = [c for c in states if isinstance(c, Customer) and c.purchases.count]  # sites and stores are watched too
     return Asked(
         now,
         [c.id for c in buyers],

@@ -17,9 +17,11 @@ from scorers.policy.spans import Span
 from scorers.policy.tables import Policy
 from streams.replay.replay import ScoreSchedule, replay
 from tests.quality import rivals, worlds
+from tests.quality.__main__ import origins_of, ours
 from tests.quality.history import History, last_second
 from tests.quality.judge import Origin, judge, margins, weighted_auc
 from tests.quality.run import relearned, run
+from tests.quality.sets import DataSet, simulated
 
 SCORES = st.lists(st.tuples(st.booleans(), st.integers(1, 19)), min_size=12, max_size=60)
 
@@ -38,9 +40,9 @@ def test_figures_are_those_of_scikit_learn(scores: list[tuple[bool, int]]) -> No
     figures = judge(origin(y), p)
     assert figures.brier == pytest.approx(brier_score_loss(y, p))
     assert figures.log_loss == pytest.approx(log_loss(y, p, labels=[0, 1]))
-    for ours, kept in ((figures.auc, slice(None)), (figures.auc_recent, slice(None, None, 2))):
+    for figure, kept in ((figures.auc, slice(None)), (figures.auc_recent, slice(None, None, 2))):
         if len(set(y[kept])) == 2:
-            assert ours == pytest.approx(roc_auc_score(y[kept], p[kept]))
+            assert figure == pytest.approx(roc_auc_score(y[kept], p[kept]))
         else:
             assert np.isnan(ours)
 
@@ -130,3 +132,14 @@ def test_a_world_is_always_the_same_and_in_order(world: str) -> None:
     assert facts == made()
     assert all(a.at <= b.at for a, b in pairwise(facts))
     assert min(fact.amount_minor for fact in facts) > 0
+
+
+def test_a_business_with_sites_and_stores_can_be_judged() -> None:
+    """Those who are asked about are the customers who have bought, whatever else the events are about."""
+    history = simulated(customers=40, days=120, seed=5)
+    assert b'"staff.pulse"' in b"".join(history.lines()) or b'"store_id"' in b"".join(history.lines())
+    data = DataSet(lambda: history, 30, 60)
+    origins = origins_of(history, data)
+    asked, _ = ours(history, data, origins)
+    assert len(asked) == len(origins) > 0
+    assert all(question.who for question in asked)
