@@ -44,7 +44,7 @@ def test_figures_are_those_of_scikit_learn(scores: list[tuple[bool, int]]) -> No
         if len(set(y[kept])) == 2:
             assert figure == pytest.approx(roc_auc_score(y[kept], p[kept]))
         else:
-            assert np.isnan(ours)
+            assert np.isnan(figure)
 
 
 @settings(deadline=None, max_examples=30)
