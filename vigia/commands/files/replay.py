@@ -55,7 +55,7 @@ def replay(
         Option("--trust-times", help="Take every time as it is, also one that is 30 days ahead of its neighbours."),
     ] = False,
 ) -> None:
-    """Fold files of events in this process and write alarms, scores and customers; needs no broker.
+    """Compute alarms, scores and customers from files of events; needs no broker.
 
     Writes alarms.jsonl, scores.csv, customers.jsonl, rejected.jsonl and summary.json to DIR. The same files give the
     same bytes. A line that cannot be read goes to rejected.jsonl with its reason and does not stop the run; the last

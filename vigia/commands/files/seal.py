@@ -24,7 +24,7 @@ def seal() -> None:
 def new(
     folder: Annotated[Path, Argument(metavar="DIR", help="The folder to write to; it is created if missing.")],
 ) -> None:
-    """Make a key for each role, so that no process can sign what is another's to put in force.
+    """Make a key for each role, so that no process can sign the records of another.
 
     Writes clock.key, trainer.key and worker.key, which only their user may read, and trust, which is public. Give each
     process VIGIA_SEAL_FILE with its own key and VIGIA_SEAL_TRUST_FILE with trust.

@@ -70,7 +70,7 @@ def tail(
     kafka: Kafka = KAFKA,
     prefix: Prefix = "",
 ) -> None:
-    """Show alarms and what becomes of them as they come, one a line, until Ctrl-C."""
+    """Print alarms and their changes as they arrive, one a line, until Ctrl-C."""
     known("--kind", kind, tuple(KINDS))
     known("--severity", severity, SEVERITIES)
     where = broker(kafka, prefix, "alarms tail")
@@ -143,20 +143,20 @@ def act(
     kafka: Kafka = KAFKA,
     prefix: Prefix = "",
 ) -> None:
-    """Record that something was done about it; the matter stays open."""
+    """Record that something was done about an alarm; it stays open."""
     _act("act", alarm_id, customer, by, reason, None, kafka, prefix)
 
 
 @app.command()
 def note(
     alarm_id: AlarmId,
-    reason: Annotated[str, Option(metavar="TEXT", help="What is to be known, for the record.")],
+    reason: Annotated[str, Option(metavar="TEXT", help="The text of the note.")],
     customer: Customer = None,
     by: By = None,
     kafka: Kafka = KAFKA,
     prefix: Prefix = "",
 ) -> None:
-    """Write a note about an alarm, also about one that is over."""
+    """Add a note to an alarm, also to one that has ended."""
     _act("note", alarm_id, customer, by, reason, None, kafka, prefix)
 
 

@@ -25,7 +25,7 @@ def restore(
 ) -> None:
     """Restore a backup after the changelog or the whole broker was lost, while no process of Vigía runs.
 
-    Creates missing topics, fills those that are empty, and sets where the inputs go on; then says what is lost and what to do.
+    Creates missing topics, fills those that are empty, and sets where the inputs go on; then prints what is lost and what to do.
     """
     where, config = broker(kafka, prefix, "restore"), settings.read(os.environ)
     with opened(file) as (manifest, folder):

@@ -46,7 +46,8 @@ def up(
     host: Host = "127.0.0.1",
     port: Annotated[int, Option(min=0, max=65535, help="The port of the gateway; 0 picks a free one.")] = 8080,
     metrics_port: Annotated[
-        int, Option(metavar="PORT", min=0, max=65535, help="Where metrics and health of all are config.")
+        int,
+        Option(metavar="PORT", min=0, max=65535, help="Port of metrics and health of all parts; 0 picks a free one."),
     ] = 9100,
     redis: Annotated[
         str, Option(metavar="URL", envvar="VIGIA_REDIS", help="The Redis for customer cards and the at-risk board.")

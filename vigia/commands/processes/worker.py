@@ -23,10 +23,10 @@ def worker(
     host: Host = "127.0.0.1",
     metrics_port: MetricsPort = 9101,
 ) -> None:
-    """Fold purchases, contacts, complaints and feedback into alarms and lessons.
+    """Turn purchases, contacts, complaints and feedback on Kafka into alarms, and into lessons for the trainer.
 
-    Start at most one for each partition, each with its own VIGIA_STATE folder. SIGTERM drains. A killed worker loses
-    nothing and never repeats an alarm under another id.
+    Start at most one for each partition, each with its own VIGIA_STATE folder. After SIGTERM it finishes what it has
+    read. A killed worker loses nothing and never repeats an alarm under another id.
     """
     where, rules = broker(kafka, prefix), arguments.policy(policy)
     config = with_keys(settings.read(os.environ), where)
