@@ -252,7 +252,7 @@ class TrainerMetrics(Collector):
         yield speaks
 
 
-class Telling(Protocol):
+class ClockState(Protocol):
     """What the metrics read of a clock."""
 
     sent: dict[int, Micros]
@@ -265,7 +265,7 @@ class Telling(Protocol):
 class ClockMetrics(Collector):
     """The metrics of a clock, read at the moment of a scrape."""
 
-    def __init__(self, clock: Telling, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, clock: ClockState, now: Callable[[], float] = time.time) -> None:
         self.registry = CollectorRegistry()
         self._clock, self._now = clock, now
         self.registry.register(self)

@@ -1,4 +1,4 @@
-"""The documents tell the truth: promises are all listed, what they name exists, and what they tell to type works.
+"""The documents tell the truth: promises are all listed, what they name exists, and the commands in them work.
 
 In README.md a ```sh block holds commands that the CI runs itself, line by line; a ```bash block is run here, in a
 scratch copy of the checkout's surface, one after the other as a reader would.
@@ -319,7 +319,7 @@ def test_text_is_clean() -> None:
 @pytest.mark.parametrize("page", reference.PAGES)
 def test_the_generated_pages_are_those_of_the_source(page: str) -> None:
     """docs/events.md and docs/settings.md say what the types and settings are now."""
-    assert (ROOT / page).read_text() == reference.PAGES[page](), "python -m tests.support.reference writes it anew"
+    assert (ROOT / page).read_text() == reference.PAGES[page](), "python -m tests.support.reference writes it again"
 
 
 @pytest.mark.parametrize("name", sorted(EVENT_TYPES))
@@ -334,7 +334,7 @@ def test_the_example_of_an_event_is_one(name: str) -> None:
 def test_every_setting_has_a_meaning() -> None:
     """A setting that is added is explained, and every variable that the source reads is on one of the two pages."""
     assert MEANINGS.keys() == set(SETTINGS.values())
-    told = set(
+    documented = set(
         re.findall(
             r"VIGIA_[A-Z_]+", (ROOT / "docs/settings.md").read_text() + (ROOT / "docs/operations.md").read_text()
         )
@@ -344,4 +344,4 @@ def test_every_setting_has_a_meaning() -> None:
         for path in (ROOT / package).rglob("*.py"):
             read |= set(re.findall(r"[\"'](VIGIA_[A-Z]+(?:_[A-Z]+)*)[\"']", path.read_text()))
     examples_of_routes = {"VIGIA_HOOK_SECRET", "VIGIA_MAIL_PASSWORD"}
-    assert read - told - examples_of_routes - {"VIGIA_FAILPOINT", "VIGIA_FAULT"} == set()
+    assert read - documented - examples_of_routes - {"VIGIA_FAILPOINT", "VIGIA_FAULT"} == set()

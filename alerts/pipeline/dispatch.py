@@ -17,20 +17,20 @@ from alerts.channels.contract import Channel
 from alerts.pipeline import erasure
 from alerts.pipeline.channel_queue import ChannelQueue, waiting
 from alerts.pipeline.incident import (
+    CHANGES,
     ENDINGS,
-    TOLD,
     Action,
     ActionRejected,
     Delivery,
     FollowUp,
     Incident,
+    action_record,
     after_snooze,
     apply_action,
     change_of,
     escalated,
     fold,
     next_follow_up,
-    told,
     with_alarm,
     with_deliveries,
 )
@@ -151,7 +151,7 @@ class Dispatcher:
         return deliveries
 
     async def act(self, action: Action, now: Instant) -> Alarm | None:
-        """Store what a person did; returns the record for `alarms` that tells it, of acknowledgements only the first."""
+        """Store what a person did; returns its record for `alarms`, of acknowledgements only the first."""
         incident = self.store.get(action.alarm_id)
         if incident is None:
             raise ActionRejected(
@@ -160,11 +160,11 @@ class Dispatcher:
         done = next((entry.time for entry in incident.audit if entry.action == action), None)
         after = apply_action(incident, action, now)
         await self._keep(after)
-        change = TOLD.get(action.action)
+        change = CHANGES.get(action.action)
         if change is None or (action.action == "ack" and done is None and incident.acked_by is not None):
             return None
-        record = told(after, change, done or now, (action.id,) if action.id else ())
-        # an action that is read again is told again, unless its record came back: a kill may have come between
+        record = action_record(after, change, done or now, (action.id,) if action.id else ())
+        # an action that is read again is published again, unless its record came back: a kill may have come between
         return None if done is not None and change_of(record) in incident.seen else record
 
     async def tick(self, now: Instant) -> list[Alarm]:

@@ -17,15 +17,15 @@ from scorers.contract.events import DAY, Duration, Instant
 
 State = Literal["waiting", "sent", "stopped", "failed"]
 ActionName = Literal["ack", "snooze", "act", "resolve", "note", "dismiss", "undo"]
-TOLD: dict[ActionName, Change] = {
+CHANGES: dict[ActionName, Change] = {
     "ack": "alarm.acknowledged",
     "act": "alarm.acted",
     "snooze": "alarm.snoozed",
     "resolve": "alarm.resolved",
     "dismiss": "alarm.dismissed",
 }
-"""What people do that is told on `alarms`, and under which name. An undo is told to nobody: no record can be taken back."""
-BY_PEOPLE = frozenset(TOLD.values())
+"""The actions that are published on `alarms`, and their names there. An undo has none: no record can be taken back."""
+BY_PEOPLE = frozenset(CHANGES.values())
 ENDINGS: frozenset[Change] = frozenset({"alarm.settled", "alarm.withdrawn"})
 UNDO_WITHIN: Duration = DAY
 MAX_KEPT = 64  # deliveries, audit entries and change ids of an incident; the topics keep all of them
@@ -243,8 +243,8 @@ def _undone(incident: Incident, undo: Action, now: Instant) -> Incident:
     return _with_entry(after, Audit(undo, now))
 
 
-def told(incident: Incident, change: Change, now: Instant, cause: tuple[str, ...] = ()) -> Alarm:
-    """The record for `alarms` that says what somebody has done about the alarm."""
+def action_record(incident: Incident, change: Change, now: Instant, cause: tuple[str, ...] = ()) -> Alarm:
+    """The record for `alarms` of what somebody has done about the alarm."""
     return msgspec.structs.replace(incident.alarm, type=change, time=now, cause=cause)
 
 

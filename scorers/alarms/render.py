@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from scorers.alarms.risk.told import told_horizon
+from scorers.alarms.risk.reported import reported_horizon
 from scorers.alarms.words import date
 from scorers.contract.alarms import Alarm, Change, Evidence, Subject, Treatment
 from scorers.contract.events import DAY, SECOND, Instant, Micros
@@ -69,7 +69,7 @@ def render_customer(
         "tier": c.tiering.tier,
         "loyalty_type": c.attitude.type,
         "risk": round(risk, 6) if risk >= 0 else None,
-        "horizon_days": told_horizon(c, ctx.policy) / DAY,
+        "horizon_days": reported_horizon(c, ctx.policy) / DAY,
         "value_at_risk_minor": value_at_risk(c, time, ctx.policy),
         "currency": c.spending.currency or None,
         "treatment": _treatment(kind, c),

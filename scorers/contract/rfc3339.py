@@ -129,5 +129,5 @@ def _text(value: object) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, int | float) and not isinstance(value, bool):
-        raise ValueError("is a number, not RFC 3339: seconds and milliseconds cannot be told apart")
+        raise ValueError("is a number, not RFC 3339: seconds and milliseconds look alike")
     raise TypeError("is RFC 3339 text")

@@ -28,7 +28,7 @@ def tells_others(c: Customer) -> bool:
 def is_terrorist(c: Customer, policy: Policy) -> bool:
     """Very low commitment after bad experiences, and the customer tells others (Q4).
 
-    The lowest mark in a survey is both a bad experience and told to others; so by itself it is not enough.
+    The lowest mark in a survey is both a bad experience and a warning to others; so by itself it is not enough.
     """
     others = c.account.bad - (c.opinion.survey == 1)
     return others >= 1 and tells_others(c) and commitment_is_very_low(c, policy)

@@ -132,7 +132,7 @@ class Staff(_Strict, frozen=True):
 
 
 class Stores(_Strict, frozen=True):
-    """X2, X4: what the customers of a store are told of the complaints about it."""
+    """X2, X4: what is reported to a store's customers of the complaints about it."""
 
     complaint_window: Span = days(14)
     mention_from: Count = 3

@@ -7,7 +7,7 @@ and need no lessons of their own. They are computed on request and not while eve
 
 from collections.abc import Iterable
 
-from scorers.alarms.risk.told import prior_by_horizon
+from scorers.alarms.risk.reported import prior_by_horizon
 from scorers.contract.events import Duration, Micros
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context

@@ -2,7 +2,7 @@
 
 from zlib import crc32
 
-from scorers.alarms.risk.told import told_risk
+from scorers.alarms.risk.reported import reported_risk
 from scorers.contract.events import DAY, SECOND, Duration, Instant, Micros
 from scorers.contract.lessons import Lesson
 from scorers.customer.lifecycle import LEFT
@@ -78,7 +78,7 @@ def _read(c: Customer, at: Micros, asking: bool, reading: bool, ctx: Context) ->
     x = features(c, at, horizon, base) if asking or model.is_trained else []
     risk = model.risk(x, by_rules)
     if reading:
-        c.risk.last, c.risk.at = told_risk(c, at, ctx, risk), at
+        c.risk.last, c.risk.at = reported_risk(c, at, ctx, risk), at
     if asking and len(c.risk.questions) < MAX_QUESTIONS:
         asked = pack_features(x), 0, round(risk * MILLION), round(by_rules * MILLION), model.version
         c.risk.questions.append(Question(at, *asked, pack_floats(model.member_log_odds(x))))

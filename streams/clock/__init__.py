@@ -1,1 +1,1 @@
-"""The clock: tells every partition that time has passed."""
+"""The clock sends ticks, which state how far time has passed, to every partition."""

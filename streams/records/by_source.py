@@ -29,10 +29,10 @@ class BySource:
         return dict(sorted(self._counts.items(), key=lambda one: (-one[1], one[0])))
 
 
-def told(counts: Mapping[str, int]) -> str:
+def as_text(counts: Mapping[str, int]) -> str:
     """The largest counts as text.
 
-    >>> told({"till-1": 1200, "crm": 1})
+    >>> as_text({"till-1": 1200, "crm": 1})
     'till-1 1,200, crm 1'
     """
     listed = ", ".join(f"{name} {count:,}" for name, count in list(counts.items())[:NAMED])

@@ -128,5 +128,5 @@ def decode_record(raw: bytes) -> LessonRecord:
 
 
 def decode_lesson(raw: bytes) -> Lesson:
-    """The lesson that `encode_lesson` told; ValueError where it is none."""
+    """The lesson that `encode_lesson` encoded; ValueError where it is none."""
     return _decode(raw).lesson()

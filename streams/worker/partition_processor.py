@@ -37,12 +37,12 @@ from streams.records.signing import Keyring
 from streams.records.written import is_ahead, written_at
 from streams.worker.forwarded import forward, read_forwarded
 from streams.worker.in_force import Adopted, InForce, shared
-from streams.worker.partition_state import CONTROL, GROUP, KEY, NOTHING_TOLD, PartitionState, Progress
+from streams.worker.partition_state import CONTROL, GROUP, KEY, NOTHING_ADOPTED, PartitionState, Progress
+from streams.worker.published_customers import PublishedCustomers
 from streams.worker.reports import Report
 from streams.worker.row_timelines import RowTimelines
 from streams.worker.stored_row import StoredRow
 from streams.worker.suppressed import GONE, RowSuppressions
-from streams.worker.told_customers import ToldCustomers
 from vigia.runtime.dead_letter import encode
 from vigia.runtime.erasures import ERASURES, customer_of, null_id
 from vigia.runtime.privacy.keyed_hash import KeyedHash
@@ -77,7 +77,7 @@ class PartitionProcessor:
         self.ctx = Context(policy, UNTRAINED)
         self.state = PartitionState(policy)
         self.timelines = RowTimelines(rows, self.ctx, self._expect)
-        self.told = ToldCustomers(names("customers"), self.timelines, self.ctx)
+        self.published = PublishedCustomers(names("customers"), self.timelines, self.ctx)
         self.suppressed = RowSuppressions(rows, hashes)
         self.partition = Partition(self.ctx, self.timelines, due=self.timelines.due, suppressed=self.suppressed)
         self._stale: list[bytes] = []  # rows of erased customers that an old disk has brought back
@@ -114,7 +114,7 @@ class PartitionProcessor:
                 self._stale.append(key)
                 return
             self.timelines.recover(row)
-            self.told.recover(key)
+            self.published.recover(key)
         if row.due:
             self.partition.expect(row.due, name)
 
@@ -162,12 +162,12 @@ class PartitionProcessor:
         outputs = []
         if step is not None:
             if step.status == "conflict":
-                self._tell_conflict(event, record)
+                self._log_conflict(event, record)
             if step.status == "core_error":
                 return [self.dead_letter(record, "core_error", step.fault)]
             outputs = self._outputs(step)
             if isinstance(event, CustomerErased) or step.forgotten:
-                outputs += self.told.gone()
+                outputs += self.published.gone()
             self._remember(step.counts, newest=int(event.time))
         if step is None or step.is_new:
             for address in other_subjects(event):
@@ -176,7 +176,7 @@ class PartitionProcessor:
             outputs.append(Output(self._names(ERASURES), record.key, encode_event(event)))
         return outputs
 
-    def _tell_conflict(self, event: AnyEvent, record: Any) -> None:
+    def _log_conflict(self, event: AnyEvent, record: Any) -> None:
         """Log a conflict with its source and place: the first of a source, then at each doubling of their number."""
         count = self._conflicts.add(event.source)
         if not count & (count - 1):
@@ -262,8 +262,8 @@ class PartitionProcessor:
             outputs += self._outputs(step)
             counts += step.counts
         self._metrics.clock(self.rows.partition, self.partition.clock)
-        outputs += self.told.gone()
-        outputs += self.told.due(self.partition.clock)
+        outputs += self.published.gone()
+        outputs += self.published.due(self.partition.clock)
         if self.rows.folded(KEY):
             return outputs
         state, progress = self.state, self.state.progress
@@ -294,13 +294,15 @@ class PartitionProcessor:
                 self._metrics.repeated()
             return []
         kind = str(control.__struct_config__.tag)
-        told = progress.newest_told.get(kind, NOTHING_TOLD)
-        if not told.precedes(control.order, control.version):
+        adopted = progress.newest_adopted.get(kind, NOTHING_ADOPTED)
+        if not adopted.precedes(control.order, control.version):
             self._metrics.repeated()
             return []
         is_new, late = self._in_force.adopt(control, record.offset, progress.newest)
-        newest_told = {**progress.newest_told, kind: told.then(control.order, control.version)}
-        self._put(msgspec.structs.replace(progress, late=progress.late + (is_new and late), newest_told=newest_told))
+        newest_adopted = {**progress.newest_adopted, kind: adopted.then(control.order, control.version)}
+        self._put(
+            msgspec.structs.replace(progress, late=progress.late + (is_new and late), newest_adopted=newest_adopted)
+        )
         return []
 
     # --- outputs ----------------------------------------------------------------------------------------------

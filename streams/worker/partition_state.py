@@ -33,25 +33,25 @@ class Progress(Struct, array_like=True, frozen=True):
     day: int = -1  # the newest day whose totals were reported
     late: int = 0  # how many control records came too late for their instant
     fact: Micros = 0  # the time of the newest fact, erasures excepted
-    newest_told: dict[str, "Told"] = {}  # by type of control record, the newest that was adopted
+    newest_adopted: dict[str, "Adopted"] = {}  # by type of control record, the newest that was adopted
 
 
-class Told(Struct, array_like=True, frozen=True):
+class Adopted(Struct, array_like=True, frozen=True):
     """The place of the newest control record of a type, and the versions that were adopted at this place."""
 
     order: int
     versions: tuple[str, ...]
 
-    def then(self, order: int, version: str) -> "Told":
+    def then(self, order: int, version: str) -> "Adopted":
         """With one more record adopted."""
-        return Told(order, (*self.versions, version) if order == self.order else (version,))
+        return Adopted(order, (*self.versions, version) if order == self.order else (version,))
 
     def precedes(self, order: int, version: str) -> bool:
         """Whether a record is newer than all adopted ones, or another one at the same place."""
         return order > self.order or (order == self.order and version not in self.versions)
 
 
-NOTHING_TOLD = Told(-1, ())
+NOTHING_ADOPTED = Adopted(-1, ())
 
 
 class Version(NamedTuple):

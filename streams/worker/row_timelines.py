@@ -14,7 +14,7 @@ from streams.worker.stored_row import StoredRow
 class RowTimelines:
     """Timelines by name. `census` counts customers by stage and tier; `era` counts the policies put in force.
 
-    `changed` are the subjects whose rows were put; whoever tells them takes them out.
+    `changed` are the subjects whose rows were put; whoever publishes them takes them out.
     """
 
     def __init__(self, rows: Rows[StoredRow], ctx: Context, moved: Callable[[Micros, str], None]) -> None:

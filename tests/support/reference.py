@@ -79,7 +79,7 @@ EFFECTS = {
     "customer.described": "Gives names for rosters and messages; starts and stops nothing.",
     "staff.pulse": "`asked` stops `staff-unasked`, `thanked` stops `staff-unthanked` of the site; the first pulse starts both clocks.",
     "customer.merged": "Not built yet: it moves nothing.",
-    "customer.erased": "Deletes the customer: all alarms end, nothing is told again, and older facts are not taken any more.",
+    "customer.erased": "Deletes the customer: all alarms end, nothing is sent again, and older facts are not taken any more.",
 }
 """What each type starts and stops."""
 

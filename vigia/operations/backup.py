@@ -2,7 +2,7 @@
 
 A backup is every compacted topic up to its present end. Any such cut is consistent: it is what a worker reads that starts after a
 crash. Each row says up to which offset of each input it was folded, so a restored system goes on exactly there, if the input topics
-are still the same. If they were created anew, what was sent after the backup has to be published again; duplicates count once.
+are still the same. If they were recreated, what was sent after the backup has to be published again; duplicates count once.
 """
 
 import asyncio
@@ -208,11 +208,11 @@ async def _continue(
     broker: Broker, manifest: Manifest, now: dict[str, TopicState], folded: dict[int, dict[str, int]]
 ) -> Any:
     """Commit where the workers' group goes on; yield what is lost."""
-    commits, anew = {}, []
+    commits, recreated = {}, []
     for topic in READ:
         before, state = manifest.topics.get(topic), now[topic]
         if before is None or before.id != state.id:
-            anew.append(topic)
+            recreated.append(topic)
             continue
         for partition, fences in folded.items():
             start = fences.get(f"{broker.name(topic)}@{state.id}", -1) + 1
@@ -231,10 +231,10 @@ async def _continue(
             await consumer.commit(commits)
         finally:
             await consumer.stop()
-        yield f"The inputs go on where the rows stand: {', '.join(topic for topic in READ if topic not in anew)}."
-    if anew:
+        yield f"The inputs go on where the rows stand: {', '.join(topic for topic in READ if topic not in recreated)}."
+    if recreated:
         yield (
-            f"New since the backup: {', '.join(anew)}. Publish again what was sent after {manifest.made_at}, erasures too; what "
+            f"New since the backup: {', '.join(recreated)}. Publish again what was sent after {manifest.made_at}, erasures too; what "
             "the rows hold already counts once."
         )
 

@@ -8,7 +8,7 @@
     <prefix>vigia:alive             the last write, without which the board does not count as up
 
 Every key has a time to live, renewed by each write to it (`VIGIA_REDIS_TTL`), so what nobody keeps up to date ends; a line
-of the board without a card is left out, and removed within an hour. Erasures live at least as long as `alarms` keeps what was told.
+of the board without a card is left out, and removed within an hour. Erasures are retained at least as long as the records of `alarms`.
 
 Redis holds no state that cannot be rebuilt. Offsets are stored in Redis and change in the same script as the cards, so a
 record counts once however often it is read, several writers do no harm, and an emptied Redis is filled again from the

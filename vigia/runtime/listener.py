@@ -50,7 +50,7 @@ class _Handler(RequestHandler):
 
 
 class _Busy(asyncio.Protocol):
-    """A connection beyond the cap: told to come back, and closed."""
+    """A connection beyond the cap: answered with a time to retry, and closed."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)

@@ -25,8 +25,8 @@ def reason(c: Customer, who: str) -> list[Reason]:
     reasons = [Reason("negative_experience", 1.0, f"{count} since the last purchase, of {who}.")]
     if found is not None:
         facts = (found.opener, *found.evidence)
-        told = [case for case in (*c.complaints.open, *c.complaints.closed) if case.opener in facts and case.says]
-        reasons += cases.says(max(told, key=lambda case: case.opened)) if told else []
+        quoted = [case for case in (*c.complaints.open, *c.complaints.closed) if case.opener in facts and case.says]
+        reasons += cases.says(max(quoted, key=lambda case: case.opened)) if quoted else []
     return reasons
 
 

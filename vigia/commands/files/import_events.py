@@ -62,5 +62,5 @@ class _into:
 
     def __call__(self, line: Line, fault: Rejection) -> None:
         if self._file is not None:
-            told = {"file": line.file, "line": line.number, "code": fault.code, "detail": fault.detail}
-            self._file.write(msgspec.json.encode(told) + b"\n")
+            row = {"file": line.file, "line": line.number, "code": fault.code, "detail": fault.detail}
+            self._file.write(msgspec.json.encode(row) + b"\n")

@@ -14,7 +14,7 @@ from scorers.policy.reading import PolicyError, parse_policy
 from scorers.policy.tables import Policy
 from scorers.timeline.emitter import Step
 from streams.records import control_log
-from streams.records.by_source import told
+from streams.records.by_source import as_text
 from streams.records.control_log import ControlsWrong
 from streams.records.lessons import encode_lesson
 from streams.replay.replay import OUTPUTS, ScoreSchedule, Summary
@@ -139,7 +139,7 @@ def lines(summary: Summary, out: Path, lateness: Duration) -> list[str]:
     if conflicts := summary.conflicts:
         found.append(
             f"left out: {counted(conflicts, 'conflict')}, another event under the source and id of an earlier one; "
-            f"mend: give each event an id of its own (by source: {told(summary.conflicts_by_source)})"
+            f"mend: give each event an id of its own (by source: {as_text(summary.conflicts_by_source)})"
         )
     if duplicates := summary.duplicates - conflicts:
         found.append(f"left out: {counted(duplicates, 'duplicate')} of events that were read before")

@@ -51,7 +51,7 @@ def not_over_inputs(option: str, outputs: Iterable[Path], inputs: Iterable[str |
 
 
 def looks_like(source: str) -> str:
-    """What a file without any event seems to be, with the mend; empty if it cannot be told or was standard input."""
+    """What a file without any event seems to be, with the mend; empty if that is unknown or it was standard input."""
     if source == "-" or not Path(source).is_file():
         return ""
     with Path(source).open("rb") as file:

@@ -9,12 +9,12 @@ import pytest
 from scorers.contract.events import DAY, HOUR
 from scorers.subjects.customer_row import customer_row
 from streams.engine.batching_producer import Output
-from streams.worker import told_customers
+from streams.worker import published_customers
 from tests.support.desk import MAY, Desk
 from tests.support.driver import purchase, record
 
 
-def told(outputs: list[Output]) -> dict[str, Any]:
+def published(outputs: list[Output]) -> dict[str, Any]:
     """The rows among outputs by customer."""
     found = [one for one in outputs if one.topic == "customers"]
     return {(one.key or b"").decode(): None if one.value is None else json.loads(one.value) for one in found}
@@ -24,15 +24,15 @@ def test_a_row_is_published_at_the_tick_after_it_changed() -> None:
     """Once, whatever happened in between, as a replay would write it; not again until it changes."""
     desk = Desk()
     for n in range(3):
-        assert told(desk.send("purchases", purchase(MAY + n * DAY, "C1"))) == {}
-    rows = told(desk.tick(MAY + 2 * DAY + HOUR))
+        assert published(desk.send("purchases", purchase(MAY + n * DAY, "C1"))) == {}
+    rows = published(desk.tick(MAY + 2 * DAY + HOUR))
     timeline = desk.processor.timelines.get("C1")
     assert timeline is not None
     now = MAY + 2 * DAY + HOUR
     assert rows == {"C1": json.loads(json.dumps(customer_row(timeline, now, desk.processor.ctx)))}
     assert (rows["C1"]["occasions"], rows["C1"]["last_purchase"]) == (3, "2024-05-03T00:00:00Z")
-    assert told(desk.tick(MAY + 2 * DAY + 2 * HOUR)) == {}
-    silent = {name: row["stage"] for at in range(3, 200) for name, row in told(desk.tick(MAY + at * DAY)).items()}
+    assert published(desk.tick(MAY + 2 * DAY + 2 * HOUR)) == {}
+    silent = {name: row["stage"] for at in range(3, 200) for name, row in published(desk.tick(MAY + at * DAY)).items()}
     assert silent == {"C1": "defector"}, "silence changes a row too"
 
 
@@ -41,8 +41,8 @@ def test_the_row_of_the_erased_is_null_at_once() -> None:
     desk = Desk()
     desk.send("purchases", purchase(MAY, "C1"))
     erased = record("customer.erased", MAY + DAY, "C1")
-    assert told(desk.send("feedback", erased)) == {"C1": None}
-    assert told(desk.tick(MAY + 2 * DAY)) == {}
+    assert published(desk.send("feedback", erased)) == {"C1": None}
+    assert published(desk.tick(MAY + 2 * DAY)) == {}
 
 
 def test_the_next_owner_publishes_all_rows_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,10 +52,10 @@ def test_the_next_owner_publishes_all_rows_again(monkeypatch: pytest.MonkeyPatch
         desk.send("purchases", purchase(MAY, f"C{n}"))
     desk.flush()
     desk.open()
-    monkeypatch.setattr(desk.processor.told, "_clock", lambda: 1.0)
-    monkeypatch.setattr(desk.processor.told, "_last", 0.0)
-    assert told(desk.tick(MAY + HOUR)).keys() == {f"C{n}" for n in range(20)}
-    assert told(desk.tick(MAY + 2 * HOUR)) == {}
+    monkeypatch.setattr(desk.processor.published, "_clock", lambda: 1.0)
+    monkeypatch.setattr(desk.processor.published, "_last", 0.0)
+    assert published(desk.tick(MAY + HOUR)).keys() == {f"C{n}" for n in range(20)}
+    assert published(desk.tick(MAY + 2 * HOUR)) == {}
 
 
 def test_a_tick_spends_no_more_than_its_share_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,14 +66,14 @@ def test_a_tick_spends_no_more_than_its_share_of_time(monkeypatch: pytest.Monkey
     desk.flush()
     desk.open()
     steps = count()
-    monkeypatch.setattr(desk.processor.told, "_clock", lambda: next(steps) * 0.001)
-    monkeypatch.setattr(desk.processor.told, "_last", -1.0)
-    monkeypatch.setattr(told_customers, "MOST", 0.0045)
+    monkeypatch.setattr(desk.processor.published, "_clock", lambda: next(steps) * 0.001)
+    monkeypatch.setattr(desk.processor.published, "_last", -1.0)
+    monkeypatch.setattr(published_customers, "MOST", 0.0045)
     for n in range(7):
         desk.send("purchases", purchase(MAY, f"new{n}"))
-    first = told(desk.tick(MAY + HOUR))
+    first = published(desk.tick(MAY + HOUR))
     assert first.keys() == {f"new{n}" for n in range(5)}
-    assert desk.processor.told.waiting == 2
-    rest = [told(desk.tick(MAY + 2 * HOUR + n)) for n in range(40)]
+    assert desk.processor.published.waiting == 2
+    rest = [published(desk.tick(MAY + 2 * HOUR + n)) for n in range(40)]
     assert max(map(len, rest)) <= 5
     assert len({name for rows in rest for name in rows}) == 32

@@ -1,9 +1,9 @@
 """Which rows of customers are due on the topic `customers`, and their records.
 
-A row is told at a tick after it has changed, the row of an erased customer at once as null. Telling a row costs about
+A row is published at a tick after it has changed, the row of an erased customer at once as null. Publishing a row costs about
 half an event, so a tick spends a small share of the time since the last one on it, and the rest waits: a customer with
-many events is told once. What waited when a partition was lost is not known to its next owner, who therefore tells all
-rows again, at the same pace.
+many events is published once. What waited when a partition was lost is not known to its next owner, who therefore publishes
+all rows again, at the same pace.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,8 +23,8 @@ SHARE, MOST = 0.02, 0.02  # of the time since the last tick, and seconds at one 
 _encode = msgspec.json.Encoder().encode
 
 
-class ToldCustomers:
-    """The rows to tell of one partition; `topic` is the name of the topic `customers`."""
+class PublishedCustomers:
+    """The rows of one partition to publish; `topic` is the name of the topic `customers`."""
 
     def __init__(
         self, topic: str, timelines: RowTimelines, ctx: Context, clock: Callable[[], float] = perf_counter
@@ -37,7 +37,7 @@ class ToldCustomers:
         self._last = clock() - 1.0
 
     def recover(self, key: bytes) -> None:
-        """A customer's row was stored earlier: it is told again."""
+        """A customer's row was stored earlier: it is published again."""
         self._recovered += key
         self._recovered += b"\n"
 
@@ -51,7 +51,7 @@ class ToldCustomers:
         return [Output(self._topic, name.encode(), None) for name in self._timelines.take_gone()]
 
     def due(self, now: Micros) -> list[Output]:
-        """The rows to tell at a tick, as of an instant."""
+        """The rows to publish at a tick, as of an instant."""
         began = self._clock()
         until = began + min(MOST, SHARE * (began - self._last))
         self._last = began
@@ -67,7 +67,7 @@ class ToldCustomers:
         return outputs
 
     def _names(self) -> Iterator[str]:
-        """Names to tell: first those that have changed, then the recovered ones; each is taken as it is yielded."""
+        """Names of rows to publish: first those that have changed, then the recovered ones; each is taken as it is yielded."""
         changed = self._timelines.changed
         while changed:
             name = next(iter(changed))

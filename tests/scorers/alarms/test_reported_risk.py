@@ -2,7 +2,7 @@
 
 import pytest
 
-from scorers.alarms.risk.told import told_horizon, told_risk
+from scorers.alarms.risk.reported import reported_horizon, reported_risk
 from scorers.contract.events import DAY, Micros
 from scorers.contract.rfc3339 import parse_instant
 from scorers.customer.state import Customer
@@ -30,7 +30,7 @@ def test_the_horizon_fits_the_rhythm_and_alarms_name_it(gap, horizon):
     """It is never under the run's."""
     driver = every(gap, 8)
     c = state(driver)
-    assert told_horizon(c, driver.ctx.policy) == horizon * DAY
+    assert reported_horizon(c, driver.ctx.policy) == horizon * DAY
     driver.advance(START + 20 * 365 * DAY)
     assert {a.horizon_days for a in driver.alarms if int(a.at) > c.purchases.last} == {float(horizon)}
 
@@ -41,11 +41,11 @@ def test_it_is_the_risk_within_that_horizon(model):
     driver = every(182, 8, model=model)
     c, now = state(driver), START + 8 * 182 * DAY
     risk = purchase_risk(c, now, driver.ctx)
-    told = told_risk(c, now, driver.ctx, risk)
+    told = reported_risk(c, now, driver.ctx, risk)
     assert told == pytest.approx(risk_by_horizon(c, now, driver.ctx, [364 * DAY])[364 * DAY])
     assert told < risk
     weekly = every(7, 8, model=model)
-    assert told_risk(state(weekly), START + 60 * DAY, weekly.ctx, 0.25) == 0.25
+    assert reported_risk(state(weekly), START + 60 * DAY, weekly.ctx, 0.25) == 0.25
 
 
 @pytest.mark.parametrize("gap", [91, 120, 182, 364])

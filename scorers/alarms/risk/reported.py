@@ -1,6 +1,6 @@
-"""The told risk: what alarms and lists say of a customer's risk, within a horizon that fits the customer's own rhythm.
+"""The reported risk: a customer's risk as alarms and lists state it, within a horizon that fits the customer's own rhythm.
 
-Within the run's horizon a half-yearly buyer most likely buys nothing, which is no news. So the told risk is the chance of no purchase
+Within the run's horizon a half-yearly buyer most likely buys nothing, which is no news. So the reported risk is the chance of no purchase
 within the larger of the horizon and twice the own usual gap.
 """
 
@@ -14,22 +14,22 @@ from scorers.risk.log_odds import logit, sigmoid
 from scorers.risk.prior import no_purchase
 
 
-def told_horizon(c: Customer, policy: Policy) -> Duration:
+def reported_horizon(c: Customer, policy: Policy) -> Duration:
     """The larger of the policy's horizon and twice the own usual gap, in whole days.
 
-    >>> told_horizon(Customer("c1"), Policy()) // DAY
+    >>> reported_horizon(Customer("c1"), Policy()) // DAY
     90
     """
     return max(policy.risk.horizon, round(2.0 * c.rhythm.mean_gap()) * DAY)
 
 
-def told_risk(c: Customer, now: Micros, ctx: Context, risk: float) -> float:
-    """The risk within the told horizon, given the model's `risk` within the policy's."""
-    usual, told = ctx.policy.risk.horizon, told_horizon(c, ctx.policy)
-    if told == usual:
+def reported_risk(c: Customer, now: Micros, ctx: Context, risk: float) -> float:
+    """The risk within the reported horizon, given the model's `risk` within the policy's."""
+    usual, reported = ctx.policy.risk.horizon, reported_horizon(c, ctx.policy)
+    if reported == usual:
         return risk
     prior = prior_by_horizon(c, now, ctx)
-    return sigmoid(prior(told) + logit(risk) - prior(usual))
+    return sigmoid(prior(reported) + logit(risk) - prior(usual))
 
 
 def prior_by_horizon(c: Customer, now: Micros, ctx: Context) -> Callable[[Duration], float]:
