@@ -89,7 +89,7 @@ class WorkerMetrics(Collector):
         self.registry.register(self)
 
     def forgot(self, forgotten: Mapping[str, int]) -> None:
-        """A bound of a subject's state was reached, and something was forgotten or settled early."""
+        """A bound of a subject's state was reached, and something was forgotten or put into the snapshot early."""
         for bound, times in forgotten.items():
             self._forgotten.labels(bound).inc(times)
 

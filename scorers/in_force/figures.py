@@ -75,7 +75,7 @@ def no_totals() -> Totals:
 class FigureBook:
     """Adds up contributions and closes days.
 
-    In a replay one book does both. On Kafka the book of each partition only settles days, and the aggregator closes the sums of all.
+    In a replay one book does both. On Kafka the book of each partition only ends days, and the aggregator closes the sums of all.
 
     >>> book = FigureBook(Policy())
     >>> book.add([(10, GAPS, 102, 3), (11, GAPS, 102, 4)])
@@ -96,7 +96,7 @@ class FigureBook:
                 counts = self.pending[day] = Counter()
             counts[name, bucket] = counts.get((name, bucket), 0) + count
 
-    def settle(self, day: int) -> None:
+    def end_day(self, day: int) -> None:
         """Add the pending counts dated on a day or before to the totals."""
         for due in sorted(d for d in self.pending if d <= day):
             for (name, bucket), count in self.pending.pop(due).items():
@@ -119,7 +119,7 @@ class FigureBook:
 
     def close(self, day: int) -> Figures:
         """The figures of a day: of all facts dated on it or before."""
-        self.settle(day)
+        self.end_day(day)
         return close(day, self.total, self._policy)
 
 

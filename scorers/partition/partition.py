@@ -199,7 +199,7 @@ class Partition:
             while (entry := self._deadlines.take(until + 1)) is not None:
                 if subject_type(entry[1]).name == "customer":
                     waiting.append(entry)
-                elif (step := self._settle_one(*entry)) is not None:
+                elif (step := self._judge_one(*entry)) is not None:
                     steps.append(step)
         finally:
             for due, name in waiting:
@@ -211,17 +211,17 @@ class Partition:
             due, name = entry
             if due > self.clock:
                 self.clock = due
-            if (step := self._settle_one(due, name)) is not None:
+            if (step := self._judge_one(due, name)) is not None:
                 yield step
 
-    def _settle_one(self, due: Micros, name: str) -> Step | None:
+    def _judge_one(self, due: Micros, name: str) -> Step | None:
         """Judge a deadline; None if it has moved since it was added."""
         if self._due is not None and self._due(name) != due:
             return None
         timeline = self.timelines.get(name)
         if timeline is None or timeline.due != due:
             return None
-        step = timeline.settle(due + 1, self.clock, self.ctx)
+        step = timeline.judge_until(due + 1, self.clock, self.ctx)
         retires = timeline.subject.retires(timeline.state, self.ctx)
         if not retires or due < retires or step.status == "core_error":
             return self._after(name, timeline, step)

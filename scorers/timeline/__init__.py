@@ -1,1 +1,1 @@
-"""The machine behind every subject: settled snapshot, recent facts, late facts, episodes, rows."""
+"""The machine behind every subject: snapshot, recent facts, late facts, episodes, rows."""

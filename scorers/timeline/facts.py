@@ -61,7 +61,7 @@ def identity_of(fact: Fact) -> int:
 
 
 def content_check(fact: Fact) -> int:
-    """Two bytes by which another payload under the identity of a settled fact is noticed, save one in 65,536."""
+    """Two bytes by which another payload under the identity of a fact in the snapshot is noticed, save one in 65,536."""
     return zlib.crc32(encode(fact.event)) & 0xFFFF
 
 

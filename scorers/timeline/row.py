@@ -15,8 +15,8 @@ from scorers.timeline.facts import Fact, content_check, identity_of
 from scorers.timeline.packing import decoder
 
 ROW_FORM = 1
-SEEN = 8  # settled identities that are still recognised
-MAX_SEEN_EARLY = 2048  # the same while facts within the allowed lateness were settled early
+SEEN = 8  # identities of facts in the snapshot that are still recognised
+MAX_SEEN_EARLY = 2048  # the same while facts within the allowed lateness are in the snapshot
 
 
 class CachedState(Struct, array_like=True, frozen=True, gc=False):
@@ -45,9 +45,9 @@ class Row(Struct, array_like=True, gc=False):
 
     form: int
     id: str
-    snapshot: bytes  # the settled state
+    snapshot: bytes  # the state before the recent facts
     snapshot_time: Micros = 0  # of the newest fact in it
-    forced: bool = False  # facts within the allowed lateness were settled to limit the size
+    forced: bool = False  # facts within the allowed lateness are in the snapshot, to limit the size
     clock: Micros = 0  # deadlines before this instant have been judged
     recent: list[Fact] = field(default_factory=list)  # facts after the snapshot
     emitted: list[Episode] = field(
@@ -57,7 +57,7 @@ class Row(Struct, array_like=True, gc=False):
     lessons: list[Micros] = field(
         default_factory=list
     )  # when the questions were asked that were answered since the snapshot
-    seen: list[int] = field(default_factory=list)  # digests of the newest settled identities
+    seen: list[int] = field(default_factory=list)  # digests of the newest identities in the snapshot
     erased: Micros = 0  # of a customer with the id of an erased one: facts up to this instant are rejected
     cached: CachedState | None = None
     reported: dict[str, int] | None = None  # of a group: the values last reported to customers
@@ -66,14 +66,14 @@ class Row(Struct, array_like=True, gc=False):
     )
     contents: list[int] = field(default_factory=list)  # checks of the contents of the newest in `seen`
 
-    def remember(self, settled: list[Fact]) -> None:
+    def remember(self, folded: list[Fact]) -> None:
         """Keep the identities of facts that leave the recent ones."""
         most = MAX_SEEN_EARLY if self.forced else SEEN
-        self.seen = (self.seen + [identity_of(fact) for fact in settled])[-most:]
-        self.contents = (self.contents + [content_check(fact) for fact in settled])[-SEEN:]
+        self.seen = (self.seen + [identity_of(fact) for fact in folded])[-most:]
+        self.contents = (self.contents + [content_check(fact) for fact in folded])[-SEEN:]
 
     def has_seen(self, identity: int, check: int) -> bool:
-        """Whether a settled identity came with the same content, as far as that is known."""
+        """Whether an identity in the snapshot came with the same content, as far as that is known."""
         place = self.seen.index(identity) - len(self.seen)
         return len(self.contents) < -place or self.contents[place] == check
 

@@ -1,4 +1,4 @@
-"""Folding facts into a settled snapshot, and checkpoints, which can become the next snapshot."""
+"""Folding facts into a snapshot, and checkpoints, which can become the next snapshot."""
 
 from collections.abc import Sequence
 from typing import Any

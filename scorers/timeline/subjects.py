@@ -111,7 +111,7 @@ class SubjectType(ABC, Generic[S]):
         return None
 
     def absorb(self, state: S, event: AnyEvent, ref: Ref) -> bool:
-        """Count a fact older than the allowed lateness into a settled state; False if this subject cannot."""
+        """Count a fact older than the allowed lateness into a snapshot; False if this subject cannot."""
         return False
 
     def passed(self, fact_time: Micros) -> Micros:

@@ -1,6 +1,6 @@
 """The timeline of one subject: facts go in, in any order; alarms, lessons and contributions to the figures come out.
 
-A row holds a settled snapshot and the recent facts after it; the current state follows from both. A fact in order is folded into the
+A row holds a snapshot and the recent facts after it; the current state follows from both. A fact in order is folded into the
 current state. A late fact is inserted in its place, everything after the snapshot is folded again, and only the difference to what was
 emitted before is emitted; so in the end the order of arrival changes nothing. Of two payloads under one identity the one read first
 stands; the other is a conflict and changes nothing.
@@ -27,9 +27,9 @@ from scorers.timeline.snapshot import Checkpoint, difference, fold, joined, laps
 from scorers.timeline.subjects import Bound, Effects, S, SubjectType
 
 MAX_ROW = 60 * 1024
-MAX_RECENT = 64  # recent facts within the allowed lateness; the oldest beyond it are settled early
-EARLY: Bound = "early_facts"  # `forgotten` counts facts that were settled early under this name
-_TIDY = 16  # from so many recent facts on, those beyond the allowed lateness are settled
+MAX_RECENT = 64  # recent facts within the allowed lateness; the oldest beyond it go into the snapshot early
+EARLY: Bound = "early_facts"  # `forgotten` counts facts that went into the snapshot early under this name
+_TIDY = 16  # from so many recent facts on, those beyond the allowed lateness go into the snapshot
 
 UndoPoint = tuple[Row, dict[str, Episode]]
 
@@ -119,7 +119,7 @@ class Timeline(Emitter[S]):
         self.row, self.emitted = point
         self._refold(ctx, Effects(), Effects())
 
-    def settle(self, until: Micros, clock: Micros, ctx: Context) -> Step:
+    def judge_until(self, until: Micros, clock: Micros, ctx: Context) -> Step:
         """Judge every deadline before an instant. `clock` is the newest instant that the runner has seen.
 
         If the core fails, the step's status is `core_error` and this subject has no deadline until its next fact.
@@ -180,7 +180,7 @@ class Timeline(Emitter[S]):
                 return Step(status="duplicate" if other.event == fact.event else "conflict")
         if row.seen and (identity := identity_of(fact)) in row.seen:
             return Step(status="duplicate" if row.has_seen(identity, content_check(fact)) else "conflict")
-        if not late and fact.time < row.snapshot_time:  # its place was settled early
+        if not late and fact.time < row.snapshot_time:  # its place is in the snapshot already
             late = len(row.seen) == MAX_SEEN_EARLY  # it may have been there before
             fact = replace(fact, time=row.snapshot_time)
         if late:
@@ -227,17 +227,17 @@ class Timeline(Emitter[S]):
                 self._report(out)
 
     def _advance_snapshot(self, before: Micros, ctx: Context) -> None:
-        """Settle the recent facts older than an instant; no fact older than that can still be accepted."""
+        """Put the recent facts older than an instant into the snapshot; no fact older than that can still be accepted."""
         row, recent = self.row, self.row.recent
         if recent[-1].time < before:
             row.forced = False
-            self._settle_all(self._checkpoint(before, ctx))
+            self._snapshot_all(self._checkpoint(before, ctx))
             return
         if old := sum(fact.time < before for fact in recent):
             row.forced = False
-            self._settle_oldest(old, ctx)
+            self._snapshot_oldest(old, ctx)
         elif len(recent) >= MAX_RECENT:
-            self._settle_early(len(recent) - MAX_RECENT + 1, ctx)
+            self._snapshot_early(len(recent) - MAX_RECENT + 1, ctx)
 
     def _checkpoint(self, before: Micros, ctx: Context) -> Checkpoint:
         """The newest state after all recent facts in which no deadline from an instant on was judged."""
@@ -248,7 +248,7 @@ class Timeline(Emitter[S]):
             return self._after_facts(ctx, Effects())[1]
         return Checkpoint.of(self.state, self.state.last_fact, self.row)
 
-    def _settle_all(self, checkpoint: Checkpoint) -> None:
+    def _snapshot_all(self, checkpoint: Checkpoint) -> None:
         """Make a checkpoint, which contains all recent facts, the snapshot."""
         row, touched = self.row, self.silence.touched
         self.emitted = {name: e for name, e in self.emitted.items() if name in checkpoint.open or name in touched}
@@ -256,7 +256,7 @@ class Timeline(Emitter[S]):
         row.lessons = [at for at in row.lessons if at not in checkpoint.lessons]
         self._replace_snapshot(checkpoint.state, row.recent, [])
 
-    def _settle_oldest(self, old: int, ctx: Context, early: bool = False) -> None:
+    def _snapshot_oldest(self, old: int, ctx: Context, early: bool = False) -> None:
         """Fold the oldest recent facts into the snapshot."""
         row, effects = self.row, Effects()
         state = fold(self.subject, row.snapshot, row.recent[:old], ctx, effects)
@@ -271,25 +271,25 @@ class Timeline(Emitter[S]):
             state.forget(EARLY, old)
         self._replace_snapshot(encode(state), row.recent[:old], row.recent[old:])
 
-    def _settle_early(self, old: int, ctx: Context) -> None:
-        """Settle facts within the allowed lateness to limit the size; order-independence is given up for them, and it is counted."""
+    def _snapshot_early(self, old: int, ctx: Context) -> None:
+        """Put facts within the allowed lateness into the snapshot to limit the size; for them the order of arrival counts, and each is counted."""
         self.row.forced = True
-        self._settle_oldest(old, ctx, early=True)
+        self._snapshot_oldest(old, ctx, early=True)
         self.state.forget(EARLY, old)
 
-    def _replace_snapshot(self, snapshot: bytes, settled: list[Fact], recent: list[Fact]) -> None:
+    def _replace_snapshot(self, snapshot: bytes, folded: list[Fact], recent: list[Fact]) -> None:
         row = self.row
-        row.snapshot, row.snapshot_time = snapshot, settled[-1].time if settled else row.snapshot_time
-        row.remember(settled)
+        row.snapshot, row.snapshot_time = snapshot, folded[-1].time if folded else row.snapshot_time
+        row.remember(folded)
         row.recent = recent
         row.cached = None
         self.silence.checkpoints.clear()
 
     def _limit_size(self, ref: Ref, clock: Micros, ctx: Context, out: Step) -> None:
-        """Keep the row within `MAX_ROW` bytes: settle recent facts early, then forget the oldest cases, whose alarms expire."""
+        """Keep the row within `MAX_ROW` bytes: put recent facts into the snapshot early, then forget the oldest cases, whose alarms expire."""
         row = self.row
         if len(row.recent) > 1 and len(self.encode()) > MAX_ROW:
-            self._settle_early(len(row.recent) - 1, ctx)
+            self._snapshot_early(len(row.recent) - 1, ctx)
         while len(self.encode()) > MAX_ROW and self.state.cases():
             row.forced = True
             state = self.subject.decode(encode(self.state))
@@ -321,7 +321,7 @@ class Timeline(Emitter[S]):
         self._emit(effects, clock, fact.ref, ctx, out)
         out.counts = difference(counted, effects.counts)
         if len(row.recent) > MAX_RECENT:
-            self._settle_early(len(row.recent) - MAX_RECENT, ctx)
+            self._snapshot_early(len(row.recent) - MAX_RECENT, ctx)
         self._report(out)
         return out
 

@@ -271,7 +271,7 @@ class PartitionProcessor:
         day = max(progress.day, last_day(until, self.ctx.policy))
         newest, clock = max(progress.newest, until), max(progress.clock, until)
         if day > progress.day:
-            state.settle(day)
+            state.end_day(day)
             report = Report(self.rows.partition, day, newest, dict(state.book.total))
             outputs.append(Output(self._names("figures"), Report.KEY, report.encode()))
         fact = self.partition.newest

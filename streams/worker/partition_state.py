@@ -105,7 +105,7 @@ class PartitionState:
                 self.book.total[name] = Counter(counts)
             self.book.add(base.pending)
         self.book.add(stored_state.counts)
-        self.book.settle(self.progress.day)
+        self.book.end_day(self.progress.day)
         self.compact()
 
     def add(self, counts: Sequence[Contribution]) -> None:
@@ -117,9 +117,9 @@ class PartitionState:
             if self._versions >= COMPACT:
                 self.compact()
 
-    def settle(self, day: int) -> None:
-        """Settle a day, whose facts are all in; `progress` must be put with that day, by which `recover` settles it again."""
-        self.book.settle(day)
+    def end_day(self, day: int) -> None:
+        """End a day, whose facts are all in; `progress` must be put with that day, by which `recover` ends it again."""
+        self.book.end_day(day)
 
     def compact(self) -> None:
         """Make the current state the base of later versions."""

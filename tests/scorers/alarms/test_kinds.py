@@ -158,7 +158,7 @@ class BruteForce(Driver):
             state = timeline.state
             if state.last_fact and at > timeline.row.clock - SECOND and (not state.due or state.due > at):
                 state.due = at
-                self._apply([self.partition._after(name, timeline, timeline.settle(at + 1, at, self.ctx))])
+                self._apply([self.partition._after(name, timeline, timeline.judge_until(at + 1, at, self.ctx))])
 
 
 @stories

@@ -80,7 +80,7 @@ def reports(days: Sequence[int]) -> list[tuple[Micros, int]]:
     for n, day in enumerate(days):
         event = decode(opened(START + day * DAY, case=f"K{n}"))
         store.step(event, Ref("shop", f"K{n}", "groups", 0, n), 0, ctx)  # type: ignore[arg-type]
-    step = store.settle(START + 9 * DAY, START, ctx)
+    step = store.judge_until(START + 9 * DAY, START, ctx)
     return [(report.in_force, report.values["complaints"]) for report in step.reports]
 
 

@@ -24,8 +24,8 @@ def weekly(n: int) -> list[bytes]:
 QUESTIONS_EACH_WEEK = "[risk]\nhorizon = '28d'"
 
 
-def test_more_recent_facts_than_the_bound_settle_early():
-    """Beyond sixty-four facts in a day the oldest are settled; every fact counts."""
+def test_more_recent_facts_than_the_bound_go_into_the_snapshot():
+    """Beyond sixty-four facts in a day the oldest go into the snapshot; every fact counts."""
     facts = [purchase(START + n * SECOND) for n in range(300)]
     driver = Driver().feed(*facts)
     assert driver.timelines["C1"].state.purchases.count == 300
@@ -114,7 +114,7 @@ def test_a_half_judged_state_is_not_stored(monkeypatch):
     driver = Driver().feed(BOUGHT).advance(START + 59 * DAY)
     monkeypatch.setattr(CUSTOMER, "advance", lambda c, at, *rest: (setattr(c.risk, "last", 9.0), 1 // 0))
     one = driver.timelines["C1"]
-    step = one.settle(START + 70 * DAY, START + 70 * DAY, driver.ctx)
+    step = one.judge_until(START + 70 * DAY, START + 70 * DAY, driver.ctx)
     assert (step.status, one.due) == ("core_error", 0)
     stored = one.encode()
     monkeypatch.undo()

@@ -143,7 +143,7 @@ def test_a_tick_for_groups_that_fails_keeps_the_deadlines_of_customers(monkeypat
         desk.send("purchases", purchase(MAY + n * 3 * DAY))
     value, headers = signed_record(Tick(until=Instant(MAY + 300 * DAY), groups=True))
     tick = Record("clock", 0, None, value, headers=headers)
-    for broken in ("_outputs", "partition._settle_one"):
+    for broken in ("_outputs", "partition._judge_one"):
         with monkeypatch.context() as fault:
             owner, _, name = broken.rpartition(".")
             fault.setattr(desk.processor.partition if owner else desk.processor, name, lambda *_: 1 / 0)
