@@ -85,7 +85,8 @@ def line(alarm: Alarm) -> RenderableType:
     grid.add_column(width=24, no_wrap=True)
     grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     grid.add_column(justify="right", no_wrap=True)
-    stake = f"{without_cents(alarm.value_at_risk_minor, alarm.currency)} {'stays  ' if well else 'at risk'}"
+    money = without_cents(alarm.value_at_risk_minor, alarm.currency)
+    stake = f"worth {money}" if well else f"{money} at risk"
     grid.add_row(
         day(int(alarm.time)), Text(mark, style), Text(alarm.kind, "bold"), who(alarm.name, alarm.customer_id), stake
     )
@@ -103,7 +104,7 @@ def _good_news(alarm: Alarm) -> str:
 
 def kinds(summary: AlarmSummary) -> Table:
     """Tabulate how many alarms of each kind were raised, and their outcomes."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
     table.add_column("kind", no_wrap=True)
     ends = [end for end in OUTCOMES if any(outcomes[end] for _, _, outcomes in summary.kinds())]
     for head in ("raised", "open", *(WORDS.get(end, end) for end in ends)):

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 
-from scorers.contract.events import DAY, HOUR, ContactMade, CustomerDescribed, Purchase, RewardGranted
+from scorers.contract.events import DAY, HOUR, ComplaintOpened, ContactMade, CustomerDescribed, Purchase, RewardGranted
 from scorers.contract.rfc3339 import parse_instant
 from scorers.contract.wire import Rejection, decode, encode_event
 from scorers.policy.reading import parse_policy
@@ -23,7 +23,7 @@ from streams.replay.replay import replay
 from tests.kafka.running import standing
 from vigia.cli import main
 from vigia.lab.demo import NotInstalled, write_year, year
-from vigia.lab.demo.desk import Desk, silences
+from vigia.lab.demo.desk import TEXTS, Desk, silences
 from vigia.readmodel.alarm_summary import read_alarms
 
 START = int(parse_instant("2017-01-01T00:00:00Z"))
@@ -56,7 +56,7 @@ def test_it_prints_alarms_fates_and_whom_to_save(demo: tuple[Path, subprocess.Co
     """Alarms stand with their reasons; then what became of them, whom to save, and what to try next."""
     folder, done = demo
     alarms, end = done.stdout.decode().split("The alarms of the year and their outcomes")
-    shown = [line for line in alarms.splitlines() if line.endswith(("at risk", "stays"))]
+    shown = [line for line in alarms.splitlines() if line.endswith("at risk") or " worth USD " in line]
     assert len(shown) > 5
     assert any("gone-quiet" in line for line in shown)
     assert "usually comes every" in alarms
@@ -65,6 +65,7 @@ def test_it_prints_alarms_fates_and_whom_to_save(demo: tuple[Path, subprocess.Co
     assert " 0% of" not in end
     fates, ranking = end.split("customers most worth saving on the last day")
     assert "gone-quiet" in fates
+    assert "…" not in fates
     assert " of USD " in ranking
     assert f"vigia customer show {ranked(ranking)} year" in ranking
     rows = [json.loads(line) for line in (folder / "customers.jsonl").read_text().splitlines()]
@@ -284,3 +285,11 @@ def test_a_silence_is_long_against_the_own_habit(gaps: list[int], found: int) ->
     for gap in gaps:
         visits.append(visits[-1] + gap * DAY)
     assert sum(1 for _ in silences(visits, visits[-1] + DAY)) == found
+
+
+def test_complaints_say_different_things() -> None:
+    """Each text of a subject comes up among a few hundred households."""
+    visits = [START + week * 7 * DAY for week in range(50)]
+    events = [event for n in range(300) for event in Desk(f"h{n}", 1, END).events_of(visits)]
+    said = {(event.subject, event.reason) for event in events if isinstance(event, ComplaintOpened)}
+    assert said == {(subject, text) for subject, texts in TEXTS.items() for text in texts}

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
+from zlib import crc32
 
 from scorers.contract.events import (
     DAY,
@@ -128,7 +129,7 @@ class Desk:
             severity=severity,
             subject=subject,
             public=public,
-            reason=TEXTS[subject][self._count % len(TEXTS[subject])],
+            reason=TEXTS[subject][crc32(case.encode()) % len(TEXTS[subject])],
         )
         yield opened
         if not neglected:
