@@ -70,7 +70,7 @@ def render_customer(
         "loyalty_type": c.attitude.type,
         "risk": round(risk, 6) if risk >= 0 else None,
         "horizon_days": reported_horizon(c, ctx.policy) / DAY,
-        "value_at_risk_minor": value_at_risk(c, time, ctx.policy),
+        "value_at_risk_minor": value_at_risk(c, time, ctx),
         "currency": c.spending.currency or None,
         "treatment": _treatment(kind, c),
         "name": profile.name or None,

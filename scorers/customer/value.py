@@ -1,42 +1,75 @@
-"""What the loss of a customer would cost, and how many purchases to expect of one who stays (A5).
+"""What a customer is worth (A5, J11), and how many purchases to expect of one who stays.
 
-Money is in minor units of the customer's own currency. The remaining life is counted in horizons.
+Money is in minor units of the customer's own currency. Worth is a fact about the customer: it depends neither on the horizon of the
+risk nor on the risk.
 """
+
+from math import log
 
 from scorers.contract.events import DAY, Micros
 from scorers.customer.state import Customer
 from scorers.customer.tiers import year_value
+from scorers.in_force.context import Context
 from scorers.policy.tables import Policy
 
 _YEAR = 365 * DAY
-_MATURE_YEARS, _GROWTH = 3.0, 2.5
 
 
-def yearly_margin(c: Customer, now: Micros, policy: Policy) -> float:
-    """The margin of a year at the pace of the last one; a share of the revenue if margins are unknown."""
-    if not c.purchases.count:
-        return 0.0
-    tenure = max(now - c.rhythm.first, 0)
-    value = year_value(c, now, policy)
-    if tenure < _YEAR:  # extrapolate from the time since the first purchase, at least a quarter
-        value = round(value * _YEAR / max(tenure, _YEAR // 4))
-    return value if c.spending.margin_of_minor else value * policy.value.margin_share
+def worth(c: Customer, now: Micros, ctx: Context) -> int:
+    """The expected margin of the remaining life (`value.life`) of a customer who stays, at the own recent pace.
+
+    Recent is the last year, or the time since the first purchase if that is shorter, and one usual gap of the base more, in which nothing
+    was bought: so that a single purchase of yesterday is no daily buyer. Survival is included: after each purchase some stop for
+    ever, by the learned population fewer the more often they have come. Where margins are unknown, a share of the revenue is the margin.
+
+    >>> from scorers.risk.model import UNTRAINED
+    >>> worth(Customer("c1"), 0, Context(Policy(), UNTRAINED))
+    0
+    """
+    rhythm, rules = c.rhythm, ctx.policy.value
+    money = year_value(c, now, ctx.policy)
+    if not rhythm.occasions or money <= 0:
+        return 0
+    base = ctx.figures(now).base
+    seen = min(max(now - rhythm.first, 0), _YEAR) + round(base.first_mean * DAY)
+    margin = money if c.spending.margin_of_minor else money * rules.margin_share
+    ahead = rules.life / seen  # how many times the recent purchases are expected again
+    _, _, a, b, *_ = ctx.model(now).parameters(base)
+    return round(margin * ahead * _survival(len(c.spending.days) * ahead, a, b + rhythm.occasions - 1.0))
 
 
-def value_at_risk(c: Customer, now: Micros, policy: Policy) -> int:
-    """The expected margin of the remaining life, plus the cost of replacing the customer, in minor units of the own currency.
+def _survival(purchases: float, a: float, b: float) -> float:
+    """The share of so many purchases ahead that a customer makes who stops for ever after each with the odds `a` to `b` plus their number.
 
-    Profit per year grows with tenure, two and a half times from the first year to the third.
+    It is the mean of (b / (b + n)) ** a over the number n of the purchase.
 
-    >>> value_at_risk(Customer("c1"), 0, Policy())
+    >>> round(_survival(1, 0.4, 1.0), 2), round(_survival(10, 0.4, 1.0), 2), round(_survival(10, 0.4, 50.0), 2)
+    (0.86, 0.54, 0.96)
+    """
+    ratio = purchases / b
+    if ratio < 1e-9:
+        return 1.0
+    power = 1.0 - a
+    total = log(1.0 + ratio) if abs(power) < 1e-9 else ((1.0 + ratio) ** power - 1.0) / power
+    return float(total / ratio)
+
+
+def value_at_risk(c: Customer, now: Micros, ctx: Context) -> int:
+    """What losing the customer would cost: the worth, plus the cost of winning another one; not multiplied by the risk.
+
+    >>> from scorers.risk.model import UNTRAINED
+    >>> value_at_risk(Customer("c1"), 0, Context(Policy(), UNTRAINED))
     2000
     """
-    rules = policy.value
-    years = max(now - c.rhythm.first, 0) / _YEAR if c.purchases.count else 0.0
-    ripe = min(years / _MATURE_YEARS, 1.0)
-    growth = _GROWTH + (1.0 - _GROWTH) * ripe  # growth still to come, relative to the last year
-    life = rules.life_horizons * policy.risk.horizon / _YEAR
-    return rules.replacement_cost_minor + max(0, round(yearly_margin(c, now, policy) * life * growth))
+    return worth(c, now, ctx) + ctx.policy.value.replacement_cost_minor
+
+
+def usual_margin(c: Customer, now: Micros, policy: Policy) -> float:
+    """The mean margin of the last year's purchase days; 0 if there were none."""
+    money, days = year_value(c, now, policy), len(c.spending.days)
+    if not days or money <= 0:
+        return 0.0
+    return money / days if c.spending.margin_of_minor else money / days * policy.value.margin_share
 
 
 def expected_purchases(c: Customer, risk: float, now: Micros, policy: Policy) -> float:

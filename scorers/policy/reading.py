@@ -15,6 +15,7 @@ GONE: dict[Path, str] = {
         "silence",
         "quiet_quantile",
     ): "write [silence] false_a_year, how often a year a faithful customer may be called quiet",
+    ("value", "life_horizons"): "write [value] life, a length of time like '730d'",
 }
 """Keys of earlier policies, and the keys that took their place."""
 

@@ -163,10 +163,10 @@ class Risk(_Strict, frozen=True):
 
 
 class Value(_Strict, frozen=True):
-    """A5: what the loss of a customer would cost."""
+    """A5, J11: what a customer is worth, and what the loss would cost."""
 
     margin_share: Share = 0.25
-    life_horizons: Positive = 8.0
+    life: Span = days(730)
     replacement_cost_minor: Annotated[int, Meta(ge=0, le=10**12)] = 2000
 
 

@@ -54,7 +54,7 @@ def assess(c: Customer, now: Micros, ctx: Context) -> Assessment:
         loyalty_type=loyalty.judge(c, stage, policy),
         risk=risk,
         expected_purchases=expected,
-        value_at_risk_minor=value_at_risk(c, now, policy),
+        value_at_risk_minor=value_at_risk(c, now, ctx),
         currency=c.spending.currency or None,
         debt=ledger.debt(c, now, policy.ledger),
     )

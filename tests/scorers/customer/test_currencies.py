@@ -104,7 +104,7 @@ def test_the_number_of_currencies_is_bounded():
 def test_the_replacement_cost_is_in_the_minor_units_of_the_currency(currency, replacement):
     """The number of the policy is taken as it is, like every amount on the wire: 2000 are 2,000 yen, not 20."""
     driver = Driver().feed(sale(0, 0, currency))
-    assert value_at_risk(customer(driver), START + DAY, driver.ctx.policy) == 2000
+    assert value_at_risk(customer(driver), START + DAY, driver.ctx) == 2000
     assert money(2000, currency) == replacement
 
 

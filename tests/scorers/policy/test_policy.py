@@ -61,7 +61,7 @@ def test_a_tier_that_is_left_out_keeps_its_default() -> None:
 
 def test_the_version_follows_the_values() -> None:
     """Two files that say the same have the same version; another value gives another one."""
-    same = parse_policy("[risk]\nhorizon = '90d' # as ever\n[value]\nlife_horizons = 8.0")
+    same = parse_policy("[risk]\nhorizon = '90d' # as ever\n[value]\nmargin_share = 0.25")
     assert same.version == Policy().version
     assert parse_policy("[risk]\nhorizon = '91d'").version != Policy().version
 
@@ -70,7 +70,7 @@ WRONG = (
     # what is written, the line, what is told
     ("[riks]\nx = 1", 1, "riks is not a known key; did you mean 'risk'?"),
     ("[risk]\n\nhorizn = '28d'", 3, "risk.horizn is not a known key; did you mean 'horizon'?"),
-    ("[value]\ncolour = 1", 2, "value.colour is not a known key; known are margin_share, life_horizons,"),
+    ("[value]\ncolour = 1", 2, "value.colour is not a known key; known are margin_share, life,"),
     (
         "[clocks.rectify]\nsilver = '1d'",
         2,
@@ -127,6 +127,7 @@ WRONG = (
     ),
     ("[calendar]\nholidays = ['Xmas']", 2, "calendar.holidays: 'Xmas' is not a date; write it like '2026-12-25'"),
     ("[calendar]\nutc_offset = '+01:00'", 2, "calendar.utc_offset is gone; write [time] zone, the name of a time zone"),
+    ("[value]\nlife_horizons = 8.0", 2, "value.life_horizons is gone; write [value] life, a length of time"),
     ("[calendar]\n" + "\n".join(f"{day} = []" for day in WEEK), 2, "calendar.monday: no day has an open hour"),
     ("[risk\nhorizon = '28d'", 1, "not TOML: expected ']' at the end of a table declaration"),
     ("[risk]\nhorizon = '28d'\nhorizon = '29d'\n", 3, "not TOML: a key or a table stands twice"),
