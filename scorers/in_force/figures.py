@@ -17,7 +17,8 @@ from scorers.policy.tables import Policy
 
 Contribution = tuple[int, str, int, int]  # day number, histogram, bucket, count
 
-GAPS, FIRST_GAPS, YEARS = "gap", "first-gap", "year"
+GAPS, FIRST_GAPS = "gap", "first-gap"
+YEARS = "year:"  # followed by the currency
 MOST_CURRENCIES = 16  # in which customers are ranked; those of later ones stay iron
 _GROWTH = math.log(1.005)  # a bucket of yearly values is half a percent wide
 
@@ -33,7 +34,7 @@ def years_of(currency: str) -> str:
     >>> years_of("JPY")
     'year:JPY'
     """
-    return f"{YEARS}:{currency}"
+    return YEARS + currency
 
 
 def _lower_edge(bucket: int) -> float:
@@ -145,7 +146,7 @@ def close(day: int, total: Totals, policy: Policy) -> Figures:
     second = base.first_gap_quantile(rules.second_purchase_quantile) if known >= rules.second_purchase_known else None
     ranked = {name: sum(counts.values()) for name, counts in sorted(total.items()) if _is_years(name)}
     bounds = {
-        name.removeprefix(years_of("")): _bounds(total[name], count, policy)
+        name.removeprefix(YEARS): _bounds(total[name], count, policy)
         for name, count in ranked.items()
         if count >= policy.tiers.ranked_at_least
     }
@@ -156,7 +157,7 @@ def close(day: int, total: Totals, policy: Policy) -> Figures:
 
 
 def _is_years(name: str) -> bool:
-    return name.startswith(years_of(""))
+    return name.startswith(YEARS)
 
 
 def _bounds(years: Counter[int], ranked: int, policy: Policy) -> Bounds:

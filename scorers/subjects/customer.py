@@ -15,10 +15,10 @@ from scorers.customer import lifecycle, loyalty, tiers
 from scorers.customer.facts.evolve import evolve, lapse
 from scorers.customer.lifecycle import LEFT, RETURNS_FROM
 from scorers.customer.retained_fields import RETAINED
-from scorers.customer.state import Customer, Spending
+from scorers.customer.state import Customer
 from scorers.customer.tiers import RANK
 from scorers.in_force.context import Context
-from scorers.in_force.figures import Contribution, value_bucket, years_of
+from scorers.in_force.figures import YEARS, Contribution, value_bucket, years_of
 from scorers.subjects import reviews
 from scorers.timeline.compare import compare, note
 from scorers.timeline.episodes import Episode
@@ -95,8 +95,9 @@ class CustomerType(AlarmingType[Customer]):
 
     def contributions(self, c: Customer, at: Micros) -> list[Contribution]:
         """What removes the customer from the histogram of yearly values."""
-        bucket = c.spending.year_bucket
-        return [(at // DAY, _counted_in(c.spending), bucket, -1)] if bucket >= 0 else []
+        held = c.spending
+        currency = held.counted_in or held.currency
+        return [(at // DAY, years_of(currency), held.year_bucket, -1)] if held.year_bucket >= 0 else []
 
     def tier(self, c: Customer) -> Tier:
         """The tier by which the severity of an alarm steps down."""
@@ -176,15 +177,11 @@ def _count_year(c: Customer, day: int, counts: list[Contribution]) -> None:
     bucket = value_bucket(spending.year_minor) if spending.days else -1
     if bucket != spending.year_bucket or spending.counted_in:
         if spending.year_bucket >= 0:
-            counts.append((day, _counted_in(spending), spending.year_bucket, -1))
+            # after a change of the own currency still in that of the former one; the names are made without a call
+            counts.append((day, YEARS + (spending.counted_in or spending.currency), spending.year_bucket, -1))
         if bucket >= 0:
-            counts.append((day, years_of(spending.currency), bucket, 1))
+            counts.append((day, YEARS + spending.currency, bucket, 1))
         spending.year_bucket, spending.counted_in = bucket, ""
-
-
-def _counted_in(spending: Spending) -> str:
-    """The histogram in which the customer is counted: after a change of the own currency still that of the former one."""
-    return years_of(spending.counted_in or spending.currency)
 
 
 def _judge_loyalty(c: Customer, at: Micros, ref: Ref, ctx: Context, effects: Effects) -> None:
