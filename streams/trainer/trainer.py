@@ -11,7 +11,8 @@ import asyncio
 import hashlib
 import logging
 from collections import deque
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -35,9 +36,11 @@ from vigia.runtime.settings import Settings
 from vigia.runtime.topic_reader import bounds, read_range
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 KNOWN = 20_000  # lessons that are recognized if they come twice
 SNAPSHOT_EVERY = 1_000  # lessons
+SLICE = 50  # lessons at a time: then health, metrics and the watch over the session have their turn
 FORMAT = 1  # of `Saved`: fields are only ever added, and a change of meaning is a new format
 KEPT = 2  # snapshots: if the newest is damaged, the one before it is used
 SNAPSHOT = "trainer/"  # begins the keys of snapshots
@@ -159,9 +162,12 @@ class Trainer:
             elif isinstance(control, PolicyInForce) and control.sent >= self.saved.policy:
                 self._follow(control)
             self.saved.clock = record.offset + 1
-        lessons = [lesson for records in batches.values() for lesson in self._new_lessons(records)]
-        for lesson in sorted(lessons, key=lambda lesson: (lesson.answered_at, lesson.customer_id)):
-            self.learner.learn(lesson)
+        lessons: list[Lesson] = []
+        async for some in _slices([record for records in batches.values() for record in records]):
+            lessons += self._new_lessons(some)
+        async for some in _slices(sorted(lessons, key=lambda lesson: (lesson.answered_at, lesson.customer_id))):
+            for lesson in some:
+                self.learner.learn(lesson)
         self._since += len(lessons)
         if self._due is not None and await self._all_read(consumer):
             await self._publish(producer, self._due)
@@ -169,7 +175,7 @@ class Trainer:
         elif self._since >= SNAPSHOT_EVERY:
             await self._save(producer)
 
-    def _new_lessons(self, records: list[Any]) -> list[Lesson]:
+    def _new_lessons(self, records: Sequence[Any]) -> list[Lesson]:
         """The lessons of some records that did not come before."""
         found = []
         for record in records:
@@ -249,6 +255,13 @@ class Trainer:
     async def _send(self, producer: AIOKafkaProducer, key: bytes, data: bytes) -> None:
         seal = self._keys.sign("trainer", _signed(self._models, key, data))
         await producer.send_and_wait(self._models, data, key=key, partition=0, headers=[(HEADER, seal)])
+
+
+async def _slices(items: Sequence[T]) -> AsyncIterator[Sequence[T]]:
+    """The items in slices, with a turn for other tasks after each: a backlog takes longer than a session lasts."""
+    for start in range(0, len(items), SLICE):
+        yield items[start : start + SLICE]
+        await asyncio.sleep(0)
 
 
 def _signed(topic: str, key: bytes, data: bytes) -> bytes:

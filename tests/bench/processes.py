@@ -73,13 +73,19 @@ class Town:
     async def metric(self, who: str, name: str) -> float:
         """The sum of a metric."""
         address = f"http://127.0.0.1:{await self.port(who)}/metrics"
-        page = (await asyncio.to_thread(urlopen, address, timeout=60)).read().decode()
+        try:
+            page = (await asyncio.to_thread(urlopen, address, timeout=60)).read().decode()
+        except OSError:
+            self.processes.check()  # says why it has ended
+            raise
         return sum(float(line.rpartition(" ")[2]) for line in page.splitlines() if re.match(rf"{name}[ {{]", line))
 
     async def until(self, true: Callable[[float], bool], who: str, metric: str) -> None:
         """Wait until a metric is so."""
-        while not true(await self.metric(who, metric)):
+        while True:
             self.processes.check()
+            if true(await self.metric(who, metric)):
+                return
             await asyncio.sleep(0.5)
 
     def memories(self) -> dict[str, Memory]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any, Self
 
 import msgspec
@@ -20,7 +21,7 @@ from streams.records.control_log import send_to_all
 from streams.records.lessons import encode_lesson
 from streams.records.sealed_control import signed
 from streams.records.signing import Role
-from streams.trainer.trainer import KEPT, Trainer
+from streams.trainer.trainer import KEPT, SLICE, Trainer
 from tests.support.driver import instant
 from tests.support.seals import KEYS, SECRET
 from vigia.lab.embedded_kafka import PARTITIONS, EmbeddedKafka
@@ -55,7 +56,7 @@ class School:
         self.broker = Broker(address)
 
     async def __aenter__(self) -> Self:
-        self.producer = AIOKafkaProducer(acks="all", **self.broker.client())
+        self.producer = AIOKafkaProducer(acks="all", linger_ms=50, max_batch_size=900_000, **self.broker.client())
         await self.producer.start()
         return self
 
@@ -240,6 +241,20 @@ async def names(school: School) -> None:
         ("kalman", "sgd", told[0].version),
         ("sgd", "kalman", told[1].version),
     ]
+
+
+async def test_a_backlog_leaves_turns_to_others() -> None:
+    """While two thousand lessons are learned, another task of the process has its turn after every slice of them."""
+    with EmbeddedKafka() as kafka:
+        kafka.create("lessons", "clock", "models")
+        async with School(kafka.address) as school:
+            await school.teach(*map(lesson, range(2_000)))
+            seen = [0]
+            async with school.trainer() as trainer:
+                while seen[-1] < 2_000:
+                    await asyncio.sleep(0)
+                    seen.append(trainer.learner.lessons)
+    assert max(after - before for before, after in pairwise(seen)) <= 2 * SLICE
 
 
 def test_without_a_secret_nothing_is_learned() -> None:
