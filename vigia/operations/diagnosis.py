@@ -29,6 +29,10 @@ NEEDS = (
     (11, 5, "JoinGroup", "2.3", "a restarted worker would cost a rebalance"),
     (3, 12, "Metadata", "3.1", "a recreated topic would not be noticed"),
 )
+# A worker counts in its state folder at which record it died; a container without a lasting one begins to count at each start.
+FORGETS = {
+    WORKER: "; if it ends at the same record at each start, give it a VIGIA_STATE that outlives it: only then it sets the record aside"
+}
 WHO = {WORKER: "worker", NOTIFIER: "notifier", TRAINER: "trainer"}
 
 
@@ -164,7 +168,11 @@ def group_moves(p: Inspection) -> Findings:
         moved = group.committed != group.before
         if group.members == 0:
             lot = f", and {waits:,} records wait" if waits else ""
-            yield "fault", f"no {who} is in the group {p.prefix}{name}{lot}", f"start vigia {who}"
+            yield (
+                "fault",
+                f"no {who} is in the group {p.prefix}{name}{lot}",
+                f"start vigia {who}{FORGETS.get(name, '')}",
+            )
         elif group.state is not None and group.state.endswith("Rebalance"):
             says = f"the group {p.prefix}{name} is rebalancing ({group.state})"
             yield "note", says, f"check again; if it persists, a {who} keeps restarting: read the end of its log"
@@ -172,7 +180,7 @@ def group_moves(p: Inspection) -> Findings:
             says = f"{waits:,} records wait for the {who} and none was committed between the two reads"
             mend = (
                 f"/readyz of the {who} reports the progress of its recovery; one without "
-                "progress may be killed, it loses nothing"
+                f"progress may be killed, it loses nothing{FORGETS.get(name, '')}"
             )
             yield "fault", says, mend
 

@@ -1,5 +1,7 @@
 """The bound on groups: invented names find no place, are counted, and change nothing for the names that have one."""
 
+import random
+
 import pytest
 
 from scorers.contract.events import DAY, HOUR, MINUTE
@@ -74,6 +76,19 @@ def test_a_place_is_free_again_when_its_name_has_nothing_to_say() -> None:
     assert known(driver.ctx, invented[-1])[-1][1] == {"complaints": 1}
     driver.feed(*(complaint(MAY + 40 * DAY + n, None, "S1", f"L{n}") for n in range(2))).advance(MAY + 44 * DAY)
     assert not known(driver.ctx, invented[0])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_in_whatever_order_the_last_names_come_as_many_are_watched_and_counted(seed: int) -> None:
+    """Only which of the newcomers takes a last place differs: the store that had one, and what is counted, are as ever."""
+    invented = names_of(slot_of("store", "S0"), NAMES + 10)
+    newcomers = [complaint(MAY + DAY, None, name, f"I-{name}") for name in invented]
+    random.Random(seed).shuffle(newcomers)
+    before = [complaint(MAY + n, f"C{n}", "S0", f"K{n}") for n in range(2)]
+    driver = Driver(POLICY).feed(*before, *newcomers)
+    assert driver.partition.tally.forgotten == {"other_store": 11}
+    driver.advance(MAY + 5 * DAY)
+    assert known(driver.ctx, "S0")[-1][1] == {"complaints": 2}
 
 
 def test_the_changes_of_a_record_can_be_undone() -> None:
