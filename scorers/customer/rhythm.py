@@ -109,9 +109,9 @@ class Rhythm(Struct, array_like=True):
 
     def mean_gap(self) -> float:
         """The mean gap of the present rhythm in days, 0 if it has none."""
-        gaps = self.own_gaps()
-        since = self.first if self.renewed is None else self.renewed.since
-        return (self.last - since) / DAY / gaps if gaps else 0.0
+        pace = self.renewed
+        since, gaps = (self.first, self.occasions - 1) if pace is None else (pace.since, pace.gaps)
+        return (self.last - since) / DAY / gaps if gaps > 0 else 0.0
 
     def own_shape(self, base_shape: float) -> float:
         """As `shape`, of the present rhythm."""

@@ -16,11 +16,6 @@ RANK: dict[Tier, int] = {"none": 0, "lead": 1, "iron": 2, "gold": 3, "platinum":
 _WITH_BOUND: tuple[Tier, ...] = ("platinum", "gold", "iron")
 
 
-def expire(c: Customer, now: Micros, policy: Policy) -> None:
-    """Drop the days before the rolling year, in the customer's own currency."""
-    expire_purse(c.spending, now, policy)
-
-
 def expire_purse(purse: Spending | Purse, now: Micros, policy: Policy) -> None:
     """Drop the days before the rolling year, in one currency."""
     oldest = (now - policy.tiers.window) // DAY

@@ -125,9 +125,11 @@ class Partition:
         name = address.name
         timeline = self.timelines.get(name)
         before = None
-        if timeline is not None and 0 < (retires := timeline.subject.retires(timeline.state, self.ctx)) < event.time:
-            before = self._retire(address, timeline, retires)  # the clock has not passed this deadline yet
-            timeline = None
+        if timeline is not None and timeline.due < event.time:  # the clock has not passed this deadline yet
+            retires = timeline.subject.retires(timeline.state, self.ctx)
+            if 0 < retires < event.time:
+                before = self._retire(address, timeline, retires)
+                timeline = None
         if timeline is None:
             subject = subject_type(name)
             kept = subject.retires(subject.new(address.id), self.ctx)  # from 0, so it is the length of time
@@ -222,8 +224,10 @@ class Partition:
         if timeline is None or timeline.due != due:
             return None
         step = timeline.judge_until(due + 1, self.clock, self.ctx)
+        if timeline.due or step.status == "core_error":
+            return self._after(name, timeline, step)
         retires = timeline.subject.retires(timeline.state, self.ctx)
-        if not retires or due < retires or step.status == "core_error":
+        if not retires or due < retires:
             return self._after(name, timeline, step)
         self._effects(self._counted(step))
         address = address_of(name.encode()) or Address("customer", name)

@@ -47,7 +47,7 @@ class CustomerType(AlarmingType[Customer]):
 
         A deadline is judged a microsecond after it, so that a fact at exactly its instant is in time.
         """
-        retires = at + ctx.policy.retention.silent if event is not None else self.retires(c, ctx)
+        retires = (c.last_fact if event is None else at) + ctx.policy.retention.silent
         if event is None and at >= retires:
             c.due = 0  # the partition deletes it
             return
@@ -76,12 +76,12 @@ class CustomerType(AlarmingType[Customer]):
             if life.golden_by < now:
                 note(c, GOLDEN_CONVERSION, life.golden_by, c.purchases.first_ref, "", effects)
                 life.golden_by = 0
-            else:
-                soon = min(soon, life.golden_by)
+            elif life.golden_by < soon:
+                soon = life.golden_by
         if c.tiering.low_since and now <= (ends := c.tiering.low_since + ctx.policy.tiers.dwell) < soon:
             soon = ends
-        soon = min(soon, reviews.next_instant(c, ctx), compare(self, c, _PLANS[life.stage], now, ref, ctx, effects))
-        c.due = min(soon, retires)
+        waits = compare(self, c, _PLANS[life.stage], now, ref, ctx, effects)
+        c.due = min(soon, waits, reviews.next_instant(c, ctx), retires)
 
     def render(
         self, c: Customer, episode: Episode, change: Change, time: Micros, cause: tuple[Ref, ...], ctx: Context
@@ -145,7 +145,7 @@ def _judge_stage(
 def _judge_tier(c: Customer, at: Micros, now: Micros, ctx: Context, effects: Effects) -> None:
     """Judge the tier and note its change: a rise takes effect at once, a fall after the dwell time."""
     bounds, policy, tiering = ctx.figures(at).bounds.get(c.spending.currency), ctx.policy, c.tiering
-    tiers.expire(c, now, policy)
+    tiers.expire_purse(c.spending, now, policy)
     _count_year(c, at // DAY, effects.counts)
     before = tiering.tier
     after = tiers.place(c.spending.year_minor, before if tiering.ranked else "none", bounds, policy)

@@ -38,17 +38,18 @@ def ask(state: State, plan: Plan, now: Micros, ctx: Context) -> tuple[Found, Mic
     episodes = {(e.kind, e.subject_id): e for e in state.open} if state.open else _NO_EPISODES
     asked, read, gates = plan
     parts = read(state)
-    for cases, (subject_conditions, case_conditions) in compress(zip(parts, gates, strict=True), parts):
-        asked += subject_conditions
-        for kind, case_condition in case_conditions:
-            for case in cases:
-                key = kind.name, case.id
-                answer = case_condition(state, case, now, ctx, episodes.get(key))
-                if isinstance(answer, Finding):
-                    found[key] = kind, answer
-                    answer = answer.until
-                if now <= answer < soon:
-                    soon = answer
+    if any(parts):
+        for (conditions, case_conditions), cases in zip(compress(gates, parts), filter(None, parts), strict=True):
+            asked += conditions
+            for kind, case_condition in case_conditions:
+                for case in cases:
+                    key = kind.name, case.id
+                    answer = case_condition(state, case, now, ctx, episodes.get(key))
+                    if isinstance(answer, Finding):
+                        found[key] = kind, answer
+                        answer = answer.until
+                    if now <= answer < soon:
+                        soon = answer
     for key, kind, condition in asked:
         answer = condition(state, now, ctx, episodes.get(key))
         if isinstance(answer, Finding):
@@ -79,15 +80,15 @@ def compare(
             continue
         del found[e.kind, e.subject_id]
         kept.append(e)
-        if e.status == "open":
-            _update(subject, state, e, *answer, now, ctx, effects)
+        if e.status == "open" and now <= (ends := _update(subject, state, e, *answer, now, ctx, effects)) < soon:
+            soon = ends
     if found:
         for (_, case_id), (kind, finding) in sorted(found.items(), key=lambda new: subject.order[new[0][0]]):
-            kept.append(_raise(subject, state, kind, case_id, finding, effects))
+            e = _raise(subject, state, kind, case_id, finding, effects)
+            kept.append(e)
+            if now <= (ends := expires_at(kind, e, ctx)) < soon:
+                soon = ends
     state.open = kept
-    for e in kept:
-        if e.status == "open" and now <= (ends := expires_at(subject.kinds[e.kind], e, ctx)) < soon:
-            soon = ends
     return soon
 
 
@@ -116,20 +117,24 @@ def _update(
     now: Micros,
     ctx: Context,
     effects: Effects,
-) -> None:
-    if expires_at(kind, e, ctx) < now:
+) -> Micros:
+    """Update an open alarm, or end it if it has expired; return the instant after which it expires, `NEVER` if it has ended."""
+    ends = expires_at(kind, e, ctx)
+    if ends < now:
         _end(e, "spent", subject.expired(state, e), now, NO_FACT, effects)
-        return
+        return NEVER
     if subject.closes(state, kind, now):
         _end(e, "spent", "lost", now, NO_FACT, effects)
-        return
-    evidence = list(finding.evidence[:MAX_EVIDENCE])
+        return NEVER
+    evidence = finding.evidence[:MAX_EVIDENCE]
     graver = finding.severity == "critical" != e.severity
     if finding.since != e.at or len(evidence) > len(e.evidence) or graver:
-        e.at, e.evidence = finding.since, evidence
+        e.at, e.evidence = finding.since, list(evidence)
         if graver:
             e.severity = "critical"
         effects.touched[e.alarm_id] = e
+        ends = expires_at(kind, e, ctx)
+    return ends
 
 
 def _severity(kind: Kind, finding: Finding, tier: Tier) -> Severity:

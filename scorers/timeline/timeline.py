@@ -211,19 +211,21 @@ class Timeline(Emitter[S]):
 
     def _pass_time(self, until: Micros, clock: Micros, ctx: Context, out: Step) -> None:
         """Judge the deadlines before an instant, one by one, and emit their effects."""
-        state, silence = self.state, self.silence
+        state, silence, subject = self.state, self.silence, self.subject
+        if not 0 < state.due < until:
+            return
         lateness = ctx.policy.time.allowed_lateness
         silence.policy = ctx.policy_version
-        reports = self.subject.reports
-        while (due := state.due) and due < until:
+        effects = Effects()
+        while 0 < (due := state.due) < until:
             silence.before_deadline(state, self.row, lateness)
-            effects = Effects()
-            self.subject.advance(state, due, None, NO_FACT, ctx, effects)
+            subject.advance(state, due, None, NO_FACT, ctx, effects)
             silence.judged += 1
             if effects.touched or effects.counts or effects.lessons:
                 silence.touched |= effects.touched.keys()
                 self._emit(effects, max(clock, silence.judged_to), NO_FACT, ctx, out)
-            if reports:
+                effects = Effects()
+            if subject.reports:
                 self._report(out)
 
     def _advance_snapshot(self, before: Micros, ctx: Context) -> None:

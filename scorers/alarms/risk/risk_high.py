@@ -12,18 +12,15 @@ from scorers.timeline.kinds import Kind
 
 def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
     """Raised when a risk just computed reaches the threshold; settled when, after a purchase, it is below by the hysteresis."""
-    rules, risk = ctx.policy.risk, c.risk
-    threshold = rules.threshold.of(c.tiering.tier)
+    rules, risk, last = ctx.policy.risk, c.risk, c.purchases.last
     if episode is not None:
-        holds = risk.last >= threshold - rules.hysteresis or c.purchases.last <= episode.at
+        holds = last <= episode.at or risk.last >= rules.threshold.of(c.tiering.tier) - rules.hysteresis
         return episode.unchanged() if holds else NEVER
-    read_now = (
-        risk.last >= 0.0 and risk.at >= now - 1
-    )  # an old value must not raise an alarm because the threshold falls
-    in_silence = c.purchases.last < risk.at  # no purchase is bad news by itself
-    if read_now and in_silence and risk.last >= threshold and c.rhythm.occasions >= rules.occasions_at_least:
-        return Finding(risk.at, c.purchases.last_ref)
-    return NEVER
+    if risk.last < 0.0 or risk.at < now - 1:
+        return NEVER  # an old value must not raise an alarm because the threshold falls
+    if last >= risk.at or c.rhythm.occasions < rules.occasions_at_least:
+        return NEVER  # no purchase is bad news by itself
+    return Finding(risk.at, c.purchases.last_ref) if risk.last >= rules.threshold.of(c.tiering.tier) else NEVER
 
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:

@@ -5,7 +5,7 @@ import pytest
 from scorers.contract.events import DAY, SECOND
 from scorers.contract.rfc3339 import parse_instant
 from scorers.customer.state import Customer, Spending
-from scorers.customer.tiers import expire, place, year_value
+from scorers.customer.tiers import expire_purse, place, year_value
 from scorers.in_force.base_rhythm import BaseRhythm
 from scorers.in_force.figures import Figures
 from scorers.policy.tables import Policy
@@ -77,7 +77,7 @@ def test_the_year_rolls():
     c = Customer("c", spending=Spending(days=[100, 200], takings=[7, 5], year_minor=12))
     assert year_value(c, 464 * DAY, POLICY) == 12
     assert year_value(c, 465 * DAY, POLICY) == 5
-    expire(c, 465 * DAY, POLICY)
+    expire_purse(c.spending, 465 * DAY, POLICY)
     assert (c.spending.days, c.spending.takings, c.spending.year_minor) == ([200], [5], 5)
 
 
