@@ -138,7 +138,7 @@ class Spending(Struct, array_like=True, gc=False):
     slow: float = 0.0  # the same with a long memory
     times: list[int] = field(default_factory=list)  # purchases on each of `days`; empty if there is one on each
     others: list[Purse] = field(default_factory=list)  # money in other currencies, which is never added to this
-    counted_in: str = ""  # the currency of `year_bucket` while it is not `currency`
+    counted_in: str = ""  # the currency of `year_bucket`; empty in rows of former builds, which knew one histogram
 
 
 class Visit(Struct, array_like=True, gc=False):

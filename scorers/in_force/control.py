@@ -39,9 +39,10 @@ class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="f
     day: int
     version: str
     ranked: int
-    bounds: tuple[tuple[str, Bounds], ...]  # by currency; no dict, as equal records are shared by their hash
+    bounds: Bounds | None  # as former builds read it: of one currency, or of all
     second_limit: Duration
     base: BaseRhythm
+    by_currency: tuple[tuple[str, Bounds], ...] = ()  # no dict, as equal records are shared by their hash
 
     @classmethod
     def of(cls, day: int, figures: Figures) -> "FiguresInForce":
@@ -52,7 +53,8 @@ class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="f
             day=day,
             version=f.version,
             ranked=f.ranked,
-            bounds=tuple(f.bounds.items()),
+            bounds=next(iter(f.bounds.values()), None),
+            by_currency=tuple(f.bounds.items()),
             second_limit=int(f.second_limit),  # the policy's default is a `Span`, which only the policy encodes
             base=f.base,
         )
@@ -64,7 +66,8 @@ class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="f
 
     def figures(self) -> Figures:
         """The figures as verdicts use them."""
-        return Figures(self.version, int(self.in_force), self.base, self.ranked, dict(self.bounds), self.second_limit)
+        bounds = dict(self.by_currency) or ({} if self.bounds is None else {"": self.bounds})
+        return Figures(self.version, int(self.in_force), self.base, self.ranked, bounds, self.second_limit)
 
 
 class ModelInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="model.in_force"):

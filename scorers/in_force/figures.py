@@ -19,6 +19,7 @@ Contribution = tuple[int, str, int, int]  # day number, histogram, bucket, count
 
 GAPS, FIRST_GAPS = "gap", "first-gap"
 YEARS = "year:"  # followed by the currency
+ALL_YEARS = "year"  # of all currencies together, which the rows of former builds are counted in until they change
 MOST_CURRENCIES = 16  # in which customers are ranked; those of later ones stay iron
 _GROWTH = math.log(1.005)  # a bucket of yearly values is half a percent wide
 
@@ -48,7 +49,7 @@ Bounds = tuple[float, float, float]
 class Figures(Struct, frozen=True):
     """The figures of one day.
 
-    `bounds` are those of each currency in which enough customers are ranked. `second_limit` is the time by which a second purchase is expected.
+    `bounds` are those of each currency in which enough customers are ranked, under "" those of `ALL_YEARS`. `second_limit` is the time by which a second purchase is expected.
     """
 
     version: str
@@ -108,7 +109,7 @@ class FigureBook:
                     total[bucket] = left
                 else:
                     total.pop(bucket, None)
-                    if not total and _is_years(name):
+                    if not total and (name == ALL_YEARS or _is_years(name)):
                         del self.total[name]
 
     def _histogram(self, name: str) -> Counter[int] | None:
@@ -145,13 +146,17 @@ def close(day: int, total: Totals, policy: Policy) -> Figures:
     known = sum(total[FIRST_GAPS].values())
     second = base.first_gap_quantile(rules.second_purchase_quantile) if known >= rules.second_purchase_known else None
     ranked = {name: sum(counts.values()) for name, counts in sorted(total.items()) if _is_years(name)}
+    former = total.get(ALL_YEARS, Counter[int]())
+    if former:
+        ranked[ALL_YEARS] = sum(former.values())
     bounds = {
-        name.removeprefix(YEARS): _bounds(total[name], count, policy)
+        name.removeprefix(ALL_YEARS).removeprefix(":"): _bounds(total[name], count, policy)
         for name, count in ranked.items()
         if count >= policy.tiers.ranked_at_least
     }
     second_limit = (second or rules.second_purchase_default) // SECOND * SECOND
-    content = repr((day, sum(ranked.values()), bounds, second_limit, base))
+    one = next(iter(bounds.values()), None)  # of one currency the version is that of former builds
+    content = repr((day, sum(ranked.values()), one if len(bounds) < 2 else bounds, second_limit, base))
     version = hashlib.sha256(content.encode()).hexdigest()[:12]
     return Figures(version, in_force(day, policy), base, sum(ranked.values()), bounds, second_limit)
 

@@ -18,7 +18,7 @@ from scorers.customer.retained_fields import RETAINED
 from scorers.customer.state import Customer
 from scorers.customer.tiers import RANK
 from scorers.in_force.context import Context
-from scorers.in_force.figures import YEARS, Contribution, value_bucket, years_of
+from scorers.in_force.figures import ALL_YEARS, YEARS, Contribution, value_bucket
 from scorers.subjects import reviews
 from scorers.timeline.compare import compare, note
 from scorers.timeline.episodes import Episode
@@ -96,8 +96,8 @@ class CustomerType(AlarmingType[Customer]):
     def contributions(self, c: Customer, at: Micros) -> list[Contribution]:
         """What removes the customer from the histogram of yearly values."""
         held = c.spending
-        currency = held.counted_in or held.currency
-        return [(at // DAY, years_of(currency), held.year_bucket, -1)] if held.year_bucket >= 0 else []
+        name = YEARS + held.counted_in if held.counted_in else ALL_YEARS
+        return [(at // DAY, name, held.year_bucket, -1)] if held.year_bucket >= 0 else []
 
     def tier(self, c: Customer) -> Tier:
         """The tier by which the severity of an alarm steps down."""
@@ -144,7 +144,8 @@ def _judge_stage(
 
 def _judge_tier(c: Customer, at: Micros, now: Micros, ctx: Context, effects: Effects) -> None:
     """Judge the tier and note its change: a rise takes effect at once, a fall after the dwell time."""
-    bounds, policy, tiering = ctx.figures(at).bounds.get(c.spending.currency), ctx.policy, c.tiering
+    known, policy, tiering = ctx.figures(at).bounds, ctx.policy, c.tiering
+    bounds = known.get(c.spending.currency) or known.get("")
     tiers.expire_purse(c.spending, now, policy)
     _count_year(c, at // DAY, effects.counts)
     before = tiering.tier
@@ -175,13 +176,14 @@ def _count_year(c: Customer, day: int, counts: list[Contribution]) -> None:
     """Move the customer to the bucket of their yearly value in the histogram of their currency."""
     spending = c.spending
     bucket = value_bucket(spending.year_minor) if spending.days else -1
-    if bucket != spending.year_bucket or spending.counted_in:
+    if bucket != spending.year_bucket or spending.counted_in != spending.currency:
         if spending.year_bucket >= 0:
             # after a change of the own currency still in that of the former one; the names are made without a call
-            counts.append((day, YEARS + (spending.counted_in or spending.currency), spending.year_bucket, -1))
+            held = YEARS + spending.counted_in if spending.counted_in else ALL_YEARS
+            counts.append((day, held, spending.year_bucket, -1))
         if bucket >= 0:
             counts.append((day, YEARS + spending.currency, bucket, 1))
-        spending.year_bucket, spending.counted_in = bucket, ""
+        spending.year_bucket, spending.counted_in = bucket, spending.currency
 
 
 def _judge_loyalty(c: Customer, at: Micros, ref: Ref, ctx: Context, effects: Effects) -> None:

@@ -91,8 +91,6 @@ def _choose(c: Customer, newest: str, now: Micros, policy: Policy) -> None:
         tiers.expire_purse(purse, now, policy)
     best = max(spending.others, key=lambda purse: (_purchases(purse), purse.currency == newest))
     if (_purchases(best), best.currency == newest) > (_purchases(spending), spending.currency == newest):
-        if spending.year_bucket >= 0:
-            spending.counted_in = spending.counted_in or spending.currency
         for name in Purse.__struct_fields__:
             own, other = getattr(spending, name), getattr(best, name)
             setattr(spending, name, other)

@@ -1,11 +1,23 @@
 """Figures of the base: counts add up, days close in order, boundaries rank (T1, L3)."""
 
+from collections import Counter
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scorers.contract.events import DAY
 from scorers.in_force.base_rhythm import gap_bucket
-from scorers.in_force.figures import FIRST_GAPS, GAPS, MOST_CURRENCIES, FigureBook, no_figures, value_bucket, years_of
+from scorers.in_force.control import FiguresInForce
+from scorers.in_force.figures import (
+    ALL_YEARS,
+    FIRST_GAPS,
+    GAPS,
+    MOST_CURRENCIES,
+    FigureBook,
+    no_figures,
+    value_bucket,
+    years_of,
+)
 from scorers.policy.tables import Policy
 
 POLICY = Policy()
@@ -102,3 +114,16 @@ def test_a_version_names_the_content():
     assert one.close(1).version == two.close(1).version
     two.add([(2, GAPS, WEEK, 5)])
     assert one.close(2).version != two.close(2).version
+
+
+def test_what_former_builds_counted_is_ranked_until_it_has_moved():
+    """They knew one histogram of all currencies; its boundaries are for those whose currency has none yet."""
+    book = FigureBook(POLICY)
+    book.total[ALL_YEARS] = Counter({700: 60})
+    assert set(book.close(1).bounds) == {""}
+    assert book.close(1).ranked == 60
+    book.add([(2, ALL_YEARS, 700, -55), (2, EUROS, 700, 55)])
+    figures = book.close(2)
+    assert set(figures.bounds) == {"EUR"}
+    assert figures.ranked == 60
+    assert FiguresInForce.of(2, figures).figures() == figures
