@@ -132,6 +132,7 @@ def _decode_untyped(text: bytes) -> object:
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_list = msgspec.json.Decoder(list[Raw]).decode
 _decode_raw = msgspec.json.Decoder(Raw).decode
+_decode_text = msgspec.json.Decoder(str).decode
 _decode_anything = msgspec.json.Decoder(float_hook=bool).decode  # converting a long fraction costs many times its bytes
 _skeleton = msgspec.json.encode
 _MANY_DIGITS = re.compile(rb"[0-9]{1000,}+")
@@ -147,15 +148,18 @@ def _rejection(code: RejectCode, detail: str, fields: Mapping[str, Raw]) -> Reje
 
 
 def _readable(raw: Raw | None) -> str | None:
-    value = None if raw is None or len(bytes(raw)) > 6 * 512 + 2 else _value(raw)
-    return value if isinstance(value, str) and 0 < len(value) <= 512 and value.isprintable() else None
+    text = b"" if raw is None else bytes(raw)
+    if text[:1] != b'"' or len(text) > 6 * 512 + 2:
+        return None
+    value = _decode_text(text)
+    return value if 0 < len(value) <= 512 and value.isprintable() else None
 
 
 def _value(raw: Raw) -> object:
     """A text or a number as Python has it, a long number only roughly; None for anything else."""
     text = bytes(raw)
     if text[:1] == b'"':
-        return _decode_anything(text)
+        return _decode_text(text)
     if text[0] not in b"-0123456789":
         return None
     return int(text) if len(text) <= 20 and text.lstrip(b"-").isdigit() else float(text)
@@ -196,7 +200,7 @@ def _fields(raw: bytes, has_repeated: bool) -> Mapping[str, Raw]:
         raise _Invalid("bad_text", f"byte {raw.index(0)} is NUL: is this UTF-16?")
     if too_deep(raw):
         raise _Invalid("too_deep", TOO_DEEP)
-    if _SURROGATE.search(raw) and not _PAIRED.fullmatch(raw):
+    if b"\\" in raw and _SURROGATE.search(raw) and not _PAIRED.fullmatch(raw):
         raise _Invalid("bad_text", "a surrogate is not paired")
     try:
         fields = _decode_fields(raw)
@@ -275,16 +279,14 @@ def _field_error(error: Exception, fields: Mapping[str, Raw]) -> tuple[RejectCod
     said = str(error)
     explain = _explained if len(said) <= MAX_DETAIL else _explained.__wrapped__
     code, detail, path, where = explain(said, _HOOK_CODES.get(type(error.__cause__)))
-    if said.startswith("Expected") and code == "bad_value" and _is_immense(fields, path):
+    if code == "bad_value" and said.startswith(_A_NUMBER) and _is_immense(fields, path):
         return "bad_number", f"{where} is out of range"
     if detail.endswith(LISTED) and (allowed := event_values(str(_value(fields["type"])), path)):
         return code, f"{where} is none of {', '.join(allowed)}"
-    if alternatives := _ALTERNATIVES.findall(said):
-        other = " or other: with a code of your own" if "|other:" in said else ""
-        return code, f"{where} is none of {', '.join(alternatives)}{other}"
     return code, detail
 
 
+_A_NUMBER = ("Expected `int", "Expected `float")
 _ALTERNATIVES = re.compile(r"(?<=[(|])[a-z_]+(?=[|)])")
 
 
@@ -299,6 +301,9 @@ def _explained(said: str, raised: RejectCode | None) -> tuple[RejectCode, str, s
         return raised, f"{where} {said}", path, where
     for pattern, code, form in _DETAILS:
         if found := pattern.match(said):
+            if alternatives := _ALTERNATIVES.findall(said):
+                other = " or other: with a code of your own" if "|other:" in said else ""
+                return code, f"{where} is none of {', '.join(alternatives)}{other}", path, where
             named = path if code == "missing_field" else where
             return code, form.format(*found.groups(), path=named, dot="." if path else ""), path, where
     return "bad_value", f"{where} does not match the contract", path, where

@@ -14,6 +14,7 @@ Topics and the keys of their records are not known here.
 
 import re
 from collections.abc import Iterator
+from math import isfinite
 from typing import Any, TypeVar, get_args
 
 import msgspec
@@ -157,22 +158,25 @@ _DELETE, _BACKSLASH, _LEADS_C1 = 0x7F, 0x5C, 0xC2
 
 def _with_whole_numbers(raw: bytes, error: Exception) -> AnyEvent | None:
     """The event of a record that writes whole numbers as `1999.0` or `2e3`; None if that was not what is wrong."""
-    if "Expected `int" not in str(error) or "got `float`" not in str(error):
+    said = str(error)
+    if "Expected `int" not in said or "got `float`" not in said:
         return None
     try:
-        event: AnyEvent = _decode_event(_encoder.encode(_whole(msgspec.json.decode(raw))))
+        event: AnyEvent = _decode_event(_encoder.encode(_decode_whole(raw)))
     except Exception:
         return None
     return event
 
 
-def _whole(value: Any) -> Any:
-    """JSON with integers where a number is whole."""
-    if isinstance(value, float) and value.is_integer() and abs(value) <= MAX_MINOR:
-        return int(value)
-    if isinstance(value, dict):
-        return {key: _whole(part) for key, part in value.items()}
-    return [_whole(part) for part in value] if isinstance(value, list) else value
+def _whole(number: str) -> int | float:
+    """A number with a fraction or an exponent, as an integer if it is whole. Raises ValueError if it is out of range."""
+    value = float(number)
+    if not isfinite(value):
+        raise ValueError(f"{number} is out of range")
+    return int(value) if value.is_integer() and abs(value) <= MAX_MINOR else value
+
+
+_decode_whole = msgspec.json.Decoder(float_hook=_whole).decode
 
 
 def _has_odd_bytes(raw: bytes) -> bool:
