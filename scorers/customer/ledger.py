@@ -23,7 +23,8 @@ def mature(c: Customer, now: Micros, rules: Ledger) -> None:
     pending = account.pending
     while pending and pending[0] + rules.quiet_week < now:
         at = pending.pop(0) + rules.quiet_week
-        good = 1 + account.merged.pop(0) if account.merged else 1
+        good = 1 + account.merged[0] if account.merged else 1
+        account.merged = account.merged[1:]
         if account.debt:
             _enter(c, at, -float(good), rules)
 
@@ -40,7 +41,7 @@ def bad(c: Customer, at: Micros, rules: Ledger) -> None:
     mature(c, at, rules)
     _enter(c, at, rules.owed_per_negative, rules)
     c.account.pending.clear()
-    c.account.merged.clear()
+    c.account.merged = ()
 
 
 def bought(c: Customer, at: Micros, rules: Ledger) -> None:
@@ -49,7 +50,7 @@ def bought(c: Customer, at: Micros, rules: Ledger) -> None:
     account = c.account
     account.pending.append(at)
     if account.merged:
-        account.merged.append(0)
+        account.merged = (*account.merged, 0)
     if len(account.pending) > MAX_PENDING:
         _merge_nearest(account)
 
@@ -65,10 +66,11 @@ def settled_after(c: Customer, rules: Ledger) -> Micros:
 def _merge_nearest(account: Account) -> None:
     """Let one instant, the later, stand for the two that are nearest to each other, so that no purchase is lost."""
     pending = account.pending
-    merged = account.merged = account.merged or [0] * len(pending)
+    merged = list(account.merged) or [0] * len(pending)
     n = min(range(1, len(pending)), key=lambda n: pending[n] - pending[n - 1])
     merged[n] += merged[n - 1] + 1
     del pending[n - 1], merged[n - 1]
+    account.merged = tuple(merged)
 
 
 def _enter(c: Customer, at: Micros, owed: float, rules: Ledger) -> None:

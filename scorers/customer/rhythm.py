@@ -9,7 +9,7 @@ begins a new rhythm: that absence is no gap.
 from math import log, sqrt
 from statistics import NormalDist
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from scorers.contract.events import DAY, SECOND, Duration, Micros
 from scorers.in_force.base_rhythm import SHORTEST_DAYS, BaseRhythm
@@ -39,7 +39,7 @@ class Pace(Struct, array_like=True, gc=False):
     paced: float = 0.0
 
 
-class Rhythm(Struct, array_like=True):
+class Rhythm(Struct, array_like=True, gc=False):
     """Sums over the gaps between a customer's occasions; gaps are in days, instants in microseconds.
 
     >>> r = Rhythm()
@@ -60,8 +60,8 @@ class Rhythm(Struct, array_like=True):
     known: float = 0.0  # number of gaps, older ones weighing less
     paced: float = 0.0  # sum of the gaps with the same weights
     renewed: Pace | None = None  # the gaps since the last comeback; None if there was none, and all gaps are one rhythm
-    returned: list[int] = field(default_factory=list)  # the second in which each survived silence ended, and
-    survived: list[int] = field(default_factory=list)  # its length in seconds: the longest of the last three years
+    returned: tuple[int, ...] = ()  # the second in which each survived silence ended, and
+    survived: tuple[int, ...] = ()  # its length in seconds: the longest of the last three years
 
     def visit(self, at: Micros, comeback: bool = False) -> None:
         """Add an occasion that began at an instant; a comeback ends an absence, which is no gap, and begins a new rhythm."""
@@ -88,16 +88,14 @@ class Rhythm(Struct, array_like=True):
     def survive(self, silence: Duration, at: Micros) -> None:
         """Remember a silence that a purchase has ended, and forget those of more than three years ago."""
         seconds, now = silence // SECOND, at // SECOND
-        ends, lengths = self.returned, self.survived
-        while ends and ends[0] < now - SURVIVED_FOR // SECOND:
+        ends, lengths = [*self.returned, now], [*self.survived, seconds]
+        while ends[0] < now - SURVIVED_FOR // SECOND:
             del ends[0], lengths[0]
-        if len(lengths) == MAX_SURVIVED:
-            shortest = min(range(MAX_SURVIVED), key=lengths.__getitem__)
-            if lengths[shortest] >= seconds:
-                return
+        if len(lengths) > MAX_SURVIVED:
+            kept = lengths[:-1]
+            shortest = kept.index(min(kept)) if min(kept) < seconds else MAX_SURVIVED
             del ends[shortest], lengths[shortest]
-        ends.append(now)
-        lengths.append(seconds)
+        self.returned, self.survived = tuple(ends), tuple(lengths)
 
     def usual_silence(self) -> Duration:
         """The longest silence from which the customer has come back twice within three years; 0 if there is none."""

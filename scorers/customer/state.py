@@ -2,7 +2,7 @@
 
 It holds facts and the verdicts in force, never text that can be rendered from them. Each struct is encoded as an array and new fields
 are appended at its end, so rows of the same form stay readable. Every list is bounded by a constant below or by a window of the
-policy. Instants are microseconds, 0 if unknown.
+policy, and is a tuple where most customers have nothing in it: the empty tuple takes no memory. Instants are microseconds, 0 if unknown.
 """
 
 from typing import Any
@@ -113,7 +113,7 @@ class Purse(Struct, array_like=True, gc=False):
     refund_minor: int = 0
     days: list[int] = field(default_factory=list)
     takings: list[int] = field(default_factory=list)
-    times: list[int] = field(default_factory=list)
+    times: tuple[int, ...] = ()
     year_minor: int = 0
     fast: float = 0.0
     slow: float = 0.0
@@ -136,8 +136,8 @@ class Spending(Struct, array_like=True, gc=False):
     year_bucket: int = -1  # this customer's bucket in the histogram of yearly values, -1 for none
     fast: float = 0.0  # spend per occasion, exponentially weighted with a short memory
     slow: float = 0.0  # the same with a long memory
-    times: list[int] = field(default_factory=list)  # purchases on each of `days`; empty if there is one on each
-    others: list[Purse] = field(default_factory=list)  # money in other currencies, which is never added to this
+    times: tuple[int, ...] = ()  # purchases on each of `days`; empty if there is one on each
+    others: tuple[Purse, ...] = ()  # money in other currencies, which is never added to this
     counted_in: str = ""  # the currency of `year_bucket`; empty in rows of former builds, which knew one histogram
 
 
@@ -154,7 +154,7 @@ class Baskets(Struct, array_like=True, gc=False):
     variety: int = 0  # a 64-bit mask of all categories ever bought
     breadth_fast: float = 0.0  # categories per occasion, exponentially weighted with a short memory
     breadth_slow: float = 0.0  # the same with a long memory
-    visits: list[Visit] = field(default_factory=list)  # the newest occasions
+    visits: tuple[Visit, ...] = ()  # the newest occasions
     bored_at: Micros = 0  # since when variety has fallen while gaps grew (X9)
     bored_ref: Ref = NO_FACT
     bored_from: float = 0.0  # the variety before
@@ -234,7 +234,7 @@ class Account(Struct, array_like=True, gc=False):
     bad: int = 0  # negative experiences ever
     last_bad_ref: Ref = NO_FACT
     trouble: Trouble | None = None
-    merged: list[int] = field(default_factory=list)  # empty, or how many more purchases each of `pending` stands for
+    merged: tuple[int, ...] = ()  # empty, or how many more purchases each of `pending` stands for
 
 
 class Life(Struct, array_like=True, gc=False):

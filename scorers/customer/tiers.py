@@ -24,7 +24,8 @@ def expire_purse(purse: Spending | Purse, now: Micros, policy: Policy) -> None:
         return
     n = bisect_right(days, oldest)
     purse.year_minor -= sum(purse.takings[:n])
-    del days[:n], purse.takings[:n], purse.times[:n]
+    del days[:n], purse.takings[:n]
+    purse.times = purse.times[n:]
 
 
 def year_value(c: Customer, now: Micros, policy: Policy) -> int:

@@ -64,13 +64,13 @@ class Row(Struct, array_like=True, gc=False):
     origins: dict[str, int] | None = (
         None  # of a group: by the log that facts are forwarded from, the newest offset folded
     )
-    contents: list[int] = field(default_factory=list)  # checks of the contents of the newest in `seen`
+    contents: tuple[int, ...] = ()  # checks of the contents of the newest in `seen`
 
     def remember(self, folded: list[Fact]) -> None:
         """Keep the identities of facts that leave the recent ones."""
         most = MAX_SEEN_EARLY if self.forced else SEEN
         self.seen = (self.seen + [identity_of(fact) for fact in folded])[-most:]
-        self.contents = (self.contents + [content_check(fact) for fact in folded])[-SEEN:]
+        self.contents = (*self.contents, *[content_check(fact) for fact in folded])[-SEEN:]
 
     def has_seen(self, identity: int, check: int) -> bool:
         """Whether an identity in the snapshot came with the same content, as far as that is known."""

@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from sys import intern
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -179,7 +180,7 @@ class _Run:
             self._pass_controls(at)
             self._score_before(at)
         conflicts = self.partition.tally.conflicts
-        for step in self.partition.feed(event, Ref(event.source, event.id, line.file, 0, line.number)):
+        for step in self.partition.feed(event, Ref(intern(event.source), event.id, line.file, 0, line.number)):
             self._apply((step,))
             if step.status == "core_error":
                 self._reject(line, "core_error", step.fault)

@@ -6,6 +6,7 @@ partition continues. Kafka clients, Faust and the writing of rows are left to th
 
 import logging
 from collections.abc import Callable, Iterable
+from sys import intern
 from time import perf_counter
 from typing import Any
 
@@ -151,7 +152,7 @@ class PartitionProcessor:
         if isinstance(event, Rejection):
             return [self.dead_letter(record, event.code, event.detail)]
         began = perf_counter()
-        ref = Ref(event.source, event.id, record.topic, record.partition, record.offset)
+        ref = Ref(intern(event.source), event.id, record.topic, record.partition, record.offset)
         arrival = written_at(record) if isinstance(event, CustomerErased) else 0
         step = self.partition.fold(event, ref, arrival)
         self._metrics.step(perf_counter() - began)

@@ -4,6 +4,7 @@ Boredom is judged when an occasion begins, since the basket of the new occasion 
 newest are compared with the six before them.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from scorers.contract.events import HOUR, Micros, Purchase
@@ -46,24 +47,23 @@ def occasion(c: Customer, at: Micros, ref: Ref, rules: Boredom) -> None:
                 baskets.bored_at, baskets.bored_ref, baskets.bored_from = 0, NO_FACT, 0.0
         elif newest <= (1.0 - rules.variety_fall) * earlier and _gaps_grow(visits, rules.gap_growth):
             baskets.bored_at, baskets.bored_ref, baskets.bored_from = at, ref, earlier
-    visits.append(Visit(at // HOUR))
-    del visits[:-KEPT]
+    baskets.visits = (*visits[1 - KEPT :], Visit(at // HOUR))
 
 
-def varieties(visits: list[Visit]) -> tuple[float, float]:
+def varieties(visits: Sequence[Visit]) -> tuple[float, float]:
     """How many different categories three occasions have: the mean of the earlier threes, and the newest three."""
     threes = [_different(visits[n : n + NEWEST]) for n in range(0, KEPT, NEWEST)]
     return sum(threes[:-1]) / (len(threes) - 1), threes[-1]
 
 
-def _different(visits: list[Visit]) -> float:
+def _different(visits: Sequence[Visit]) -> float:
     mask = 0
     for visit in visits:
         mask |= visit.categories
     return float(mask.bit_count())
 
 
-def _gaps_grow(visits: list[Visit], growth: float) -> bool:
+def _gaps_grow(visits: Sequence[Visit], growth: float) -> bool:
     """Whether the mean gap of the newest occasions exceeds that of the earlier ones by the share `growth`."""
     first, last_earlier, last = visits[0].hour, visits[EARLIER - 1].hour, visits[-1].hour
     return (last - last_earlier) / NEWEST >= (1.0 + growth) * (last_earlier - first) / (EARLIER - 1)

@@ -58,10 +58,11 @@ def _purse(c: Customer, currency: str) -> Spending | Purse:
         if purse.currency == currency:
             return purse
     if len(spending.others) == MAX_CURRENCIES - 1:
-        spending.others.remove(min(spending.others, key=_purchases))
+        least = min(spending.others, key=_purchases)
+        spending.others = tuple([purse for purse in spending.others if purse is not least])
         c.forget("currency")
     purse = Purse(currency)
-    spending.others.append(purse)
+    spending.others = (*spending.others, purse)
     return purse
 
 
@@ -74,13 +75,13 @@ def _take(purse: Spending | Purse, day: int, minor: int) -> None:
     purse.year_minor += minor
     if purse.days and purse.days[-1] == day:
         purse.takings[-1] += minor
-        purse.times = purse.times or [1] * len(purse.days)
-        purse.times[-1] += 1
+        times = purse.times or (1,) * len(purse.days)
+        purse.times = (*times[:-1], times[-1] + 1)
     else:
         purse.days.append(day)
         purse.takings.append(minor)
         if purse.times:
-            purse.times.append(1)
+            purse.times = (*purse.times, 1)
 
 
 def _choose(c: Customer, newest: str, now: Micros, policy: Policy) -> None:
