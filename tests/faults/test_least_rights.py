@@ -9,10 +9,12 @@ import sys
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 import pytest_asyncio
+from aiokafka import ConsumerRecord
 
 from scorers.alarms.catalogue import STATE_CHANGES
 from scorers.contract.alarms import Alarm
@@ -25,14 +27,18 @@ from tests.streams.worker.test_groups import complaint
 from tests.support.least_rights import PASSWORD, grant, guarded_kafka, login
 from tests.support.redisserver import Server
 from vigia.lab.local_kafka import LocalKafka, free_port
+from vigia.operations.dead_letters import REPLAYABLE
+from vigia.runtime.dead_letter import encode
 from vigia.runtime.erasures import read_erasure
-from vigia.runtime.rights.table import COMMANDS, PROCESSES
-from vigia.runtime.topics import TOPICS
+from vigia.runtime.rights.acls import acls
+from vigia.runtime.rights.table import COMMANDS, PROCESSES, RIGHTS
+from vigia.runtime.topics import CHANGELOG, TOPICS
 
 pytestmark = pytest.mark.kafka
 
 TOKEN = "a-token-of-the-tests"
 KEY = "k" * 40
+AUDIT = Path(__file__).parent / "audit"
 METRICS = ("--metrics-port", "0")
 
 
@@ -48,6 +54,10 @@ class Limited(Proof):
     node: LocalKafka
     redis = ""
 
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.begun: dict[str, tuple[list[str], dict[str, str]]] = {}
+
     def environment(self, who: str) -> dict[str, str]:
         """What a process or command is started with."""
         return login(self.node, who) | {
@@ -56,6 +66,22 @@ class Limited(Proof):
             "VIGIA_SEAL": self.settings.seal,
             "VIGIA_PRIVACY_KEY": KEY,
             "VIGIA_STATE": str(self.directory / who),
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(AUDIT), os.environ.get("PYTHONPATH")))),
+            "RIGHTS_USED": str(self.used_file(who)),
+        }
+
+    def used_file(self, who: str) -> Path:
+        """Where a process or command writes which rights it has used."""
+        return self.directory / f"{who.replace(' ', '-')}.used"
+
+    def unused(self, who: str) -> set[str]:
+        """The rights of a row that nothing has used; a topic without the prefix."""
+        used = set(self.used_file(who).read_text().splitlines())
+        prefix = self.broker.prefix
+        return {
+            f"{right.operation} {right.name.removeprefix(prefix)}"
+            for right in acls(RIGHTS[who], prefix)
+            if f"{right.operation} {right.name}" not in used
         }
 
     def begin(self) -> str:
@@ -72,8 +98,33 @@ class Limited(Proof):
         self.start("worker", **self.environment("worker"), VIGIA_MARGIN=LATER)
         for who, arguments in commands.items():
             environment = self.environment(who) | {"VIGIA_GATEWAY_TOKENS": digest}
-            self.processes.start(who, [sys.executable, "-m", "vigia", who, *arguments], environment)
+            self.begun[who] = ([sys.executable, "-m", "vigia", who, *arguments], environment)
+            self.processes.start(who, *self.begun[who])
         return f"http://127.0.0.1:{port}/v1/events"
+
+    async def begin_again(self) -> None:
+        """Stop those that read at their start what they wrote, and start them again."""
+        for who in ("clock", "trainer", "notifier"):
+            assert await self.processes.stop(who) == 0
+            self.processes.start(who, *self.begun[who])
+
+    async def lose(self, *plain: str) -> None:
+        """Delete topics, and wait until they are gone."""
+        names = {self.broker.name(one) for one in plain}
+        await self.admin.delete_topics(list(names))
+
+        async def are_gone() -> bool:
+            return not names & set(await self.admin.list_topics())
+
+        await self.until(are_gone)
+
+    async def reject(self) -> None:
+        """Write a dead letter of each topic that one can be sent back to."""
+        for topic in REPLAYABLE:
+            record = ConsumerRecord(self.broker.name(topic), 0, 1 << 40, 0, 0, b"bad", b"no event", None, 3, 8, ())
+            key, value, headers = encode(record, "not_json", "made by the test")
+            where = self.broker.name("dead-letters")
+            await self.producer.send_and_wait(where, value, key=key, headers=list(headers))
 
     async def command(self, who: str, *arguments: str) -> str:
         """Run a command under its own rights; what it printed."""
@@ -160,7 +211,7 @@ async def test_processes_work_under_their_rights(limited: Limited, node: LocalKa
 async def test_all_goes_through_under_the_rights_of_the_table(
     limited: Limited, node: LocalKafka, tmp_path: Path, seed: int, note: Note
 ) -> None:
-    """Every process works and every command ends well; what the worker told is exact."""
+    """Every process works and every command ends well; what the worker told is exact; and no right was granted in vain."""
     grant(node, limited.broker.prefix)
     lines = story(tmp_path / "sim", seed)
     half, file = len(lines) // 2, tmp_path / "events.jsonl"
@@ -174,6 +225,7 @@ async def test_all_goes_through_under_the_rights_of_the_table(
     await limited.command("publish", str(file))
     purchases = limited.broker.name("purchases")
     await limited.producer.send_and_wait(purchases, b"no event", key=b"bad")
+    await limited.producer.send_and_wait(limited.broker.name("alarm-actions"), b"no event", key=b"bad")
     await limited.producer.send_and_wait(purchases, None, key=b"nobody")  # an erasure, to be repeated on `feedback`
     await limited.drained()
     assert await asyncio.to_thread(post, gateway, lines[-20:]) == 202
@@ -192,6 +244,7 @@ async def test_all_goes_through_under_the_rights_of_the_table(
     await limited.drained()
     await limited.until(all_have_written, within=120)
     await limited.drained()  # the last tick too, so that what stands now stands
+    await limited.begin_again()
     alarm = await limited.open_alarm()
     tasks = {
         "topics check": (),
@@ -215,7 +268,7 @@ async def test_all_goes_through_under_the_rights_of_the_table(
     assert alarm.alarm_id in said["alarms tail"]
     assert alarm.alarm_id in said["explain"]
     assert "not_json" in said["dead-letters list"]
-    assert "1 records" in said["dead-letters replay"]
+    assert said["dead-letters replay"].count("1 records -> ") == 2  # the bad event and the bad action
     assert "?" not in said["doctor"].split("\n")[0]
 
     async def acknowledged() -> bool:
@@ -224,9 +277,15 @@ async def test_all_goes_through_under_the_rights_of_the_table(
     await limited.until(acknowledged)
     await limited.conclude(lines)
     verdict = await limited.verdict(lines, same_changes=False)
-    await limited.admin.delete_topics([limited.broker.name(topic.name) for topic in TOPICS])
-    assert "restored in" in await limited.command(
-        "restore", str(tmp_path / "vigia.tar.gz"), "--prefix", limited.broker.prefix
-    )
+    await limited.reject()
+    await limited.command("dead-letters replay")
+    backup, prefix, every = str(tmp_path / "vigia.tar.gz"), limited.broker.prefix, [topic.name for topic in TOPICS]
+    await limited.lose(CHANGELOG)
+    assert "go on where the rows stand" in await limited.command("restore", backup, "--prefix", prefix)
+    await limited.lose(*every)
+    await limited.command("topics apply")
+    await limited.lose(*every)
+    assert "restored in" in await limited.command("restore", backup, "--prefix", prefix)
+    assert {who: rights for who in RIGHTS if (rights := limited.unused(who))} == {}
     note("F20", "all processes under the rights of the table", seed, 0, len(lines), verdict)
     assert verdict.exact(), verdict

@@ -85,6 +85,7 @@ COMMANDS: dict[str, Rights] = {
     "privacy export": Rights(reads=tuple(LIMITS)),
     "backup": Rights(reads=COMPACTED, describes=ALL),
     "restore": Rights(
+        reads=READ,  # Kafka asks for it where offsets of a topic are committed
         writes=COMPACTED,
         describes=ALL,
         joins=(WORKER,),  # to commit where the inputs go on
