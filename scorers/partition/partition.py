@@ -125,7 +125,7 @@ class Partition:
         name = address.name
         timeline = self.timelines.get(name)
         before = None
-        if timeline is not None and timeline.due < event.time:  # the clock has not passed this deadline yet
+        if timeline is not None and timeline.state.due < event.time:  # the clock has not passed this deadline yet
             retires = timeline.subject.retires(timeline.state, self.ctx)
             if 0 < retires < event.time:
                 before = self._retire(address, timeline, retires)
@@ -221,10 +221,10 @@ class Partition:
         if self._due is not None and self._due(name) != due:
             return None
         timeline = self.timelines.get(name)
-        if timeline is None or timeline.due != due:
+        if timeline is None or timeline.state.due != due:
             return None
         step = timeline.judge_until(due + 1, self.clock, self.ctx)
-        if timeline.due or step.status == "core_error":
+        if timeline.state.due or step.status == "core_error":
             return self._after(name, timeline, step)
         retires = timeline.subject.retires(timeline.state, self.ctx)
         if not retires or due < retires:
@@ -237,7 +237,7 @@ class Partition:
         self.timelines[name] = timeline
         if step.forgotten:
             self._counted(step)
-        if due := timeline.due:
+        if due := timeline.state.due:
             self._deadlines.add(due, name)
         return self._effects(step)
 

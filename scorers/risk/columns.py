@@ -116,7 +116,7 @@ def unpack_features(packed: bytes) -> list[float]:
     return x
 
 
-@lru_cache(maxsize=256)  # few combinations of known features are common
+@lru_cache(maxsize=1024)  # few combinations of known features are common
 def _places(mask: bytes) -> tuple[int, ...]:
     bits = int.from_bytes(mask, "little")
     return tuple(place for place, bit in enumerate(_BITS) if bits & bit)

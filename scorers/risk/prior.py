@@ -9,6 +9,7 @@ customer's age (Moe & Fader 2004), and gaps may have longer or shorter tails tha
 used here.
 """
 
+from functools import lru_cache
 from math import exp, log
 
 from msgspec import Struct
@@ -54,6 +55,7 @@ class Population(Struct, frozen=True):
 _UNKNOWN = Population().parameters()
 
 
+@lru_cache(maxsize=64)  # the mean gap is a figure of the base, one a day
 def strangers(mean_gap: float) -> PopulationParameters:
     """The parameters of a population of which only the mean gap, in days, is known."""
     return _UNKNOWN[0], mean_gap, *_UNKNOWN[2:]

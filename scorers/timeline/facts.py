@@ -12,6 +12,7 @@ from scorers.timeline.packing import encode
 from scorers.timeline.steps import step_of
 
 MAX_BYTES = 64  # of a text that a row keeps
+_SURELY_SHORT = MAX_BYTES // 4  # characters, each of which takes at most four bytes
 MAX_EXCERPT = 120  # bytes of what a person wrote, which is shown and never compared
 
 
@@ -71,7 +72,7 @@ def short(text: str) -> str:
     >>> short("K7"), short("K" * 500)
     ('K7', 'KKKKKKKKKKKK~750ba7728200581b')
     """
-    if len(text) <= MAX_BYTES // 4 or len(text.encode()) <= MAX_BYTES:
+    if len(text) <= _SURELY_SHORT or len(text.encode()) <= MAX_BYTES:
         return text
     return f"{text[:12]}~{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
 
@@ -93,6 +94,8 @@ def excerpt(text: str) -> str:
 
 def short_ref(ref: Ref) -> Ref:
     """The reference with its texts shortened."""
+    if len(ref.source) <= _SURELY_SHORT and len(ref.id) <= _SURELY_SHORT and len(ref.topic) <= _SURELY_SHORT:
+        return ref
     source, name, topic = short(ref.source), short(ref.id), short(ref.topic)
     if source is ref.source and name is ref.id and topic is ref.topic:
         return ref
