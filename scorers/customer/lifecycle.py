@@ -71,7 +71,8 @@ def quiet_after(c: Customer) -> Micros:
 def gone_after(c: Customer, policy: Policy) -> Micros:
     """The instant after which the customer has been silent for so long that a return is unlikely."""
     if c.rhythm.occasions == 1:
-        return c.rhythm.first + round(policy.lifecycle.second_purchase_defected * c.purchases.second_limit)
+        limit = round(policy.lifecycle.second_purchase_defected * c.purchases.second_limit)
+        return c.rhythm.first + max(limit, policy.risk.horizon)
     return c.purchases.last + round(policy.silence.defected_factor * c.purchases.quiet_limit)
 
 

@@ -92,7 +92,10 @@ class Question(Struct, array_like=True, gc=False):
 
 
 class Purchases(Struct, array_like=True, gc=False):
-    """When the customer bought, and the limits of silence by the figures in force at the last occasion."""
+    """When the customer bought, and the limits of silence by the figures in force at the last occasion.
+
+    `second_limit` moves to the one in force when it falls due, if that is later.
+    """
 
     count: int = 0
     last: Micros = 0

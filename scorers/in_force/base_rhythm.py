@@ -43,34 +43,33 @@ class BaseRhythm(Struct, frozen=True):
     shape: float = (
         1.0  # of the gamma distribution, at least 1: pooled gaps look less regular than those of one customer
     )
-    first_gaps: tuple[tuple[int, int], ...] = ()  # (bucket, how many up to it), from first to second occasion
-    first_mean: float = USUAL_GAP_DAYS
+    first_mean: float = USUAL_GAP_DAYS  # days, from first to second occasion
 
     @classmethod
     def of(cls, gaps: dict[int, int], first_gaps: dict[int, int]) -> "BaseRhythm":
         """The rhythm from counts by `gap_bucket`, of all gaps and of first gaps.
 
         >>> base = BaseRhythm.of({102: 30, 110: 10}, {102: 3, 110: 1})
-        >>> base.gaps, round(base.mean, 1), base.first_gap_quantile(0.75) // DAY
-        (40, 7.9, 7)
+        >>> base.gaps, round(base.mean, 1)
+        (40, 7.9)
         """
-        first_gaps = {bucket: n for bucket, n in first_gaps.items() if n > 0}
         seen, mean, shape = _gamma_fit({bucket: n for bucket, n in gaps.items() if n > 0})
-        first_seen, first_mean, _ = _gamma_fit(first_gaps)
-        total = 0
-        up_to = []
-        for bucket in sorted(first_gaps):
-            total += first_gaps[bucket]
-            up_to.append((bucket, total))
-        return cls(seen, mean, min(max(shape, 1.0), 4.0), tuple(up_to), first_mean if first_seen else mean)
+        first_seen, first_mean, _ = _gamma_fit({bucket: n for bucket, n in first_gaps.items() if n > 0})
+        return cls(seen, mean, min(max(shape, 1.0), 4.0), first_mean if first_seen else mean)
 
-    def first_gap_quantile(self, q: float) -> Duration | None:
-        """The time within which a share `q` of those who came back did so; None if no customer has come back."""
-        if not self.first_gaps:
-            return None
-        wanted = q * self.first_gaps[-1][1]
-        bucket = next(bucket for bucket, up_to in self.first_gaps if up_to >= wanted)
-        return round(exp(_FLOOR + (bucket + 1) * BUCKET) * DAY)
+
+def gap_quantile(counts: dict[int, int], q: float) -> Duration | None:
+    """The time within which a share `q` of the gaps lies, from counts by `gap_bucket`; None if there are none.
+
+    >>> (gap_quantile({102: 3, 110: 1}, 0.75) or 0) // DAY, gap_quantile({}, 0.75)
+    (7, None)
+    """
+    wanted, total = q * sum(counts.values()), 0
+    for bucket in sorted(counts):
+        total += counts[bucket]
+        if total and total >= wanted:
+            return round(exp(_FLOOR + (bucket + 1) * BUCKET) * DAY)
+    return None
 
 
 def _gamma_fit(counts: dict[int, int]) -> tuple[int, float, float]:

@@ -12,12 +12,13 @@ from collections import Counter
 from msgspec import Struct
 
 from scorers.contract.events import DAY, SECOND, Duration, Micros
-from scorers.in_force.base_rhythm import BaseRhythm
+from scorers.in_force.base_rhythm import BaseRhythm, gap_quantile
 from scorers.policy.tables import Policy
 
 Contribution = tuple[int, str, int, int]  # day number, histogram, bucket, count
 
 GAPS, FIRST_GAPS = "gap", "first-gap"
+COHORT_GAPS = "cohort-first-gap"  # as FIRST_GAPS, each counted once the first purchase is as old as a cohort has to be
 YEARS = "year:"  # followed by the currency
 ALL_YEARS = "year"  # of all currencies together, which the rows of former builds are counted in until they change
 MOST_CURRENCIES = 16  # in which customers are ranked; those of later ones stay iron
@@ -71,7 +72,7 @@ Totals = dict[str, Counter[int]]
 
 def no_totals() -> Totals:
     """Empty histograms; those of yearly values are added with the first customer of their currency."""
-    return {GAPS: Counter(), FIRST_GAPS: Counter()}
+    return {GAPS: Counter(), FIRST_GAPS: Counter(), COHORT_GAPS: Counter()}
 
 
 class FigureBook:
@@ -143,8 +144,9 @@ def close(day: int, total: Totals, policy: Policy) -> Figures:
     """The figures from the histograms of all customers at the end of a day."""
     rules = policy.lifecycle
     base = BaseRhythm.of(total[GAPS], total[FIRST_GAPS])
-    known = sum(total[FIRST_GAPS].values())
-    second = base.first_gap_quantile(rules.second_purchase_quantile) if known >= rules.second_purchase_known else None
+    cohorts = total[COHORT_GAPS]
+    known = sum(cohorts.values()) >= rules.second_purchase_known
+    second = gap_quantile(cohorts, rules.second_purchase_quantile) if known else None
     ranked = {name: sum(counts.values()) for name, counts in sorted(total.items()) if _is_years(name)}
     former = total.get(ALL_YEARS, Counter[int]())
     if former:

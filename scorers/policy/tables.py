@@ -50,6 +50,7 @@ class Lifecycle(_Strict, frozen=True):
     second_purchase_quantile: Share = 0.75
     second_purchase_default: Span = days(60)
     second_purchase_known: Count = 50
+    second_purchase_cohort: Span = days(90)
     second_purchase_defected: Positive = 3.0
 
 

@@ -11,7 +11,7 @@ from scorers.timeline.kinds import Kind
 
 
 def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
-    """True after the limit that was in force at the first occasion."""
+    """True after the limit of the first occasion, or the later one in force when that one passed."""
     overdue = c.rhythm.first + c.purchases.second_limit
     return once_past(overdue, c.purchases.first_ref, now)
 

@@ -79,7 +79,9 @@ def evolve(c: Customer, event: ev.CustomerEvent, ref: Ref, ctx: Context, counts:
 
 
 def lapse(c: Customer, now: ev.Micros, ctx: Context) -> None:
-    """Apply what time alone changes: deadlines of promises, requests and complaints, and quiet weeks that have passed."""
+    """Apply what time alone changes: deadlines of cases and of the second purchase, and quiet weeks that have passed."""
+    if c.rhythm.occasions == 1:
+        purchases.lapse(c, now, ctx)
     if c.promises.open:
         promises.lapse(c, now, ctx)
     if c.contacts.requests:

@@ -9,7 +9,7 @@ from scorers.customer.rhythm import silence_limit
 from scorers.customer.state import Customer, Exit
 from scorers.in_force.base_rhythm import gap_bucket
 from scorers.in_force.context import Context
-from scorers.in_force.figures import FIRST_GAPS, GAPS, Contribution
+from scorers.in_force.figures import COHORT_GAPS, FIRST_GAPS, GAPS, Contribution
 from scorers.timeline.facts import Ref
 
 SAME_VISIT: Duration = 4 * HOUR
@@ -41,6 +41,16 @@ def purchase(c: Customer, e: Purchase, ref: Ref, ctx: Context, counts: list[Cont
     contacts.answer_outreach(c, at, ctx)
 
 
+def lapse(c: Customer, now: Micros, ctx: Context) -> None:
+    """Move the limit of the second purchase to the one in force when it falls due, if that is later.
+
+    Until then the base may have shown that most who return take longer. Asked at the deadline itself, a microsecond after it.
+    """
+    due = c.rhythm.first + c.purchases.second_limit
+    if due == now - 1:
+        c.purchases.second_limit = max(c.purchases.second_limit, ctx.figures(due).second_limit)
+
+
 def refund(c: Customer, e: Refund, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
     """A refund is a negative experience. It never moves the stage back."""
     money.refund(c, e, ctx)
@@ -68,7 +78,8 @@ def _occasion(c: Customer, e: Purchase, ref: Ref, ctx: Context, counts: list[Con
         day, bucket = at // DAY, gap_bucket(gap)
         counts.append((day, GAPS, bucket, 1))
         if rhythm.occasions == 2:
-            counts.append((day, FIRST_GAPS, bucket, 1))
+            ripe = (rhythm.first + ctx.policy.lifecycle.second_purchase_cohort) // DAY
+            counts += (day, FIRST_GAPS, bucket, 1), (max(day, ripe), COHORT_GAPS, bucket, 1)
         rhythm.survive(silence, at)
         limit = silence_limit(rhythm, figures.base, ctx.policy.silence.false_a_year, figures.second_limit)
         c.purchases.quiet_limit = limit // SECOND * SECOND

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from scorers.contract.events import DAY, HOUR
 from scorers.customer.rhythm import LONGEST_LIMIT, SHORTEST_LIMIT, Rhythm, quiet_limit
-from scorers.in_force.base_rhythm import BaseRhythm, gap_bucket
+from scorers.in_force.base_rhythm import BaseRhythm, gap_bucket, gap_quantile
 
 NOTHING = BaseRhythm.of({}, {})
 
@@ -96,11 +96,11 @@ def test_buckets_are_narrow_and_in_order(gap: int) -> None:
 
 def test_first_gap_quantile() -> None:
     """The time by which a share has come back is read off the histogram, to a bucket; without any gap there is none."""
-    base = BaseRhythm.of({}, {gap_bucket(day * DAY): 1 for day in (1, 2, 4, 8, 16, 32, 64, 128)})
-    quantile = base.first_gap_quantile(0.75)
+    quantile = gap_quantile({gap_bucket(day * DAY): 1 for day in (1, 2, 4, 8, 16, 32, 64, 128)}, 0.75)
     assert quantile is not None
     assert 32 * DAY <= quantile < 32 * DAY * 1.06
-    assert NOTHING.first_gap_quantile(0.75) is None
+    assert gap_quantile({}, 0.75) is None
+    assert gap_quantile({gap_bucket(DAY): 0}, 0.75) is None
     taken_back = BaseRhythm.of({gap_bucket(DAY): 0, gap_bucket(9 * DAY): -1}, {gap_bucket(DAY): 0})
     assert taken_back == NOTHING
 
