@@ -13,7 +13,6 @@ from scorers.contract.inert import inert
 
 PLANNED_HEADLINES: dict[str, str] = {
     "risk-rising": "{who} is drifting away",
-    "wallet-shrinking": "{who} buys more elsewhere",
     "bond-cut": "{who} gave up something that tied them to us",
     "exposed-silently": "{who} bought something that others complain about",
     "owner-disagrees": "Your assessment and the figures disagree about {who}",

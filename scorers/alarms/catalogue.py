@@ -12,7 +12,7 @@ from scorers.alarms.complaints import (
     small_mishap,
 )
 from scorers.alarms.loyalty import apostle_lost, boredom, contact_pressure, hostage, terrorist
-from scorers.alarms.money import tier_drop
+from scorers.alarms.money import tier_drop, wallet_shrinking
 from scorers.alarms.risk import risk_high
 from scorers.alarms.silence import defected, gone_quiet, prospect_cooling, second_purchase_overdue
 from scorers.alarms.sites import staff_unasked, staff_unthanked
@@ -31,6 +31,7 @@ CATALOGUE: tuple[Kind, ...] = (
     experience_debt.KIND,
     contact_pressure.KIND,
     boredom.KIND,
+    wallet_shrinking.KIND,
     defected.KIND,
     prospect_cooling.KIND,
     second_purchase_overdue.KIND,

@@ -122,6 +122,16 @@ class Purse(Struct, array_like=True, gc=False):
     slow: float = 0.0
 
 
+class Shrunk(Struct, array_like=True, gc=False):
+    """A wallet that shrinks (P7): since when, and what was usual in a window before; 0 for what had not fallen."""
+
+    at: Micros
+    ref: Ref
+    currency: str
+    usual_minor: int = 0
+    usual_breadth: float = 0.0  # number of categories
+
+
 class Spending(Struct, array_like=True, gc=False):
     """Money, in minor units of the customer's own currency; counts are those of all currencies."""
 
@@ -142,6 +152,7 @@ class Spending(Struct, array_like=True, gc=False):
     times: tuple[int, ...] = ()  # purchases on each of `days`; empty if there is one on each
     others: tuple[Purse, ...] = ()  # money in other currencies, which is never added to this
     counted_in: str = ""  # the currency of `year_bucket`; empty in rows of former builds, which knew one histogram
+    shrunk: Shrunk | None = None  # while less is spent, or in fewer categories, than was usual
 
 
 class Visit(Struct, array_like=True, gc=False):
@@ -161,6 +172,12 @@ class Baskets(Struct, array_like=True, gc=False):
     bored_at: Micros = 0  # since when variety has fallen while gaps grew (X9)
     bored_ref: Ref = NO_FACT
     bored_from: float = 0.0  # the variety before
+    block: int = 0  # the newest block of four weeks, since the first purchase, with known categories,
+    in_block: int = 0  # their mask in it,
+    blocks: list[int] = field(default_factory=list)  # and in the blocks before it, a bit for each place in `order`
+    order: bytes = (
+        b""  # the bits of a mask in the order in which they first came; so the masks of older blocks are small
+    )
 
 
 class Contacts(Struct, array_like=True, gc=False):

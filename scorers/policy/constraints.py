@@ -79,6 +79,16 @@ CONSTRAINTS = (
         "an apostle is not less satisfied than others; give an apostle_satisfaction from satisfied_from on",
     ),
     Constraint(
+        ("wallet.window", "wallet.before"),
+        lambda p: 28 * DAY <= p.wallet.window <= p.wallet.before and p.wallet.window + p.wallet.before <= 224 * DAY,
+        "give a window of '28d' at least, and a before that is not shorter, together '224d' at most: that much is kept of the categories",
+    ),
+    Constraint(
+        ("wallet.fall", "wallet.settled"),
+        lambda p: 0 < p.wallet.fall < 1 and 1 - p.wallet.fall < p.wallet.settled <= 1,
+        "what is raised at this fall would be settled at once, or never; give a settled above 1 less fall, up to 1",
+    ),
+    Constraint(
         ("retention.silent", "tiers.window"),
         lambda p: p.retention.silent > p.tiers.window + p.time.allowed_lateness,
         "a customer would be deleted while the purchases still count for the tier; give a silent longer than tiers.window and "

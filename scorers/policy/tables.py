@@ -125,6 +125,16 @@ class Boredom(_Strict, frozen=True):
     gap_growth: Positive = 0.25
 
 
+class Wallet(_Strict, frozen=True):
+    """P7: by how much the spend or the number of categories of a window falls against the own pace before it."""
+
+    window: Span = days(56)
+    before: Span = days(168)
+    dates_at_least: Count = 6
+    fall: Share = 0.5
+    settled: Share = 0.8
+
+
 class Staff(_Strict, frozen=True):
     """P2: how long the staff of a site may go without being asked, and without being thanked."""
 
@@ -219,6 +229,7 @@ class Policy(_Strict, frozen=True):
     ledger: Ledger = Ledger()
     outreach: Outreach = field(default_factory=Outreach)
     boredom: Boredom = Boredom()
+    wallet: Wallet = Wallet()
     staff: Staff = Staff()
     stores: Stores = Stores()
     retention: Retention = Retention()

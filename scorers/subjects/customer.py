@@ -112,11 +112,11 @@ class CustomerType(AlarmingType[Customer]):
         return c.life.stage in LEFT and c.life.since >= now - 1 and kind.name != "defected" and not kind.is_case
 
     def expired(self, c: Customer, episode: Episode) -> Outcome:
-        """Lost for `defected`; false if the customer kept buying; else expired."""
+        """Lost for `defected`; false if the customer kept buying, unless that is what the kind is about; else expired."""
         if episode.kind == "defected":
             return "lost"
         bought_on = c.purchases.last > episode.at and c.life.stage not in RETURNS_FROM
-        return "false" if bought_on else "expired"
+        return "false" if bought_on and not self.kinds[episode.kind].of_buyers else "expired"
 
 
 CUSTOMER = CustomerType()

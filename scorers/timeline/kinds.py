@@ -51,6 +51,7 @@ class Kind(Struct, frozen=True, kw_only=True):
     outcome: Outcome = "saved"
     fixed: bool = False  # the same severity for every tier
     skill: Skill = "retention"
+    of_buyers: bool = False  # about customers who buy on: further purchases do not show that it was false
     expires_after: int = 2  # how many horizons it may stay open
     stages: frozenset[Stage] | None = None  # the customer's stages in which it can hold, None for all
     when: str | None = None  # the dotted path of a part of the state

@@ -30,6 +30,7 @@ KIND = Kind(
     treatment="tailored_service",
     remedy="A visit with the usual variety settles this.",
     when="baskets.bored_at",
+    of_buyers=True,
     condition=condition,
     reasons=reasons,
 )

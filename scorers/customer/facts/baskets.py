@@ -7,7 +7,7 @@ newest are compared with the six before them.
 from collections.abc import Sequence
 from functools import lru_cache
 
-from scorers.contract.events import HOUR, Micros, Purchase
+from scorers.contract.events import DAY, HOUR, Micros, Purchase
 from scorers.customer.state import Baskets, Customer, Visit
 from scorers.policy.tables import Boredom
 from scorers.timeline.facts import NO_FACT, Ref
@@ -15,10 +15,12 @@ from scorers.timeline.facts import NO_FACT, Ref
 _FAST, _SLOW = 0.4, 0.1  # weights of the newest occasion in the two averages of breadth
 NEWEST, EARLIER = 3, 6  # how many occasions are compared; EARLIER is a multiple of NEWEST
 KEPT = NEWEST + EARLIER
+BLOCK = 28 * DAY  # beyond the newest occasions, categories are kept by blocks of four weeks,
+MAX_BLOCKS = 8  # before the current one
 
 
-def add(baskets: Baskets, e: Purchase) -> None:
-    """Add the categories of one purchase to the current occasion."""
+def add(baskets: Baskets, e: Purchase, block: int) -> bool:
+    """Add the categories of one purchase to the current occasion and to a block; True if it is the first in that block."""
     mask = 0
     for item in e.items or ():
         if item.category:
@@ -26,6 +28,44 @@ def add(baskets: Baskets, e: Purchase) -> None:
     if mask:
         baskets.variety |= mask
         baskets.visits[-1].categories |= mask
+        if block == baskets.block:
+            baskets.in_block |= mask
+        else:
+            _begin_block(baskets, block, mask)
+            return True
+    return False
+
+
+def _begin_block(baskets: Baskets, block: int, mask: int) -> None:
+    if baskets.in_block:
+        baskets.order, done = _in_order(baskets.order, baskets.in_block)
+        skipped = min(block - baskets.block - 1, MAX_BLOCKS)
+        baskets.blocks += [done] + [0] * skipped
+        del baskets.blocks[:-MAX_BLOCKS]
+    baskets.block, baskets.in_block = block, mask
+
+
+def _in_order(order: bytes, mask: int) -> tuple[bytes, int]:
+    """The order with the new bits of a mask, and the mask with a bit for each place in that order."""
+    found = 0
+    while mask:
+        lowest = mask & -mask
+        bit = lowest.bit_length() - 1
+        at = order.find(bit)
+        if at < 0:
+            at, order = len(order), order + bytes((bit,))
+        found |= 1 << at
+        mask ^= lowest
+    return order, found
+
+
+def different(baskets: Baskets, first: int, last: int) -> int:
+    """How many different categories were bought in the blocks `first` to `last`, both included."""
+    oldest = baskets.block - len(baskets.blocks)
+    found = _in_order(baskets.order, baskets.in_block)[1] if first <= baskets.block <= last else 0
+    for mask in baskets.blocks[max(first - oldest, 0) : max(last - oldest + 1, 0)]:
+        found |= mask
+    return found.bit_count()
 
 
 def breadth(baskets: Baskets, e: Purchase) -> None:

@@ -2,7 +2,7 @@
 
 from scorers.contract.events import DAY, HOUR, SECOND, Duration, Micros, Purchase, Refund
 from scorers.customer import ledger
-from scorers.customer.facts import baskets, contacts, money
+from scorers.customer.facts import baskets, contacts, money, wallet
 from scorers.customer.facts.experiences import negative
 from scorers.customer.lifecycle import LEFT, gone_after
 from scorers.customer.rhythm import silence_limit
@@ -26,12 +26,13 @@ def purchase(c: Customer, e: Purchase, ref: Ref, ctx: Context, counts: list[Cont
     begins = not rhythm.occasions or not _same_visit(c, at, ctx)
     if begins:
         _occasion(c, e, ref, ctx, counts)
-    baskets.add(c.baskets, e)
+    new_block = baskets.add(c.baskets, e, (at - rhythm.first) // baskets.BLOCK)
     bought.count += 1
     bought.last, bought.last_ref = at, ref
     if e.store_id:
         c.profile.store_id = e.store_id
     money.spend(c, e, rhythm.last // DAY, begins, ctx)
+    wallet.judge(c, at, ref, begins, new_block, ctx.policy.wallet)
     ledger.bought(c, at, ctx.policy.ledger)
     if c.exit.at:
         c.exit = Exit()

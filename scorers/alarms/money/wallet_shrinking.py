@@ -1,0 +1,51 @@
+"""`wallet-shrinking`: the customer still buys, but spends less, or in fewer categories, than was usual (P7)."""
+
+from scorers.alarms.words import span
+from scorers.contract.alarms import Reason
+from scorers.contract.events import Micros
+from scorers.customer.facts import wallet
+from scorers.customer.lifecycle import PRESENT
+from scorers.customer.state import Customer
+from scorers.in_force.context import Context
+from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
+from scorers.timeline.kinds import Kind
+
+
+def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
+    """True from the purchase at which the wallet had shrunk until it is back."""
+    shrunk = c.spending.shrunk
+    return NEVER if shrunk is None else Finding(shrunk.at, shrunk.ref)
+
+
+def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
+    """The spend and the number of categories of the recent window against what was usual."""
+    shrunk, rules, found = c.spending.shrunk, ctx.policy.wallet, []
+    if shrunk is None:
+        return []
+    window = span(rules.window)
+    if shrunk.usual_minor:
+        spent = wallet.spend(c.spending, rules)[1]
+        share = max(round(100 * (1 - spent / shrunk.usual_minor)), 0)
+        text = f"Spends {share} % less in {window} than was usual in the {span(rules.before)} before."
+        found.append(Reason("spend_shrinks", 1.0, text))
+    if shrunk.usual_breadth:
+        now_from, before = wallet.breadth(c.baskets, rules), shrunk.usual_breadth
+        text = f"Buys from {now_from} departments in {window}, from {before:.0f} before."
+        found.append(Reason("breadth_shrinks", 1.0, text))
+    return found
+
+
+KIND = Kind(
+    name="wallet-shrinking",
+    rules=("P7",),
+    headline="{who} buys more elsewhere",
+    example="Rosa still comes every week, but spends half of what she used to, and no longer buys fish or fruit.",
+    severity="info",
+    treatment="tailored_service",
+    remedy="Buying as before for some weeks settles this.",
+    stages=PRESENT,
+    when="spending.shrunk",
+    of_buyers=True,
+    condition=condition,
+    reasons=reasons,
+)
