@@ -61,9 +61,12 @@ def address_of(key: bytes | None) -> Address | None:
     return Address(GROUPS[kind].name, subject_id) if not prefix and kind in GROUPS and subject_id else None
 
 
+_OF_NO_CUSTOMER = (CustomerMerged, StaffPulse)  # a union type would be made, and searched, for each event
+
+
 def own_subject(event: AnyEvent) -> Address | None:
     """The customer with the key of the event's own record; None for anonymous facts, for merges and for facts about a site."""
-    if event.customer_id is None or isinstance(event, CustomerMerged | StaffPulse):
+    if event.customer_id is None or isinstance(event, _OF_NO_CUSTOMER):
         return None
     return Address("customer", event.customer_id)
 

@@ -30,12 +30,13 @@ _STEPS: dict[type, int] = {
     ContactReceived: OPEN,
     ContactMade: ANSWER,
 }
+_CONTACTS = (ContactReceived, ContactMade)
 _REQUESTS: dict[str | None, int] = {"open": OPEN, "answered": ANSWER, "closed": CLOSE}
 
 
 def step_of(event: AnyEvent) -> int | None:
     """Which step of a case an event is; None if it is no step of a case."""
     step = _STEPS.get(type(event))
-    if step is not None and isinstance(event, ContactReceived | ContactMade):
+    if step is not None and isinstance(event, _CONTACTS):
         return None if event.request_id is None else _REQUESTS.get(event.request_status, step)
     return step
