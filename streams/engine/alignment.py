@@ -8,8 +8,8 @@ order is better than none; records that did not come in that time (offsets that 
 awaited again.
 
 "Nothing to read" is Kafka's last answer, and more may have been written since. In real time that costs a moment. Where
-the time of events jumps, as in a backfill that is written while the worker reads, a moment holds days. So what jumps is
-folded only when every silent topic was polled after it was written: a third of a second at most, and nothing for a
+the time of events jumps, as in a backfill that is written while the worker reads or in dead letters that are sent back, a
+moment holds days. So what jumps, ahead or back, is folded only when every silent topic was polled after it was written: a third of a second at most, and nothing for a
 backlog.
 
 Nothing is folded out of order during a rebalance either: waiting chunks are given up, and the next owner reads them.
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 PATIENCE = 10.0  # seconds that a topic is awaited while nothing of the partition is folded
 MAX_WAITING = 50_000  # records that may wait in all partitions together
 CHECK_EVERY = 0.05  # seconds
-JUMP = HOUR  # records jump if the last event is so far ahead of all that was folded
+JUMP = HOUR  # records jump if their first or last event is so far from the event before, or from each other
 SLACK = 300  # milliseconds that a record or an answer of Kafka may have been on its way
 BATCH = 200  # records that are passed on in one go: folding them keeps the loop busy for a tenth of a second
 AHEAD = 3  # as many older records after one say that it is dated ahead
@@ -149,7 +149,7 @@ class Alignment:
         """Forget everything: partitions were assigned, and what waited is read again."""
         self._waiting: dict[int, dict[str, deque[_Chunk]]] = {}
         self._next: dict[TP, int] = {}
-        self._newest: dict[int, int] = {}  # the latest time of an event that was folded, by partition
+        self._folded: dict[int, int] = {}  # the time of the event that was folded last, by partition
         self._checks: Counter[int] = Counter()  # since the partition was folded last
         self._given_up: dict[TP, tuple[int | None, int | None]] = {}  # position and lag of what did not come
         self._waiting_records = 0
@@ -241,10 +241,13 @@ class Alignment:
         """Whether a chunk's records before `end` may be folded; `polled` is the time since which silent topics have nothing."""
         if polled < 0:
             return False
-        happened, newest = _happened(chunk.records[end - 1]), self._newest.get(partition, 0)
-        if happened > newest + JUMP and chunk.poll_after > polled:
+        folded = self._folded.get(partition, 0)
+        first = _happened(chunk.records[chunk.at]) or folded
+        last = _happened(chunk.records[end - 1]) or first
+        times = (folded, first, last)
+        if max(times) - min(times) > JUMP and chunk.poll_after > polled:
             return False
-        self._newest[partition] = max(happened, newest)
+        self._folded[partition] = last
         return True
 
     def _polled_since(self, partition: int, topics: dict[str, Any]) -> int:

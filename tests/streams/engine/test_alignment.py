@@ -200,6 +200,20 @@ async def test_a_leap_waits_though_another_topic_has_leapt_before_it() -> None:
     assert [one.topic for one in broker.folded] == ["c", "b", "a"]
 
 
+async def test_a_leap_back_waits_as_well() -> None:
+    """Days that are sent again are older than all before; those of another topic must not come after them."""
+    broker = Broker(a=0, b=1)
+    broker.polled["b"] = NOW
+    alignment = broker.alignment()
+    await broker.chunk(alignment, [record("b", 0, NOW - 9_000, 60 * DAYS)])
+    broker.ends["a"] = 2
+    await broker.chunk(alignment, [record("a", 0, NOW + 5, 10 * DAYS), record("a", 1, NOW + 5, 60 * DAYS)])
+    assert len(broker.folded) == 1
+    broker.ends["b"], broker.polled["b"] = 2, NOW + 400
+    await broker.chunk(alignment, [record("b", 1, NOW + 6, 20 * DAYS)])
+    assert [(one.topic, one.offset) for one in broker.folded] == [("b", 0), ("a", 0), ("b", 1), ("a", 1)]
+
+
 async def test_without_a_leap_and_in_a_backlog_nobody_is_asked_again() -> None:
     """In true time an event goes at once; what was written long before the others were asked has nothing before it."""
     broker = Broker(a=3, b=0)
