@@ -15,12 +15,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
-import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from scorers.contract.event_time import event_time
 from scorers.contract.events import SECOND, Instant, Micros
-from scorers.contract.rfc3339 import parse_instant
 from scorers.in_force.control import PolicyInForce, Tick
 from scorers.in_force.figures import in_force, last_day
 from scorers.policy.tables import Policy
@@ -39,13 +38,6 @@ log = logging.getLogger(__name__)
 
 GRACE = 2 * SECOND  # events of the last seconds may still be on their way to Kafka
 TAIL = 2_000  # records of each partition in which a new clock looks for the last tick and policy
-
-
-class _Timed(msgspec.Struct):
-    time: str
-
-
-_timed = msgspec.json.Decoder(_Timed).decode
 
 
 class Noted(NamedTuple):
@@ -173,10 +165,9 @@ class Clock:
         while batches := await consumer.getmany(timeout_ms=20):
             for records in batches.values():
                 for record in records:
-                    with suppress(msgspec.MsgspecError, ValueError, RecursionError):  # the worker rejects such a record
-                        happened = parse_instant(_timed(record.value or b"").time)
-                        if not is_ahead(happened, record):
-                            self.newest = max(self.newest, int(happened))
+                    happened = event_time(record.value)  # 0 for what the worker rejects
+                    if not is_ahead(Instant(happened), record):
+                        self.newest = max(self.newest, happened)
 
     async def _go_to_the_end(self, consumer: AIOKafkaConsumer) -> None:
         """Follow the events, from the last one of each partition on."""

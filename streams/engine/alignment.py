@@ -26,8 +26,9 @@ from typing import Any, Self
 import msgspec
 from faust.types import TP
 
+from scorers.contract.event_time import event_time
 from scorers.contract.events import HOUR
-from scorers.contract.rfc3339 import parse_instant
+from scorers.contract.rfc3339 import parse_any_instant
 from streams.engine.chunk import Done, Take
 
 log = logging.getLogger(__name__)
@@ -49,27 +50,21 @@ PolledAt = Callable[[TP], int]
 NEVER = 1 << 62
 
 
-class _Timed(msgspec.Struct):
-    time: str = ""  # of an event
+class _Dated(msgspec.Struct):
     until: str = ""  # of a tick
     in_force: str = ""  # of figures, a model or a policy
 
 
-_timed = msgspec.json.Decoder(_Timed).decode
-
-
-def _happened(record: Any) -> int:
-    """When the event of a record happened; 0 if the record is no event."""
-    with suppress(Exception):
-        return int(parse_instant(_timed(record.value).time))
-    return 0
+_dated = msgspec.json.Decoder(_Dated).decode
 
 
 def _time(record: Any) -> int:
     """The time of an event or a control record; that of writing if the record has none, as a request to erase."""
+    if happened := event_time(record.value):
+        return happened
     with suppress(Exception):
-        timed = _timed(record.value)
-        return int(parse_instant(timed.time or timed.until or timed.in_force))
+        dated = _dated(record.value)
+        return int(parse_any_instant(dated.until or dated.in_force))
     return (record.timestamp or 0) * 1_000
 
 
@@ -242,8 +237,8 @@ class Alignment:
         if polled < 0:
             return False
         folded = self._folded.get(partition, 0)
-        first = _happened(chunk.records[chunk.at]) or folded
-        last = _happened(chunk.records[end - 1]) or first
+        first = event_time(chunk.records[chunk.at].value) or folded
+        last = event_time(chunk.records[end - 1].value) or first
         times = (folded, first, last)
         if max(times) - min(times) > JUMP and chunk.poll_after > polled:
             return False

@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from msgspec import Struct
 
+from scorers.contract.event_time import event_time
 from vigia.runtime import dead_letter
 from vigia.runtime.broker import Broker
 from vigia.runtime.dead_letter import Letter, Origin
@@ -73,13 +74,16 @@ class NotSent(Struct, frozen=True):
 async def send_back(
     broker: Broker, found: Iterable[Letter], progress: Callable[[int, int], None] | None = None
 ) -> tuple[int, list[NotSent]]:
-    """Send letters back in the order given and mark each once acknowledged; return how many were sent, and the failures."""
+    """Send letters back in the order of their events and mark each once acknowledged; return how many were sent, and the failures.
+
+    The letters of one topic lie in several partitions of `dead-letters`; read one after another, they are out of order by weeks.
+    """
     ours = {broker.name(topic) for topic in REPLAYABLE}
     producer = AIOKafkaProducer(acks="all", enable_idempotence=True, **broker.client())
     sent, left = 0, []
     try:
         await producer.start()
-        for some in _batches(found):
+        for some in _batches(sorted(found, key=lambda letter: event_time(letter.value))):
             going = []
             for letter in some:
                 if letter.topic not in ours:

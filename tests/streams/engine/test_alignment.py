@@ -131,6 +131,18 @@ async def test_a_tick_follows_the_facts_before_it_and_precedes_those_after_it() 
     assert broker.folded == [*facts[:2], *ticks, *nothing, facts[2]]
 
 
+async def test_a_policy_in_force_from_the_beginning_precedes_every_fact() -> None:
+    """Its instant is the earliest that there is, and no event could have it."""
+    policy = json.dumps({"type": "policy.in_force", "in_force": rfc3339(0)}).encode()
+    told = [Record("clock", 0, NOW, policy)]
+    facts = [record("a", 0, NOW - 9_000, 1)]
+    broker = Broker(a=1, clock=1)
+    alignment = broker.alignment()
+    for records in (facts, told):
+        await broker.chunk(alignment, records)
+    assert broker.folded == [*told, *facts]
+
+
 async def test_a_topic_that_does_not_come_is_waited_for_and_not_for_ever() -> None:
     """A topic with more to read holds the others up until patience ends."""
     broker = Broker(a=1, b=1)

@@ -121,6 +121,16 @@ def test_dead_letters_go_back_once_as_they_came(kafka: str) -> None:
     assert len(back()) == len(everything) + 1
 
 
+def test_dead_letters_go_back_in_the_order_of_their_events(kafka: str) -> None:
+    """Letters of one topic lie in several partitions; weeks out of order, a customer's events would be too late."""
+    days = [b'{"time": "2024-05-%02dT10:00:00Z"}' % day for day in (3, 1, 4, 2)]
+    for n, raw in enumerate(days):
+        bury(kafka, ("row-purchases", 0, n), raw, key=None, prefix="row-")
+    done = run("dead-letters", "replay", "--kafka", kafka, "--prefix", "row-")
+    assert done.exit_code == 0, done.output
+    assert [record.value for record in on(kafka, "row-purchases")] == sorted(days)
+
+
 def test_letters_that_cannot_go_back_are_named(kafka: str) -> None:
     """Of another Vigía, or of a partition that is no more: named, left where they are, and the others go."""
     bury(kafka, ("south-purchases", 0, 7))
