@@ -13,6 +13,7 @@ from scorers.in_force.figures import COHORT_GAPS, FIRST_GAPS, GAPS, Contribution
 from scorers.timeline.facts import Ref
 
 SAME_VISIT: Duration = 4 * HOUR
+LONGEST_DATE: Duration = 2 * DAY  # no date lasts longer in any zone, whatever its clocks were set back by
 
 
 def purchase(c: Customer, e: Purchase, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
@@ -61,6 +62,8 @@ def refund(c: Customer, e: Refund, ref: Ref, ctx: Context, counts: list[Contribu
 def _same_visit(c: Customer, at: Micros, ctx: Context) -> bool:
     """Whether a purchase belongs to the last occasion: one date of the business, or a few hours after its last purchase; two dates at most."""
     zone, last = ctx.zone, c.purchases.last
+    if at - last > LONGEST_DATE:
+        return False
     day = zone.day(at)
     return (at - last <= SAME_VISIT or day == zone.day(last)) and day <= zone.day(c.rhythm.last) + 1
 
