@@ -43,6 +43,7 @@ class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="f
     second_limit: Duration
     base: BaseRhythm
     by_currency: tuple[tuple[str, Bounds], ...] = ()  # no dict, as equal records are shared by their hash
+    proven: tuple[bool, ...] = ()
 
     @classmethod
     def of(cls, day: int, figures: Figures) -> "FiguresInForce":
@@ -57,6 +58,7 @@ class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="f
             by_currency=tuple(f.bounds.items()),
             second_limit=int(f.second_limit),  # the policy's default is a `Span`, which only the policy encodes
             base=f.base,
+            proven=f.proven,
         )
 
     @property
@@ -67,7 +69,7 @@ class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="f
     def figures(self) -> Figures:
         """The figures as verdicts use them."""
         bounds = dict(self.by_currency) or ({} if self.bounds is None else {"": self.bounds})
-        return Figures(self.version, int(self.in_force), self.base, self.ranked, bounds, self.second_limit)
+        return Figures(self.version, int(self.in_force), self.base, self.ranked, bounds, self.second_limit, self.proven)
 
 
 class ModelInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="model.in_force"):

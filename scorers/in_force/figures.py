@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from scorers.contract.events import DAY, SECOND, Duration, Micros
 from scorers.in_force.base_rhythm import BaseRhythm, gap_quantile
+from scorers.in_force.proven_risk import ANSWERS, is_proven, proven
 from scorers.policy.tables import Policy
 
 Contribution = tuple[int, str, int, int]  # day number, histogram, bucket, count
@@ -51,6 +52,7 @@ class Figures(Struct, frozen=True):
     """The figures of one day.
 
     `bounds` are those of each currency in which enough customers are ranked, under "" those of `ALL_YEARS`. `second_limit` is the time by which a second purchase is expected.
+    `proven` says for each band of reported risk whether it has agreed with what happened.
     """
 
     version: str
@@ -59,6 +61,11 @@ class Figures(Struct, frozen=True):
     ranked: int
     bounds: dict[str, Bounds]
     second_limit: Duration
+    proven: tuple[bool, ...] = ()
+
+    def is_proven(self, risk: float) -> bool:
+        """Whether the base has shown that reported risks like this one are true (J5)."""
+        return is_proven(self.proven, risk)
 
 
 def no_figures(policy: Policy) -> Figures:
@@ -72,7 +79,7 @@ Totals = dict[str, Counter[int]]
 
 def no_totals() -> Totals:
     """Empty histograms; those of yearly values are added with the first customer of their currency."""
-    return {GAPS: Counter(), FIRST_GAPS: Counter(), COHORT_GAPS: Counter()}
+    return {GAPS: Counter(), FIRST_GAPS: Counter(), COHORT_GAPS: Counter(), ANSWERS: Counter()}
 
 
 class FigureBook:
@@ -158,9 +165,10 @@ def close(day: int, total: Totals, policy: Policy) -> Figures:
     }
     second_limit = (second or rules.second_purchase_default) // SECOND * SECOND
     one = next(iter(bounds.values()), None)  # of one currency the version is that of former builds
-    content = repr((day, sum(ranked.values()), one if len(bounds) < 2 else bounds, second_limit, base))
+    agree = proven(total[ANSWERS], policy)
+    content = repr((day, sum(ranked.values()), one if len(bounds) < 2 else bounds, second_limit, base, agree))
     version = hashlib.sha256(content.encode()).hexdigest()[:12]
-    return Figures(version, in_force(day, policy), base, sum(ranked.values()), bounds, second_limit)
+    return Figures(version, in_force(day, policy), base, sum(ranked.values()), bounds, second_limit, agree)
 
 
 def _is_years(name: str) -> bool:

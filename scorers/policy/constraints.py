@@ -114,6 +114,11 @@ CONSTRAINTS = (
         lambda p: p.risk.hysteresis < min(p.risk.threshold.of("platinum"), p.risk.threshold.of("none")),
         "a risk could never settle; give a hysteresis under the lowest threshold",
     ),
+    Constraint(
+        ("risk.warning_from", "risk.error_from"),
+        lambda p: p.risk.warning_from <= p.risk.error_from,
+        "a warning would need a higher risk than an error; give a warning_from up to error_from",
+    ),
     *(
         Constraint(
             (f"clocks.{clock}",),

@@ -165,6 +165,10 @@ class Risk(_Strict, frozen=True):
         default_factory=lambda: ByTier(platinum=0.3, gold=0.4, iron=0.75, lead=0.9, none=0.9)
     )
     hysteresis: Share = 0.05
+    warning_from: Share = 0.10
+    error_from: Share = 0.50
+    proven_answers: Count = 200
+    proven_within: Share = 0.10
     occasions_at_least: Count = 2
     review_from_gap: Positive = 1.0
     review_share_of_gap: Positive = 0.25

@@ -9,7 +9,7 @@ from typing import get_args
 from scorers.alarms.catalogue import watched_by
 from scorers.alarms.changes.changes import GOLDEN_CONVERSION, LOYALTY_CHANGED, REACTIVATED, STAGE_CHANGED, TIER_CHANGED
 from scorers.alarms.render import render_customer
-from scorers.contract.alarms import Alarm, Change, Outcome, Stage, Tier
+from scorers.contract.alarms import Alarm, Change, Outcome, Severity, Stage, Tier
 from scorers.contract.events import DAY, AnyEvent, Micros, Purchase
 from scorers.customer import lifecycle, loyalty, tiers
 from scorers.customer.facts.evolve import evolve, lapse
@@ -21,7 +21,7 @@ from scorers.in_force.context import Context
 from scorers.in_force.figures import ALL_YEARS, YEARS, Contribution, value_bucket
 from scorers.subjects import reviews
 from scorers.timeline.compare import compare, note
-from scorers.timeline.episodes import Episode
+from scorers.timeline.episodes import Episode, Finding
 from scorers.timeline.facts import NO_FACT, Ref
 from scorers.timeline.kinds import Kind, Plan, plan
 from scorers.timeline.subjects import AlarmingType, Effects
@@ -68,7 +68,7 @@ class CustomerType(AlarmingType[Customer]):
             _judge_tier(c, at, now, ctx, effects)
         _judge_loyalty(c, at, ref, ctx, effects)
         if risk.questions and event is None:
-            reviews.answer(c, now, ctx, effects.lessons)
+            reviews.answer(c, now, ctx, effects)
         if c.rhythm.occasions:
             reviews.read_risk(c, at, event is None, reviewing, bought, ctx)
         life = c.life
@@ -102,6 +102,12 @@ class CustomerType(AlarmingType[Customer]):
     def tier(self, c: Customer) -> Tier:
         """The tier by which the severity of an alarm steps down."""
         return c.tiering.tier
+
+    def severity(self, c: Customer, kind: Kind, finding: Finding, now: Micros, ctx: Context) -> Severity:
+        """By the reported risk at this instant for the kinds about silence and risk (J4, J5); it is read for them if it is old."""
+        if not kind.by_risk:
+            return finding.severity or kind.severity
+        return reviews.severity(reviews.current_risk(c, now, ctx), c, kind, finding.since, ctx)
 
     def outcome(self, c: Customer, kind: Kind) -> Outcome:
         """Lost if the customer has left, unless the alarm is about a case; else the outcome of the kind."""

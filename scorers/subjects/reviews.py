@@ -3,15 +3,20 @@
 from zlib import crc32
 
 from scorers.alarms.risk.reported import reported_risk
+from scorers.contract.alarms import SEVERITIES, Severity
 from scorers.contract.events import DAY, SECOND, Duration, Instant, Micros
 from scorers.contract.lessons import Lesson
 from scorers.customer.lifecycle import LEFT
 from scorers.customer.state import MAX_QUESTIONS, MILLION, Customer, Question
 from scorers.in_force.context import Context
+from scorers.in_force.proven_risk import answered
 from scorers.risk.columns import FEATURES_VERSION, pack_features, pack_floats, unpack_features, unpack_floats
 from scorers.risk.features import features
 from scorers.risk.rules import rules_risk
+from scorers.subjects.assessment import purchase_risk
 from scorers.timeline.episodes import NEVER
+from scorers.timeline.kinds import Kind
+from scorers.timeline.subjects import Effects
 
 
 def phase(customer_id: str, period: int) -> Micros:
@@ -33,25 +38,46 @@ def read_risk(c: Customer, at: Micros, lapsed: bool, reviewing: bool, bought: bo
         risk.next_review = _on_grid(at + _review_wait(c, at, bought, ctx) - DAY, DAY, c.id)
 
 
-def answer(c: Customer, now: Micros, ctx: Context, lessons: list[Lesson]) -> None:
-    """Turn the questions whose horizon and allowed lateness have passed into lessons."""
+def current_risk(c: Customer, now: Micros, ctx: Context) -> float:
+    """The reported risk of a buyer now; it is computed unless that was done at this instant. Who said goodbye has risk 1."""
+    risk = c.risk
+    if c.exit.at:
+        risk.last, risk.at = 1.0, now
+    elif risk.last < 0.0 or risk.at < now - 1:
+        risk.last, risk.at = reported_risk(c, now, ctx, purchase_risk(c, now, ctx)), now
+    return risk.last
+
+
+def severity(risk: float, c: Customer, kind: Kind, at: Micros, ctx: Context) -> Severity:
+    """The severity of an alarm about silence or risk, raised at an instant, before the tier's step."""
+    rules = ctx.policy.risk
+    found: Severity = "info" if risk < rules.warning_from else "warning" if risk < rules.error_from else "error"
+    if kind.unproven is None or c.exit.at or ctx.figures(at).is_proven(risk):
+        return found
+    return max(found, kind.unproven, key=SEVERITIES.index)
+
+
+def answer(c: Customer, now: Micros, ctx: Context, effects: Effects) -> None:
+    """Turn the questions whose horizon and allowed lateness have passed into lessons, and count how true the risks were."""
     horizon = ctx.policy.risk.horizon
     wait = horizon + ctx.policy.time.allowed_lateness
     questions = c.risk.questions
     while questions and questions[0].asked + wait < now:
         q = questions.pop(0)
         after = q.answered - q.asked if q.answered else None
-        lessons.append(
+        inactive, reported = after is None or after > horizon, q.risk / MILLION
+        effects.counts += answered(now // DAY, reported, inactive, ctx.policy)
+        effects.lessons.append(
             Lesson(
                 customer_id=c.id,
                 asked_at=Instant(q.asked),
                 answered_at=Instant(q.asked + wait),
                 horizon=horizon,
                 features=tuple(unpack_features(q.features)),
-                inactive=after is None or after > horizon,
+                inactive=inactive,
                 bought_after=after,
                 rules=q.rules / MILLION,
-                predicted=q.risk / MILLION,
+                predicted=reported,
                 voices=unpack_floats(q.voices),
                 model_version=q.model_version,
                 features_version=FEATURES_VERSION,

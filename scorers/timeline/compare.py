@@ -4,7 +4,7 @@ import hashlib
 from itertools import compress
 from typing import Any
 
-from scorers.contract.alarms import Outcome, Severity, Tier
+from scorers.contract.alarms import Outcome
 from scorers.contract.events import Micros
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import MAX_EVIDENCE, NEVER, Episode, Finding
@@ -84,7 +84,7 @@ def compare(
             soon = ends
     if found:
         for (_, case_id), (kind, finding) in sorted(found.items(), key=lambda new: subject.order[new[0][0]]):
-            e = _raise(subject, state, kind, case_id, finding, effects)
+            e = _raise(subject, state, kind, case_id, finding, now, ctx, effects)
             kept.append(e)
             if now <= (ends := expires_at(kind, e, ctx)) < soon:
                 soon = ends
@@ -137,14 +137,19 @@ def _update(
     return ends
 
 
-def _severity(kind: Kind, finding: Finding, tier: Tier) -> Severity:
-    severity = finding.severity or kind.severity
-    return severity if kind.fixed or severity == "critical" else severity_for(severity, tier)
-
-
 def _raise(
-    subject: AlarmingType[Any], state: State, kind: Kind, case_id: str, finding: Finding, effects: Effects
+    subject: AlarmingType[Any],
+    state: State,
+    kind: Kind,
+    case_id: str,
+    finding: Finding,
+    now: Micros,
+    ctx: Context,
+    effects: Effects,
 ) -> Episode:
+    severity = subject.severity(state, kind, finding, now, ctx)
+    if not kind.fixed and severity != "critical":
+        severity = severity_for(severity, subject.tier(state))
     name = alarm_id(kind.about, case_id or state.id, kind.name, finding.opener)
     e = Episode(
         name,
@@ -153,7 +158,7 @@ def _raise(
         case_id,
         finding.since,
         finding.opener,
-        _severity(kind, finding, subject.tier(state)),
+        severity,
         evidence=list(finding.evidence[:MAX_EVIDENCE]),
     )
     effects.touched[name] = e

@@ -44,6 +44,10 @@ class Kind(Struct, frozen=True, kw_only=True):
     headline: str  # for messages; {who} is the subject
     example: str  # one sentence for the docs
     severity: Severity = "info"
+    by_risk: bool = False  # the severity follows from the reported risk when it is raised (J4)
+    unproven: Severity | None = (
+        None  # and is no graver than this until the base has shown that such risks are true (J5)
+    )
     treatment: Treatment = "tailored_service"
     remedy: str | None = None  # what settles it, for people; {by} is the deadline
     about: SubjectType = "customer"

@@ -10,13 +10,13 @@ from typing import Generic, Literal, TypeVar
 
 from msgspec import Struct, field
 
-from scorers.contract.alarms import Alarm, Change, Outcome, Tier
+from scorers.contract.alarms import Alarm, Change, Outcome, Severity, Tier
 from scorers.contract.alarms import SubjectType as SubjectName
 from scorers.contract.events import AnyEvent, Micros
 from scorers.contract.lessons import Lesson
 from scorers.in_force.context import Context
 from scorers.in_force.figures import Contribution
-from scorers.timeline.episodes import Episode
+from scorers.timeline.episodes import Episode, Finding
 from scorers.timeline.facts import Ref, short_ref
 from scorers.timeline.kinds import Kind
 from scorers.timeline.packing import decoder
@@ -150,6 +150,10 @@ class AlarmingType(SubjectType[S]):
     def tier(self, state: S) -> Tier:
         """The tier by which the severity of an alarm steps down."""
         return "gold"
+
+    def severity(self, state: S, kind: Kind, finding: Finding, now: Micros, ctx: Context) -> Severity:
+        """The severity of an alarm that is raised now, before the tier's step."""
+        return finding.severity or kind.severity
 
     def outcome(self, state: S, kind: Kind) -> Outcome:
         """The outcome of an alarm whose condition has become false."""

@@ -27,10 +27,10 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
 
 KIND = Kind(
     name="tier-drop",
-    rules=("T2",),
+    rules=("T2", "J4"),
     headline="{who} has fallen a tier",
     example="Otto was platinum; his last year's margin has been that of gold for two weeks.",
-    severity="warning",
+    by_risk=True,
     treatment="tailored_service",
     when="tiering.drop_at",
     condition=condition,

@@ -37,10 +37,10 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
 
 KIND = Kind(
     name="wallet-shrinking",
-    rules=("P7",),
+    rules=("P7", "J4"),
     headline="{who} buys more elsewhere",
     example="Rosa still comes every week, but spends half of what she used to, and no longer buys fish or fruit.",
-    severity="info",
+    by_risk=True,
     treatment="tailored_service",
     remedy="Buying as before for some weeks settles this.",
     stages=PRESENT,

@@ -24,8 +24,17 @@ def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -
 
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
-    """What raises the risk most, by the model in force."""
-    return model_reasons.strongest(c, now, ctx)
+    """What raises the risk most, by the model in force; whether such risks were true is said where it is not known."""
+    found = model_reasons.strongest(c, now, ctx)
+    if not ctx.figures(e.at).is_proven(c.risk.last):
+        found.append(
+            Reason(
+                "unproven",
+                0.0,
+                "It is not known yet how true such risks are; too few could be compared with what followed.",
+            )
+        )
+    return found
 
 
 def deadline(c: Customer, e: Episode, ctx: Context) -> Instant:
@@ -35,10 +44,11 @@ def deadline(c: Customer, e: Episode, ctx: Context) -> Instant:
 
 KIND = Kind(
     name="risk-high",
-    rules=("A5", "A7"),
+    rules=("A5", "A7", "J4", "J5"),
     headline="{who} is likely to leave",
     example="Irene, a gold customer, has a risk of 0.46; the threshold for gold is 0.4.",
-    severity="error",
+    by_risk=True,
+    unproven="info",
     treatment="preferential_treatment",
     remedy="One purchase by {by} would bring the risk down.",
     stages=PRESENT,

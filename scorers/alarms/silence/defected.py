@@ -29,10 +29,11 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
 
 KIND = Kind(
     name="defected",
-    rules=("L1", "L6"),
+    rules=("L1", "L6", "J4", "J5"),
     headline="{who} has most likely left",
     example="Ana came every week; a month has passed without a purchase.",
-    severity="error",
+    by_risk=True,
+    unproven="warning",
     treatment="special_offer",
     remedy="One purchase wins this customer back.",
     expires_after=1,

@@ -11,11 +11,11 @@ from scorers.timeline.kinds import Kind
 
 
 def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
-    """True once the silence since the last purchase exceeds the limit from the customer's own gaps; graver for a core customer."""
+    """True once the silence since the last purchase exceeds the limit from the customer's own gaps."""
     quiet = quiet_after(c)
     if now <= quiet:
         return quiet
-    return Finding(quiet, c.purchases.last_ref, "error" if c.life.core_before else "warning")
+    return Finding(quiet, c.purchases.last_ref)
 
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
@@ -30,10 +30,11 @@ def deadline(c: Customer, e: Episode, ctx: Context) -> Instant | None:
 
 KIND = Kind(
     name="gone-quiet",
-    rules=("L1", "Q6"),
+    rules=("L1", "Q6", "J4", "J5"),
     headline="{who} has gone quiet",
     example="Ana comes every week; 16 days have passed without a purchase.",
-    severity="warning",
+    by_risk=True,
+    unproven="warning",
     treatment="incentive",
     remedy="One purchase by {by} settles this.",
     stages=frozenset({"early_repeat_buyer", "core_customer", "dormant"}),

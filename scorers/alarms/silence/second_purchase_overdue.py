@@ -30,10 +30,11 @@ def deadline(c: Customer, e: Episode, ctx: Context) -> Instant | None:
 
 KIND = Kind(
     name="second-purchase-overdue",
-    rules=("L3", "L9"),
+    rules=("L3", "L9", "J4", "J5"),
     headline="{who} bought once and has not come back within the usual time",
     example="Bea bought once on 1 March; three in four who come back do so within 60 days, and it is now 1 May.",
-    severity="warning",
+    by_risk=True,
+    unproven="warning",
     treatment="special_offer",
     remedy="A second purchase by {by} settles this.",
     stages=frozenset({"first_time_buyer"}),
