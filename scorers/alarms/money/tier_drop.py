@@ -30,6 +30,7 @@ KIND = Kind(
     rules=("T2", "J4"),
     headline="{who} has fallen a tier",
     example="Otto was platinum; his last year's margin has been that of gold for two weeks.",
+    severity="warning",  # of an example; of an alarm the risk decides
     by_risk=True,
     treatment="tailored_service",
     when="tiering.drop_at",

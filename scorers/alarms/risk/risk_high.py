@@ -47,6 +47,7 @@ KIND = Kind(
     rules=("A5", "A7", "J4", "J5"),
     headline="{who} is likely to leave",
     example="Irene, a gold customer, has a risk of 0.46; the threshold for gold is 0.4.",
+    severity="error",  # of an example; of an alarm the risk decides
     by_risk=True,
     unproven="info",
     treatment="preferential_treatment",

@@ -32,6 +32,7 @@ KIND = Kind(
     rules=("L1", "L6", "J4", "J5"),
     headline="{who} has most likely left",
     example="Ana came every week; a month has passed without a purchase.",
+    severity="error",  # of an example; of an alarm the risk decides
     by_risk=True,
     unproven="warning",
     treatment="special_offer",

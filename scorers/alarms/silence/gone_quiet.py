@@ -33,6 +33,7 @@ KIND = Kind(
     rules=("L1", "Q6", "J4", "J5"),
     headline="{who} has gone quiet",
     example="Ana comes every week; 16 days have passed without a purchase.",
+    severity="warning",  # of an example; of an alarm the risk decides
     by_risk=True,
     unproven="warning",
     treatment="incentive",

@@ -33,6 +33,7 @@ KIND = Kind(
     rules=("L3", "L9", "J4", "J5"),
     headline="{who} bought once and has not come back within the usual time",
     example="Bea bought once on 1 March; three in four who come back do so within 60 days, and it is now 1 May.",
+    severity="warning",  # of an example; of an alarm the risk decides
     by_risk=True,
     unproven="warning",
     treatment="special_offer",
