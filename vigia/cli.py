@@ -24,6 +24,7 @@ ASK_LIVE = ("roster", "customer")  # commands whose --kafka may stand without an
 COMMANDS = {
     "demo": "files.demo",
     "replay": "files.replay",
+    "worklist": "files.worklist",
     "roster": "files.roster",
     "compare": "files.compare",
     "simulate": "files.simulate",

@@ -46,6 +46,7 @@ from scorers.contract.rejection import (
     too_deep,
 )
 from scorers.contract.rfc3339 import decode_any_instant, decode_instant, encode_instant, parse_instant, rfc3339
+from scorers.contract.worklist import WorklistEntry
 
 __all__ = [
     "MAX_BYTES",
@@ -56,6 +57,7 @@ __all__ = [
     "decode_alarm",
     "encode_alarm",
     "encode_event",
+    "encode_worklist_entry",
     "parse_instant",
     "rfc3339",
 ]
@@ -119,6 +121,11 @@ def decode_alarm(raw: bytes) -> Alarm | Rejection:
 def encode_alarm(alarm: Alarm) -> bytes:
     """The alarm as JSON for its topic, with every field."""
     return _encoder.encode(_with_instants(alarm, "time", "at", "deadline"))
+
+
+def encode_worklist_entry(entry: WorklistEntry) -> bytes:
+    """The entry of a worklist as JSON, with every field."""
+    return _encoder.encode(_with_instants(entry, "at"))
 
 
 _decode_event = msgspec.json.Decoder(AnyEvent, dec_hook=decode_instant).decode

@@ -194,6 +194,7 @@ class Contacts(Struct, array_like=True, gc=False):
     tone: int = 0  # 0 calm, 1 tense, 2 rude: the last known
     requests: list[Request] = field(default_factory=list)
     outreach_ref: Ref = NO_FACT  # the newest outreach
+    acted: int = 0  # the last contact by us for service or sales, in seconds
 
 
 class Complaints(Struct, array_like=True, gc=False):
@@ -298,6 +299,23 @@ class RiskReading(Struct, array_like=True, gc=False):
     questions: list[Question] = field(default_factory=list)
 
 
+class Effort(Struct, array_like=True, gc=False):
+    """What an effort to keep the customer would bring, by a reading of the risk (J7).
+
+    Instants are in whole seconds, which take half the bytes, and money in the customer's own currency.
+    """
+
+    at: int
+    net: int  # risk x worth x chance to save - cost; 0 where an effort does not pay
+    risk: int = 0  # in millionths
+    worth: int = 0
+    cost: int = 0
+    treatment: int = 0  # its place among all treatments
+    until: int = 0  # silent for longer than that, nobody is worth an effort
+    evidence: int = 0  # the newest fact or alarm
+    acted: int = 0  # when somebody last made an effort
+
+
 class Profile(Struct, array_like=True, gc=False):
     """Names and attributes for lists and messages."""
 
@@ -326,6 +344,7 @@ class Customer(State, array_like=True, gc=False):
     attitude: Attitude = field(default_factory=Attitude)
     risk: RiskReading = field(default_factory=RiskReading)
     profile: Profile = field(default_factory=Profile)
+    efforts: tuple[Effort, ...] = ()  # of the dates whose worklist is not final, one each
 
     def cases(self) -> int:
         """How many cases are kept, closed ones included."""

@@ -12,7 +12,8 @@ from typing import Protocol
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from scorers.contract.events import DAY, AnyEvent, Micros
+from scorers.contract.events import DAY, SECOND, AnyEvent, Micros
+from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.in_force.figures import FigureBook
 from scorers.partition.deadlines import Deadlines
@@ -23,6 +24,8 @@ from scorers.risk.training import Trainer
 from scorers.timeline.emitter import Step
 from scorers.timeline.facts import Ref
 from scorers.timeline.timeline import AnyTimeline, Timeline
+from scorers.worklist.dates import DatesToList
+from scorers.worklist.ranking import Candidates
 
 
 class Tally(Struct):
@@ -53,7 +56,8 @@ class Partition:
 
     `book` adds up contributions and closes days; without it the figures come from control records. `trainer` learns from lessons; without
     it models come from control records. `due` gives the deadline of a subject by name, so that no timeline is read for a deadline that
-    has moved. `suppressed` holds what remains of erased customers.
+    has moved. `suppressed` holds what remains of erased customers. With `lists` the candidates for the
+    worklist of each date are collected in `ended`.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class Partition:
         trainer: Trainer | None = None,
         due: Callable[[str], Micros] | None = None,
         suppressed: Suppressions | None = None,
+        lists: bool = False,
     ) -> None:
         self.ctx = ctx
         self.timelines = timelines
@@ -77,6 +82,8 @@ class Partition:
         self._boundary: Micros = 0  # the next instant at which a day's figures come into force
         self._due = due
         self._deadlines = Deadlines()
+        self._worklist = DatesToList() if lists else None
+        self.ended: list[Candidates] = []  # of dates whose worklist is final; the runner takes them out
 
     def expect(self, due: Micros, name: str) -> None:
         """Add the deadline of a subject that was stored earlier."""
@@ -149,7 +156,7 @@ class Partition:
     def _retire(self, address: Address, timeline: AnyTimeline, at: Micros) -> Step:
         """Delete a subject at its last deadline: nothing is known of it any more, and its place is free."""
         step = timeline.retire(at + 1, max(self.clock, at), self.ctx)
-        del self.timelines[address.name]
+        self._delete(address.name)
         if address.type != "customer":
             self.places.give_back(address.slot)
         step.forgotten = {**step.forgotten, f"silent_{address.type}": 1}
@@ -179,7 +186,7 @@ class Partition:
                 step = timeline.erase(at, ref, self.clock, self.ctx)
             except Exception as fault:  # the customer is deleted all the same
                 step = Step(status="core_error", fault=f"{type(fault).__name__}: {fault}")
-            del self.timelines[name]
+            self._delete(name)
         self.suppressed[name] = before.extended(until, erasure[0])
         return self._effects(step)
 
@@ -187,12 +194,37 @@ class Partition:
         """Advance the clock to an instant: judge the deadlines before it and close days, in order."""
         if not self._boundary:
             self._boundary = self._next_boundary(until)
+            if self._worklist is not None:
+                self._worklist.begin(until, self.ctx)
         while self._boundary <= until:
+            yield from self._list(self._boundary)
             yield from self._settle(self._boundary)
             self._close_day()
             self._boundary += DAY
+        yield from self._list(until)
         yield from self._settle(until)
         self.clock = max(self.clock, until)
+
+    def _list(self, until: Micros) -> Iterator[Step]:
+        """Collect the candidates of each date whose worklist becomes final up to an instant."""
+        while self._worklist is not None and (at := self._worklist.final_at(self.ctx)) <= until:
+            yield from self._settle(at)
+            self._collect(self._worklist)
+
+    def list_ended(self, end: Micros) -> None:
+        """Collect the candidates of the last dates that have ended, although late facts could still come: the run ends."""
+        while self._worklist is not None and self._worklist.end(self.ctx) - SECOND <= end:
+            self._collect(self._worklist)
+
+    def _collect(self, dates: DatesToList) -> None:
+        found = dates.close(lambda name: self.timelines.get(name), self.ctx)
+        if found is not None:
+            self.ended.append(found)
+
+    def _delete(self, name: str) -> None:
+        del self.timelines[name]
+        if self._worklist is not None:
+            self._worklist.table.remove(name)
 
     def tick_groups(self, until: Micros) -> list[Step]:
         """Judge the deadlines of groups up to an instant, that instant included; customers and the clock do not change."""
@@ -235,6 +267,8 @@ class Partition:
 
     def _after(self, name: str, timeline: AnyTimeline, step: Step) -> Step:
         self.timelines[name] = timeline
+        if self._worklist is not None and isinstance(timeline.state, Customer):
+            self._worklist.table.put(name, timeline.state)
         if step.forgotten:
             self._counted(step)
         if due := timeline.state.due:

@@ -5,11 +5,12 @@ A policy's version is a hash of its values, so that every alarm can name the pol
 """
 
 import hashlib
-from typing import Annotated
+from typing import Annotated, Generic, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct, field
 
+from scorers.contract.alarms import Treatment
 from scorers.policy.by_tier import ByTier
 from scorers.policy.spans import Span, days, hours
 
@@ -17,6 +18,8 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 Ceiling = Annotated[int, Meta(ge=0, le=11)]  # under the number of messages that a customer keeps
 Positive = Annotated[float, Meta(gt=0, le=1e9)]
+Minor = Annotated[int, Meta(ge=0, le=10**12)]
+T = TypeVar("T")
 
 AUTO = "auto"  # the champion is the learner with the best evidence
 
@@ -182,7 +185,50 @@ class Value(_Strict, frozen=True):
 
     margin_share: Share = 0.25
     life: Span = days(730)
-    replacement_cost_minor: Annotated[int, Meta(ge=0, le=10**12)] = 2000
+    replacement_cost_minor: Minor = 2000
+
+
+class ByTreatment(Struct, Generic[T], frozen=True, forbid_unknown_fields=True):
+    """A value for each treatment that costs anything."""
+
+    preferential_treatment: T
+    faster_attention: T
+    special_offer: T
+    tailored_service: T
+    privileged_information: T
+    participation: T
+    help: T
+    incentive: T
+    trust: T
+
+    @classmethod
+    def same(cls, value: T) -> "ByTreatment[T]":
+        """One value for all of them."""
+        return cls(*[value] * len(cls.__struct_fields__))
+
+    def of(self, treatment: Treatment) -> T:
+        """The value for a treatment, which is not `do_not_spend`."""
+        return getattr(self, treatment)  # type: ignore[no-any-return]  # the fields are the other treatments
+
+
+class Worklist(_Strict, frozen=True):
+    """J7, A6: who is worth an effort, what an effort costs, and how many of them there may be on a day."""
+
+    per_day: Annotated[int, Meta(ge=1, le=1000)] = 20
+    again_after: Span = days(14)
+    silent_at_most: Annotated[float, Meta(ge=1, le=100)] = 3.0
+    given_away: Share = 0.2
+    budget: ByTier[Minor] = field(
+        default_factory=lambda: ByTier(platinum=100_000, gold=100_000, iron=50_000, lead=0, none=0)
+    )
+    save_chance: ByTreatment[Share] = field(default_factory=lambda: ByTreatment[Share].same(0.2))
+    cost_minor: ByTreatment[Minor] = field(default_factory=lambda: ByTreatment[Minor].same(500))
+
+
+class HoldOut(_Strict, frozen=True):
+    """A8, J6: customers whom no effort reaches, so that its effect can be measured."""
+
+    share: Share = 0.0
 
 
 class StoreOpening(_Strict, frozen=True):
@@ -239,6 +285,8 @@ class Policy(_Strict, frozen=True):
     retention: Retention = Retention()
     risk: Risk = field(default_factory=Risk)
     value: Value = Value()
+    worklist: Worklist = field(default_factory=Worklist)
+    hold_out: HoldOut = HoldOut()
     calendar: Opening = field(default_factory=Opening)
 
     @property

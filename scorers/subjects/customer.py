@@ -25,6 +25,7 @@ from scorers.timeline.episodes import Episode, Finding
 from scorers.timeline.facts import NO_FACT, Ref
 from scorers.timeline.kinds import Kind, Plan, plan
 from scorers.timeline.subjects import AlarmingType, Effects
+from scorers.worklist import effort
 
 _KINDS = watched_by("customer")
 _PLANS: dict[Stage, Plan] = {stage: plan(_KINDS, stage) for stage in get_args(Stage)}
@@ -81,6 +82,8 @@ class CustomerType(AlarmingType[Customer]):
         if c.tiering.low_since and now <= (ends := c.tiering.low_since + ctx.policy.tiers.dwell) < soon:
             soon = ends
         waits = compare(self, c, _PLANS[life.stage], now, ref, ctx, effects)
+        if risk.at >= at or c.efforts:
+            effort.review(c, at, event is not None, ctx)
         c.due = min(soon, waits, reviews.next_instant(c, ctx), retires)
 
     def render(

@@ -81,6 +81,20 @@ class Timeline(Emitter[S]):
         """The next deadline, at which something may change without a fact; 0 if there is none."""
         return self.state.due
 
+    def as_of(self, end: Micros, ctx: Context) -> S:
+        """The state after everything before an instant; it is not to be changed.
+
+        Exact as long as the snapshot holds no fact from that instant on, so within the allowed lateness.
+        """
+        if max(self.silence.judged_to, self.state.last_fact) < end:
+            return self.state
+        effects = Effects()
+        state = fold(
+            self.subject, self.row.snapshot, [fact for fact in self.row.recent if fact.time < end], ctx, effects
+        )
+        lapse(self.subject, state, end, ctx, effects)
+        return state
+
     # --- one record ---------------------------------------------------------------------------------------------
 
     def step(

@@ -15,12 +15,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from scorers.contract.events import DAY, Micros
 from scorers.contract.rfc3339 import rfc3339
 from scorers.contract.spreadsheet import cell
-from scorers.contract.wire import Rejection, encode_alarm
+from scorers.contract.wire import Rejection, encode_alarm, encode_worklist_entry
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.in_force.control import Control, FiguresInForce, GroupInForce, ModelInForce, put_group_in_force
@@ -35,6 +35,7 @@ from scorers.subjects.customer_row import customer_row
 from scorers.timeline.emitter import Step
 from scorers.timeline.facts import Ref
 from scorers.timeline.timeline import AnyTimeline, Timeline
+from scorers.worklist.ranking import DayList, Ranking
 from streams.records.by_source import BySource
 from vigia.runtime.files.event_lines import WINDOW, Order, Progress, read, wrong_order
 from vigia.runtime.files.lines import Line
@@ -51,7 +52,7 @@ SCORE_COLUMNS = (
     "currency",
 )
 
-OUTPUTS = ("alarms.jsonl", "customers.jsonl", "rejected.jsonl", "scores.csv", "summary.json")
+OUTPUTS = ("alarms.jsonl", "worklist.jsonl", "customers.jsonl", "rejected.jsonl", "scores.csv", "summary.json")
 
 
 class WrongOrder(ValueError):
@@ -64,6 +65,25 @@ class ScoreSchedule(Struct):
     at: tuple[Micros, ...] = ()
     every: int = 0
     until: Micros | None = None
+
+
+class Worklists(Struct):
+    """The worklists of a run: how many dates have one, their entries, and by date how many customers are only counted."""
+
+    dates: int = 0
+    listed: int = 0
+    funded: int = 0
+    not_listed: dict[str, int] = field(default_factory=dict)
+    held_out: int = 0
+
+    def add(self, ranked: DayList) -> None:
+        """Count the list of a date."""
+        self.dates += bool(ranked.entries)
+        self.listed += len(ranked.entries)
+        self.funded += sum(entry.funded for entry in ranked.entries)
+        self.held_out += ranked.held_out
+        if ranked.not_listed:
+            self.not_listed[ranked.date] = ranked.not_listed
 
 
 class Summary(Struct):
@@ -82,6 +102,7 @@ class Summary(Struct):
     customers: int
     lessons: int
     alarms: dict[str, int]
+    worklists: Worklists
     from_time: str | None
     until_time: str | None
     policy_version: str
@@ -142,9 +163,9 @@ class _Run:
         self.timelines: dict[str, AnyTimeline] = {}
         self._controls: deque[FiguresInForce | GroupInForce | ModelInForce] = deque()
         if controls is None:
-            self.partition = Partition(self.ctx, self.timelines, FigureBook(policy), Trainer())
+            self.partition = Partition(self.ctx, self.timelines, FigureBook(policy), Trainer(), lists=True)
         else:
-            self.partition = Partition(self.ctx, self.timelines)
+            self.partition = Partition(self.ctx, self.timelines, lists=True)
             adopted = FiguresInForce | GroupInForce | ModelInForce
             found = [one for one in controls if isinstance(one, adopted)]
             self._controls.extend(sorted(found, key=lambda one: one.in_force))
@@ -158,7 +179,10 @@ class _Run:
         self._every = schedule.every
         self._score_at = sorted(set(schedule.at), reverse=True)
         self._next = 0
+        self._ranking = Ranking()
+        self._lists = Worklists()
         self._alarms = stack.enter_context((out / "alarms.jsonl").open("wb"))
+        self._worklist = stack.enter_context((out / "worklist.jsonl").open("wb"))
         self._rejects = stack.enter_context((out / "rejected.jsonl").open("wb"))
         scores = stack.enter_context((out / "scores.csv").open("w", newline="", encoding="utf-8"))
         self._scores = csv.writer(scores, lineterminator="\n")
@@ -199,6 +223,8 @@ class _Run:
         self._pass_controls(end)
         self._score_before(end + 1)
         self._apply(self.partition.tick(end))
+        self.partition.list_ended(end)
+        self._rank()
         known = dict(self._customers())
         with (self.out / "customers.jsonl").open("wb") as file:
             for timeline in known.values():
@@ -218,6 +244,7 @@ class _Run:
             customers=len(known),
             lessons=self.lessons,
             alarms=dict(sorted(self.kinds.items())),
+            worklists=self._lists,
             from_time=None if self.first is None else rfc3339(self.first),
             until_time=None if self.first is None else rfc3339(end),
             policy_version=self.ctx.policy_version,
@@ -267,6 +294,17 @@ class _Run:
             self.lessons += len(step.lessons)
             if self._watch is not None:
                 self._watch(step)
+        if self.partition.ended:
+            self._rank()
+
+    def _rank(self) -> None:
+        """Write the worklists that have become final."""
+        for candidates in self.partition.ended:
+            ranked = self._ranking.rank([candidates], self.ctx.policy.worklist)
+            for entry in ranked.entries:
+                self._worklist.write(encode_worklist_entry(entry) + b"\n")
+            self._lists.add(ranked)
+        self.partition.ended.clear()
 
     def _score_before(self, at: Micros) -> None:
         """Score at every scheduled instant before an event."""

@@ -18,13 +18,18 @@ ROOMS: dict[str, tuple[str, ...]] = {
         *("scorers.contract", "scorers.policy", "scorers.in_force", "scorers.timeline"),
         *("scorers.customer", "scorers.groups", "scorers.risk"),
     ),
+    "scorers.worklist": (
+        *("scorers.contract", "scorers.policy", "scorers.in_force", "scorers.timeline"),
+        *("scorers.customer", "scorers.alarms"),
+    ),
     "scorers.subjects": (
         *("scorers.contract", "scorers.policy", "scorers.in_force", "scorers.timeline"),
-        *("scorers.customer", "scorers.groups", "scorers.risk", "scorers.alarms"),
+        *("scorers.customer", "scorers.groups", "scorers.risk", "scorers.alarms", "scorers.worklist"),
     ),
     "scorers.partition": (
         *("scorers.contract", "scorers.policy", "scorers.in_force", "scorers.timeline"),
-        *("scorers.customer", "scorers.groups", "scorers.risk", "scorers.alarms", "scorers.subjects"),
+        *("scorers.customer", "scorers.groups", "scorers.risk", "scorers.alarms", "scorers.worklist"),
+        "scorers.subjects",
     ),
     # what every process needs
     "vigia.runtime": ("scorers.contract", "scorers.policy"),

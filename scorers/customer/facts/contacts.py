@@ -1,6 +1,6 @@
 """Contacts in both directions, requests (X7), outreach and its answers (X8)."""
 
-from scorers.contract.events import Contact, ContactMade, ContactReceived, LeadCreated, Micros
+from scorers.contract.events import SECOND, Contact, ContactMade, ContactReceived, LeadCreated, Micros
 from scorers.customer.facts import opinion
 from scorers.customer.facts.experiences import breach
 from scorers.customer.state import MAX_OPEN_CASES, MAX_OUTREACH, Customer, Request, keep_newest
@@ -23,6 +23,8 @@ def made(c: Customer, e: ContactMade, ref: Ref, ctx: Context, counts: list[Contr
     """A contact with the customer; for marketing or sales, or without purpose and request, it is outreach."""
     c.contacts.made += 1
     c.contacts.last_made = e.time
+    if e.purpose in ("service", "sales"):
+        c.contacts.acted = e.time // SECOND
     if e.purpose in ("marketing", "sales") or (e.purpose is None and e.request_id is None):
         if len(c.contacts.outreach) == MAX_OUTREACH:
             del c.contacts.outreach[0]

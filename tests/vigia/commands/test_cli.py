@@ -22,7 +22,7 @@ from vigia.cli import app, main
 
 README = (ROOT / "README.md").read_text()
 VIGIA = [sys.executable, "-m", "vigia"]
-FILES = {"alarms.jsonl", "scores.csv", "customers.jsonl", "rejected.jsonl", "summary.json"}
+FILES = {"alarms.jsonl", "worklist.jsonl", "scores.csv", "customers.jsonl", "rejected.jsonl", "summary.json"}
 
 
 class Done(NamedTuple):

@@ -1,0 +1,90 @@
+"""The customers of one partition for whom an effort pays, and the best of them when a date of the business ends.
+
+The readings are a table in memory by name, so that the end of a date reads no rows but those of the customers that may be listed.
+"""
+
+from collections import Counter, defaultdict
+from datetime import date
+from heapq import nsmallest
+from typing import NamedTuple
+from zlib import crc32
+
+from scorers.contract.events import DAY, SECOND, Micros
+from scorers.customer.state import Customer, Effort
+from scorers.in_force.context import Context
+from scorers.policy.tables import Worklist
+from scorers.worklist.effort import reading_before
+
+LISTED = 5
+"""How many times the capacity of a day is listed."""
+_MILLION = 1_000_000
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+class Best(NamedTuple):
+    """Of one date: the names that may be listed with currency and reading, best first, and how many there are."""
+
+    names: list[tuple[str, str, Effort]]
+    counts: Counter[str]  # by currency, those who are not held out
+    held_out: int
+
+
+class Table:
+    """The readings of a partition's customers by name, for those with any."""
+
+    def __init__(self) -> None:
+        self._efforts: dict[str, tuple[str, tuple[Effort, ...]]] = {}  # with the currency
+
+    def put(self, name: str, c: Customer) -> None:
+        """Replace the readings of a customer."""
+        if c.efforts:
+            self._efforts[name] = c.spending.currency, c.efforts
+        elif name in self._efforts:
+            del self._efforts[name]
+
+    def remove(self, name: str) -> None:
+        """Forget a customer."""
+        self._efforts.pop(name, None)
+
+    def best(self, day: int, end: Micros, ctx: Context) -> Best:
+        """Who is worth an effort on a date that ended at an instant.
+
+        In each currency there are as many as can be listed although some were funded lately, which only the whole list knows.
+        """
+        rules, share = ctx.policy.worklist, ctx.policy.hold_out.share
+        found: defaultdict[str, list[tuple[int, str, Effort]]] = defaultdict(list)
+        held = 0
+        for name, (currency, efforts) in self._efforts.items():
+            effort = reading_before(efforts, end)
+            if effort is None or effort.until * SECOND < end or end - effort.acted * SECOND < rules.again_after:
+                continue
+            if share and is_held_out(name, day, share):
+                held += 1
+            else:
+                found[currency].append((-effort.net, name, effort))
+        most = LISTED * rules.per_day + lately_funded(rules)
+        names = [
+            (name, currency, effort)
+            for currency, one in found.items()
+            for _, name, effort in nsmallest(most, one, key=_order)
+        ]
+        return Best(names, Counter({currency: len(one) for currency, one in found.items()}), held)
+
+
+def lately_funded(rules: Worklist) -> int:
+    """How many customers may have been funded within `again_after`."""
+    return int(rules.per_day * -(-rules.again_after // DAY))
+
+
+def is_held_out(name: str, day: int, share: float) -> bool:
+    """Whether no effort reaches a customer in the quarter of a date: the same in every run.
+
+    >>> sum(is_held_out(f"c{n}", 19_000, 0.1) for n in range(10_000))
+    1001
+    """
+    at = date.fromordinal(_EPOCH + day)
+    return crc32(f"{at.year}-{(at.month - 1) // 3}:{name}".encode()) % _MILLION < share * _MILLION
+
+
+def _order(one: tuple[int, str, Effort]) -> tuple[int, str]:
+    return one[:2]

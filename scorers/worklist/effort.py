@@ -1,0 +1,90 @@
+"""What an effort to keep a customer would bring (J7, A5): risk x worth x chance to save, less the cost.
+
+It is read whenever the risk is read, so it depends on facts and deadlines alone, and costs a few multiplications. The state keeps the
+readings of the dates whose worklist is not final, one for each: with a late fact the customer is folded again, and they follow.
+"""
+
+from typing import get_args
+
+from msgspec.structs import replace
+
+from scorers.alarms.catalogue import KINDS
+from scorers.contract.alarms import SEVERITIES, Treatment
+from scorers.contract.events import DAY, HOUR, SECOND, Micros
+from scorers.customer.state import MILLION, Customer, Effort
+from scorers.customer.value import usual_margin, worth
+from scorers.in_force.context import Context
+
+TREATMENTS: tuple[Treatment, ...] = get_args(Treatment)
+_YEAR = 365 * DAY
+_SPARE = 2 * HOUR  # a reading is kept so much longer than a late fact can come: a clock may be behind the facts
+
+
+def review(c: Customer, at: Micros, is_fact: bool, ctx: Context) -> None:
+    """Read what an effort would bring, if the risk was read at this instant; otherwise note that there is a new fact."""
+    if c.risk.at >= at and c.risk.last >= 0.0:  # at a deadline, an alarm reads it right after that instant
+        _keep(c, (None if c.exit.at else _reading(c, at, ctx)) or Effort(at // SECOND, 0), ctx)
+    elif is_fact and c.efforts and c.efforts[-1].net > 0:  # given up before: the risk is not read any more
+        newest = replace(c.efforts[-1], at=at // SECOND, evidence=at // SECOND, acted=c.contacts.acted)
+        _keep(c, newest, ctx)
+
+
+def reading_before(efforts: tuple[Effort, ...], end: Micros) -> Effort | None:
+    """The last reading before an instant, if an effort paid by it; None if there is none."""
+    for effort in reversed(efforts):
+        if effort.at * SECOND < end:
+            return effort if effort.net > 0 else None
+    return None
+
+
+def treatment_of(c: Customer) -> Treatment:
+    """What to do: what the gravest open alarm proposes; without one, help if something is unanswered, else what fits the tier."""
+    if standing := [e for e in c.open if e.status == "open"]:
+        return KINDS[min(standing, key=lambda e: SEVERITIES.index(e.severity)).kind].treatment
+    if c.complaints.open or c.contacts.requests:
+        return "help"
+    return "preferential_treatment" if c.tiering.tier in ("platinum", "gold") else "tailored_service"
+
+
+def _reading(c: Customer, at: Micros, ctx: Context) -> Effort | None:
+    """What an effort brings by the risk just read; None if it does not pay."""
+    rules, risk, policy = ctx.policy.worklist, c.risk.last, ctx.policy
+    treatment = treatment_of(c)
+    chance, cost = rules.save_chance.of(treatment), rules.cost_minor.of(treatment)
+    seen = min(at - c.rhythm.first, _YEAR) + DAY
+    if risk * c.spending.year_minor * policy.value.life * chance <= cost * seen:  # cheap, and no worth is more
+        return None
+    value = worth(c, at, ctx)
+    expenses = round(cost + (1.0 - risk) * rules.given_away * usual_margin(c, at, policy))
+    net = round(risk * value * chance) - expenses
+    if net <= 0:
+        return None
+    limit = c.purchases.quiet_limit if c.rhythm.occasions > 1 else c.purchases.second_limit
+    return Effort(
+        at // SECOND,
+        net,
+        round(risk * MILLION),
+        value,
+        expenses,
+        TREATMENTS.index(treatment),
+        (c.purchases.last + round(rules.silent_at_most * limit)) // SECOND,
+        max([c.last_fact, *[e.at for e in c.open if e.status == "open"]]) // SECOND,
+        c.contacts.acted,
+    )
+
+
+def _keep(c: Customer, effort: Effort, ctx: Context) -> None:
+    """Append a reading in the place of one of the same date, and drop those that no worklist can ask for any more."""
+    if effort.net <= 0 and not c.efforts:
+        return
+    efforts, day = list(c.efforts), ctx.zone.day
+    if efforts and day(efforts[-1].at * SECOND) == day(effort.at * SECOND):
+        efforts[-1] = effort
+    elif effort.net > 0 or efforts[-1].net > 0:
+        efforts.append(effort)
+    oldest = effort.at - (ctx.policy.time.allowed_lateness + _SPARE) // SECOND
+    while len(efforts) > 1 and efforts[1].at <= oldest:
+        del efforts[0]
+    if len(efforts) == 1 and efforts[0].net <= 0:
+        efforts.clear()
+    c.efforts = tuple(efforts)
