@@ -130,13 +130,17 @@ def plan_for(reason: str) -> Plan:
 
 def headline(alarm: Alarm, who: str) -> str:
     """What happened to whom, in one line."""
-    return HEADLINES.get(alarm.kind, "{who}: " + inert(alarm.kind, 80)).replace("{who}", who)
+    kind = catalogue.KINDS.get(alarm.kind)
+    text = (
+        HEADLINES.get(alarm.kind, "{who}: " + inert(alarm.kind, 80)) if kind is None else kind.headline_in(alarm.stage)
+    )
+    return text.replace("{who}", who)
 
 
 def advice(alarm: Alarm) -> tuple[str, ...]:
     """What to do now: the proposed treatment, then the plan for the reason for leaving."""
     steps = [TREATMENTS[alarm.treatment]] if alarm.treatment else []
-    if alarm.kind == "defected":
+    if alarm.kind == "defected" and alarm.stage in ("defector", "core_defector"):
         known = [plan_for(reason.code).steps for reason in alarm.reasons if reason.code in PLANS]
         steps += known[0] if known else PLANS["unknown"].steps
     return tuple(steps)

@@ -23,7 +23,7 @@ TRANSITIONS: dict[Stage, dict[Stage, str]] = {
     "first_time_buyer": {
         "early_repeat_buyer": "second occasion",
         "core_customer": "repeated, content, long enough",
-        "defector": "second purchase far overdue, or explained exit",
+        "defector": "given up by the record, or explained exit",
     },
     "early_repeat_buyer": {
         "core_customer": "repeated, content, long enough",
@@ -39,8 +39,8 @@ TRANSITIONS: dict[Stage, dict[Stage, str]] = {
     "dormant": {
         "early_repeat_buyer": "bought again",
         "core_customer": "bought again",
-        "defector": "silent past likely return, or explained exit",
-        "core_defector": "silent past likely return, or explained exit",
+        "defector": "given up by the record, or explained exit",
+        "core_defector": "given up by the record, or explained exit",
     },
     "defector": {
         "first_time_buyer": "won back",
@@ -69,11 +69,12 @@ def quiet_after(c: Customer) -> Micros:
 
 
 def gone_after(c: Customer, policy: Policy) -> Micros:
-    """The instant after which the customer has been silent for so long that a return is unlikely."""
+    """The instant after which the customer has been silent for long, whatever the base's record of comebacks says."""
     if c.rhythm.occasions == 1:
         limit = round(policy.lifecycle.second_purchase_defected * c.purchases.second_limit)
         return c.rhythm.first + max(limit, policy.risk.horizon)
-    return c.purchases.last + round(policy.silence.defected_factor * c.purchases.quiet_limit)
+    limit = round(policy.silence.defected_factor * c.purchases.quiet_limit)
+    return c.purchases.last + max(limit, policy.risk.horizon)
 
 
 def judge(c: Customer, now: Micros, policy: Policy) -> tuple[Stage, Micros]:
@@ -84,23 +85,21 @@ def judge(c: Customer, now: Micros, policy: Policy) -> tuple[Stage, Micros]:
     >>> judge(Customer("c1"), 0, Policy())[0]
     'prospect'
     """
-    occasions, exited = c.rhythm.occasions, c.exit.at
+    occasions, exited, gone = c.rhythm.occasions, c.exit.at, c.purchases.gone
     if c.life.stage in LEFT and (exited or c.purchases.last < c.life.since):
         return c.life.stage, NEVER
     if not occasions:
         return ("defector" if exited else "prospect"), NEVER
     if occasions == 1:
-        gone = gone_after(c, policy)
-        return ("defector", NEVER) if exited or gone < now else ("first_time_buyer", gone)
+        return ("defector", NEVER) if exited or 0 < gone < now else ("first_time_buyer", gone or NEVER)
     rules, quiet = policy.lifecycle, quiet_after(c)
     ripe = c.rhythm.first + rules.core_tenure if occasions >= rules.core_occasions else NEVER
     core = ripe < now and ripe <= quiet and _is_content(c, rules.core_satisfaction)
     if now <= quiet and not exited:
         return ("core_customer" if core else "early_repeat_buyer"), (quiet if ripe < now or quiet < ripe else ripe)
-    gone = gone_after(c, policy)
-    if exited or gone < now:
+    if exited or 0 < gone < now:
         return ("core_defector" if core else "defector"), NEVER
-    return "dormant", (gone if ripe < now or gone < ripe else ripe)
+    return "dormant", min(gone or NEVER, ripe if now <= ripe else NEVER)
 
 
 def _is_content(c: Customer, satisfaction: float) -> bool:

@@ -103,6 +103,9 @@ class Purchases(Struct, array_like=True, gc=False):
     first_ref: Ref = NO_FACT
     quiet_limit: Duration = 0
     second_limit: Duration = 0
+    reached: int = 0  # how many classes of `in_force.comebacks.MULTIPLES` the present silence has reached
+    next_class: Micros = 0  # when it reaches the next one
+    gone: Micros = 0  # when the customer was given up for it (J8)
 
 
 class Purse(Struct, array_like=True, gc=False):

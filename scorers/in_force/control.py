@@ -44,6 +44,7 @@ class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="f
     base: BaseRhythm
     by_currency: tuple[tuple[str, Bounds], ...] = ()  # no dict, as equal records are shared by their hash
     proven: tuple[bool, ...] = ()
+    given_up: tuple[int, int] = (0, 0)
 
     @classmethod
     def of(cls, day: int, figures: Figures) -> "FiguresInForce":
@@ -59,6 +60,7 @@ class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="f
             second_limit=int(f.second_limit),  # the policy's default is a `Span`, which only the policy encodes
             base=f.base,
             proven=f.proven,
+            given_up=f.given_up,
         )
 
     @property
@@ -69,7 +71,8 @@ class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="f
     def figures(self) -> Figures:
         """The figures as verdicts use them."""
         bounds = dict(self.by_currency) or ({} if self.bounds is None else {"": self.bounds})
-        return Figures(self.version, int(self.in_force), self.base, self.ranked, bounds, self.second_limit, self.proven)
+        at, shown = int(self.in_force), (self.proven, self.given_up)
+        return Figures(self.version, at, self.base, self.ranked, bounds, self.second_limit, *shown)
 
 
 class ModelInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="model.in_force"):

@@ -13,13 +13,15 @@ from msgspec import Struct
 
 from scorers.contract.events import DAY, SECOND, Duration, Micros
 from scorers.in_force.base_rhythm import BaseRhythm, gap_quantile
+from scorers.in_force.comebacks import COMEBACKS, given_up_from
 from scorers.in_force.proven_risk import ANSWERS, is_proven, proven
 from scorers.policy.tables import Policy
 
 Contribution = tuple[int, str, int, int]  # day number, histogram, bucket, count
 
 GAPS, FIRST_GAPS = "gap", "first-gap"
-COHORT_GAPS = "cohort-first-gap"  # as FIRST_GAPS, each counted once the first purchase is as old as a cohort has to be
+COHORT_GAPS = "cohort"  # as FIRST_GAPS, each counted once the first purchase is as old as a cohort has to be
+FORGOTTEN = "-"  # precedes the name of the histogram from which a count is taken back
 YEARS = "year:"  # followed by the currency
 ALL_YEARS = "year"  # of all currencies together, which the rows of former builds are counted in until they change
 MOST_CURRENCIES = 16  # in which customers are ranked; those of later ones stay iron
@@ -53,6 +55,7 @@ class Figures(Struct, frozen=True):
 
     `bounds` are those of each currency in which enough customers are ranked, under "" those of `ALL_YEARS`. `second_limit` is the time by which a second purchase is expected.
     `proven` says for each band of reported risk whether it has agreed with what happened.
+    `given_up` are the multiples of the own limit from which few come back, of repeat and of first-time buyers; 0 while unknown.
     """
 
     version: str
@@ -62,6 +65,7 @@ class Figures(Struct, frozen=True):
     bounds: dict[str, Bounds]
     second_limit: Duration
     proven: tuple[bool, ...] = ()
+    given_up: tuple[int, int] = (0, 0)
 
     def is_proven(self, risk: float) -> bool:
         """Whether the base has shown that reported risks like this one are true (J5)."""
@@ -79,7 +83,7 @@ Totals = dict[str, Counter[int]]
 
 def no_totals() -> Totals:
     """Empty histograms; those of yearly values are added with the first customer of their currency."""
-    return {GAPS: Counter(), FIRST_GAPS: Counter(), COHORT_GAPS: Counter(), ANSWERS: Counter()}
+    return {GAPS: Counter(), FIRST_GAPS: Counter(), COHORT_GAPS: Counter(), ANSWERS: Counter(), COMEBACKS: Counter()}
 
 
 class FigureBook:
@@ -108,9 +112,11 @@ class FigureBook:
 
     def end_day(self, day: int) -> None:
         """Add the pending counts dated on a day or before to the totals."""
-        for due in sorted(d for d in self.pending if d <= day):
+        while self.pending and (due := min(self.pending)) <= day:
             for (name, bucket), count in self.pending.pop(due).items():
-                total = self._histogram(name)
+                if name == ANSWERS and count:
+                    self._forget_after_horizon(due, name, bucket, count)
+                total = self._histogram(name.removeprefix(FORGOTTEN))
                 if total is None:
                     continue
                 if left := total.get(bucket, 0) + count:
@@ -119,6 +125,11 @@ class FigureBook:
                     total.pop(bucket, None)
                     if not total and (name == ALL_YEARS or _is_years(name)):
                         del self.total[name]
+
+    def _forget_after_horizon(self, day: int, name: str, bucket: int, count: int) -> None:
+        """Take a count back a horizon after its day; under another name, so that this is not taken back in turn."""
+        later = day + max(self._policy.risk.horizon // DAY, 1)
+        self.add([(later, FORGOTTEN + name, bucket, -count)])
 
     def _histogram(self, name: str) -> Counter[int] | None:
         """The counts of a histogram; None for that of a currency that has no place, as codes come from outside."""
@@ -165,10 +176,10 @@ def close(day: int, total: Totals, policy: Policy) -> Figures:
     }
     second_limit = (second or rules.second_purchase_default) // SECOND * SECOND
     one = next(iter(bounds.values()), None)  # of one currency the version is that of former builds
-    agree = proven(total[ANSWERS], policy)
-    content = repr((day, sum(ranked.values()), one if len(bounds) < 2 else bounds, second_limit, base, agree))
+    agree, given_up = proven(total[ANSWERS], policy), given_up_from(total[COMEBACKS], policy)
+    content = repr((day, sum(ranked.values()), one if len(bounds) < 2 else bounds, second_limit, base, agree, given_up))
     version = hashlib.sha256(content.encode()).hexdigest()[:12]
-    return Figures(version, in_force(day, policy), base, sum(ranked.values()), bounds, second_limit, agree)
+    return Figures(version, in_force(day, policy), base, sum(ranked.values()), bounds, second_limit, agree, given_up)
 
 
 def _is_years(name: str) -> bool:

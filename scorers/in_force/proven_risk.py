@@ -1,66 +1,60 @@
 """Where the base has shown that reported risks are true (J5): answered questions by bands of a tenth of the reported risk.
 
-Each answer counts for one horizon and is then taken back by a count of its own, dated ahead. So an error of the first weeks, when nothing
-was learned yet, is forgotten, and histograms of partitions still merge by sum.
+An answer is one count, of its reported risk in hundredths and of whether the customer bought. The book of figures takes it back after a
+horizon, so the errors of the first weeks, when nothing was learned yet, are forgotten.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-from scorers.contract.events import DAY
 from scorers.policy.tables import Policy
 
-ANSWERS = "answers"  # buckets: three for each band, as below
+ANSWERS = "risk"
 BANDS = 10
-_NUMBER, _LOST, _REPORTED = range(
-    3
-)  # how many answers, how many did not buy, and the sum of the reported risks in thousandths
-_WIDTH = 3
+_LOST = 128  # added to the bucket of an answer if no purchase followed
+_BAND = 10
 
 
-def band_of(risk: float) -> int:
-    """The band of a reported risk.
+def answer_bucket(risk: float, lost: bool) -> int:
+    """The bucket of an answer to a question asked at a reported risk.
 
-    >>> band_of(0.0), band_of(0.42), band_of(1.0)
-    (0, 4, 9)
+    >>> answer_bucket(0.42, False), answer_bucket(0.42, True)
+    (42, 170)
     """
-    return min(int(risk * BANDS), BANDS - 1)
+    return round(100 * risk) + _LOST * lost
 
 
-def answered(day: int, risk: float, lost: bool, policy: Policy) -> Iterator[tuple[int, str, int, int]]:
-    """The contributions of an answer of a day to a question asked at a reported risk."""
-    first = band_of(risk) * _WIDTH
-    forgotten = day + max(policy.risk.horizon // DAY, 1)
-    for part, count in ((_NUMBER, 1), (_LOST, int(lost)), (_REPORTED, round(1000 * risk))):
-        if count:
-            yield day, ANSWERS, first + part, count
-            yield forgotten, ANSWERS, first + part, -count
+def _band_of(hundredths: int) -> int:
+    return min(hundredths // _BAND, BANDS - 1)
 
 
 def proven(counts: Mapping[int, int], policy: Policy) -> tuple[bool, ...]:
     """For each band whether reported and true risk agree; neighbours are joined until there are enough answers.
 
-    >>> proven({12: 300, 13: 120, 14: 126_000}, Policy())[4]
+    >>> proven({42: 180, 42 + 128: 120}, Policy())[4]
     True
-    >>> proven({12: 300, 13: 6, 14: 126_000}, Policy())[4], proven({12: 20, 13: 8, 14: 8_400}, Policy())[4]
+    >>> proven({42: 294, 42 + 128: 6}, Policy())[4], proven({42: 12, 42 + 128: 8}, Policy())[4]
     (False, False)
     """
     rules = policy.risk
+    number, lost, reported = [0] * BANDS, [0] * BANDS, [0] * BANDS
+    for bucket, count in counts.items():
+        hundredths = bucket % _LOST
+        band = _band_of(hundredths)
+        number[band] += count
+        reported[band] += hundredths * count
+        if bucket >= _LOST:
+            lost[band] += count
     found = []
     for band in range(BANDS):
-        low = high = band
-        number = counts.get(band * _WIDTH, 0)
-        while number < rules.proven_answers and (low > 0 or high < BANDS - 1):
-            low, high = max(low - 1, 0), min(high + 1, BANDS - 1)
-            number = _sum(counts, low, high, _NUMBER)
-        error = abs(_sum(counts, low, high, _REPORTED) / 1000 - _sum(counts, low, high, _LOST))
-        found.append(number >= rules.proven_answers and error <= rules.proven_within * number)
+        low, high = band, band + 1
+        while sum(number[low:high]) < rules.proven_answers and high - low < BANDS:
+            low, high = max(low - 1, 0), min(high + 1, BANDS)
+        answers = sum(number[low:high])
+        error = abs(sum(reported[low:high]) / 100 - sum(lost[low:high]))
+        found.append(answers >= rules.proven_answers and error <= rules.proven_within * answers)
     return tuple(found)
-
-
-def _sum(counts: Mapping[int, int], low: int, high: int, part: int) -> int:
-    return sum(counts.get(band * _WIDTH + part, 0) for band in range(low, high + 1))
 
 
 def is_proven(bands: tuple[bool, ...], risk: float) -> bool:
     """Whether a reported risk lies in a band that has been proven; none has before the first figures."""
-    return bool(bands) and bands[band_of(risk)]
+    return bool(bands) and bands[_band_of(int(100 * risk))]

@@ -58,10 +58,13 @@ class Lifecycle(_Strict, frozen=True):
 
 
 class Silence(_Strict, frozen=True):
-    """L1, Q6, J2: silence compared with the customer's rhythm."""
+    """L1, Q6, J2, J8: silence compared with the customer's rhythm."""
 
     false_a_year: Annotated[float, Meta(gt=0, le=12)] = 0.5
-    defected_factor: Annotated[float, Meta(ge=1, le=100)] = 2.0
+    defected_factor: Annotated[float, Meta(ge=1, le=100)] = 3.0
+    given_up_share: Share = 0.30
+    given_up_within: Span = days(90)
+    given_up_known: Count = 50
 
 
 class Tiers(_Strict, frozen=True):

@@ -11,7 +11,7 @@ from scorers.alarms.changes.changes import GOLDEN_CONVERSION, LOYALTY_CHANGED, R
 from scorers.alarms.render import render_customer
 from scorers.contract.alarms import Alarm, Change, Outcome, Severity, Stage, Tier
 from scorers.contract.events import DAY, AnyEvent, Micros, Purchase
-from scorers.customer import lifecycle, loyalty, tiers
+from scorers.customer import lifecycle, loyalty, silences, tiers
 from scorers.customer.facts.evolve import evolve, lapse
 from scorers.customer.lifecycle import LEFT, RETURNS_FROM
 from scorers.customer.retained_fields import RETAINED
@@ -21,7 +21,7 @@ from scorers.in_force.context import Context
 from scorers.in_force.figures import ALL_YEARS, YEARS, Contribution, value_bucket
 from scorers.subjects import reviews
 from scorers.timeline.compare import compare, note
-from scorers.timeline.episodes import Episode, Finding
+from scorers.timeline.episodes import NEVER, Episode, Finding
 from scorers.timeline.facts import NO_FACT, Ref
 from scorers.timeline.kinds import Kind, Plan, plan
 from scorers.timeline.subjects import AlarmingType, Effects
@@ -61,6 +61,8 @@ class CustomerType(AlarmingType[Customer]):
         else:
             now = at + 1
             lapse(c, now, ctx)
+            if c.rhythm.occasions:
+                silences.lapse(c, now, ctx, effects.counts)
         risk = c.risk
         reviewing = event is not None or risk.next_review == at
         bought = isinstance(event, Purchase)
@@ -84,7 +86,7 @@ class CustomerType(AlarmingType[Customer]):
         waits = compare(self, c, _PLANS[life.stage], now, ref, ctx, effects)
         if risk.at >= at or c.efforts:
             effort.review(c, at, event is not None, ctx)
-        c.due = min(soon, waits, reviews.next_instant(c, ctx), retires)
+        c.due = min(soon, waits, c.purchases.next_class or NEVER, reviews.next_instant(c, ctx), retires)
 
     def render(
         self, c: Customer, episode: Episode, change: Change, time: Micros, cause: tuple[Ref, ...], ctx: Context
@@ -119,6 +121,12 @@ class CustomerType(AlarmingType[Customer]):
     def closes(self, c: Customer, kind: Kind, now: Micros) -> bool:
         """Whether the customer has just left, which ends all alarms but `defected` and those about cases."""
         return c.life.stage in LEFT and c.life.since >= now - 1 and kind.name != "defected" and not kind.is_case
+
+    def expires(self, c: Customer, kind: Kind, episode: Episode, ctx: Context) -> Micros:
+        """A long silence stays open until the customer buys or is given up."""
+        if kind.name == "defected" and c.life.stage not in LEFT:
+            return NEVER
+        return super().expires(c, kind, episode, ctx)
 
     def expired(self, c: Customer, episode: Episode) -> Outcome:
         """Lost for `defected`; false if the customer kept buying, unless that is what the kind is about; else expired."""

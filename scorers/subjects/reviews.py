@@ -9,7 +9,7 @@ from scorers.contract.lessons import Lesson
 from scorers.customer.lifecycle import LEFT
 from scorers.customer.state import MAX_QUESTIONS, MILLION, Customer, Question
 from scorers.in_force.context import Context
-from scorers.in_force.proven_risk import answered
+from scorers.in_force.proven_risk import ANSWERS, answer_bucket
 from scorers.risk.columns import FEATURES_VERSION, pack_features, pack_floats, unpack_features, unpack_floats
 from scorers.risk.features import features
 from scorers.risk.rules import rules_risk
@@ -66,7 +66,7 @@ def answer(c: Customer, now: Micros, ctx: Context, effects: Effects) -> None:
         q = questions.pop(0)
         after = q.answered - q.asked if q.answered else None
         inactive, reported = after is None or after > horizon, q.risk / MILLION
-        effects.counts += answered(now // DAY, reported, inactive, ctx.policy)
+        effects.counts.append((now // DAY, ANSWERS, answer_bucket(reported, inactive), 1))
         effects.lessons.append(
             Lesson(
                 customer_id=c.id,

@@ -86,18 +86,13 @@ def compare(
         for (_, case_id), (kind, finding) in sorted(found.items(), key=lambda new: subject.order[new[0][0]]):
             e = _raise(subject, state, kind, case_id, finding, now, ctx, effects)
             kept.append(e)
-            if now <= (ends := expires_at(kind, e, ctx)) < soon:
+            if now <= (ends := subject.expires(state, kind, e, ctx)) < soon:
                 soon = ends
     state.open = kept
     return soon
 
 
 _NO_EPISODES: dict[Key, Episode] = {}
-
-
-def expires_at(kind: Kind, e: Episode, ctx: Context) -> Micros:
-    """The instant after which an open alarm expires."""
-    return e.at + kind.expires_after * ctx.policy.risk.horizon
 
 
 def _end(e: Episode, status: str, outcome: Outcome, now: Micros, ref: Ref, effects: Effects) -> None:
@@ -119,8 +114,8 @@ def _update(
     effects: Effects,
 ) -> Micros:
     """Update an open alarm, or end it if it has expired; return the instant after which it expires, `NEVER` if it has ended."""
-    ends = expires_at(kind, e, ctx)
-    if ends < now:
+    ends = subject.expires(state, kind, e, ctx)
+    if ends < now and finding.since <= e.at:  # what has become graver begins anew
         _end(e, "spent", subject.expired(state, e), now, NO_FACT, effects)
         return NEVER
     if subject.closes(state, kind, now):
@@ -133,7 +128,7 @@ def _update(
         if graver:
             e.severity = "critical"
         effects.touched[e.alarm_id] = e
-        ends = expires_at(kind, e, ctx)
+        ends = subject.expires(state, kind, e, ctx)
     return ends
 
 

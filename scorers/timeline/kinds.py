@@ -42,6 +42,7 @@ class Kind(Struct, frozen=True, kw_only=True):
     name: str
     rules: tuple[str, ...]
     headline: str  # for messages; {who} is the subject
+    milder: tuple[frozenset[Stage], str] | None = None  # another headline, and the stages in which it is the right one
     example: str  # one sentence for the docs
     severity: Severity = "info"
     by_risk: bool = False  # the severity follows from the reported risk when it is raised (J4)
@@ -63,6 +64,10 @@ class Kind(Struct, frozen=True, kw_only=True):
     case_condition: CaseCondition | None = None  # asked about each of the cases that `when` names
     reasons: Callable[[Any, Episode, Micros, Context], list[Reason]]
     deadline: Callable[[Any, Episode, Context], Instant | None] | None = None  # by when to act
+
+    def headline_in(self, stage: Stage | None) -> str:
+        """The headline of an alarm about a customer in a stage."""
+        return self.milder[1] if self.milder is not None and stage in self.milder[0] else self.headline
 
     def part(self, state: Any) -> Any:
         """The part of a state that `when` names; true if the kind is always asked."""

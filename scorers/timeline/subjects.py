@@ -163,6 +163,10 @@ class AlarmingType(SubjectType[S]):
         """Whether the subject has just reached a state that ends alarms of this kind as lost."""
         return False
 
+    def expires(self, state: S, kind: Kind, episode: Episode, ctx: Context) -> Micros:
+        """The instant after which an open alarm expires."""
+        return episode.at + kind.expires_after * ctx.policy.risk.horizon
+
     def expired(self, state: S, episode: Episode) -> Outcome:
         """The outcome of an alarm that has expired."""
         return "expired"

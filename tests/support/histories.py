@@ -13,7 +13,6 @@ from scorers.in_force.context import Context
 from scorers.risk.columns import NAMES
 from scorers.risk.model import KNOTS, UNTRAINED, LinearModel, Model
 from scorers.subjects.customer import CUSTOMER
-from scorers.timeline.compare import expires_at
 from scorers.timeline.episodes import NEVER, Answer, Finding
 from tests.support.driver import Driver, record
 
@@ -77,7 +76,13 @@ SPAN = 700 * DAY  # the base's figures are known for two years back, and no hist
 def deadlines(c: Customer, ctx: Context) -> list[Micros]:
     """Every instant at which something may change for this customer, by the kinds and the stage."""
     now = max(c.last_fact, c.due - 1)
-    found = [c.due, c.risk.next_question, c.life.golden_by, lifecycle.judge(c, now, ctx.policy)[1]]
+    found = [
+        c.due,
+        c.risk.next_question,
+        c.life.golden_by,
+        lifecycle.judge(c, now, ctx.policy)[1],
+        c.purchases.next_class or NEVER,
+    ]
     for kind in CUSTOMER.kinds.values():
         if kind.stages is not None and c.life.stage not in kind.stages:
             continue
@@ -87,7 +92,7 @@ def deadlines(c: Customer, ctx: Context) -> list[Micros]:
         elif kind.case_condition is not None:
             found += [_until(kind.case_condition(c, case, now, ctx, None)) for case in cases]
     found += [bought + ctx.policy.ledger.quiet_week for bought in c.account.pending]
-    found += [expires_at(CUSTOMER.kinds[e.kind], e, ctx) for e in c.open]
+    found += [CUSTOMER.expires(c, CUSTOMER.kinds[e.kind], e, ctx) for e in c.open]
     if c.tiering.low_since:
         found.append(c.tiering.low_since + ctx.policy.tiers.dwell)
     return [at for at in found if at < NEVER]

@@ -1,44 +1,60 @@
-"""`defected`: a silence after which a return is unlikely, or an explained exit."""
+"""`defected`: a silence from which few come back, by the base's own record; a long one, in milder words; or an explained exit."""
 
 from scorers.alarms.silence import gone_quiet
-from scorers.alarms.words import date
-from scorers.contract.alarms import Reason
+from scorers.alarms.words import date, span
+from scorers.contract.alarms import Reason, Stage
 from scorers.contract.events import Micros
 from scorers.customer.lifecycle import LEFT, gone_after
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
-from scorers.timeline.episodes import Answer, Episode, Finding
+from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
 from scorers.timeline.kinds import Kind
+
+SILENT: frozenset[Stage] = frozenset({"first_time_buyer", "dormant"})
 
 
 def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
-    """True in the stages that mean a loss, since the end of the allowed silence or the exit, whichever came first."""
-    if c.rhythm.occasions:
-        gone = gone_after(c, ctx.policy)
-        if not c.exit.at or gone < c.exit.at:
-            return Finding(gone, c.purchases.last_ref)
-    return Finding(c.exit.at, c.exit.ref)
+    """True since the customer was given up or said goodbye, or, while there is no record to go by, since the silence has been long."""
+    exited, gone = c.exit.at, c.purchases.gone
+    if 0 < gone < now and not 0 < exited <= gone:
+        return Finding(gone, c.purchases.last_ref)
+    if exited:
+        return Finding(exited, c.exit.ref)
+    long = gone_after(c, ctx.policy)
+    if now <= long:
+        return long
+    if episode is None and ctx.figures(long).given_up[c.rhythm.occasions == 1]:
+        return NEVER  # the record says when
+    return Finding(long, c.purchases.last_ref)
 
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
-    """The exit with its reason, else the silence."""
+    """The exit with its reason, else the silence, and what the base's record says of such silences."""
     if c.exit.at and c.exit.at <= e.at:
         return [Reason(c.exit.reason or "unknown", 1.0, f"Said that they leave, on {date(c.exit.at, ctx)}.")]
-    return gone_quiet.reasons(c, e, now, ctx)
+    found = gone_quiet.reasons(c, e, now, ctx)
+    if c.purchases.gone and ctx.figures(e.at).given_up[c.rhythm.occasions == 1]:
+        rules = ctx.policy.silence
+        share, within = f"{100 * rules.given_up_share:.0f} %", span(rules.given_up_within)
+        found.append(
+            Reason("given_up", 0.0, f"Of customers silent for so long, fewer than {share} came back within {within}.")
+        )
+    return found
 
 
 KIND = Kind(
     name="defected",
-    rules=("L1", "L6", "J4", "J5"),
+    rules=("L1", "L6", "J4", "J5", "J8"),
     headline="{who} has most likely left",
-    example="Ana came every week; a month has passed without a purchase.",
+    milder=(SILENT, "{who} has been silent for long"),
+    example="Ana came every week; half a year has passed without a purchase.",
     severity="error",  # of an example; of an alarm the risk decides
     by_risk=True,
     unproven="warning",
     treatment="special_offer",
     remedy="One purchase wins this customer back.",
     expires_after=1,
-    stages=LEFT,
+    stages=LEFT | SILENT,
     condition=condition,
     reasons=reasons,
 )

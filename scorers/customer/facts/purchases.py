@@ -1,10 +1,10 @@
 """Purchases and refunds: every purchase counts in money, the first of an occasion in rhythm and limits too."""
 
 from scorers.contract.events import DAY, HOUR, SECOND, Duration, Micros, Purchase, Refund
-from scorers.customer import ledger
+from scorers.customer import ledger, silences
 from scorers.customer.facts import baskets, contacts, money, wallet
 from scorers.customer.facts.experiences import negative
-from scorers.customer.lifecycle import LEFT, gone_after
+from scorers.customer.lifecycle import gone_after
 from scorers.customer.rhythm import silence_limit
 from scorers.customer.state import Customer, Exit
 from scorers.in_force.base_rhythm import gap_bucket
@@ -30,6 +30,7 @@ def purchase(c: Customer, e: Purchase, ref: Ref, ctx: Context, counts: list[Cont
     new_block = baskets.add(c.baskets, e, (at - rhythm.first) // baskets.BLOCK)
     bought.count += 1
     bought.last, bought.last_ref = at, ref
+    silences.watch(c)
     if e.store_id:
         c.profile.store_id = e.store_id
     money.spend(c, e, rhythm.last // DAY, begins, ctx)
@@ -51,6 +52,7 @@ def lapse(c: Customer, now: Micros, ctx: Context) -> None:
     due = c.rhythm.first + c.purchases.second_limit
     if due == now - 1:
         c.purchases.second_limit = max(c.purchases.second_limit, ctx.figures(due).second_limit)
+        silences.watch(c)
 
 
 def refund(c: Customer, e: Refund, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
@@ -68,12 +70,21 @@ def _same_visit(c: Customer, at: Micros, ctx: Context) -> bool:
     return (at - last <= SAME_VISIT or day == zone.day(last)) and day <= zone.day(c.rhythm.last) + 1
 
 
+def _was_given_up(c: Customer, at: Micros, ctx: Context) -> bool:
+    """Whether `defected` was said of the silence that a purchase ends, in whatever words."""
+    if not c.open or not any(e.kind == "defected" for e in c.open):
+        return False
+    return 0 < c.purchases.gone < at or gone_after(c, ctx.policy) < at  # not a purchase soon after a goodbye
+
+
 def _occasion(c: Customer, e: Purchase, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
     """Begin an occasion: update the rhythm and the limits of silence, and end earlier troubles."""
     at, rhythm = e.time, c.rhythm
     gap, silence = at - rhythm.last, at - c.purchases.last
     baskets.occasion(c, at, ref, ctx.policy.boredom)
-    came_back = rhythm.occasions > 0 and c.life.stage in LEFT and gone_after(c, ctx.policy) < at
+    came_back = _was_given_up(c, at, ctx)
+    if c.purchases.reached:
+        silences.end(c, at, ctx, counts)
     rhythm.visit(at, came_back)
     figures = ctx.figures(at)
     if rhythm.occasions == 1:

@@ -50,8 +50,8 @@ CASES: list[tuple[str, list[bytes], int, Stage]] = [
     ("four occasions in a long time", monthly(4, 70), 0, "early_repeat_buyer"),
     ("five occasions at exactly 180 days", monthly(5, 45), START + 180 * DAY, "early_repeat_buyer"),
     ("five occasions a second later", monthly(5, 45), START + 180 * DAY + SECOND, "core_customer"),
-    ("a first-time buyer at 180 days", monthly(1), START + 180 * DAY, "first_time_buyer"),
-    ("a first-time buyer a second later", monthly(1), START + 180 * DAY + SECOND, "defector"),
+    ("a first-time buyer at eight limits", monthly(1), START + 480 * DAY, "first_time_buyer"),
+    ("a first-time buyer a second later", monthly(1), START + 480 * DAY + SECOND, "defector"),
 ]
 
 
