@@ -170,13 +170,15 @@ class Partition:
         """Delete all that is known of a customer. An erasure that was carried out before is a duplicate.
 
         Facts up to `until` stay out: the time of the erasure if that is no later than its arrival and no further ahead of the newest
-        fact than the allowed lateness. An erasure that is dated ahead must not keep out the sales that follow it.
+        fact than the allowed lateness. An erasure that is dated ahead must not keep out the sales that follow it. Where no fact was read
+        yet, nothing says that it is ahead.
         """
         before = self.suppressed.get(name) or Suppression()
         erasure = self.suppressed.digests(f"{ref.source}\x1f{ref.id}")
         if not set(erasure).isdisjoint(before.erasures):
             return Step(status="duplicate")
-        until = at if at <= self.newest + self.ctx.policy.time.allowed_lateness else self.newest
+        is_ahead = 0 < self.newest < at - self.ctx.policy.time.allowed_lateness
+        until = self.newest if is_ahead else at
         until = min(until, arrival or until)
         step = Step()
         timeline = self.timelines.get(name)

@@ -55,6 +55,13 @@ def test_the_same_erasure_read_again_leaves_the_new_customer_alone() -> None:
     assert count(driver) == 1
 
 
+def test_an_erasure_that_is_read_first_of_all_keeps_out_what_it_erases() -> None:
+    """Another topic may be read later; where no fact was read, nothing says that the erasure is dated ahead."""
+    driver = Driver(figures=False).feed(erased(LAST + DAY), *BEFORE)
+    assert "C1" not in driver.timelines
+    assert set(driver.statuses[1:]) == {"too_late"}
+
+
 def test_facts_of_before_stay_out_when_they_are_read_again() -> None:
     """A repeated history neither brings the customer back nor leaves a timeline, before and after a new beginning."""
     driver = Driver().feed(*BEFORE, OTHER, erased(LAST + 5 * DAY))
