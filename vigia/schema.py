@@ -11,7 +11,6 @@ from typing import Any, get_args
 
 import msgspec
 
-from alerts.pipeline.incident import Action
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import TOPIC_OF, AnyEvent, CustomerMerged, Instant
 from scorers.contract.wire import NOT_BUILT
@@ -58,7 +57,7 @@ TOPICS: tuple[tuple[str, str, bool, bool, str], ...] = (
 
 
 def write_schemas(out: Path) -> list[Path]:
-    """Write `<type>.json` for every event, the alarm, the action and the lesson, and `asyncapi.json`; return the files."""
+    """Write `<type>.json` for every event, the alarm and the lesson, and `asyncapi.json`; return the files."""
     out.mkdir(parents=True, exist_ok=True)
     documents = {f"{name}.json": schema for name, schema in json_schemas().items()}
     documents["asyncapi.json"] = asyncapi()
@@ -120,14 +119,11 @@ def _records() -> Iterable[tuple[str, type]]:
     for event in get_args(AnyEvent):
         yield str(event.__struct_config__.tag), event
     yield "alarm", Alarm
-    yield "alarm-action", Action
     yield "lesson", LessonRecord
 
 
 def _topic_of(name: str) -> str:
-    return {"alarm": "alarms", "alarm-action": "alarm-actions", "lesson": "lessons"}.get(name) or TOPIC_OF[
-        name.split(".")[0]
-    ]
+    return {"alarm": "alarms", "lesson": "lessons"}.get(name) or TOPIC_OF[name.split(".")[0]]
 
 
 def _key_of(topic: str) -> Schema:

@@ -8,11 +8,11 @@ import msgspec
 
 from alerts.pipeline.incident import Action
 from scorers.contract.rejection import MAX_BYTES, MAX_DEPTH, Rejection, too_deep
-from scorers.contract.rfc3339 import decode_instant, encode_instant
+from scorers.contract.rfc3339 import decode_instant
 
 
-def read_action(raw: bytes) -> Action | Rejection:
-    """The action in these bytes, or why there is none.
+def read_action(raw: bytes) -> Action | Rejection | None:
+    """The action in these bytes, or why there is none; None if it is about an entry of a worklist and not about an alarm.
 
     >>> read_action(b'{"alarm_id": "a1", "customer_id": "c1", "action": "ack"}')
     Rejection(code='bad_value', detail='Object missing required field `by`', event_id=None, source=None)
@@ -20,6 +20,8 @@ def read_action(raw: bytes) -> Action | Rejection:
     if len(raw) > MAX_BYTES:
         return Rejection("too_large", f"{len(raw)} bytes, allowed are {MAX_BYTES}")
     try:
+        if (about := _decode_about(raw)).alarm_id is None and about.worklist_date is not None:
+            return None
         return _decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         return _refused(raw, fault)
@@ -35,10 +37,12 @@ def _refused(raw: bytes, fault: Exception) -> Rejection:
     return Rejection("bad_value" if isinstance(fault, msgspec.ValidationError) else "not_json", str(fault))
 
 
-def encode_action(action: Action) -> bytes:
-    """The action as a record of its topic."""
-    return _encode(action)
+class _About(msgspec.Struct):
+    """What an action is about."""
+
+    alarm_id: object = None
+    worklist_date: object = None
 
 
 _decode = msgspec.json.Decoder(Action, dec_hook=decode_instant).decode
-_encode = msgspec.json.Encoder(enc_hook=encode_instant).encode
+_decode_about = msgspec.json.Decoder(_About).decode

@@ -13,10 +13,9 @@ from alerts.channels.contract import change_id
 from alerts.pipeline.routes import Ladder
 from scorers.alarms.catalogue import STATE_CHANGES
 from scorers.contract.alarms import Alarm, Change, Severity
-from scorers.contract.events import DAY, Duration, Instant
+from scorers.contract.events import DAY, ActionName, Duration, Instant
 
 State = Literal["waiting", "sent", "stopped", "failed"]
-ActionName = Literal["ack", "snooze", "act", "resolve", "note", "dismiss", "undo"]
 CHANGES: dict[ActionName, Change] = {
     "ack": "alarm.acknowledged",
     "act": "alarm.acted",
@@ -55,10 +54,10 @@ class Delivery(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Action(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A record of the topic `alarm-actions`: what a person did about an alarm."""
+    """What a person did about an alarm, as far as the notifier reads the records of `alarm-actions`."""
 
     alarm_id: str
-    customer_id: str | None
+    customer_id: str | None = None
     action: ActionName
     by: str
     until: Instant | None = None
@@ -192,7 +191,7 @@ def apply_action(incident: Incident, action: Action, now: Instant) -> Incident:
         return incident
     if not action.by.strip():
         raise ActionRejected(f"{action.action} needs the name of the person; give by")
-    if incident.ended and action.action != "note":
+    if incident.ended and action.action != "note" and not _settled_by_people(incident, action):
         raise ActionRejected(f"the alarm is over, so {action.action} is not possible; write a note instead")
     if action.action == "undo":
         return _undone(incident, action, now)
@@ -202,6 +201,11 @@ def apply_action(incident: Incident, action: Action, now: Instant) -> Incident:
         if not (action.reason or "").strip():
             raise ActionRejected("a snooze needs a reason; give reason")
     return _with_effect(_with_entry(incident, Audit(action, now)), action)
+
+
+def _settled_by_people(incident: Incident, action: Action) -> bool:
+    """Whether the alarm is over because it was dismissed: the worker may settle it before the dismissal, or its undo, is read here."""
+    return action.action in ("dismiss", "undo") and incident.alarm.outcome == "false"
 
 
 def _with_entry(incident: Incident, entry: Audit) -> Incident:
@@ -228,7 +232,9 @@ def _undone(incident: Incident, undo: Action, now: Instant) -> Incident:
         and entry.action.action != "undo"
         and not entry.undone
         and now - UNDO_WITHIN <= entry.time
-        and incident.made_at <= entry.time
+        and (
+            incident.made_at <= entry.time or entry.action.action == "dismiss"
+        )  # its undo may have raised the alarm again
     ]
     if not known:
         raise ActionRejected(f"{undo.by} has done nothing about this alarm within a day that could be undone")

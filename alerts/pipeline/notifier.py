@@ -223,6 +223,8 @@ class _InputLoop:
 
     async def _act(self, record: Any) -> None:
         action = read_action(record.value or b"")
+        if action is None:
+            return None
         if isinstance(action, Rejection):
             return await self._reject(record, action.code, action.detail)
         known = action.id or f"{record.partition}/{record.offset}"  # the same if it is read again

@@ -46,7 +46,8 @@ SKILLS: dict[Skill, str] = {
 }
 
 ENDS: dict[str | None, str] = {
-    "saved": "The customer was kept.",
+    "returned": "The customer came back.",
+    "saved": "The customer came back after somebody had acted on the alarm.",
     "false": "It was a false alarm: the customer continued to buy as before.",
     "lost": "The customer was lost.",
     "resolved": "The problem was solved.",

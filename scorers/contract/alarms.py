@@ -13,7 +13,7 @@ from scorers.contract.events import Instant
 
 Severity = Literal["critical", "error", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "error", "warning", "info")
-Outcome = Literal["saved", "false", "lost", "resolved", "expired"]
+Outcome = Literal["returned", "saved", "false", "lost", "resolved", "expired"]
 Stage = Literal[
     "prospect", "first_time_buyer", "early_repeat_buyer", "core_customer", "dormant", "defector", "core_defector"
 ]

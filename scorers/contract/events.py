@@ -52,6 +52,7 @@ RewardKind = Literal["financial", "non_financial"]
 Bond = Literal["cross_sell", "bundle", "reward", "social", "customization", "structural"]
 Pulse = Literal["asked", "thanked", "answered"]
 PulseCode = Literal["recognition", "independence", "contribution", "salary"]
+ActionName = Literal["ack", "snooze", "act", "resolve", "note", "dismiss", "undo"]
 PartyType = Literal["internal", "external", "final"]
 EXIT_REASONS = (
     "competitor",
@@ -283,6 +284,21 @@ class CustomerErased(Event, frozen=True, kw_only=True, gc=False, tag="customer.e
     """The customer asked to be erased."""
 
 
+class AlarmAction(Event, frozen=True, kw_only=True, gc=False, tag="alarm.action"):
+    """A person did something about an alarm, or about an entry of a worklist; one that names neither has no effect."""
+
+    customer_id: Key | None = None  # type: ignore[assignment]  # None where the alarm is about no customer
+    alarm_id: Code | None = None
+    worklist_date: Annotated[str, Meta(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$", max_length=10)] | None = None
+    action: ActionName
+    by: Name
+    until: Instant | None = None
+    reason: Text | None = None
+    treatment: Code | None = None
+    channel: Name | None = None
+    cost_minor: Amount | None = None
+
+
 CustomerEvent = (
     Purchase
     | Refund
@@ -308,7 +324,7 @@ CustomerEvent = (
 )
 """The events that change the state of a customer."""
 
-AnyEvent = CustomerEvent | StaffPulse | CustomerMerged | CustomerErased
+AnyEvent = CustomerEvent | AlarmAction | StaffPulse | CustomerMerged | CustomerErased
 
 TOPIC_OF: dict[str, str] = {
     "purchase": "purchases",
@@ -325,5 +341,6 @@ TOPIC_OF: dict[str, str] = {
     "lead": "feedback",
     "staff": "feedback",
     "customer": "feedback",
+    "alarm": "alarm-actions",
 }
 """Input topic by the first word of the event type."""

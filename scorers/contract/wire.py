@@ -104,7 +104,7 @@ def decode(raw: bytes) -> AnyEvent | Rejection:
 
 def encode_event(event: AnyEvent) -> bytes:
     """The event as JSON for its topic; fields that have their default are left out."""
-    return _encoder.encode(_with_instants(event, "time", "due"))
+    return _encoder.encode(_with_instants(event, "time", "due", "until"))
 
 
 def decode_alarm(raw: bytes) -> Alarm | Rejection:

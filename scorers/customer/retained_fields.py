@@ -3,6 +3,7 @@
 from typing import get_args
 
 from scorers.contract.events import (
+    AlarmAction,
     AnyEvent,
     CompetitorMentioned,
     Complaint,
@@ -19,6 +20,7 @@ from scorers.contract.events import (
 from scorers.timeline.retained_fields import RetainedFields, Unread
 
 _UNREAD: Unread = {
+    AlarmAction: {"until": None, "reason": None, "treatment": None, "channel": None, "cost_minor": None},
     Purchase: {"channel": None, "staff_id": None},
     Refund: {"purchase_id": None, "sku": None, "reason": None},
     Contact: {"topic": None, "staff_id": None},

@@ -12,7 +12,7 @@ from typing import Protocol
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from scorers.contract.events import DAY, SECOND, AnyEvent, Micros
+from scorers.contract.events import DAY, SECOND, AlarmAction, AnyEvent, Micros
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.in_force.figures import FigureBook
@@ -37,7 +37,7 @@ class Tally(Struct):
     conflicts: int = 0
     too_late: int = 0
     core_errors: int = 0
-    unfolded: int = 0  # accepted, but without effect: merges
+    unfolded: int = 0  # accepted, but without effect: merges, and actions about no known customer
     forgotten: Counter[str] = field(default_factory=Counter)  # by bound of a subject's state: what it made forget
 
 
@@ -73,7 +73,7 @@ class Partition:
         self.ctx = ctx
         self.timelines = timelines
         self.suppressed = PlainSuppressions() if suppressed is None else suppressed
-        self.newest: Micros = 0  # of all facts, erasures excepted
+        self.newest: Micros = 0  # of all facts, erasures and actions excepted
         self.tally = Tally()
         self.clock: Micros = 0
         self.places = Places()
@@ -115,10 +115,13 @@ class Partition:
             step = self._erase(address.name, int(event.time), ref, arrival)
             self._count(step)
             return step
-        if event.time > self.newest:
+        acts = type(event) is AlarmAction
+        if event.time > self.newest and not acts:
             self.newest = int(event.time)
-        if address is None:
-            if event.customer_id is None:
+        if address is None or (acts and self.timelines.get(address.name) is None):
+            if acts:
+                self.tally.unfolded += 1  # there is nobody whose alarm it could concern
+            elif event.customer_id is None:
                 self.tally.anonymous += 1
             elif not other_subjects(event):
                 self.tally.unfolded += 1
@@ -138,6 +141,8 @@ class Partition:
                 before = self._retire(address, timeline, retires)
                 timeline = None
         if timeline is None:
+            if type(event) is AlarmAction:
+                return before or Step()  # it makes nobody a customer
             subject = subject_type(name)
             kept = subject.retires(subject.new(address.id), self.ctx)  # from 0, so it is the length of time
             if kept and event.time + kept < self.clock:

@@ -10,7 +10,7 @@ from scorers.alarms.catalogue import watched_by
 from scorers.alarms.changes.changes import GOLDEN_CONVERSION, LOYALTY_CHANGED, REACTIVATED, STAGE_CHANGED, TIER_CHANGED
 from scorers.alarms.render import render_customer
 from scorers.contract.alarms import Alarm, Change, Outcome, Severity, Stage, Tier
-from scorers.contract.events import DAY, AnyEvent, Micros, Purchase
+from scorers.contract.events import DAY, AlarmAction, AnyEvent, Micros, Purchase
 from scorers.customer import lifecycle, loyalty, silences, tiers
 from scorers.customer.facts.evolve import evolve, lapse
 from scorers.customer.lifecycle import LEFT, RETURNS_FROM
@@ -20,6 +20,7 @@ from scorers.customer.tiers import RANK
 from scorers.in_force.context import Context
 from scorers.in_force.figures import ALL_YEARS, YEARS, Contribution, value_bucket
 from scorers.subjects import reviews
+from scorers.timeline import actions
 from scorers.timeline.compare import compare, note
 from scorers.timeline.episodes import NEVER, Episode, Finding
 from scorers.timeline.facts import NO_FACT, Ref
@@ -54,7 +55,10 @@ class CustomerType(AlarmingType[Customer]):
             return
         if event is not None:
             now = at
-            evolve(c, event, ref, ctx, effects.counts)  # type: ignore[arg-type]  # the partition routes by type
+            if isinstance(event, AlarmAction):
+                actions.apply(c, event, ref, effects)
+            else:
+                evolve(c, event, ref, ctx, effects.counts)  # type: ignore[arg-type]  # the partition routes by type
             if not c.first_seen:
                 c.first_seen = at
             c.last_fact = at
@@ -64,7 +68,8 @@ class CustomerType(AlarmingType[Customer]):
             if c.rhythm.occasions:
                 silences.lapse(c, now, ctx, effects.counts)
         risk = c.risk
-        reviewing = event is not None or risk.next_review == at
+        told = event is not None and not isinstance(event, AlarmAction)  # an action says nothing about the customer
+        reviewing = told or risk.next_review == at
         bought = isinstance(event, Purchase)
         soon = _judge_stage(c, at, now, ref, bought, ctx, effects)
         if c.purchases.count and (reviewing or risk.next_question == at or (c.tiering.low_since and event is None)):

@@ -76,7 +76,8 @@ def compare(
         answer = found.get((e.kind, e.subject_id))
         if answer is None or answer[1].opener != e.opener:
             if e.status == "open":
-                _end(e, "settled", e.outcome or subject.outcome(state, subject.kinds[e.kind]), now, ref, effects)
+                outcome = e.outcome or subject.outcome(state, subject.kinds[e.kind])
+                end(e, "settled", "saved" if outcome == "returned" and e.was_acted_on else outcome, now, ref, effects)
             continue
         del found[e.kind, e.subject_id]
         kept.append(e)
@@ -95,7 +96,8 @@ def compare(
 _NO_EPISODES: dict[Key, Episode] = {}
 
 
-def _end(e: Episode, status: str, outcome: Outcome, now: Micros, ref: Ref, effects: Effects) -> None:
+def end(e: Episode, status: str, outcome: Outcome, now: Micros, ref: Ref, effects: Effects) -> None:
+    """End an alarm; `spent` if its condition may still hold."""
     e.status = "spent" if status == "spent" else "settled"
     e.outcome, e.ended = outcome, now
     if ref is not NO_FACT:
@@ -116,10 +118,10 @@ def _update(
     """Update an open alarm, or end it if it has expired; return the instant after which it expires, `NEVER` if it has ended."""
     ends = subject.expires(state, kind, e, ctx)
     if ends < now and finding.since <= e.at:  # what has become graver begins anew
-        _end(e, "spent", subject.expired(state, e), now, NO_FACT, effects)
+        end(e, "spent", subject.expired(state, e), now, NO_FACT, effects)
         return NEVER
     if subject.closes(state, kind, now):
-        _end(e, "spent", "lost", now, NO_FACT, effects)
+        end(e, "spent", "lost", now, NO_FACT, effects)
         return NEVER
     evidence = finding.evidence[:MAX_EVIDENCE]
     graver = finding.severity == "critical" != e.severity

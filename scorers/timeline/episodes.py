@@ -5,7 +5,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 from scorers.contract.alarms import Outcome, Severity, SubjectType
-from scorers.contract.events import Micros
+from scorers.contract.events import DAY, ActionName, Duration, Micros
 from scorers.timeline.facts import Ref
 
 MAX_EVIDENCE = 6
@@ -32,6 +32,19 @@ def once_past(at: Micros, opener: Ref, now: Micros) -> Answer:
     return Finding(at, opener) if at < now else at
 
 
+ACTED: frozenset[ActionName] = frozenset({"act", "resolve"})
+"""The actions by which somebody has acted on an alarm."""
+UNDO_WITHIN: Duration = DAY
+
+
+class Act(Struct, array_like=True, frozen=True, gc=False):
+    """What a person did about an alarm, and when."""
+
+    at: Micros
+    by: str
+    action: ActionName
+
+
 class Episode(Struct, array_like=True, gc=False):
     """The time in which one kind holds for one subject or case; it is one alarm with one id."""
 
@@ -49,6 +62,20 @@ class Episode(Struct, array_like=True, gc=False):
     cause: list[Ref] = field(default_factory=list)
     detail: str = ""  # of a state change: from what to what
     ended: Micros = 0
+    acted: Micros = (
+        0  # when somebody first acted on it for good, by an action or by contacting the customer; 0 if nobody did
+    )
+    acts: list[Act] = field(default_factory=list)  # actions that could still be undone when the last one came
+
+    @property
+    def was_acted_on(self) -> bool:
+        """Whether somebody has acted on it, so that a later comeback is `saved`."""
+        return bool(self.acted) or any(act.action in ACTED for act in self.acts)
+
+    @property
+    def dismissed(self) -> bool:
+        """Whether somebody has called it false, and that can still be undone."""
+        return any(act.action == "dismiss" for act in self.acts)
 
     def unchanged(self, until: Micros = NEVER) -> Finding:
         """A finding that leaves the episode as it is, for kinds that raise and settle at different thresholds."""

@@ -6,7 +6,7 @@ import zlib
 from msgspec import Struct
 from msgspec.structs import replace
 
-from scorers.contract.events import SECOND, AnyEvent, Instant, Micros
+from scorers.contract.events import SECOND, AlarmAction, AnyEvent, Instant, Micros
 from scorers.contract.inert import inert
 from scorers.timeline.packing import encode
 from scorers.timeline.steps import step_of
@@ -53,6 +53,17 @@ class Fact(Struct, array_like=True, frozen=True, gc=False):
     def key(self) -> tuple[Micros, int, str, str]:
         """Facts are folded in ascending order of this key."""
         return (self.time, self.step, self.ref.source, self.ref.id)
+
+
+def newest_of(recent: list[Fact], before: Micros) -> Micros:
+    """The time by which other facts are late: of the newest of the recent ones, else the time before them.
+
+    Actions do not count: what staff does about an alarm today makes no sale of yesterday late.
+    """
+    for fact in reversed(recent):
+        if type(fact.event) is not AlarmAction:
+            return fact.time
+    return before
 
 
 def identity_of(fact: Fact) -> int:

@@ -53,7 +53,7 @@ class Kind(Struct, frozen=True, kw_only=True):
     remedy: str | None = None  # what settles it, for people; {by} is the deadline
     about: SubjectType = "customer"
     watched: SubjectType = "customer"
-    outcome: Outcome = "saved"
+    outcome: Outcome = "returned"  # `saved` where somebody has acted on it
     fixed: bool = False  # the same severity for every tier
     skill: Skill = "retention"
     of_buyers: bool = False  # about customers who buy on: further purchases do not show that it was false

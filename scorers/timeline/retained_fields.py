@@ -18,7 +18,19 @@ Unread = Mapping[type[Event], Mapping[str, Any]]
 """By event type (a base class covers its subclasses): the fields that are never read, and what replaces their value."""
 
 _IDENTITY: Unread = {Event: {"id": "-", "source": "-", "customer_id": "-"}}
-_TEXTS = ("complaint_id", "request_id", "promise_id", "store_id", "channel", "name", "locale", "owner_id", "reason")
+_TEXTS = (
+    "complaint_id",
+    "request_id",
+    "promise_id",
+    "store_id",
+    "channel",
+    "name",
+    "locale",
+    "owner_id",
+    "reason",
+    "alarm_id",
+    "by",
+)
 _PROSE = {Complaint: ("reason",)}  # what a person wrote: its beginning is kept, to be shown
 
 

@@ -15,11 +15,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from scorers.contract.alarms import Change
-from scorers.contract.events import AnyEvent, Micros
+from scorers.contract.events import AlarmAction, AnyEvent, Micros
 from scorers.in_force.context import Context
 from scorers.timeline.emitter import Emitter, Step
 from scorers.timeline.episodes import Episode
-from scorers.timeline.facts import NO_FACT, Fact, Ref, content_check, identity_of, short_ref
+from scorers.timeline.facts import NO_FACT, Fact, Ref, content_check, identity_of, newest_of, short_ref
 from scorers.timeline.packing import encode
 from scorers.timeline.row import MAX_SEEN_EARLY, ROW_FORM, CachedState, Row, decode_row
 from scorers.timeline.silence import Silence
@@ -185,7 +185,7 @@ class Timeline(Emitter[S]):
         row, recent, ref = self.row, self.row.recent, self.subject.reference(ref)
         lateness = ctx.policy.time.allowed_lateness
         fact = Fact.of(event, self.subject.retained(event), ref)
-        newest = recent[-1].time if recent else row.snapshot_time
+        newest = newest_of(recent, row.snapshot_time)
         late = event.time < newest - lateness or event.time <= row.erased
         if fact.time <= row.erased < event.time:  # a step of a case in the second of the erasure
             fact = replace(fact, time=int(event.time))
@@ -203,8 +203,9 @@ class Timeline(Emitter[S]):
         if not follows or fact.time <= self.silence.judged_to:
             recent.append(fact)
             return self._refold_and_emit(fact, clock, ctx)
-        if recent and (recent[-1].time < fact.time - lateness or len(recent) >= _TIDY):
-            self._advance_snapshot(fact.time - lateness, ctx)
+        settled = (newest if type(event) is AlarmAction else fact.time) - lateness
+        if recent and (recent[-1].time < settled or len(recent) >= _TIDY):
+            self._advance_snapshot(settled, ctx)
         return self._in_order(fact, clock, ctx)
 
     # --- in order -------------------------------------------------------------------------------------------------

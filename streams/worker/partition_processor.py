@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from scorers.contract.alarms import Subject
-from scorers.contract.events import AnyEvent, CustomerErased, Instant, Micros
+from scorers.contract.events import AlarmAction, AnyEvent, CustomerErased, Instant, Micros
 from scorers.contract.inert import inert
 from scorers.contract.rejection import Rejection
 from scorers.contract.wire import decode, encode_alarm, encode_event
@@ -31,6 +31,7 @@ from streams.engine.batching_producer import Output
 from streams.engine.crash.failpoints import faulty
 from streams.engine.rows import Rows
 from streams.metrics import WorkerMetrics
+from streams.records.actions import read_action
 from streams.records.by_source import SHOWN, BySource
 from streams.records.lessons import pseudonymous
 from streams.records.sealed_control import open_control, sealed
@@ -88,7 +89,9 @@ class PartitionProcessor:
         self._names, self._metrics, self._home, self._partitions = names, metrics, home, partitions
         self._clock, self._actions, self._groups = names("clock"), names("alarm-actions"), names("groups")
         self._alarms, self._lessons = names("alarms"), names("lessons")
-        self._plain = {names(plain): plain for plain in ("purchases", "contacts", "complaints", "feedback")}
+        self._plain = {
+            names(plain): plain for plain in ("purchases", "contacts", "complaints", "feedback", "alarm-actions")
+        }
         metrics.customers(rows.partition, self.timelines.census)
 
     def _expect(self, due: Micros, name: str) -> None:
@@ -142,7 +145,7 @@ class PartitionProcessor:
         if record.topic == self._groups:
             return self._fold_forwarded(record)
         if record.topic == self._actions:
-            return []  # read by the notifier
+            return self._fold_action(record)
         return self._fold_event(record)
 
     # --- facts ------------------------------------------------------------------------------------------------
@@ -151,6 +154,20 @@ class PartitionProcessor:
         event = self._read(record)
         if isinstance(event, Rejection):
             return [self.dead_letter(record, event.code, event.detail)]
+        return self._fold_read(event, record)
+
+    def _fold_action(self, record: Any) -> list[Output]:
+        """Fold what a person did about an alarm of a customer; the newest instant of the partition does not follow from it."""
+        action = read_action(record)
+        if action is None or action.customer_id is None:
+            return []
+        if record.key != action.customer_id.encode():
+            return [self.dead_letter(record, "key_mismatch", "the record's key is not its customer_id")]
+        if is_ahead(action.time, record):
+            return [self.dead_letter(record, "bad_time", TOO_FAR)]
+        return self._fold_read(action, record)
+
+    def _fold_read(self, event: AnyEvent, record: Any) -> list[Output]:
         began = perf_counter()
         ref = Ref(intern(event.source), event.id, record.topic, record.partition, record.offset)
         arrival = written_at(record) if isinstance(event, CustomerErased) else 0
@@ -169,7 +186,7 @@ class PartitionProcessor:
             outputs = self._outputs(step)
             if isinstance(event, CustomerErased) or step.forgotten:
                 outputs += self.published.gone()
-            self._remember(step.counts, newest=int(event.time))
+            self._remember(step.counts, newest=0 if isinstance(event, AlarmAction) else int(event.time))
         if step is None or step.is_new:
             for address in other_subjects(event):
                 outputs.append(forward(self._groups, self._partitions, address, event, record, self.rows.source))

@@ -18,6 +18,7 @@ from scorers.in_force.control import Tick, decode_control
 from tests.faults.conftest import Note
 from tests.faults.proof import LATER, Proof, simulated
 from tests.kafka.running import time_of
+from vigia.runtime.broker import INPUTS
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]
 
@@ -62,7 +63,7 @@ def set_clock(file: Path, wrong: int) -> None:
 
 async def publish(proof: Proof, lines: list[bytes], wrong: tuple[int, ...]) -> None:
     """Each topic has a producer of its own, who writes down when it sent a record by a clock of its own."""
-    topics = sorted(set(TOPIC_OF.values()))
+    topics = sorted(INPUTS)
     for line in lines:
         event = json.loads(line)
         topic = TOPIC_OF[event["type"].split(".")[0]]

@@ -19,6 +19,7 @@ from tests.faults.proof import LATER, Proof, simulated
 from tests.faults.verdict import Verdict
 from tests.kafka.running import time_of
 from tests.support.driver import instant, purchase
+from vigia.runtime.broker import INPUTS
 from vigia.runtime.dead_letter import MAX_KEY, MAX_VALUE
 
 pytestmark = pytest.mark.kafka
@@ -42,7 +43,7 @@ async def test_bad_input_reaches_the_dead_letters_alone(proof: Proof, tmp_path: 
         lines.append(line)
         await proof.publish([line])
 
-    inputs = [proof.broker.name(topic) for topic in sorted(set(TOPIC_OF.values()))]
+    inputs = [proof.broker.name(topic) for topic in sorted(INPUTS)]
     async with AIOKafkaProducer(max_request_size=2_000_000, linger_ms=5, **proof.broker.client()) as careless:
         waiting = list(zip(marks, bad, strict=True))
         for number in range(len(real) + 1):

@@ -45,6 +45,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "lead.created": {"value_minor": 20000, "campaign": "spring"},
     "customer.described": {"name": "Ana Ruiz", "locale": "es", "owner_id": "eva"},
     "staff.pulse": {"customer_id": "north", "store_id": "north", "pulse": "thanked"},
+    "alarm.action": {"alarm_id": "5f0c2b7a9d3e1f4a6b8c", "action": "act", "by": "Eva", "treatment": "help"},
     "customer.merged": {"into": "ana-2"},
     "customer.erased": {},
 }
@@ -78,6 +79,8 @@ EFFECTS = {
     "lead.created": "Makes a prospect and starts `prospect-cooling`; the first purchase settles it.",
     "customer.described": "Gives names for rosters and messages; starts and stops nothing.",
     "staff.pulse": "`asked` stops `staff-unasked`, `thanked` stops `staff-unthanked` of the site; the first pulse starts both clocks.",
+    "alarm.action": "`act` and `resolve` make a later comeback `saved`, `dismiss` settles the alarm as false, `undo` takes back the last action of the "
+    "same person within a day. It says nothing about the customer, so no clock runs from it, and no fact is late because of it.",
     "customer.merged": "Not built yet: it moves nothing.",
     "customer.erased": "Deletes the customer: all alarms end, nothing is sent again, and older facts are not taken any more.",
 }

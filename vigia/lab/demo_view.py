@@ -26,8 +26,7 @@ EVERY = 3 * DAY
 GOOD_NEWS_EVERY = 4
 """After this many shown alarms, one that ended well is shown as well."""
 COLOURS = {"critical": "bold white on red", "error": "bold red", "warning": "yellow", "info": "cyan"}
-ENDED_WELL = ("saved", "resolved")
-WORDS = {"saved": "returned"}  # in the demo nobody acts on an alarm, so that nobody has saved anybody
+ENDED_WELL = ("returned", "saved", "resolved")
 LEFT = ("defector", "core_defector")
 
 
@@ -77,7 +76,7 @@ def line(alarm: Alarm) -> RenderableType:
     """Format an alarm in two lines: day, severity, kind, customer and money; then the reason."""
     end = status_of(alarm)
     well = end in ENDED_WELL
-    mark, style = (WORDS.get(end, end), "bold green") if well else (alarm.severity, COLOURS[alarm.severity])
+    mark, style = (end, "bold green") if well else (alarm.severity, COLOURS[alarm.severity])
     why = _good_news(alarm) if well else cause(alarm)
     grid = Table.grid(padding=(0, 1), expand=True)
     grid.add_column(width=6, no_wrap=True)
@@ -98,8 +97,8 @@ def line(alarm: Alarm) -> RenderableType:
 
 
 def _good_news(alarm: Alarm) -> str:
-    ends = {"saved": "Bought again after the alarm of {}.", "resolved": "Put right after the alarm of {}."}
-    return ends[status_of(alarm)].format(day(int(alarm.at)))
+    done = "Put right" if status_of(alarm) == "resolved" else "Bought again"
+    return f"{done} after the alarm of {day(int(alarm.at))}."
 
 
 def kinds(summary: AlarmSummary) -> Table:
@@ -107,7 +106,7 @@ def kinds(summary: AlarmSummary) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
     table.add_column("kind", no_wrap=True)
     ends = [end for end in OUTCOMES if any(outcomes[end] for _, _, outcomes in summary.kinds())]
-    for head in ("raised", "open", *(WORDS.get(end, end) for end in ends)):
+    for head in ("raised", "open", *ends):
         table.add_column(head, justify="right", no_wrap=True)
     for kind, raised, outcomes in summary.kinds():
         table.add_row(kind, f"{raised:,}", *(f"{outcomes[end]:,}" if outcomes[end] else "" for end in ("open", *ends)))

@@ -14,7 +14,7 @@ from scorers.alarms.catalogue import KINDS, STATE_CHANGES
 from scorers.contract.alarms import SEVERITIES, Alarm
 from scorers.contract.wire import Rejection, decode_alarm
 
-OUTCOMES = ("saved", "resolved", "lost", "false", "expired", "withdrawn")
+OUTCOMES = ("returned", "saved", "resolved", "lost", "false", "expired", "withdrawn")
 """How an alarm may end."""
 
 

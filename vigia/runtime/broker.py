@@ -21,7 +21,9 @@ from msgspec import Struct, structs
 from scorers.contract.events import TOPIC_OF
 from vigia.runtime.usage_error import UsageError
 
-INPUTS = tuple(sorted(set(TOPIC_OF.values())))
+ACTIONS = "alarm-actions"
+INPUTS = tuple(sorted(set(TOPIC_OF.values()) - {ACTIONS}))
+"""The topics of facts about customers; what people do about alarms is no such fact, and no clock follows it."""
 MECHANISMS = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")
 COMMITTED = "read_committed"
 HANDSHAKE_MS = 10_000  # that a broker may take when `refused` connects to it

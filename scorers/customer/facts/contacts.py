@@ -20,7 +20,10 @@ def received(c: Customer, e: ContactReceived, ref: Ref, ctx: Context, counts: li
 
 
 def made(c: Customer, e: ContactMade, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
-    """A contact with the customer; for marketing or sales, or without purpose and request, it is outreach."""
+    """A contact with the customer; for marketing or sales, or without purpose and request, it is outreach.
+
+    For service or sales it is an effort about every alarm that stands: a comeback after it is `saved` (J6).
+    """
     c.contacts.made += 1
     c.contacts.last_made = e.time
     if e.purpose in ("service", "sales"):
@@ -31,6 +34,9 @@ def made(c: Customer, e: ContactMade, ref: Ref, ctx: Context, counts: list[Contr
             c.forget("outreach")
         c.contacts.outreach.append(e.time)
         c.contacts.outreach_ref = ref
+    if e.purpose in ("service", "sales"):
+        for alarm in c.open:
+            alarm.acted = alarm.acted or int(e.time)
     _contact(c, e, ref, ctx)
 
 

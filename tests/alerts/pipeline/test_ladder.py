@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from alerts.pipeline.incident import Action, ActionName, ActionRejected
@@ -133,6 +134,23 @@ async def test_of_a_dismissed_alarm_nothing_more_is_sent() -> None:
     assert story.rules()[-2:] == ["dismissed", "dismissed"]
     await story.push(alarm(when=at(0, days=30)))
     assert [change for _, change, _ in story.sent()] == ["alarm.raised", "alarm.raised"]
+
+
+@pytest.mark.parametrize("order", ["dismiss, settled, undo, raised", "settled, dismiss, raised, undo"])
+async def test_a_dismissal_and_its_undo_are_accepted_however_far_the_worker_is(order: str) -> None:
+    """The worker settles a dismissed alarm, and raises it again at the undo, before or after the notifier has read these."""
+    story = Story(LADDER)
+    await story.push(alarm())
+    false = msgspec.structs.replace(settled(alarm(), at(10)), outcome="false")
+    for n, step in enumerate(order.split(", ")):
+        when = at(10 + n)
+        if step in ("dismiss", "undo"):
+            await story.dispatcher.act(does(step), when)  # type: ignore[arg-type]
+        else:
+            await story.push(msgspec.structs.replace(alarm() if step == "raised" else false, time=when))
+    incident = story.store.incidents["a1"]
+    assert (incident.ended, incident.dismissed_by, incident.acked_by) == (False, None, None)
+    assert [entry.undone for entry in incident.audit] == [True, False]
 
 
 UNDOABLE = [

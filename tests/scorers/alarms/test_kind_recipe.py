@@ -39,7 +39,7 @@ def test_the_recipe_makes_a_kind(checkout: Checkout) -> None:
     told = (checkout.root / STORY).read_text().partition("\n---\n")[2].splitlines()
     assert [line for line in told if "competitor-near" in line] == [
         "2024-02-28T09:00:00Z raised competitor-near C1 at 2024-02-28T09:00:00Z info",
-        "2024-03-05T09:00:00Z settled competitor-near C1 at 2024-02-28T09:00:00Z info saved",
+        "2024-03-05T09:00:00Z settled competitor-near C1 at 2024-02-28T09:00:00Z info returned",
     ]
     assert checkout.failures(CHECKS, STORIES, "-k", "competitor or once") == set()
     assert checkout.failures(POLICY) == set()

@@ -4,11 +4,13 @@
 2024-01-01T09:00:00Z C1 purchase 50 every 7d times 8  the same fact again and again
 2024-01-25T10:00:00Z C1 complaint K7 severity major   lines are read in order: a late fact is simply a later line
 policy [loyalty] hostage_occasions = 3                a line of the policy file
+2024-01-26T10:00:00Z C1 acts dismiss on hostage by eva   what a person does about the newest alarm of a kind
 until 2024-02-01T00:00:00Z                            the clock advances
 without state changes                                 stages, tiers and types are left out below
 again                                                 everything above is read a second time
 """
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -45,6 +47,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "described": ("customer.described", "name"),
     "erased": ("customer.erased", ""),
     "staff": ("staff.pulse", "pulse"),
+    "acts": ("alarm.action", "action"),
 }
 OPTIONS = {
     "amount": "amount_minor",
@@ -53,6 +56,7 @@ OPTIONS = {
     "request": "request_id",
     "status": "request_status",
     "recommend": "would_recommend",
+    "on": "alarm_id",
 }
 MONEY = ("amount_minor", "margin_minor", "discount_minor")
 NUMBERS = ("satisfaction", "would_recommend")
@@ -91,6 +95,15 @@ def records(line: str, number: int) -> list[bytes]:
     ]
 
 
+def about_alarm(raw: bytes, driver: Driver) -> bytes:
+    """An action with the id of its customer's newest alarm of the kind that it names; any other fact as it is."""
+    fact = json.loads(raw)
+    if fact["type"] != "alarm.action":
+        return raw
+    own = [a for a in driver.alarms if (a.kind, a.customer_id) == (fact["alarm_id"], fact["customer_id"])]
+    return json.dumps({**fact, "alarm_id": own[-1].alarm_id}).encode()
+
+
 def play(text: str, make: Callable[[str], Driver] = Driver) -> tuple[Driver, bool]:
     """The driver after a story, and whether the story lists state changes."""
     policy = "\n".join(re.sub(r"^(\[\w+\]) ", r"\1\n", line) for line in re.findall(r"(?m)^policy (.*)$", text))
@@ -101,7 +114,7 @@ def play(text: str, make: Callable[[str], Driver] = Driver) -> tuple[Driver, boo
         elif line == "again":
             driver.feed(*fed)
         elif re.match(r"\d{4}-", line):
-            facts = records(line, number)
+            facts = [about_alarm(raw, driver) for raw in records(line, number)]
             fed += facts
             driver.feed(*facts)
             assert not driver.rejected, (line, driver.rejected)

@@ -55,7 +55,7 @@ def test_the_usual_variety_settles_boredom() -> None:
     assert kinds(visits(*bored, (25, NARROW))) == ["raised"]
     driver = visits(*bored, (14, BROAD), (14, BROAD))
     assert kinds(driver) == ["raised", "settled"]
-    assert [a.outcome for a in driver.alarms if a.kind == "boredom"][-1] == "saved"
+    assert [a.outcome for a in driver.alarms if a.kind == "boredom"][-1] == "returned"
     assert driver.timelines["C1"].state.baskets.bored_at == 0
 
 

@@ -105,7 +105,7 @@ def test_a_fall_raises_an_alarm_after_the_dwell_time_and_a_rise_settles_it():
     assert [(a.type, a.at) for a in told] == [("alarm.raised", ends // SECOND * SECOND)]
     driver.feed(purchase(ends + DAY, amount=90000))
     told = [a for a in driver.alarms if a.kind == "tier-drop"]
-    assert [(a.type, a.outcome) for a in told] == [("alarm.raised", None), ("alarm.settled", "saved")]
+    assert [(a.type, a.outcome) for a in told] == [("alarm.raised", None), ("alarm.settled", "returned")]
 
 
 def test_a_fall_shorter_than_the_dwell_time_raises_nothing():

@@ -58,7 +58,7 @@ def test_what_brings_the_pace_back_settles_it() -> None:
     """Over four fifths of the pace at which it was raised, not of the lower one since."""
     shrunk = [*WEEKLY, *[THIRD] * 10]
     assert said(played(*shrunk, *[(7, 70, "abcd")] * 7)) == ["raised"]
-    assert said(played(*shrunk, *[(7, 80, "abcd")] * 8)) == ["raised", "saved"]
+    assert said(played(*shrunk, *[(7, 80, "abcd")] * 8)) == ["raised", "returned"]
 
 
 def test_a_time_out_while_it_lasts_is_no_false_alarm() -> None:

@@ -45,16 +45,16 @@ KEPT = fact("promise.kept", promise_id="P1")
 
 DEADLINES = [
     # kind, what happened, the deadline after the last of it (None: by the own rhythm), what is in time, outcome if late
-    pytest.param("prospect-cooling", [LEAD], 20 * DAY, bought, "saved"),
-    pytest.param("second-purchase-overdue", [BOUGHT], 60 * DAY, bought, "saved"),
+    pytest.param("prospect-cooling", [LEAD], 20 * DAY, bought, "returned"),
+    pytest.param("second-purchase-overdue", [BOUGHT], 60 * DAY, bought, "returned"),
     pytest.param("complaint-unacknowledged", [BOUGHT, COMPLAINT], DAY, ACKNOWLEDGED, "resolved"),
     pytest.param("complaint-unacknowledged", [BOUGHT, COMPLAINT], DAY, RESOLVED, "resolved"),
     pytest.param("complaint-overdue", [BOUGHT, COMPLAINT], 5 * DAY, RESOLVED, "resolved"),
     pytest.param("request-unattended", [REQUEST], 3 * DAY, ANSWERED, "resolved"),
     pytest.param("promise-broken", [PROMISE], 4 * DAY + 3 * HOUR, KEPT, "resolved"),
-    pytest.param("gone-quiet", weekly(), None, bought, "saved"),
-    pytest.param("defected", weekly(), None, bought, "saved"),
-    pytest.param("defected", [BOUGHT], 180 * DAY, bought, "saved"),
+    pytest.param("gone-quiet", weekly(), None, bought, "returned"),
+    pytest.param("defected", weekly(), None, bought, "returned"),
+    pytest.param("defected", [BOUGHT], 180 * DAY, bought, "returned"),
     pytest.param("golden-conversion", [LEAD, BOUGHT], 7 * DAY, fact("survey.answered", satisfaction=1), None),
 ]
 
@@ -131,16 +131,16 @@ class TestDeadline:
 DAY_3 = START + 2 * DAY
 AT_ONCE = [
     # kind, what happened, the fact that makes it true, one more such fact, what ends it, outcome
-    ("single-failure", [BOUGHT], fact("purchase.refunded", amount_minor=1, currency="EUR"), bought, "saved"),
-    ("single-failure", [BOUGHT], fact("survey.answered", satisfaction=2), bought, "saved"),
-    ("single-failure", [BOUGHT], fact("promise.broken", promise_id="P1"), bought, "saved"),
-    ("single-failure", [BOUGHT], fact("complaint.opened", complaint_id="K1"), bought, "saved"),
-    ("single-failure", [BOUGHT], fact("contact.received", channel="web", satisfaction=1), bought, "saved"),
-    ("small-mishap", weekly(2), fact("purchase.refunded", amount_minor=1, currency="EUR"), bought, "saved"),
+    ("single-failure", [BOUGHT], fact("purchase.refunded", amount_minor=1, currency="EUR"), bought, "returned"),
+    ("single-failure", [BOUGHT], fact("survey.answered", satisfaction=2), bought, "returned"),
+    ("single-failure", [BOUGHT], fact("promise.broken", promise_id="P1"), bought, "returned"),
+    ("single-failure", [BOUGHT], fact("complaint.opened", complaint_id="K1"), bought, "returned"),
+    ("single-failure", [BOUGHT], fact("contact.received", channel="web", satisfaction=1), bought, "returned"),
+    ("small-mishap", weekly(2), fact("purchase.refunded", amount_minor=1, currency="EUR"), bought, "returned"),
     ("major-problem", [BOUGHT], fact("complaint.opened", complaint_id="K1", severity="major"), RESOLVED, "resolved"),
     ("promise-broken", [BOUGHT], fact("promise.broken", promise_id="P1"), KEPT, "resolved"),
-    ("defected", [BOUGHT], fact("exit.explained", reason="moved_away"), bought, "saved"),
-    ("defected", [LEAD], fact("exit.explained", reason="price"), bought, "saved"),
+    ("defected", [BOUGHT], fact("exit.explained", reason="moved_away"), bought, "returned"),
+    ("defected", [LEAD], fact("exit.explained", reason="price"), bought, "returned"),
 ]
 
 

@@ -4,6 +4,7 @@ import itertools
 import time
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -148,13 +149,40 @@ def test_an_anonymous_sale_makes_no_row() -> None:
     assert not desk.processor.timelines.census.total()
 
 
-@pytest.mark.parametrize("topic", ["alarm-actions"])
-@pytest.mark.parametrize("value", [None, b"not json", purchase(MAY)])
-def test_alarm_actions_are_ignored(topic: str, value: bytes | None) -> None:
-    """They make no row and no dead letter."""
+ACT: dict[str, Any] = {"alarm_id": "a1", "action": "act", "by": "eva"}
+
+
+@pytest.mark.parametrize("value", [None, b"not json", purchase(MAY), b"{}", record("alarm.action", MAY, **ACT)])
+def test_an_action_makes_nobody_a_customer(value: bytes | None) -> None:
+    """What is no action has its dead letter from the notifier; an action about an unknown customer changes nothing."""
     desk = Desk()
-    assert desk.send(topic, value, b"C1") == []
+    assert desk.send("alarm-actions", value, b"C1") == []
     assert desk.rows.get(b"C1") is None
+
+
+def test_an_action_under_another_key_or_dated_ahead_is_a_dead_letter() -> None:
+    """It could not be found again by the customer's partition, or would judge silences that are still to come."""
+    desk = Desk()
+    desk.send("alarm-actions", record("alarm.action", MAY, **ACT), b"C2")
+    desk.send("alarm-actions", record("alarm.action", MAY + 2 * DAY, **ACT), b"C1", written=MAY // 1_000)
+    assert desk.codes() == ["key_mismatch", "bad_time"]
+
+
+@pytest.mark.parametrize("typed", [True, False])
+def test_an_action_counts_at_its_time_or_that_of_its_record(typed: bool) -> None:
+    """A record without type, as older tools write it, has its Kafka timestamp as time. It puts no later figures in force."""
+    desk = Desk()
+    for n in range(8):
+        desk.send("purchases", purchase(MAY + n * 3 * DAY))
+    desk.tick(MAY + 35 * DAY)
+    newest = desk.processor.state.progress.newest
+    (quiet,) = [a for a in desk.alarms() if a.kind == "gone-quiet"]
+    act, at = {**ACT, "alarm_id": quiet.alarm_id, "customer_id": "C1"}, MAY + 36 * DAY
+    raw = record("alarm.action", at, **act) if typed else msgspec.json.encode(act)
+    assert desk.send("alarm-actions", raw, b"C1", written=at // 1_000) == []
+    assert desk.processor.state.progress.newest == newest
+    desk.send("purchases", purchase(MAY + 37 * DAY))
+    assert [a.outcome for a in desk.alarms() if a.kind == "gone-quiet" and a.outcome] == ["saved"]
 
 
 def test_a_null_value_forgets_the_customer() -> None:

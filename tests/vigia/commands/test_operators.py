@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import time
 from collections.abc import Iterator
 
 import msgspec
@@ -10,8 +11,8 @@ import pytest
 from alerts.pipeline.actions import read_action
 from alerts.pipeline.incident import Action
 from scorers.contract.alarms import Subject
-from scorers.contract.events import HOUR, Instant
-from scorers.contract.wire import encode_alarm
+from scorers.contract.events import HOUR, AlarmAction, Instant
+from scorers.contract.wire import decode, encode_alarm
 from tests.support.console import NOW, alarm, broker, on, run, write
 from vigia.runtime.broker import Broker
 
@@ -58,7 +59,10 @@ def test_what_is_typed_is_what_the_notifier_reads(kafka: str, typed: tuple[str, 
     assert done.exit_code == 0, done.output
     (record,) = on(kafka, "alarm-actions")
     assert record.key == b"C1"
-    assert read_action(record.value) == msgspec.structs.replace(action, by="eva (unverified)")
+    event = decode(record.value)
+    assert isinstance(event, AlarmAction)
+    assert abs(event.time - time.time_ns() // 1000) < HOUR
+    assert read_action(record.value) == msgspec.structs.replace(action, by="eva (unverified)", id=event.id)
 
 
 def test_the_customer_may_be_given_and_the_user_is_who_does_it(kafka: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from tests.support.seals import SECRET
 from vigia.cli import app
 from vigia.operations.inspection import GROUPS, TRAINER
 from vigia.runtime import topics
-from vigia.runtime.broker import INPUTS, Broker, NotInTheTable
+from vigia.runtime.broker import ACTIONS, INPUTS, Broker, NotInTheTable
 from vigia.runtime.rights import table
 from vigia.runtime.rights.acls import Acl, acls
 from vigia.runtime.rights.table import COMMANDS, PROCESSES, RIGHTS
@@ -48,7 +48,7 @@ def test_processes_are_limited_to_their_rows(tmp_path: Path) -> None:
     """Each is limited where it is made, so that every test of it asks for its rights."""
     worker = Worker(Broker(), Settings(state=tmp_path, seal=SECRET), Policy(), WorkerMetrics())
     assert worker.broker.names == PROCESSES["worker"].names
-    assert Intake(Broker()).broker.names == set(INPUTS)
+    assert Intake(Broker()).broker.names == {*INPUTS, ACTIONS}
 
 
 def test_every_command_asks_for_its_rights() -> None:

@@ -1,26 +1,27 @@
 """`vigia alarms`: watch alarms, and act on them.
 
-An action goes to the topic `alarm-actions`; the notifier reads it there and tells it on `alarms`.
+An action goes to the topic `alarm-actions`; the notifier reads it there and reports it on `alarms`, and the worker judges by it how the
+alarm ends.
 """
 
 import os
 import pwd
 import time
 from typing import Annotated, Any
+from uuid import uuid4
 
 import typer
 from aiokafka import AIOKafkaProducer
 from typer import Argument, Option
 
-from alerts.pipeline.actions import encode_action
-from alerts.pipeline.incident import BY_PEOPLE, ENDINGS, Action, ActionName
+from alerts.pipeline.incident import BY_PEOPLE, ENDINGS
 from alerts.wording.formats import day_and_time
 from alerts.wording.message import cause, title
 from scorers.alarms.catalogue import KINDS, STATE_CHANGES
 from scorers.contract.alarms import SEVERITIES, Alarm
-from scorers.contract.events import Instant
+from scorers.contract.events import ActionName, AlarmAction, Instant
 from scorers.contract.inert import inert
-from scorers.contract.wire import Rejection, decode_alarm
+from scorers.contract.wire import Rejection, decode_alarm, encode_event
 from vigia.commands.shared import arguments
 from vigia.commands.shared.arguments import known
 from vigia.commands.shared.kafka import KAFKA, Kafka, Prefix, broker, run_once
@@ -39,6 +40,7 @@ By = Annotated[
     str | None,
     Option(metavar="NAME", help="The person who acts; without it, the user of this machine. Marked as unverified."),
 ]
+SOURCE = "vigia-alarms"
 UNVERIFIED = " (unverified)"  # after a name that nobody has proved: the command line asks for no password
 Why = Annotated[str | None, Option("--reason", metavar="TEXT", help="The reason, for the record.")]
 
@@ -143,7 +145,7 @@ def act(
     kafka: Kafka = KAFKA,
     prefix: Prefix = "",
 ) -> None:
-    """Record that something was done about an alarm; it stays open."""
+    """Record that something was done about an alarm; it stays open, and a comeback counts as saved."""
     _act("act", alarm_id, customer, by, reason, None, kafka, prefix)
 
 
@@ -169,7 +171,7 @@ def dismiss(
     kafka: Kafka = KAFKA,
     prefix: Prefix = "",
 ) -> None:
-    """Call an alarm false: nothing more is sent about it."""
+    """Call an alarm false: it is settled, and nothing more is sent about it."""
     _act("dismiss", alarm_id, customer, by, reason, None, kafka, prefix)
 
 
@@ -215,13 +217,24 @@ def _act(
             key = customer
         else:
             alarm = await newest(where, alarm_id)
-            if alarm.type in ENDINGS and action_name != "note":
+            undoes = action_name == "undo" and alarm.outcome == "false"  # it may have ended by being dismissed
+            if alarm.type in ENDINGS and action_name != "note" and not undoes:
                 raise UsageError(
                     f"{inert(alarm_id)!r} is over ({alarm.outcome or 'withdrawn'}): {action_name} is not possible"
                 )
             whose, key = alarm.customer_id, alarm.customer_id or alarm.subject.id
-        action = Action(alarm_id=alarm_id, customer_id=whose, action=action_name, by=who, until=until, reason=reason)
-        await _send(where, key, encode_action(action))
+        action = AlarmAction(
+            id=uuid4().hex,
+            source=SOURCE,
+            time=Instant(time.time_ns() // 1000),
+            customer_id=whose,
+            alarm_id=alarm_id,
+            action=action_name,
+            by=who,
+            until=until,
+            reason=reason,
+        )
+        await _send(where, key, encode_event(action))
         end = f" until {day_and_time(until)}" if until is not None else ""
         typer.echo(f"{action_name} of {inert(alarm_id)} by {inert(who)}{end} -> {where.name('alarm-actions')}")
 

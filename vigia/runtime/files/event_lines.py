@@ -17,7 +17,7 @@ from typing import IO
 
 from msgspec import Struct
 
-from scorers.contract.events import AnyEvent, Duration, Micros
+from scorers.contract.events import AlarmAction, AnyEvent, Duration, Micros
 from scorers.contract.wire import Rejection, decode
 from vigia.runtime.files.doubtful_times import reject_far_ahead
 from vigia.runtime.files.lines import Line, Timed
@@ -63,7 +63,7 @@ class Lateness:
     def look(self, event: AnyEvent) -> None:
         """Count one event."""
         self.newest = max(self.newest, event.time)
-        if event.customer_id is None:
+        if event.customer_id is None or isinstance(event, AlarmAction):
             return
         self.facts += 1
         newest = self._newest.get(event.customer_id, 0)

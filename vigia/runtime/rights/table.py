@@ -7,7 +7,7 @@ not in the table cannot be named. `python -m vigia.runtime.rights.table` prints 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from vigia.runtime.broker import INPUTS
+from vigia.runtime.broker import ACTIONS, INPUTS
 from vigia.runtime.privacy.register import LIMITS
 from vigia.runtime.topics import CHANGELOG, READ, TOPICS, WORKER, WRITTEN
 
@@ -65,14 +65,14 @@ PROCESSES: dict[str, Rights] = {
         writes=("alarms", "notifications", "dead-letters"),
         joins=("vigia-notifier",),
     ),
-    "gateway": Rights(reads=("alarms", "feedback"), writes=INPUTS),  # it reads for the cards in Redis
+    "gateway": Rights(reads=("alarms", "feedback"), writes=(*INPUTS, ACTIONS)),  # it reads for the cards in Redis
 }
 """The processes that run until they are stopped; `vigia up` needs the rights of all, and those of `topics apply`."""
 
 COMMANDS: dict[str, Rights] = {
     "topics apply": Rights(describes=ALL, checks_settings=True, creates=True),
     "topics check": Rights(describes=ALL, checks_settings=True),
-    "publish": Rights(writes=INPUTS),
+    "publish": Rights(writes=(*INPUTS, ACTIONS)),
     "customer show": Rights(reads=("customers", "alarms")),
     "alarms tail": Rights(reads=("alarms",)),
     "alarms ack": Rights(reads=("alarms",), writes=("alarm-actions",)),
