@@ -12,11 +12,9 @@ from scorers.contract.alarms import Alarm, Skill, Treatment
 from scorers.contract.inert import inert
 
 PLANNED_HEADLINES: dict[str, str] = {
-    "risk-rising": "{who} is drifting away",
     "bond-cut": "{who} gave up something that tied them to us",
     "exposed-silently": "{who} bought something that others complain about",
     "owner-disagrees": "Your assessment and the figures disagree about {who}",
-    "score-money-disagree": "Risk and spending disagree about {who}",
     "feed-silent": "No data comes from {who}",
 }
 """Kinds that nothing raises yet and that routes name already. A kind that is built has its headline in its own file."""

@@ -22,6 +22,7 @@ MAX_QUESTIONS = 4
 MAX_PENDING = 16  # beyond it, the two that are nearest to each other become one
 MAX_CURRENCIES = 4
 MILLION = 1_000_000
+RISK_SCALE = 10_000  # of risks in a `Rise`
 
 
 class Case(Struct, array_like=True, gc=False):
@@ -292,6 +293,16 @@ class Attitude(Struct, array_like=True, gc=False):
     terrorist_opener: Ref = NO_FACT
 
 
+class Rise(Struct, array_like=True, gc=False):
+    """A step by which the risk has risen (`risk-rising`)."""
+
+    at: Micros
+    ref: Ref  # the last purchase before it
+    low: int  # the lowest risk of the window before, in ten-thousandths
+    high: int  # the risk at the review or fact that showed the rise, in ten-thousandths
+    over: bool = False  # the risk is back by half; until the next purchase nothing more is said
+
+
 class RiskReading(Struct, array_like=True, gc=False):
     """The risk at the last review, and the questions that will become lessons."""
 
@@ -300,6 +311,8 @@ class RiskReading(Struct, array_like=True, gc=False):
     next_review: Micros = 0
     next_question: Micros = 0
     questions: list[Question] = field(default_factory=list)
+    lows: list[int] = field(default_factory=list)  # day and risk in ten-thousandths by turns; both rise
+    rise: Rise | None = None
 
 
 class Effort(Struct, array_like=True, gc=False):

@@ -30,6 +30,7 @@ _SHORTEST: dict[str, Duration] = {  # any other span is at least a second
     "risk.horizon": DAY,
     "risk.horizons": DAY,
     "risk.review_at_least": HOUR,
+    "risk.rise_within": DAY,
 }
 _HOURS = re.compile(r"\d\d?:\d\d-\d\d?:\d\d")
 
@@ -89,6 +90,16 @@ CONSTRAINTS = (
         "what is raised at this fall would be settled at once, or never; give a settled above 1 less fall, up to 1",
     ),
     Constraint(
+        ("disagreement.low_risk", "disagreement.high_risk"),
+        lambda p: p.disagreement.low_risk < p.disagreement.high_risk,
+        "a risk would be low and high at once; give a low_risk under high_risk",
+    ),
+    Constraint(
+        ("disagreement.settled", "disagreement.change"),
+        lambda p: p.disagreement.settled <= p.disagreement.change,
+        "what is raised would be settled at once; give a settled up to change",
+    ),
+    Constraint(
         ("retention.silent", "tiers.window"),
         lambda p: p.retention.silent > p.tiers.window + p.time.allowed_lateness,
         "a customer would be deleted while the purchases still count for the tier; give a silent longer than tiers.window and "
@@ -118,6 +129,11 @@ CONSTRAINTS = (
         ("risk.warning_from", "risk.error_from"),
         lambda p: p.risk.warning_from <= p.risk.error_from,
         "a warning would need a higher risk than an error; give a warning_from up to error_from",
+    ),
+    Constraint(
+        ("risk.rise",),
+        lambda p: 0 < p.risk.rise < 1,
+        "a risk rises by less than 1; give a share above 0 and below 1, like 0.25",
     ),
     *(
         Constraint(

@@ -141,6 +141,17 @@ class Wallet(_Strict, frozen=True):
     settled: Share = 0.8
 
 
+class Disagreement(_Strict, frozen=True):
+    """A10: when a risk and the spend point apart."""
+
+    low_risk: Share = 0.3
+    high_risk: Share = 0.7
+    window: Span = days(90)
+    change: Share = 0.3
+    settled: Share = 0.15
+    dates_at_least: Count = 6
+
+
 class Staff(_Strict, frozen=True):
     """P2: how long the staff of a site may go without being asked, and without being thanked."""
 
@@ -175,6 +186,8 @@ class Risk(_Strict, frozen=True):
     error_from: Share = 0.50
     proven_answers: Count = 200
     proven_within: Share = 0.10
+    rise: Share = 0.25
+    rise_within: Span = days(30)
     occasions_at_least: Count = 2
     review_from_gap: Positive = 1.0
     review_share_of_gap: Positive = 0.25
@@ -283,6 +296,7 @@ class Policy(_Strict, frozen=True):
     outreach: Outreach = field(default_factory=Outreach)
     boredom: Boredom = Boredom()
     wallet: Wallet = Wallet()
+    disagreement: Disagreement = Disagreement()
     staff: Staff = Staff()
     stores: Stores = Stores()
     retention: Retention = Retention()

@@ -19,7 +19,7 @@ from scorers.customer.state import Customer
 from scorers.customer.tiers import RANK
 from scorers.in_force.context import Context
 from scorers.in_force.figures import ALL_YEARS, YEARS, Contribution, value_bucket
-from scorers.subjects import reviews
+from scorers.subjects import reviews, rises
 from scorers.timeline import actions
 from scorers.timeline.compare import compare, note
 from scorers.timeline.episodes import NEVER, Episode, Finding
@@ -161,6 +161,7 @@ def _judge_stage(
         note(c, REACTIVATED, at, opener, f"{before} to {after}", effects)
     if after in LEFT:
         c.risk.next_review, c.risk.last = 0, -1.0
+        rises.forget(c)
     return until
 
 

@@ -13,6 +13,7 @@ from scorers.in_force.proven_risk import ANSWERS, answer_bucket
 from scorers.risk.columns import FEATURES_VERSION, pack_features, pack_floats, unpack_features, unpack_floats
 from scorers.risk.features import features
 from scorers.risk.rules import rules_risk
+from scorers.subjects import rises
 from scorers.subjects.assessment import purchase_risk
 from scorers.timeline.episodes import NEVER
 from scorers.timeline.kinds import Kind
@@ -31,6 +32,8 @@ def read_risk(c: Customer, at: Micros, lapsed: bool, reviewing: bool, bought: bo
     reading = reviewing and not left
     if asking or reading:
         _read(c, at, asking, reading, ctx)
+        if reading:
+            rises.follow(c, at, bought, ctx)
     if asking or not risk.next_question:
         period = (rules.horizon + ctx.policy.time.allowed_lateness) // rules.questions_per_horizon // SECOND * SECOND
         risk.next_question = _on_grid(at, period, c.id)

@@ -7,6 +7,7 @@ from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.risk.features import features
 from scorers.risk.rules import rules_risk
+from scorers.timeline.episodes import Episode
 
 _MOST = 4  # reasons of one alarm
 _LEAST = 0.005  # the smallest contribution to the log-odds that becomes a reason
@@ -26,6 +27,14 @@ def strongest(c: Customer, now: Micros, ctx: Context) -> list[Reason]:
             found[text] = Reason(first.code if first else name, round(weight + (first.weight if first else 0), 3), text)
     top = sorted(found.values(), key=lambda reason: (-reason.weight, reason.code))[:_MOST]
     return top or [Reason("silence", 1.0, _pace(c, now, ctx))]
+
+
+def unproven(c: Customer, e: Episode, ctx: Context) -> list[Reason]:
+    """Says of an alarm about the risk that the base has not shown yet how true such risks are (J5); empty where it has."""
+    if ctx.figures(e.at).is_proven(c.risk.last):
+        return []
+    text = "It is not known yet how true such risks are; too few could be compared with what followed."
+    return [Reason("unproven", 0.0, text)]
 
 
 def _pace(c: Customer, now: Micros, ctx: Context) -> str:

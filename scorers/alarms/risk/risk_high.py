@@ -25,16 +25,7 @@ def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     """What raises the risk most, by the model in force; whether such risks were true is said where it is not known."""
-    found = model_reasons.strongest(c, now, ctx)
-    if not ctx.figures(e.at).is_proven(c.risk.last):
-        found.append(
-            Reason(
-                "unproven",
-                0.0,
-                "It is not known yet how true such risks are; too few could be compared with what followed.",
-            )
-        )
-    return found
+    return [*model_reasons.strongest(c, now, ctx), *model_reasons.unproven(c, e, ctx)]
 
 
 def deadline(c: Customer, e: Episode, ctx: Context) -> Instant:

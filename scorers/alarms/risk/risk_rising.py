@@ -1,0 +1,50 @@
+"""`risk-rising`: at a review or an event, the risk is higher by a step than its lowest within the last weeks (A5)."""
+
+from scorers.alarms.risk import model_reasons
+from scorers.alarms.words import span
+from scorers.contract.alarms import Reason
+from scorers.contract.events import Instant, Micros
+from scorers.customer.lifecycle import PRESENT, gone_after, quiet_after
+from scorers.customer.state import RISK_SCALE, Customer
+from scorers.in_force.context import Context
+from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
+from scorers.timeline.kinds import Kind
+
+
+def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
+    """True from the reading that showed the rise until the risk is back by half."""
+    rise = c.risk.rise
+    return NEVER if rise is None or rise.over else Finding(rise.at, rise.ref)
+
+
+def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
+    """The step, then what raises the risk most, by the model in force."""
+    rise = c.risk.rise
+    if rise is None:
+        return []
+    low, high = max(round(100 * rise.low / RISK_SCALE), 1), min(round(100 * rise.high / RISK_SCALE), 99)
+    text = f"The risk rose from {low} % to {high} % within {span(ctx.policy.risk.rise_within)}."
+    known = model_reasons.unproven(c, e, ctx)
+    return [Reason("risk_rose", 1.0, text), *model_reasons.strongest(c, now, ctx), *known]
+
+
+def deadline(c: Customer, e: Episode, ctx: Context) -> Instant:
+    """The instant at which the silence becomes unusual, or for a dormant customer at which they count as defected."""
+    return Instant(quiet_after(c) if c.life.stage != "dormant" else gone_after(c, ctx.policy))
+
+
+KIND = Kind(
+    name="risk-rising",
+    rules=("A5", "J4", "J5"),
+    headline="{who} is drifting away",
+    example="Emil's risk was 0.1 after his last visit; three weeks later it is 0.36.",
+    by_risk=True,
+    unproven="info",
+    treatment="preferential_treatment",
+    remedy="One purchase by {by} would bring the risk down.",
+    stages=PRESENT,
+    when="risk.rise",
+    condition=condition,
+    reasons=reasons,
+    deadline=deadline,
+)
