@@ -22,6 +22,7 @@ from alerts.wording.playbooks import KINDS
 from scorers.contract.alarms import Alarm, Severity, Skill, SubjectType, Tier, Treatment
 from scorers.policy.by_tier import ByTier
 from scorers.policy.spans import Span
+from scorers.policy.tables import Policy
 from scorers.policy.toml_errors import Path, did_you_mean
 
 T = TypeVar("T")
@@ -84,7 +85,6 @@ class General(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The settings above the tables."""
 
     zone: ZoneInfo | None = None  # that of the policy, if it is left out
-    hold_out: float = 0.0
 
 
 class Routes(Struct, frozen=True, kw_only=True):
@@ -104,9 +104,10 @@ class Routes(Struct, frozen=True, kw_only=True):
         """The first route that matches the alarm."""
         return next((route for route in self.routes if route.matches(alarm)), None)
 
-    def in_zone(self, name: str) -> "Routes":
-        """The routes in the business's zone, which the policy names, unless their file names another."""
-        return self if self.has_own_zone else msgspec.structs.replace(self, zone=ZoneInfo(name))
+    def under(self, policy: Policy) -> "Routes":
+        """The routes with the hold-out of the policy, and in its zone unless their file names another."""
+        zone = self.zone if self.has_own_zone else ZoneInfo(policy.time.zone)
+        return msgspec.structs.replace(self, zone=zone, hold_out=policy.hold_out.share)
 
     def ladder(self, alarm: Alarm) -> Ladder:
         """The ladder of the alarm's tier; an empty one does nothing."""
@@ -130,18 +131,19 @@ def read(text: str, name: str = "routes.toml") -> Routes:
     toml = SettingsText(text, name)
     raw = toml.parse()
     known = (*TABLES, *General.__struct_fields__)
+    if "hold_out" in raw:
+        raise toml.wrong(
+            ("hold_out",), "is gone; write share under [hold_out] in the policy, which the worklist follows too"
+        )
     for key in raw.keys() - set(known):
         raise toml.wrong((key,), f"is not a known key; {did_you_mean(key, known)}")
     general = toml.convert({k: v for k, v in raw.items() if k not in TABLES}, General, ())
-    if not 0 <= general.hold_out <= 1:
-        raise toml.wrong(("hold_out",), f"{general.hold_out} is not a share; write a number from 0 to 1")
     _refuse_secrets(toml, raw.get("channel", {}), ("channel",))
     ladders = toml.convert(raw.get("ladder", {}), dict[str, Any], ("ladder",))
     routes = Routes(
         version=hashlib.sha256(text.encode()).hexdigest()[:12],
         zone=general.zone or UTC,
         has_own_zone=general.zone is not None,
-        hold_out=general.hold_out,
         channels=_each(toml, raw, "channel", _channel_type),
         intervals=_each(toml, raw, "interval", lambda *_: Interval),
         routes=tuple(

@@ -4,8 +4,8 @@ Each stage stops a change under its own name or lets it pass, so every notificat
 `explain` runs the same list. Rule names are public: metrics, `vigia explain` and incidents show them.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable
+from datetime import date, datetime
 
 import msgspec
 from msgspec import Struct
@@ -18,10 +18,12 @@ from alerts.wording.formats import day_and_time
 from scorers.alarms.catalogue import STATE_CHANGES
 from scorers.alarms.words import times
 from scorers.contract.alarms import SEVERITIES, Alarm
-from scorers.contract.events import DAY, HOUR, Duration, Instant
+from scorers.contract.events import DAY, HOUR, SECOND, Duration, Instant
 from scorers.contract.inert import inert
+from scorers.policy.hold_out import is_held_out
 
 REMINDER = "reminder"
+EPOCH = date(1970, 1, 1).toordinal()
 LONGEST_ABSENCE = 14 * DAY  # of the notifier: what was made before is not sent, as on a first start on a long topic
 
 
@@ -134,10 +136,16 @@ def info(c: Candidate) -> Stop:
 
 
 def held_out(c: Candidate) -> Stop:
-    """Stop a random share of alarms about customers, to measure the effect of acting on the others."""
-    share = c.context.routes.hold_out
-    held = c.alarm.customer_id is not None and portion(c.alarm.alarm_id) < share
-    return f"one of the {share:.0%} that are held out" if held else None
+    """Stop the alarms of the customers held out in the quarter of `at`, to measure the effect of acting on the others.
+
+    Cases and what is critical are never held out.
+    """
+    share, alarm = c.context.routes.hold_out, c.alarm
+    if not share or alarm.customer_id is None or alarm.subject.type != "customer" or alarm.severity == "critical":
+        return None
+    there = datetime.fromtimestamp(alarm.at // SECOND, c.context.routes.zone).date()
+    held = is_held_out(alarm.customer_id, there.toordinal() - EPOCH, share)
+    return f"one of the {share:.0%} of customers held out this quarter" if held else None
 
 
 def snoozed(c: Candidate) -> Stop:
@@ -184,15 +192,6 @@ STAGES: tuple[Callable[[Candidate], Stop], ...] = (
 def same_matter(smaller: Alarm, larger: Alarm) -> bool:
     """Whether both concern one matter: two complaints, for example, are two."""
     return smaller.subject.type != larger.subject.type or smaller.subject == larger.subject
-
-
-def portion(alarm_id: str) -> float:
-    """A number from 0 to below 1 that is always the same for this alarm.
-
-    >>> 0 <= portion("a1") == portion("a1") < 1
-    True
-    """
-    return int.from_bytes(hashlib.sha256(b"hold-out " + alarm_id.encode()).digest()[:6], "big") / 2**48
 
 
 def targets(c: Candidate) -> tuple[str, ...]:

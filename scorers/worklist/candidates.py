@@ -4,21 +4,18 @@ The readings are a table in memory by name, so that the end of a date reads no r
 """
 
 from collections import Counter, defaultdict
-from datetime import date
 from heapq import nsmallest
 from typing import NamedTuple
-from zlib import crc32
 
 from scorers.contract.events import DAY, SECOND, Micros
 from scorers.customer.state import Customer, Effort
 from scorers.in_force.context import Context
+from scorers.policy.hold_out import is_held_out
 from scorers.policy.tables import Worklist
 from scorers.worklist.effort import reading_before
 
 LISTED = 5
 """How many times the capacity of a day is listed."""
-_MILLION = 1_000_000
-_EPOCH = date(1970, 1, 1).toordinal()
 
 
 class Best(NamedTuple):
@@ -74,16 +71,6 @@ class Table:
 def lately_funded(rules: Worklist) -> int:
     """How many customers may have been funded within `again_after`."""
     return int(rules.per_day * -(-rules.again_after // DAY))
-
-
-def is_held_out(name: str, day: int, share: float) -> bool:
-    """Whether no effort reaches a customer in the quarter of a date: the same in every run.
-
-    >>> sum(is_held_out(f"c{n}", 19_000, 0.1) for n in range(10_000))
-    1001
-    """
-    at = date.fromordinal(_EPOCH + day)
-    return crc32(f"{at.year}-{(at.month - 1) // 3}:{name}".encode()) % _MILLION < share * _MILLION
 
 
 def _order(one: tuple[int, str, Effort]) -> tuple[int, str]:

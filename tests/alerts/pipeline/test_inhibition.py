@@ -7,6 +7,7 @@ from alerts.pipeline.dispatch import RELEASE
 from alerts.pipeline.routes import read
 from scorers.contract.alarms import Alarm, Subject
 from scorers.contract.events import DAY, Instant
+from scorers.policy.reading import parse_policy
 from tests.support.routefiles import INHIBIT, PLAIN
 from tests.support.timeline import Story, alarm, at, settled
 
@@ -57,15 +58,20 @@ async def test_an_alarm_that_was_not_sent_inhibits_nothing() -> None:
 
 
 async def test_held_out_alarms_are_a_fixed_share() -> None:
-    """A8: about the given share is held out, always the same alarms, and only alarms about customers."""
-    routes = read("hold_out = 0.3\n" + PLAIN)
+    """A8: all alarms of about the given share of customers for a quarter; never those of others, cases, or what is critical."""
+    routes = read(PLAIN).under(parse_policy("[hold_out]\nshare = 0.3\n"))
     context = stages.DecisionContext(routes)
 
     def held(one: Alarm) -> bool:
         return stages.decide(stages.candidate(one, None, one.time, context))[0].rule == "held_out"
 
-    many = [alarm(f"a{n}") for n in range(2000)]
+    many = [alarm(f"a{n}", customer_id=f"C{n}", subject=Subject("customer", f"C{n}")) for n in range(2000)]
     first = [held(one) for one in many]
     assert first == [held(msgspec.structs.replace(one, time=at(30), at=at(30))) for one in many]
     assert 500 < sum(first) < 700
-    assert not any(held(msgspec.structs.replace(one, customer_id=None)) for one in many)
+    assert first == [held(msgspec.structs.replace(one, alarm_id="other", kind="gone-quiet")) for one in many]
+    assert first != [held(msgspec.structs.replace(one, at=at(0, days=100))) for one in many]
+    for never in ({"customer_id": None}, {"severity": "critical"}, {"subject": Subject("complaint", "K1")}):
+        assert not any(held(msgspec.structs.replace(one, **never)) for one in many)
+    without = stages.DecisionContext(read(PLAIN))
+    assert stages.decide(stages.candidate(many[0], None, many[0].time, without))[0].rule != "held_out"

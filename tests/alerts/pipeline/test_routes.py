@@ -36,7 +36,12 @@ def alarm(**changed: Any) -> Alarm:
     ("old", "new", "line", "says"),
     [
         ('zone = "Europe/Madrid"', 'zone = "Madrid"', 1, "zone: 'Madrid' is not a time zone; write one like"),
-        ('zone = "Europe/Madrid"', "hold_out = 1.5", 1, "hold_out: 1.5 is not a share; write a number from 0 to 1"),
+        (
+            'zone = "Europe/Madrid"',
+            "hold_out = 0.1",
+            1,
+            "hold_out is gone; write share under [hold_out] in the policy",
+        ),
         ('zone = "Europe/Madrid"', 'zon = "Europe/Madrid"', 1, "zon is not a known key; did you mean 'zone'?"),
         (
             'type = "webhook"',
@@ -260,7 +265,7 @@ def test_what_is_no_length_of_time_is_refused(text: str) -> None:
 
 def test_routes_inherit_the_zone_of_the_policy() -> None:
     """A file that names a zone of its own keeps it."""
-    plain = PLAIN.replace('zone = "Europe/Madrid"\n', "")
-    assert read(plain).in_zone("America/Bogota").zone == ZoneInfo("America/Bogota")
+    plain, bogota = PLAIN.replace('zone = "Europe/Madrid"\n', ""), parse_policy('[time]\nzone = "America/Bogota"\n')
+    assert read(plain).under(bogota).zone == ZoneInfo("America/Bogota")
     own = read('zone = "Europe/Madrid"\n' + plain)
-    assert own.in_zone("America/Bogota").zone == ZoneInfo("Europe/Madrid")
+    assert own.under(bogota).zone == ZoneInfo("Europe/Madrid")

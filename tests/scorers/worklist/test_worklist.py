@@ -12,8 +12,8 @@ from scorers.contract.rfc3339 import parse_instant
 from scorers.contract.wire import Rejection, decode
 from scorers.contract.worklist import WorklistEntry
 from scorers.partition.partition import Partition
+from scorers.policy.hold_out import is_held_out
 from scorers.timeline.facts import Ref
-from scorers.worklist.candidates import is_held_out
 from scorers.worklist.ranking import DayList, Ranking
 from tests.support.driver import Driver, purchase, record
 

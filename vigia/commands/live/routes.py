@@ -66,7 +66,7 @@ def try_out(
     running notifier, whose decisions 'vigia explain' shows.
     """
     rules = arguments.policy(policy)
-    loaded = routing.routes(routes).in_zone(rules.time.zone)
+    loaded = routing.routes(routes).under(rules)
     context = DecisionContext(loaded, notify_within=rules.time.notify_within)
     read_at = arguments.instant(now, "--now") if now is not None else None
     given = _read(alarms) if alarms is not None else iter([_example(kind, severity, tier, skill, store, read_at)])

@@ -51,7 +51,7 @@ def notifier(
 
 def routed(routes: Path | None, rules: Policy) -> Routes:
     """The routes in the business's zone, after a check that every secret they name is there."""
-    loaded = routing.routes(routes).in_zone(rules.time.zone)
+    loaded = routing.routes(routes).under(rules)
     try:
         connect_all(loaded, os.environ)  # report a missing secret before anything starts
     except BadSetting as fault:
