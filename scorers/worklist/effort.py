@@ -23,7 +23,9 @@ _SPARE = 2 * HOUR  # a reading is kept so much longer than a late fact can come:
 def review(c: Customer, at: Micros, is_fact: bool, ctx: Context) -> None:
     """Read what an effort would bring, if the risk was read at this instant; otherwise note that there is a new fact."""
     if c.risk.at >= at and c.risk.last >= 0.0:  # at a deadline, an alarm reads it right after that instant
-        _keep(c, (None if c.exit.at else _reading(c, at, ctx)) or Effort(at // SECOND, 0), ctx)
+        effort = None if c.exit.at else _reading(c, at, ctx)
+        if effort is not None or c.efforts:
+            _keep(c, effort or Effort(at // SECOND, 0), ctx)
     elif is_fact and c.efforts and c.efforts[-1].net > 0:  # given up before: the risk is not read any more
         newest = replace(c.efforts[-1], at=at // SECOND, evidence=at // SECOND, acted=c.contacts.acted)
         _keep(c, newest, ctx)
@@ -75,8 +77,6 @@ def _reading(c: Customer, at: Micros, ctx: Context) -> Effort | None:
 
 def _keep(c: Customer, effort: Effort, ctx: Context) -> None:
     """Append a reading in the place of one of the same date, and drop those that no worklist can ask for any more."""
-    if effort.net <= 0 and not c.efforts:
-        return
     efforts, day = list(c.efforts), ctx.zone.day
     if efforts and day(efforts[-1].at * SECOND) == day(effort.at * SECOND):
         efforts[-1] = effort
