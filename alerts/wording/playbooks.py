@@ -14,7 +14,6 @@ from scorers.contract.inert import inert
 PLANNED_HEADLINES: dict[str, str] = {
     "bond-cut": "{who} gave up something that tied them to us",
     "exposed-silently": "{who} bought something that others complain about",
-    "owner-disagrees": "Your assessment and the figures disagree about {who}",
     "feed-silent": "No data comes from {who}",
 }
 """Kinds that nothing raises yet and that routes name already. A kind that is built has its headline in its own file."""

@@ -13,7 +13,7 @@ from scorers.alarms.complaints import (
 )
 from scorers.alarms.loyalty import apostle_lost, boredom, contact_pressure, hostage, terrorist
 from scorers.alarms.money import score_money_disagree, tier_drop, wallet_shrinking
-from scorers.alarms.risk import risk_high, risk_rising
+from scorers.alarms.risk import owner_disagrees, risk_high, risk_rising
 from scorers.alarms.silence import defected, gone_quiet, prospect_cooling, second_purchase_overdue
 from scorers.alarms.sites import staff_unasked, staff_unthanked
 from scorers.timeline.kinds import Kind
@@ -39,6 +39,7 @@ CATALOGUE: tuple[Kind, ...] = (
     risk_high.KIND,
     risk_rising.KIND,
     score_money_disagree.KIND,
+    owner_disagrees.KIND,
     single_failure.KIND,
     small_mishap.KIND,
     staff_unasked.KIND,

@@ -218,6 +218,13 @@ class Promises(Struct, array_like=True, gc=False):
     broken: int = 0
 
 
+class OwnersView(Struct, array_like=True, gc=False):
+    """When the owner last changed the judgement of the customer."""
+
+    at: Micros
+    ref: Ref
+
+
 class Opinion(Struct, array_like=True, gc=False):
     """The customer's opinion of the business, and the owner's judgement of the customer."""
 
@@ -232,6 +239,7 @@ class Opinion(Struct, array_like=True, gc=False):
     owner: int = 0  # the owner's judgement: +1 good, -1 not good, 0 none
     competitors: int = 0  # mentions of competitors
     competitor_at: Micros = 0
+    owners_view: OwnersView | None = None
 
 
 class Ties(Struct, array_like=True, gc=False):

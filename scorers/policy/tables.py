@@ -152,6 +152,13 @@ class Disagreement(_Strict, frozen=True):
     dates_at_least: Count = 6
 
 
+class Owner(_Strict, frozen=True):
+    """Q8: the risks at which the owner's judgement and the figures disagree."""
+
+    good_risk_over: Share = 0.7
+    not_good_risk_under: Share = 0.3
+
+
 class Staff(_Strict, frozen=True):
     """P2: how long the staff of a site may go without being asked, and without being thanked."""
 
@@ -297,6 +304,7 @@ class Policy(_Strict, frozen=True):
     boredom: Boredom = Boredom()
     wallet: Wallet = Wallet()
     disagreement: Disagreement = Disagreement()
+    owner: Owner = Owner()
     staff: Staff = Staff()
     stores: Stores = Stores()
     retention: Retention = Retention()

@@ -10,7 +10,7 @@ from scorers.contract.events import (
 )
 from scorers.customer import ledger
 from scorers.customer.facts.experiences import negative
-from scorers.customer.state import Customer
+from scorers.customer.state import Customer, OwnersView
 from scorers.in_force.context import Context
 from scorers.in_force.figures import Contribution
 from scorers.timeline.facts import Ref
@@ -47,7 +47,9 @@ def referral(c: Customer, e: ReferralMade, ref: Ref, ctx: Context, counts: list[
 
 def owner(c: Customer, e: OwnerJudged, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
     """The owner's judgement of the customer, which is a feature of the risk."""
-    c.opinion.owner = 1 if e.good else -1
+    judged = 1 if e.good else -1
+    if judged != c.opinion.owner:
+        c.opinion.owner, c.opinion.owners_view = judged, OwnersView(e.time, ref)
 
 
 def competitor(c: Customer, e: CompetitorMentioned, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:

@@ -40,6 +40,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "referral": ("referral.made", "positive"),
     "exit": ("exit.explained", "reason"),
     "competitor": ("competitor.mentioned", "competitor"),
+    "owner-judged": ("owner.judged", "good"),
     "promise": ("promise.made", "promise_id"),
     "kept": ("promise.kept", "promise_id"),
     "broken": ("promise.broken", "promise_id"),
@@ -60,7 +61,7 @@ OPTIONS = {
 }
 MONEY = ("amount_minor", "margin_minor", "discount_minor")
 NUMBERS = ("satisfaction", "would_recommend")
-TRUTHS = ("positive", "public")
+TRUTHS = ("positive", "public", "good")
 
 
 def value_of(name: str, word: str) -> Any:
