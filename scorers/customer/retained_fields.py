@@ -22,7 +22,7 @@ from scorers.timeline.retained_fields import RetainedFields, Unread
 _UNREAD: Unread = {
     AlarmAction: {"until": None, "reason": None, "treatment": None, "channel": None, "cost_minor": None},
     Purchase: {"channel": None, "staff_id": None},
-    Refund: {"purchase_id": None, "sku": None, "reason": None},
+    Refund: {"purchase_id": None, "sku": None},
     Contact: {"topic": None, "staff_id": None},
     Complaint: {"sku": None, "lot": None},
     ReferralMade: {"referred_customer_id": None},

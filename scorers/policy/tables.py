@@ -116,6 +116,33 @@ class Ledger(_Strict, frozen=True):
     debt_settled: Positive = 6.0
 
 
+class Refunds(_Strict, frozen=True):
+    """J10: the reasons, compared whole and without case, for which a refund is a bad experience; any other, or none, is neutral."""
+
+    bad_reasons: tuple[str, ...] = (
+        *(
+            "faulty",
+            "defect",
+            "defective",
+            "damaged",
+            "broken",
+            "wrong",
+            "wrong_item",
+            "not_as_described",
+            "late",
+            "quality",
+        ),
+    )
+
+    def is_bad(self, reason: str | None) -> bool:
+        """Whether a refund for this reason is a bad experience.
+
+        >>> [Refunds().is_bad(reason) for reason in ("Faulty", "not broken", None)]
+        [True, False, False]
+        """
+        return reason is not None and reason.strip().casefold() in {word.casefold() for word in self.bad_reasons}
+
+
 class Outreach(_Strict, frozen=True):
     """X8: contacts made by the business, what counts as an answer to one, and how many without an answer are too many."""
 
@@ -310,6 +337,7 @@ class Policy(_Strict, frozen=True):
     retention: Retention = Retention()
     risk: Risk = field(default_factory=Risk)
     value: Value = Value()
+    refunds: Refunds = Refunds()
     worklist: Worklist = field(default_factory=Worklist)
     hold_out: HoldOut = HoldOut()
     calendar: Opening = field(default_factory=Opening)

@@ -56,9 +56,10 @@ def lapse(c: Customer, now: Micros, ctx: Context) -> None:
 
 
 def refund(c: Customer, e: Refund, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
-    """A refund is a negative experience. It never moves the stage back."""
+    """A refund is a negative experience only for a bad reason, and not of nothing (J10). It never moves the stage back."""
     money.refund(c, e, ctx)
-    negative(c, e.time, ref, ctx)
+    if e.amount_minor and ctx.policy.refunds.is_bad(e.reason):
+        negative(c, e.time, ref, ctx)
 
 
 def _same_visit(c: Customer, at: Micros, ctx: Context) -> bool:

@@ -71,6 +71,10 @@ def test_the_instant_at_which_a_debt_settles_is_known():
     assert ledger.debt(c, end, RULES) < RULES.debt_settled <= ledger.debt(c, end - 2 * SECOND, RULES)
 
 
+def refund(amount: int, reason: str | None = None) -> bytes:
+    return record("purchase.refunded", START, amount_minor=amount, currency="EUR", reason=reason)
+
+
 COMPLAINT = record("complaint.opened", START, complaint_id="K1")
 OPEN = record("contact.received", START, channel="web", request_id="R1", request_status="open")
 COUNTED = [
@@ -78,7 +82,11 @@ COUNTED = [
     ("its missed acknowledgement is none", [COMPLAINT], 2 * DAY, 12),
     ("its missed rectification is one", [COMPLAINT], 6 * DAY, 24),
     ("a missed answer", [OPEN], 4 * DAY, 12),
-    ("a refund", [purchase(START), record("purchase.refunded", START, amount_minor=1, currency="EUR")], 0, 12),
+    ("a refund for a bad reason", [purchase(START), refund(1, "Not_As_Described")], 0, 12),
+    ("a refund for another reason", [purchase(START), refund(1, "changed_mind")], 0, 0),
+    ("a bad reason among other words", [purchase(START), refund(1, "not broken")], 0, 0),
+    ("a refund without a reason", [purchase(START), refund(1)], 0, 0),
+    ("a refund of nothing", [purchase(START), refund(0, "broken")], 0, 0),
     ("satisfaction 2", [record("survey.answered", START, satisfaction=2)], 0, 12),
     ("satisfaction 3 is neither", [record("survey.answered", START, satisfaction=3)], 0, 0),
     ("a broken promise", [record("promise.broken", START, promise_id="P")], 0, 12),

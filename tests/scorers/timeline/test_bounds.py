@@ -229,7 +229,9 @@ def test_questions_evidence_and_the_other_lists_stay_inside_their_bounds():
     driver.feed(*[bought(n, 6 * HOUR) for n in range(800)])
     driver.feed(
         *[
-            record("purchase.refunded", START + 201 * DAY + n, id=f"f{n}", amount_minor=1, currency="EUR")
+            record(
+                "purchase.refunded", START + 201 * DAY + n, id=f"f{n}", amount_minor=1, currency="EUR", reason="late"
+            )
             for n in range(30)
         ]
     )

@@ -131,12 +131,24 @@ class TestDeadline:
 DAY_3 = START + 2 * DAY
 AT_ONCE = [
     # kind, what happened, the fact that makes it true, one more such fact, what ends it, outcome
-    ("single-failure", [BOUGHT], fact("purchase.refunded", amount_minor=1, currency="EUR"), bought, "returned"),
+    (
+        "single-failure",
+        [BOUGHT],
+        fact("purchase.refunded", amount_minor=1, currency="EUR", reason="broken"),
+        bought,
+        "returned",
+    ),
     ("single-failure", [BOUGHT], fact("survey.answered", satisfaction=2), bought, "returned"),
     ("single-failure", [BOUGHT], fact("promise.broken", promise_id="P1"), bought, "returned"),
     ("single-failure", [BOUGHT], fact("complaint.opened", complaint_id="K1"), bought, "returned"),
     ("single-failure", [BOUGHT], fact("contact.received", channel="web", satisfaction=1), bought, "returned"),
-    ("small-mishap", weekly(2), fact("purchase.refunded", amount_minor=1, currency="EUR"), bought, "returned"),
+    (
+        "small-mishap",
+        weekly(2),
+        fact("purchase.refunded", amount_minor=1, currency="EUR", reason="broken"),
+        bought,
+        "returned",
+    ),
     ("major-problem", [BOUGHT], fact("complaint.opened", complaint_id="K1", severity="major"), RESOLVED, "resolved"),
     ("promise-broken", [BOUGHT], fact("promise.broken", promise_id="P1"), KEPT, "resolved"),
     ("defected", [BOUGHT], fact("exit.explained", reason="moved_away"), bought, "returned"),
@@ -165,7 +177,7 @@ def test_an_updated_alarm_keeps_its_id_and_collects_evidence():
     """A second bad experience updates the open alarm."""
     now = START + DAY
     driver = Driver().feed(BOUGHT, record("complaint.opened", now, complaint_id="K1", id="a"))
-    driver.feed(record("purchase.refunded", now + HOUR, amount_minor=1, currency="EUR", id="b"))
+    driver.feed(record("purchase.refunded", now + HOUR, amount_minor=1, currency="EUR", reason="broken", id="b"))
     raised, updated = of(driver, "single-failure")
     assert (raised.type, updated.type) == ("alarm.raised", "alarm.updated")
     assert raised.alarm_id == updated.alarm_id
