@@ -4,6 +4,7 @@ An event is a fact with an identity (`source`, `id`), an instant and, with few e
 types and closed lists of codes; `wire` decodes them. A new event type is a class here and a function in `evolve`.
 """
 
+from datetime import date
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -263,7 +264,7 @@ class StaffPulse(Event, frozen=True, kw_only=True, gc=False, tag="staff.pulse"):
 
 
 class CustomerDescribed(Event, frozen=True, kw_only=True, gc=False, tag="customer.described"):
-    """The customer's name and attributes, for rosters and messages."""
+    """The customer's name and attributes, for rosters and messages, and since when they are known as a customer."""
 
     name: Name | None = None
     party_type: PartyType | None = None
@@ -272,6 +273,7 @@ class CustomerDescribed(Event, frozen=True, kw_only=True, gc=False, tag="custome
     aliases: tuple[Key, ...] | None = None
     consent: dict[str, bool] | None = None
     attributes: dict[str, str] | None = None
+    customer_since: date | None = None
 
 
 class CustomerMerged(Event, frozen=True, kw_only=True, gc=False, tag="customer.merged"):

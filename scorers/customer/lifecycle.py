@@ -18,10 +18,12 @@ PRESENT: frozenset[Stage] = frozenset(
 TRANSITIONS: dict[Stage, dict[Stage, str]] = {
     "prospect": {
         "first_time_buyer": "first purchase",
+        "early_repeat_buyer": "first purchase that was seen of a customer of before",
         "defector": "explained exit",
     },
     "first_time_buyer": {
-        "early_repeat_buyer": "second occasion",
+        "early_repeat_buyer": "second occasion, or known as a customer of before",
+        "dormant": "known as a customer of before, and silent",
         "core_customer": "repeated, content, long enough",
         "defector": "given up by the record, or explained exit",
     },
@@ -68,9 +70,14 @@ def quiet_after(c: Customer) -> Micros:
     return c.purchases.last + c.purchases.quiet_limit
 
 
+def is_first_time(c: Customer) -> bool:
+    """Whether the one purchase that was seen is the customer's first (J5)."""
+    return c.rhythm.occasions == 1 and not c.life.known
+
+
 def gone_after(c: Customer, policy: Policy) -> Micros:
     """The instant after which the customer has been silent for long, whatever the base's record of comebacks says."""
-    if c.rhythm.occasions == 1:
+    if is_first_time(c):
         limit = round(policy.lifecycle.second_purchase_defected * c.purchases.second_limit)
         return c.rhythm.first + max(limit, policy.risk.horizon)
     limit = round(policy.silence.defected_factor * c.purchases.quiet_limit)
@@ -90,10 +97,10 @@ def judge(c: Customer, now: Micros, policy: Policy) -> tuple[Stage, Micros]:
         return c.life.stage, NEVER
     if not occasions:
         return ("defector" if exited else "prospect"), NEVER
-    if occasions == 1:
+    if occasions == 1 and not c.life.known:
         return ("defector", NEVER) if exited or 0 < gone < now else ("first_time_buyer", gone or NEVER)
     rules, quiet = policy.lifecycle, quiet_after(c)
-    ripe = c.rhythm.first + rules.core_tenure if occasions >= rules.core_occasions else NEVER
+    ripe = (c.life.customer_since or c.rhythm.first) + rules.core_tenure if occasions >= rules.core_occasions else NEVER
     core = ripe < now and ripe <= quiet and _is_content(c, rules.core_satisfaction)
     if now <= quiet and not exited:
         return ("core_customer" if core else "early_repeat_buyer"), (quiet if ripe < now or quiet < ripe else ripe)

@@ -1,7 +1,7 @@
 """The present silence of a buyer in multiples of the own limit: what the base's record learns from it, and when it says enough (J8)."""
 
 from scorers.contract.events import Duration, Micros
-from scorers.customer.lifecycle import gone_after
+from scorers.customer.lifecycle import gone_after, is_first_time
 from scorers.customer.state import Customer
 from scorers.in_force import comebacks
 from scorers.in_force.comebacks import MULTIPLES
@@ -21,7 +21,7 @@ def lapse(c: Customer, now: Micros, ctx: Context, counts: list[Contribution]) ->
     bought = c.purchases
     if not bought.next_class and not bought.reached:
         watch(c)  # a row of a former build
-    once = c.rhythm.occasions == 1
+    once = is_first_time(c)
     while 0 < (at := bought.next_class) < now:
         counts.append(comebacks.reached(at, bought.reached, once, ctx.policy))
         multiple, known = MULTIPLES[bought.reached], ctx.figures(at).given_up[once]
@@ -35,7 +35,7 @@ def end(c: Customer, at: Micros, ctx: Context, counts: list[Contribution]) -> No
     """A purchase ends the silence: count it for the classes that were reached not long before."""
     bought = c.purchases
     since, limit = _clock(c)
-    once = c.rhythm.occasions == 1
+    once = is_first_time(c)
     for number in range(bought.reached):
         then = since + MULTIPLES[number] * limit
         if at - then <= ctx.policy.silence.given_up_within:
@@ -46,4 +46,4 @@ def end(c: Customer, at: Micros, ctx: Context, counts: list[Contribution]) -> No
 def _clock(c: Customer) -> tuple[Micros, Duration]:
     """Since when a silence counts, and the own limit: of a first-time buyer that of the second purchase."""
     bought = c.purchases
-    return (c.rhythm.first, bought.second_limit) if c.rhythm.occasions == 1 else (bought.last, bought.quiet_limit)
+    return (c.rhythm.first, bought.second_limit) if is_first_time(c) else (bought.last, bought.quiet_limit)

@@ -277,6 +277,8 @@ class Life(Struct, array_like=True, gc=False):
     since: Micros = 0
     core_before: bool = False  # was core before the present stage
     golden_by: Micros = 0  # end of the first purchase's week, where that purchase was inside the conversion window
+    customer_since: Micros = 0  # as the business says (J5)
+    known: bool = False  # was a customer long before the first purchase that was seen
 
 
 class Tiering(Struct, array_like=True, gc=False):

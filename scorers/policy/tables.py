@@ -55,6 +55,7 @@ class Lifecycle(_Strict, frozen=True):
     second_purchase_known: Count = 50
     second_purchase_cohort: Span = days(90)
     second_purchase_defected: Positive = 3.0
+    known_before: Span = days(90)
 
 
 class Silence(_Strict, frozen=True):

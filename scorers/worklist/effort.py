@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from scorers.alarms.catalogue import KINDS
 from scorers.contract.alarms import SEVERITIES, Treatment
 from scorers.contract.events import DAY, HOUR, SECOND, Micros
+from scorers.customer.lifecycle import is_first_time
 from scorers.customer.state import MILLION, Customer, Effort
 from scorers.customer.value import usual_margin, worth
 from scorers.in_force.context import Context
@@ -61,7 +62,7 @@ def _reading(c: Customer, at: Micros, ctx: Context) -> Effort | None:
     net = round(risk * value * chance) - expenses
     if net <= 0:
         return None
-    limit = c.purchases.quiet_limit if c.rhythm.occasions > 1 else c.purchases.second_limit
+    limit = c.purchases.second_limit if is_first_time(c) else c.purchases.quiet_limit
     return Effort(
         at // SECOND,
         net,

@@ -67,6 +67,7 @@ SHAPES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("bond.ended", {"bond": "bundle"}),
     ("lead.created", {}),
     ("customer.described", {"name": "Ada"}),
+    ("customer.described", {"customer_since": "2020-02-29"}),
 )
 
 GAPS = (0, 1, SECOND, HOUR, DAY, 7 * DAY, 14 * DAY, 30 * DAY, 200 * DAY)

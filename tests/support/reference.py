@@ -43,7 +43,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "bond.started": {"bond": "bundle"},
     "bond.ended": {"bond": "bundle"},
     "lead.created": {"value_minor": 20000, "campaign": "spring"},
-    "customer.described": {"name": "Ana Ruiz", "locale": "es", "owner_id": "eva"},
+    "customer.described": {"name": "Ana Ruiz", "locale": "es", "owner_id": "eva", "customer_since": "2019-03-01"},
     "staff.pulse": {"customer_id": "north", "store_id": "north", "pulse": "thanked"},
     "alarm.action": {"alarm_id": "5f0c2b7a9d3e1f4a6b8c", "action": "act", "by": "Eva", "treatment": "help"},
     "customer.merged": {"into": "ana-2"},
@@ -77,7 +77,8 @@ EFFECTS = {
     "bond.started": "Kept with the customer; raises nothing.",
     "bond.ended": "Kept with the customer; raises nothing yet.",
     "lead.created": "Makes a prospect and starts `prospect-cooling`; the first purchase settles it.",
-    "customer.described": "Gives names for rosters and messages; starts and stops nothing.",
+    "customer.described": "Gives names for rosters and messages. With a `customer_since` 90 days before the first purchase that was seen, that purchase "
+    "starts `gone-quiet` instead of `second-purchase-overdue`.",
     "staff.pulse": "`asked` stops `staff-unasked`, `thanked` stops `staff-unthanked` of the site; the first pulse starts both clocks.",
     "alarm.action": "`act` and `resolve` make a later comeback `saved`, `dismiss` settles the alarm as false, `undo` takes back the last action of the "
     "same person within a day. It says nothing about the customer, so no clock runs from it, and no fact is late because of it.",

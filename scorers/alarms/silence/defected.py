@@ -4,7 +4,7 @@ from scorers.alarms.silence import gone_quiet
 from scorers.alarms.words import date, span
 from scorers.contract.alarms import Reason, Stage
 from scorers.contract.events import Micros
-from scorers.customer.lifecycle import LEFT, gone_after
+from scorers.customer.lifecycle import LEFT, gone_after, is_first_time
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
@@ -23,7 +23,7 @@ def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -
     long = gone_after(c, ctx.policy)
     if now <= long:
         return long
-    if episode is None and ctx.figures(long).given_up[c.rhythm.occasions == 1]:
+    if episode is None and ctx.figures(long).given_up[is_first_time(c)]:
         return NEVER  # the record says when
     return Finding(long, c.purchases.last_ref)
 
@@ -33,7 +33,7 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     if c.exit.at and c.exit.at <= e.at:
         return [Reason(c.exit.reason or "unknown", 1.0, f"Said that they leave, on {date(c.exit.at, ctx)}.")]
     found = gone_quiet.reasons(c, e, now, ctx)
-    if c.purchases.gone and ctx.figures(e.at).given_up[c.rhythm.occasions == 1]:
+    if c.purchases.gone and ctx.figures(e.at).given_up[is_first_time(c)]:
         rules = ctx.policy.silence
         share, within = f"{100 * rules.given_up_share:.0f} %", span(rules.given_up_within)
         found.append(

@@ -80,7 +80,7 @@ def evolve(c: Customer, event: ev.CustomerEvent, ref: Ref, ctx: Context, counts:
 
 def lapse(c: Customer, now: ev.Micros, ctx: Context) -> None:
     """Apply what time alone changes: deadlines of cases and of the second purchase, and quiet weeks that have passed."""
-    if c.rhythm.occasions == 1:
+    if c.rhythm.occasions == 1 and not c.life.known:
         purchases.lapse(c, now, ctx)
     if c.promises.open:
         promises.lapse(c, now, ctx)

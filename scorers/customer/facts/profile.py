@@ -1,17 +1,29 @@
 """The customer's names, rewards and bonds (P5)."""
 
-from scorers.contract.events import BondEnded, BondStarted, CustomerDescribed, RewardGranted
+from datetime import date
+
+from scorers.contract.events import DAY, BondEnded, BondStarted, CustomerDescribed, RewardGranted
+from scorers.customer import silences
+from scorers.customer.facts import purchases
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.in_force.figures import Contribution
 from scorers.timeline.facts import Ref
 
+_EPOCH = date(1970, 1, 1)
+
 
 def described(c: Customer, e: CustomerDescribed, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
-    """Names and attributes; a field that is left out is not changed."""
+    """Names and attributes; a field that is left out is not changed, and a date ahead is ignored."""
     c.profile.name = e.name or c.profile.name
     c.profile.locale = e.locale or c.profile.locale
     c.profile.owner_id = e.owner_id or c.profile.owner_id
+    if e.customer_since is not None and (since := (e.customer_since - _EPOCH).days * DAY) <= e.time:
+        c.life.customer_since = max(since, 1)
+        if c.rhythm.occasions and not c.life.known:
+            purchases.recognise(c, e.time, ctx)
+            silences.watch(c)
+            silences.lapse(c, e.time, ctx, counts)
 
 
 def reward(c: Customer, e: RewardGranted, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:

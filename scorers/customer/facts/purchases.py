@@ -62,6 +62,23 @@ def refund(c: Customer, e: Refund, ref: Ref, ctx: Context, counts: list[Contribu
         negative(c, e.time, ref, ctx)
 
 
+def recognise(c: Customer, at: Micros, ctx: Context) -> None:
+    """Take a customer who was one long before the first purchase that was seen for a repeat buyer (J5); that is never taken back."""
+    life = c.life
+    if life.known or not 0 < life.customer_since <= c.rhythm.first - ctx.policy.lifecycle.known_before:
+        return
+    life.known = True
+    if c.rhythm.occasions == 1:
+        _limit_silence(c, at, ctx)
+        c.purchases.reached = c.purchases.gone = 0
+
+
+def _limit_silence(c: Customer, at: Micros, ctx: Context) -> None:
+    figures = ctx.figures(at)
+    limit = silence_limit(c.rhythm, figures.base, ctx.policy.silence.false_a_year, figures.second_limit)
+    c.purchases.quiet_limit = limit // SECOND * SECOND
+
+
 def _same_visit(c: Customer, at: Micros, ctx: Context) -> bool:
     """Whether a purchase belongs to the last occasion: one date of the business, or a few hours after its last purchase; two dates at most."""
     zone, last = ctx.zone, c.purchases.last
@@ -90,15 +107,16 @@ def _occasion(c: Customer, e: Purchase, ref: Ref, ctx: Context, counts: list[Con
     figures = ctx.figures(at)
     if rhythm.occasions == 1:
         c.purchases.second_limit = figures.second_limit
+        if c.life.customer_since:
+            recognise(c, at, ctx)
     else:
         day, bucket = at // DAY, gap_bucket(gap)
         counts.append((day, GAPS, bucket, 1))
-        if rhythm.occasions == 2:
+        if rhythm.occasions == 2 and not c.life.known:
             ripe = (rhythm.first + ctx.policy.lifecycle.second_purchase_cohort) // DAY
             counts += (day, FIRST_GAPS, bucket, 1), (max(day, ripe), COHORT_GAPS, bucket, 1)
         rhythm.survive(silence, at)
-        limit = silence_limit(rhythm, figures.base, ctx.policy.silence.false_a_year, figures.second_limit)
-        c.purchases.quiet_limit = limit // SECOND * SECOND
+        _limit_silence(c, at, ctx)
     c.account.trouble = None
     for case in c.complaints.open:
         if case.breached:

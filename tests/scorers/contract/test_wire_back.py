@@ -58,6 +58,8 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
             return st.floats(least, most)
         case msgspec.inspect.BoolType():
             return st.booleans()
+        case msgspec.inspect.DateType():
+            return st.dates()
         case msgspec.inspect.LiteralType(values=allowed):
             return st.sampled_from(sorted(allowed))
         case msgspec.inspect.StructType(cls=cls):
