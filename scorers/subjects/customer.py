@@ -22,7 +22,7 @@ from scorers.in_force.figures import ALL_YEARS, YEARS, Contribution, value_bucke
 from scorers.subjects import reviews, rises
 from scorers.timeline import actions
 from scorers.timeline.compare import compare, note
-from scorers.timeline.episodes import NEVER, Episode, Finding
+from scorers.timeline.episodes import ACTED, NEVER, Episode, Finding
 from scorers.timeline.facts import NO_FACT, Ref
 from scorers.timeline.kinds import Kind, Plan, plan
 from scorers.timeline.subjects import AlarmingType, Effects
@@ -89,8 +89,9 @@ class CustomerType(AlarmingType[Customer]):
         if c.tiering.low_since and now <= (ends := c.tiering.low_since + ctx.policy.tiers.dwell) < soon:
             soon = ends
         waits = compare(self, c, _PLANS[life.stage], now, ref, ctx, effects)
-        if risk.at >= at or c.efforts:
-            effort.review(c, at, event is not None, ctx)
+        acted = isinstance(event, AlarmAction) and event.action in ACTED
+        if risk.at >= at or c.efforts or acted:
+            effort.review(c, at, told, acted, ctx)
         c.due = min(soon, waits, c.purchases.next_class or NEVER, reviews.next_instant(c, ctx), retires)
 
     def render(

@@ -21,15 +21,21 @@ _YEAR = 365 * DAY
 _SPARE = 2 * HOUR  # a reading is kept so much longer than a late fact can come: a clock may be behind the facts
 
 
-def review(c: Customer, at: Micros, is_fact: bool, ctx: Context) -> None:
-    """Read what an effort would bring, if the risk was read at this instant; otherwise note that there is a new fact."""
+def review(c: Customer, at: Micros, is_fact: bool, acted: bool, ctx: Context) -> None:
+    """Read what an effort would bring, if the risk was read at this instant; otherwise note what is new.
+
+    `is_fact`: the customer is better known, which an action is not; `acted`: somebody has acted on an alarm or on an entry of a worklist.
+    """
+    if acted:
+        c.contacts.acted = at // SECOND
+    before = c.efforts[-1] if c.efforts else None
+    evidence = c.last_fact // SECOND if is_fact or before is None else before.evidence
     if c.risk.at >= at and c.risk.last >= 0.0:  # at a deadline, an alarm reads it right after that instant
-        effort = None if c.exit.at else _reading(c, at, ctx)
-        if effort is not None or c.efforts:
-            _keep(c, effort or Effort(at // SECOND, 0), ctx)
-    elif is_fact and c.efforts and c.efforts[-1].net > 0:  # given up before: the risk is not read any more
-        newest = replace(c.efforts[-1], at=at // SECOND, evidence=at // SECOND, acted=c.contacts.acted)
-        _keep(c, newest, ctx)
+        effort = None if c.exit.at else _reading(c, evidence, at, ctx)
+        if effort is not None or before is not None:
+            _keep(c, effort or Effort(at // SECOND, 0, evidence=evidence), ctx)
+    elif before is not None and before.net > 0 and (is_fact or acted):  # the risk is not read
+        _keep(c, replace(before, at=at // SECOND, evidence=evidence, acted=c.contacts.acted), ctx)
 
 
 def reading_before(efforts: tuple[Effort, ...], end: Micros) -> Effort | None:
@@ -49,7 +55,7 @@ def treatment_of(c: Customer) -> Treatment:
     return "preferential_treatment" if c.tiering.tier in ("platinum", "gold") else "tailored_service"
 
 
-def _reading(c: Customer, at: Micros, ctx: Context) -> Effort | None:
+def _reading(c: Customer, evidence: int, at: Micros, ctx: Context) -> Effort | None:
     """What an effort brings by the risk just read; None if it does not pay."""
     rules, risk, policy = ctx.policy.worklist, c.risk.last, ctx.policy
     treatment = treatment_of(c)
@@ -71,7 +77,7 @@ def _reading(c: Customer, at: Micros, ctx: Context) -> Effort | None:
         expenses,
         TREATMENTS.index(treatment),
         (c.purchases.last + round(rules.silent_at_most * limit)) // SECOND,
-        max([c.last_fact, *[e.at for e in c.open if e.status == "open"]]) // SECOND,
+        max([evidence, *[e.at // SECOND for e in c.open if e.status == "open"]]),
         c.contacts.acted,
     )
 

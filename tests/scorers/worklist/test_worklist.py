@@ -142,6 +142,19 @@ def test_who_was_acted_on_comes_back_after_14_days():
     assert not sets["service"] & set(range(9, 23))
 
 
+def test_an_action_on_an_entry_is_an_effort_and_an_acknowledgement_is_none():
+    """Act and resolve let a customer rest for 14 days; other actions say nothing about the customer."""
+    dates = {}
+    for action in ("act", "ack"):
+        done = record(
+            "alarm.action", LAST + 9 * DAY + HOUR, "stops", action=action, by="ana", worklist_date="2024-05-21"
+        )
+        policy = "[worklist.budget]\niron = 0\n"  # unfunded, they may stand every day
+        dates[action] = set(dates_of(Lists(policy).feed(*in_order(STOPS, COMES, [done])).entries("stops")))
+    assert {10, 12, 14} <= dates["ack"]
+    assert not dates["act"] & set(range(9, 23))
+
+
 def test_without_a_budget_nobody_is_funded_and_it_is_said():
     """A tier without a budget is let go; others are listed without funds beyond the capacity."""
     shop = Lists("[worklist.budget]\niron = 0\n").feed(*in_order(STOPS, COMES))
