@@ -7,7 +7,7 @@ from it. A transition is caused by a fact, or by time that passes without one.
 from scorers.contract.alarms import Stage
 from scorers.contract.events import Micros
 from scorers.customer.state import Customer
-from scorers.policy.tables import Policy
+from scorers.policy.tables import Lifecycle, Policy
 from scorers.timeline.episodes import NEVER
 
 LEFT: frozenset[Stage] = frozenset({"defector", "core_defector"})
@@ -101,7 +101,7 @@ def judge(c: Customer, now: Micros, policy: Policy) -> tuple[Stage, Micros]:
         return ("defector", NEVER) if exited or 0 < gone < now else ("first_time_buyer", gone or NEVER)
     rules, quiet = policy.lifecycle, quiet_after(c)
     ripe = (c.life.customer_since or c.rhythm.first) + rules.core_tenure if occasions >= rules.core_occasions else NEVER
-    core = ripe < now and ripe <= quiet and _is_content(c, rules.core_satisfaction)
+    core = ripe < now and ripe <= quiet and _is_content(c, rules)
     if now <= quiet and not exited:
         return ("core_customer" if core else "early_repeat_buyer"), (quiet if ripe < now or quiet < ripe else ripe)
     if exited or 0 < gone < now:
@@ -109,10 +109,10 @@ def judge(c: Customer, now: Micros, policy: Policy) -> tuple[Stage, Micros]:
     return "dormant", min(gone or NEVER, ripe if now <= ripe else NEVER)
 
 
-def _is_content(c: Customer, satisfaction: float) -> bool:
-    """Whether the mean mark is not under the gate; nobody is discontent without a mark."""
+def _is_content(c: Customer, rules: Lifecycle) -> bool:
+    """Whether the mean mark is not under the gate; too few marks make nobody discontent."""
     opinion = c.opinion
-    return not opinion.marks or opinion.marks_sum >= satisfaction * opinion.marks
+    return opinion.marks < rules.core_marks or opinion.marks_sum >= rules.core_satisfaction * opinion.marks
 
 
 def move(before: Stage, after: Stage) -> str:

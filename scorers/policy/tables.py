@@ -50,6 +50,7 @@ class Lifecycle(_Strict, frozen=True):
     core_occasions: Count = 5
     core_tenure: Span = days(180)
     core_satisfaction: Annotated[float, Meta(ge=1, le=5)] = 3.0
+    core_marks: Count = 3
     second_purchase_quantile: Share = 0.75
     second_purchase_default: Span = days(60)
     second_purchase_known: Count = 50

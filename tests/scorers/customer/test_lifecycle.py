@@ -61,9 +61,11 @@ def test_the_facts_give_the_stage(title, records, until, stage):
     assert stage_after(*records, until=until) == stage
 
 
-@pytest.mark.parametrize(("stars", "stage"), [((3, 3), "core_customer"), ((3, 2), "early_repeat_buyer")])
+@pytest.mark.parametrize(
+    ("stars", "stage"), [((3, 3, 3), "core_customer"), ((3, 3, 2), "early_repeat_buyer"), ((1, 1), "core_customer")]
+)
 def test_core_takes_a_mean_satisfaction_not_under_three(stars, stage):
-    """Three is enough, where anything is known."""
+    """Three is enough, where at least three answers are known."""
     facts = monthly(8)
     for n, value in enumerate(stars):
         facts.append(record("survey.answered", START + 211 * DAY + n, satisfaction=value))
@@ -73,10 +75,10 @@ def test_core_takes_a_mean_satisfaction_not_under_three(stars, stage):
 def test_a_discontent_core_customer_is_core_no_longer_and_a_content_one_again():
     """The stage follows the satisfaction both ways."""
     facts = monthly(8)
-    bad = record("survey.answered", START + 211 * DAY, satisfaction=1)
-    good = record("survey.answered", START + 212 * DAY, satisfaction=5)
-    assert stage_after(*facts, bad) == "early_repeat_buyer"
-    assert stage_after(*facts, bad, good) == "core_customer"
+    bad = [record("survey.answered", START + 211 * DAY + n, satisfaction=1) for n in range(3)]
+    good = [record("survey.answered", START + 212 * DAY + n, satisfaction=5) for n in range(3)]
+    assert stage_after(*facts, *bad) == "early_repeat_buyer"
+    assert stage_after(*facts, *bad, *good) == "core_customer"
 
 
 def test_only_a_core_customer_becomes_a_core_defector():
