@@ -12,7 +12,6 @@ from scorers.contract.alarms import Alarm, Skill, Treatment
 from scorers.contract.inert import inert
 
 PLANNED_HEADLINES: dict[str, str] = {
-    "bond-cut": "{who} gave up something that tied them to us",
     "exposed-silently": "{who} bought something that others complain about",
     "feed-silent": "No data comes from {who}",
 }

@@ -11,7 +11,7 @@ from scorers.alarms.complaints import (
     single_failure,
     small_mishap,
 )
-from scorers.alarms.loyalty import apostle_lost, boredom, contact_pressure, hostage, terrorist
+from scorers.alarms.loyalty import apostle_lost, bond_cut, boredom, contact_pressure, hostage, terrorist
 from scorers.alarms.money import score_money_disagree, tier_drop, wallet_shrinking
 from scorers.alarms.risk import owner_disagrees, risk_high, risk_rising
 from scorers.alarms.silence import defected, gone_quiet, prospect_cooling, second_purchase_overdue
@@ -31,6 +31,7 @@ CATALOGUE: tuple[Kind, ...] = (
     experience_debt.KIND,
     contact_pressure.KIND,
     boredom.KIND,
+    bond_cut.KIND,
     wallet_shrinking.KIND,
     defected.KIND,
     prospect_cooling.KIND,

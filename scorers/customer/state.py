@@ -242,12 +242,21 @@ class Opinion(Struct, array_like=True, gc=False):
     owners_view: OwnersView | None = None
 
 
+class Cut(Struct, array_like=True, gc=False):
+    """A bond that has ended and is not back."""
+
+    bond: str
+    at: Micros
+    ref: Ref
+
+
 class Ties(Struct, array_like=True, gc=False):
     """Rewards and bonds (P5)."""
 
     rewards: int = 0
     last_reward: Micros = 0
     bonds: list[str] = field(default_factory=list)
+    cut: tuple[Cut, ...] = ()  # at most one for each bond
 
 
 class Exit(Struct, array_like=True, gc=False):

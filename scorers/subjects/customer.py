@@ -163,6 +163,7 @@ def _judge_stage(
     if after in LEFT:
         c.risk.next_review, c.risk.last = 0, -1.0
         rises.forget(c)
+        c.ties.cut = ()
     return until
 
 

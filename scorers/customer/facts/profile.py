@@ -5,7 +5,7 @@ from datetime import date
 from scorers.contract.events import DAY, BondEnded, BondStarted, CustomerDescribed, RewardGranted
 from scorers.customer import silences
 from scorers.customer.facts import purchases
-from scorers.customer.state import Customer
+from scorers.customer.state import Customer, Cut
 from scorers.in_force.context import Context
 from scorers.in_force.figures import Contribution
 from scorers.timeline.facts import Ref
@@ -36,9 +36,12 @@ def bond_started(c: Customer, e: BondStarted, ref: Ref, ctx: Context, counts: li
     """A bond begins."""
     if e.bond not in c.ties.bonds:
         c.ties.bonds.append(e.bond)
+    if c.ties.cut:
+        c.ties.cut = tuple(cut for cut in c.ties.cut if cut.bond != e.bond)
 
 
 def bond_ended(c: Customer, e: BondEnded, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
-    """A bond ends."""
+    """A bond ends. One that was not in use is no news."""
     if e.bond in c.ties.bonds:
         c.ties.bonds.remove(e.bond)
+        c.ties.cut += (Cut(e.bond, e.time, ref),)

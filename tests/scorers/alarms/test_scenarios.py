@@ -40,6 +40,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "referral": ("referral.made", "positive"),
     "exit": ("exit.explained", "reason"),
     "competitor": ("competitor.mentioned", "competitor"),
+    "bond": ("bond.started", "bond"),
+    "bond-ended": ("bond.ended", "bond"),
     "owner-judged": ("owner.judged", "good"),
     "promise": ("promise.made", "promise_id"),
     "kept": ("promise.kept", "promise_id"),
