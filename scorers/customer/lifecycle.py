@@ -23,7 +23,6 @@ TRANSITIONS: dict[Stage, dict[Stage, str]] = {
     },
     "first_time_buyer": {
         "early_repeat_buyer": "second occasion, or known as a customer of before",
-        "dormant": "known as a customer of before, and silent",
         "core_customer": "repeated, content, long enough",
         "defector": "given up by the record, or explained exit",
     },

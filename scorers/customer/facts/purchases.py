@@ -70,6 +70,8 @@ def recognise(c: Customer, at: Micros, ctx: Context) -> None:
     life.known = True
     if c.rhythm.occasions == 1:
         _limit_silence(c, at, ctx)
+        if c.purchases.last:  # said of a silence that lasts already: no alarm is about the past
+            c.purchases.quiet_limit = max(c.purchases.quiet_limit, at - c.purchases.last + SECOND)
         c.purchases.reached = c.purchases.gone = 0
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scorers.contract.events import DAY
+from scorers.contract.events import DAY, SECOND
 from scorers.contract.rejection import Rejection
 from scorers.contract.rfc3339 import parse_instant
 from scorers.contract.wire import decode
@@ -65,6 +65,13 @@ def test_who_was_given_up_as_a_first_time_buyer_and_is_described_then_comes_back
     driver = Driver().feed(purchase(START)).advance(START + 500 * DAY).feed(described(START + 500 * DAY, "2020-01-01"))
     assert state(driver).life.stage == "defector"
     assert state(driver.feed(purchase(START + 501 * DAY))).life.stage == "early_repeat_buyer"
+
+
+def test_a_description_in_a_long_silence_raises_nothing_about_the_past():
+    """The silence until then is what such a customer is allowed; a second later it is longer."""
+    said = START + 400 * DAY
+    driver = Driver().feed(purchase(START)).advance(said).feed(described(said, "2020-01-01")).advance(said + DAY)
+    assert [(a.at - said) // SECOND for a in driver.alarms if a.kind == "gone-quiet"] == [1]
 
 
 def test_what_is_no_date_is_rejected():
