@@ -31,7 +31,7 @@ LEFT = ("defector", "core_defector")
 
 
 class DemoView:
-    """Prints the most severe alarm of the kind shown least so far, and summarises all alarms."""
+    """Prints the most severe alarm of the kind shown least so far, info only where there is no other, and summarises all alarms."""
 
     def __init__(self, console: Console) -> None:
         self.summary = AlarmSummary()
@@ -51,7 +51,7 @@ class DemoView:
         if self.clock >= self._next:
             self._show()
             self._next = self.clock // DAY * DAY + EVERY
-        if alarm.type == "alarm.raised" and alarm.severity != "info":
+        if alarm.type == "alarm.raised":
             self._candidates.append(alarm)
         elif status_of(alarm) in ENDED_WELL and (
             self._good is None or severity_order(alarm) < severity_order(self._good)
@@ -61,7 +61,8 @@ class DemoView:
     def _show(self) -> None:
         if not self._candidates:
             return
-        rarest = min(self._candidates, key=lambda alarm: (self._shown[alarm.kind], *severity_order(alarm)))
+        candidates = [alarm for alarm in self._candidates if alarm.severity != "info"] or self._candidates
+        rarest = min(candidates, key=lambda alarm: (self._shown[alarm.kind], *severity_order(alarm)))
         self._shown[rarest.kind] += 1
         chosen = [rarest]
         if self._good is not None and self._shown.total() % GOOD_NEWS_EVERY == 0:
