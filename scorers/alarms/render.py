@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from scorers.alarms.act_by import act_by
 from scorers.alarms.risk.reported import reported_horizon
 from scorers.alarms.words import date
 from scorers.contract.alarms import Alarm, Change, Evidence, Subject, Treatment
@@ -35,7 +36,7 @@ def render(
     else:
         own.setdefault("treatment", kind.treatment)
         own["reasons"] = tuple(kind.reasons(state, e, time, ctx))
-        by = None if kind.deadline is None else kind.deadline(state, e, ctx)
+        by = act_by(kind, state, e, ctx)
         own["deadline"] = Instant(by // SECOND * SECOND) if by else None
         own["counterfactual"] = _remedy(kind, by, ctx)
     return Alarm(

@@ -63,7 +63,7 @@ class Kind(Struct, frozen=True, kw_only=True):
     condition: Condition | None = None
     case_condition: CaseCondition | None = None  # asked about each of the cases that `when` names
     reasons: Callable[[Any, Episode, Micros, Context], list[Reason]]
-    deadline: Callable[[Any, Episode, Context], Instant | None] | None = None  # by when to act
+    deadline: Callable[[Any, Episode, Context], Instant | None] | None = None  # an instant of its own by which to act
 
     def headline_in(self, stage: Stage | None) -> str:
         """The headline of an alarm about a customer in a stage."""

@@ -32,5 +32,4 @@ KIND = Kind(
     when="account.trouble",
     condition=condition,
     reasons=reasons,
-    deadline=troubles.deadline,
 )

@@ -3,11 +3,8 @@
 from scorers.alarms.complaints import cases
 from scorers.alarms.words import times
 from scorers.contract.alarms import Reason, Stage
-from scorers.contract.events import Instant
-from scorers.customer.lifecycle import gone_after
 from scorers.customer.state import Customer
-from scorers.in_force.context import Context
-from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
+from scorers.timeline.episodes import NEVER, Answer, Finding
 
 
 def holds_in(c: Customer, stage: Stage) -> Answer:
@@ -28,8 +25,3 @@ def reason(c: Customer, who: str) -> list[Reason]:
         quoted = [case for case in (*c.complaints.open, *c.complaints.closed) if case.opener in facts and case.says]
         reasons += cases.says(max(quoted, key=lambda case: case.opened)) if quoted else []
     return reasons
-
-
-def deadline(c: Customer, e: Episode, ctx: Context) -> Instant | None:
-    """The instant at which the customer counts as defected."""
-    return Instant(gone_after(c, ctx.policy)) if c.rhythm.occasions else None

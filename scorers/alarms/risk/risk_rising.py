@@ -3,8 +3,8 @@
 from scorers.alarms.risk import model_reasons
 from scorers.alarms.words import span
 from scorers.contract.alarms import Reason
-from scorers.contract.events import Instant, Micros
-from scorers.customer.lifecycle import PRESENT, gone_after, quiet_after
+from scorers.contract.events import Micros
+from scorers.customer.lifecycle import PRESENT
 from scorers.customer.state import RISK_SCALE, Customer
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
@@ -28,11 +28,6 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     return [Reason("risk_rose", 1.0, text), *model_reasons.strongest(c, now, ctx), *known]
 
 
-def deadline(c: Customer, e: Episode, ctx: Context) -> Instant:
-    """The instant at which the silence becomes unusual, or for a dormant customer at which they count as defected."""
-    return Instant(quiet_after(c) if c.life.stage != "dormant" else gone_after(c, ctx.policy))
-
-
 KIND = Kind(
     name="risk-rising",
     rules=("A5", "J4", "J5"),
@@ -46,5 +41,4 @@ KIND = Kind(
     when="risk.rise",
     condition=condition,
     reasons=reasons,
-    deadline=deadline,
 )

@@ -2,8 +2,8 @@
 
 from scorers.alarms.words import background, silence
 from scorers.contract.alarms import Reason
-from scorers.contract.events import Instant, Micros
-from scorers.customer.lifecycle import gone_after, quiet_after
+from scorers.contract.events import Micros
+from scorers.customer.lifecycle import quiet_after
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import Answer, Episode, Finding
@@ -23,11 +23,6 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     return [Reason("silence", 1.0, silence(c, max(now, e.at), ctx)), *background(c, now, ctx)]
 
 
-def deadline(c: Customer, e: Episode, ctx: Context) -> Instant | None:
-    """The instant at which the customer counts as defected."""
-    return Instant(gone_after(c, ctx.policy)) if c.rhythm.occasions else None
-
-
 KIND = Kind(
     name="gone-quiet",
     rules=("L1", "Q6", "J4", "J5"),
@@ -41,5 +36,4 @@ KIND = Kind(
     stages=frozenset({"early_repeat_buyer", "core_customer", "dormant"}),
     condition=condition,
     reasons=reasons,
-    deadline=deadline,
 )

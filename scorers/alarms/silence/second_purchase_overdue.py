@@ -2,8 +2,7 @@
 
 from scorers.alarms.words import date, span
 from scorers.contract.alarms import Reason
-from scorers.contract.events import Instant, Micros
-from scorers.customer.lifecycle import gone_after
+from scorers.contract.events import Micros
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import Answer, Episode, once_past
@@ -23,11 +22,6 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     return [Reason("second_purchase_overdue", 1.0, text)]
 
 
-def deadline(c: Customer, e: Episode, ctx: Context) -> Instant | None:
-    """The instant at which the customer counts as defected."""
-    return Instant(gone_after(c, ctx.policy)) if c.rhythm.occasions else None
-
-
 KIND = Kind(
     name="second-purchase-overdue",
     rules=("L3", "L9", "J4", "J5"),
@@ -41,5 +35,4 @@ KIND = Kind(
     stages=frozenset({"first_time_buyer"}),
     condition=condition,
     reasons=reasons,
-    deadline=deadline,
 )

@@ -14,6 +14,7 @@ async def test_health_is_answered_while_the_gateway_is_attacked(broker: str, tmp
     """
     with gateway(broker, tmp_path) as ports:
         found = await probed(ports, TIMES)
-    assert [len(answers) for answers in found.answers.values()] == [TIMES, TIMES]
+    assert all(len(answers) >= TIMES for answers in found.answers.values())
+    assert len(found.answers) == 2
     assert found.attacks["connections"] > 0
     assert sum(found.attacks[name] for name in BODIES) > 0

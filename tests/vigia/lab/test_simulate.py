@@ -87,7 +87,7 @@ def test_every_line_is_an_event_of_the_contract(town: tuple[Path, Summary]) -> N
         fields = msgspec.json.decode(line)
         assert set(fields) <= FIELDS_OF[fields["type"]], line
         told.add(fields["type"])
-    assert set(FIELDS_OF) - told == {"customer.merged", "customer.erased"}
+    assert set(FIELDS_OF) - told == {"customer.merged", "customer.erased", "alarm.action"}
 
 
 def test_events_are_sorted_and_named_once(town: tuple[Path, Summary], events: list[Line]) -> None:
