@@ -1,7 +1,5 @@
 """The time of an event without decoding the rest of it: readers that order records need no more."""
 
-from contextlib import suppress
-
 import msgspec
 from msgspec import Struct
 
@@ -24,6 +22,7 @@ def event_time(raw: bytes | None) -> Micros:
     >>> event_time(b"till 3"), event_time(None)
     (0, 0)
     """
-    with suppress(msgspec.MsgspecError, ValueError, RecursionError):
+    try:  # not `suppress`, which costs a third of this
         return int(parse_instant(_decode(raw or b"").time))
-    return 0
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return 0

@@ -36,6 +36,8 @@ def proven(counts: Mapping[int, int], policy: Policy) -> tuple[bool, ...]:
     (False, False)
     """
     rules = policy.risk
+    if sum(counts.values()) < rules.proven_answers:
+        return (False,) * BANDS
     number, lost, reported = [0] * BANDS, [0] * BANDS, [0] * BANDS
     for bucket, count in counts.items():
         hundredths = bucket % _LOST

@@ -58,25 +58,22 @@ class _Dated(msgspec.Struct):
 _dated = msgspec.json.Decoder(_Dated).decode
 
 
-def _time(record: Any) -> int:
-    """The time of an event or a control record; that of writing if the record has none, as a request to erase."""
-    if happened := event_time(record.value):
-        return happened
+def _control_time(record: Any) -> int:
+    """The time of a control record; that of writing if the record has none, as a request to erase."""
     with suppress(Exception):
         dated = _dated(record.value)
         return int(parse_any_instant(dated.until or dated.in_force))
     return (record.timestamp or 0) * 1_000
 
 
-def _turns(records: Sequence[Any]) -> list[int]:
+def _turns(times: list[int]) -> list[int]:
     """The time at which each record takes its turn: its own, or that of the next one if the next few are all older.
 
     So one event that is dated ahead does not hold back what follows it in its topic, and one that is late moves nothing.
     """
-    turns = times = [_time(record) for record in records]
+    turns = times[:]
     for n in range(len(times) - 2, -1, -1):
         if times[n] > times[n + 1] and times[n] > max(times[n + 1 : n + 1 + AHEAD]):
-            turns = [*turns] if turns is times else turns
             turns[n] = turns[n + 1]
     return turns
 
@@ -84,20 +81,26 @@ def _turns(records: Sequence[Any]) -> list[int]:
 class _Chunk:
     """The rest of a chunk, from `at` on; `poll_after` is when silent topics must have been polled if it jumps."""
 
-    __slots__ = ("_turns", "at", "done", "poll_after", "rank", "records")
+    __slots__ = ("_happened", "_turns", "at", "done", "poll_after", "rank", "records")
 
     def __init__(self, records: Sequence[Any], done: Done, rank: int) -> None:
         self.records, self.done, self.rank = records, done, rank
         self.poll_after = min(records[-1].timestamp or 0, round(time.time() * 1000)) + SLACK
         self.at = 0
+        self._happened: list[int] = []  # when each event happened, 0 for what is none
         self._turns: list[int] = []
 
     @property
     def turn(self) -> int:
         """When the next record takes its turn."""
         if not self._turns:
-            self._turns = _turns(self.records)
+            happened = self._happened = [event_time(record.value) for record in self.records]
+            self._turns = _turns([at or _control_time(one) for at, one in zip(happened, self.records, strict=True)])
         return self._turns[self.at]
+
+    def happened(self, at: int) -> int:
+        """When the event of a record happened; 0 if the record is no event."""
+        return self._happened[at] if self._happened else event_time(self.records[at].value)
 
     def reach(self, bound: int, size: int) -> int:
         """The end of the next record and those after it that take their turn before the bound, `size` at most."""
@@ -237,8 +240,8 @@ class Alignment:
         if polled < 0:
             return False
         folded = self._folded.get(partition, 0)
-        first = event_time(chunk.records[chunk.at].value) or folded
-        last = event_time(chunk.records[end - 1].value) or first
+        first = chunk.happened(chunk.at) or folded
+        last = (chunk.happened(end - 1) if end - 1 > chunk.at else first) or first
         times = (folded, first, last)
         if max(times) - min(times) > JUMP and chunk.poll_after > polled:
             return False
