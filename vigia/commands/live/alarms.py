@@ -91,17 +91,32 @@ def tail(
     run_once(read(where, "alarms", show, new_only=not everything, follow=not until_now), kafka)
 
 
-@app.command()
-def ack(
-    alarm_id: AlarmId,
-    customer: Customer = None,
-    by: By = None,
-    reason: Why = None,
-    kafka: Kafka = KAFKA,
-    prefix: Prefix = "",
-) -> None:
-    """Acknowledge an alarm: escalations and reminders stop."""
-    _act("ack", alarm_id, customer, by, reason, None, kafka, prefix)
+PLAIN: dict[ActionName, str] = {
+    "ack": "Acknowledge an alarm: escalations and reminders stop.",
+    "resolve": "Record that the work is done. Whether the alarm ends depends on what the customer does.",
+    "act": "Record that something was done about an alarm; it stays open, and a comeback counts as saved.",
+    "dismiss": "Call an alarm false: it is settled, and nothing more is sent about it.",
+}
+"""Actions that need nothing but the alarm, with the help of their commands."""
+
+
+def _add(name: ActionName, text: str) -> None:
+    """Add the command of an action that needs nothing but the alarm."""
+
+    @app.command(name, help=text)
+    def command(
+        alarm_id: AlarmId,
+        customer: Customer = None,
+        by: By = None,
+        reason: Why = None,
+        kafka: Kafka = KAFKA,
+        prefix: Prefix = "",
+    ) -> None:
+        _act(name, alarm_id, customer, by, reason, None, kafka, prefix)
+
+
+for plain, plain_help in PLAIN.items():
+    _add(plain, plain_help)
 
 
 @app.command()
@@ -124,32 +139,6 @@ def snooze(
 
 
 @app.command()
-def resolve(
-    alarm_id: AlarmId,
-    customer: Customer = None,
-    by: By = None,
-    reason: Why = None,
-    kafka: Kafka = KAFKA,
-    prefix: Prefix = "",
-) -> None:
-    """Record that the work is done. Whether the alarm ends depends on what the customer does."""
-    _act("resolve", alarm_id, customer, by, reason, None, kafka, prefix)
-
-
-@app.command()
-def act(
-    alarm_id: AlarmId,
-    customer: Customer = None,
-    by: By = None,
-    reason: Why = None,
-    kafka: Kafka = KAFKA,
-    prefix: Prefix = "",
-) -> None:
-    """Record that something was done about an alarm; it stays open, and a comeback counts as saved."""
-    _act("act", alarm_id, customer, by, reason, None, kafka, prefix)
-
-
-@app.command()
 def note(
     alarm_id: AlarmId,
     reason: Annotated[str, Option(metavar="TEXT", help="The text of the note.")],
@@ -160,19 +149,6 @@ def note(
 ) -> None:
     """Add a note to an alarm, also to one that has ended."""
     _act("note", alarm_id, customer, by, reason, None, kafka, prefix)
-
-
-@app.command()
-def dismiss(
-    alarm_id: AlarmId,
-    customer: Customer = None,
-    by: By = None,
-    reason: Why = None,
-    kafka: Kafka = KAFKA,
-    prefix: Prefix = "",
-) -> None:
-    """Call an alarm false: it is settled, and nothing more is sent about it."""
-    _act("dismiss", alarm_id, customer, by, reason, None, kafka, prefix)
 
 
 @app.command()
