@@ -11,6 +11,7 @@ from msgspec import Struct, field
 
 from scorers.contract.alarms import LoyaltyType, Stage, Tier
 from scorers.contract.events import ComplaintSeverity, Duration, Micros
+from scorers.customer.effort import Effort
 from scorers.customer.rhythm import Rhythm
 from scorers.timeline.facts import NO_FACT, Ref
 from scorers.timeline.subjects import Bound, State
@@ -332,23 +333,6 @@ class RiskReading(Struct, array_like=True, gc=False):
     questions: list[Question] = field(default_factory=list)
     lows: list[int] = field(default_factory=list)  # day and risk in ten-thousandths by turns; both rise
     rise: Rise | None = None
-
-
-class Effort(Struct, array_like=True, gc=False):
-    """What an effort to keep the customer would bring, by a reading of the risk (J7).
-
-    Instants are in whole seconds, which take half the bytes, and money in the customer's own currency.
-    """
-
-    at: int
-    net: int  # risk x worth x chance to save - cost; 0 where an effort does not pay
-    risk: int = 0  # in millionths
-    worth: int = 0
-    cost: int = 0
-    treatment: int = 0  # its place among all treatments
-    until: int = 0  # silent for longer than that, nobody is worth an effort
-    evidence: int = 0  # the newest fact or alarm
-    acted: int = 0  # when somebody last made an effort
 
 
 class Profile(Struct, array_like=True, gc=False):

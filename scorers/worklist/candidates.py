@@ -8,7 +8,8 @@ from heapq import nsmallest
 from typing import NamedTuple
 
 from scorers.contract.events import DAY, SECOND, Micros
-from scorers.customer.state import Customer, Effort
+from scorers.customer.effort import Effort
+from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.policy.hold_out import is_held_out
 from scorers.policy.tables import Worklist

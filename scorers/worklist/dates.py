@@ -5,7 +5,7 @@ from functools import partial
 
 from scorers.contract.events import DAY, SECOND, Micros
 from scorers.contract.worklist import WorklistEntry
-from scorers.customer.state import Effort
+from scorers.customer.effort import Effort
 from scorers.in_force.context import Context
 from scorers.timeline.timeline import AnyTimeline
 from scorers.worklist.candidates import Table

@@ -11,8 +11,9 @@ from msgspec.structs import replace
 from scorers.alarms.catalogue import KINDS
 from scorers.contract.alarms import SEVERITIES, Treatment
 from scorers.contract.events import DAY, HOUR, SECOND, Micros
+from scorers.customer.effort import Effort
 from scorers.customer.lifecycle import is_first_time
-from scorers.customer.state import MILLION, Customer, Effort
+from scorers.customer.state import MILLION, Customer
 from scorers.customer.value import usual_margin, worth
 from scorers.in_force.context import Context
 

@@ -6,7 +6,8 @@ from scorers.contract.alarms import Reason
 from scorers.contract.events import DAY, SECOND, Instant, Micros
 from scorers.contract.rfc3339 import rfc3339
 from scorers.contract.worklist import WorklistEntry
-from scorers.customer.state import MILLION, Customer, Effort
+from scorers.customer.effort import Effort
+from scorers.customer.state import MILLION, Customer
 from scorers.in_force.context import Context
 from scorers.worklist.effort import TREATMENTS
 
