@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 
 from scorers.contract.events import Micros
+from scorers.in_force.closures import FEED, Closures
 from scorers.in_force.figures import Figures, no_figures
 from scorers.in_force.group_histories import GroupHistories
 from scorers.in_force.risk_model import RiskModel
@@ -26,6 +27,7 @@ class Context:
     def __init__(self, policy: Policy, untrained: RiskModel) -> None:
         self.policy = policy
         self.policy_version = policy.version
+        self.closures = Closures()
         self._adopt_calendars(policy)
         self._figures: list[Figures] = [no_figures(policy)]
         self._figure_times: list[Micros] = [0]
@@ -47,6 +49,7 @@ class Context:
         self.zone = business_zone(zone)
         self.calendar = Calendar(opening, zone)
         self._calendars = {store: Calendar(opening.of_store(store), zone) for store in opening.stores}
+        self.closures.adopt_holidays(self.calendar, self._calendars)
 
     def calendar_of(self, store_id: str | None) -> Calendar:
         """The calendar of a store; the business's if it has none of its own."""
@@ -71,8 +74,13 @@ class Context:
     def adopt_group(
         self, subject: str, name: str, reported: Micros, in_force: Micros, values: Mapping[str, int]
     ) -> bool:
-        """Put what is known of a group in force from an instant on; False if it is not news."""
-        return self.groups.adopt((subject, name), reported, in_force, values, self.policy.time.allowed_lateness)
+        """Put what is known of a group in force from an instant on; False if it is not news. Closures of feeds count at any instant."""
+        lateness = self.policy.time.allowed_lateness
+        if not self.groups.adopt((subject, name), reported, in_force, values, lateness):
+            return False
+        if subject == FEED:
+            self.closures.adopt(name, values)
+        return True
 
     def group(self, subject: str, name: str, now: Micros) -> Mapping[str, int]:
         """What was known of a group at an instant; empty before its first report."""

@@ -45,14 +45,14 @@ class Calendar:
 
     def __init__(self, opening: Opening, zone: str = "UTC") -> None:
         self._week = tuple(_spans(getattr(opening, day)) for day in WEEKDAYS)
-        self._holidays = frozenset(_day_number(text) for text in opening.holidays)
+        self.holidays = frozenset(_day_number(text) for text in opening.holidays)  # as days since 1970
         self.zone = business_zone(zone)
-        self.around_the_clock = not self._holidays and all(spans == ((0, DAY),) for spans in self._week)
+        self.around_the_clock = not self.holidays and all(spans == ((0, DAY),) for spans in self._week)
         if not any(self._week):
             raise ValueError("the calendar has no open hour at all: give at least one weekday a span")
 
     def _open(self, day: int) -> tuple[tuple[Duration, Duration], ...]:
-        return () if day in self._holidays else self._week[(day + _EPOCH_WEEKDAY) % 7]
+        return () if day in self.holidays else self._week[(day + _EPOCH_WEEKDAY) % 7]
 
     def add(self, start: Micros, span: Duration) -> Micros:
         """The instant at which this much open time has passed since the start."""
