@@ -13,6 +13,7 @@ from scorers.contract.alarms import LoyaltyType, Stage, Tier
 from scorers.contract.events import ComplaintSeverity, Duration, Micros
 from scorers.customer.effort import Effort
 from scorers.customer.rhythm import Rhythm
+from scorers.customer.told import Told
 from scorers.timeline.facts import NO_FACT, Ref
 from scorers.timeline.subjects import Bound, State
 
@@ -364,6 +365,7 @@ class Customer(State, array_like=True, gc=False):
     risk: RiskReading = field(default_factory=RiskReading)
     profile: Profile = field(default_factory=Profile)
     efforts: tuple[Effort, ...] = ()  # of the dates whose worklist is not final, one each
+    told: tuple[Told, ...] = ()  # alarms of the present silence, or without an answer yet
 
     def cases(self) -> int:
         """How many cases are kept, closed ones included."""

@@ -134,7 +134,7 @@ class FigureBook:
     def _histogram(self, name: str) -> Counter[int] | None:
         """The counts of a histogram; None for that of a currency that has no place, as codes come from outside."""
         total = self.total.get(name)
-        if total is None and sum(map(_is_years, self.total)) < MOST_CURRENCIES:
+        if total is None and (not _is_years(name) or sum(map(_is_years, self.total)) < MOST_CURRENCIES):
             total = self.total[name] = Counter()
         return total
 

@@ -19,7 +19,8 @@ from scorers.customer.state import Customer
 from scorers.customer.tiers import RANK
 from scorers.in_force.context import Context
 from scorers.in_force.figures import ALL_YEARS, YEARS, Contribution, value_bucket
-from scorers.subjects import reviews, rises
+from scorers.in_force.live_quality import place_of
+from scorers.subjects import answers, reviews, rises
 from scorers.timeline import actions
 from scorers.timeline.compare import compare, note
 from scorers.timeline.episodes import ACTED, NEVER, Episode, Finding
@@ -88,10 +89,15 @@ class CustomerType(AlarmingType[Customer]):
                 soon = life.golden_by
         if c.tiering.low_since and now <= (ends := c.tiering.low_since + ctx.policy.tiers.dwell) < soon:
             soon = ends
+        if bought and c.told:
+            answers.bought(c, at, effects.counts)
         waits = compare(self, c, _PLANS[life.stage], now, ref, ctx, effects)
         acted = isinstance(event, AlarmAction) and event.action in ACTED
         if risk.at >= at or c.efforts or acted:
             effort.review(c, at, told, acted, ctx)
+        if c.told:
+            answers.follow(c, at, now, effects.counts)
+            soon = min(soon, answers.next_instant(c))
         c.due = min(soon, waits, c.purchases.next_class or NEVER, reviews.next_instant(c, ctx), retires)
 
     def render(
@@ -134,6 +140,10 @@ class CustomerType(AlarmingType[Customer]):
             return NEVER
         return super().expires(c, kind, episode, ctx)
 
+    def raised(self, c: Customer, kind: Kind, episode: Episode, ctx: Context, effects: Effects) -> None:
+        """Note it, so that it is answered once (A9)."""
+        answers.note(c, kind, episode, ctx, effects)
+
     def expired(self, c: Customer, episode: Episode) -> Outcome:
         """Lost for `defected`; false if the customer kept buying, unless that is what the kind is about; else expired."""
         if episode.kind == "defected":
@@ -161,6 +171,7 @@ def _judge_stage(
     if bought and before in RETURNS_FROM and after not in LEFT:
         note(c, REACTIVATED, at, opener, f"{before} to {after}", effects)
     if after in LEFT:
+        answers.left(c, at, place_of(c.tiering.tier, before), bool(c.exit.at), effects.counts)
         c.risk.next_review, c.risk.last = 0, -1.0
         rises.forget(c)
         c.ties.cut = ()

@@ -159,4 +159,5 @@ def _raise(
         evidence=list(finding.evidence[:MAX_EVIDENCE]),
     )
     effects.touched[name] = e
+    subject.raised(state, kind, e, ctx, effects)
     return e

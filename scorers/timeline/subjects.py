@@ -21,7 +21,7 @@ from scorers.timeline.facts import Ref, short_ref
 from scorers.timeline.kinds import Kind
 from scorers.timeline.packing import decoder
 
-Bound = Literal["early_facts", "complaint", "closed_complaint", "request", "promise", "outreach", "currency"]
+Bound = Literal["early_facts", "complaint", "closed_complaint", "request", "promise", "outreach", "currency", "told"]
 """The bounds of a state that may make it forget something; `forgotten` counts under these names, and by types of subjects."""
 
 
@@ -166,6 +166,9 @@ class AlarmingType(SubjectType[S]):
     def expires(self, state: S, kind: Kind, episode: Episode, ctx: Context) -> Micros:
         """The instant after which an open alarm expires."""
         return episode.at + kind.expires_after * ctx.policy.risk.horizon
+
+    def raised(self, state: S, kind: Kind, episode: Episode, ctx: Context, effects: Effects) -> None:
+        """Note that an alarm has just been raised."""
 
     def expired(self, state: S, episode: Episode) -> Outcome:
         """The outcome of an alarm that has expired."""
