@@ -23,6 +23,7 @@ class Notification(Struct, frozen=True, kw_only=True):
     """What a channel sends: one alarm or the alarms of a digest, and the text for people.
 
     `counted` alarms of a digest came faster than the channel takes them: they are counted in the text and not given.
+    `threads` names the matter of each alarm, by the id of the alarm that began it, so that a receiver can show one matter as one.
     `id` depends only on the alarms and on what changed, so a receiver recognises a repeated delivery by it.
     """
 
@@ -32,6 +33,11 @@ class Notification(Struct, frozen=True, kw_only=True):
     message: Message
     sent_at: Instant
     counted: int = 0
+    threads: tuple[str, ...] = ()
+
+    def matters(self) -> tuple[str, ...]:
+        """The matter of each alarm; without `threads` each is its own."""
+        return self.threads or tuple(alarm.alarm_id for alarm in self.alarms)
 
 
 def change_id(alarm_id: str, change: str, version: int) -> str:

@@ -1,6 +1,6 @@
 """Mail, as plain text and simple HTML.
 
-All mails about one alarm form one thread; a repeated delivery has the same Message-ID. Names come from outside, so
+All mails about one matter form one thread; a repeated delivery has the same Message-ID. Names come from outside, so
 headers hold one line of visible text and a sandboxed template escapes everything in the HTML. Passwords are never sent
 over an unencrypted connection.
 """
@@ -148,8 +148,8 @@ def mail(notification: Notification, sender: str, to: tuple[str, ...]) -> EmailM
     message["Subject"] = inert(notification.message.title, 150)
     message["Date"] = as_datetime(notification.sent_at)
     message["Message-ID"] = f"<{notification.id}@{domain}>"
-    if len(notification.alarms) == 1:
-        thread = f"<alarm.{token(notification.alarms[0].alarm_id)}@{domain}>"
+    if len(matters := set(notification.matters())) == 1 and not notification.counted:
+        thread = f"<alarm.{token(matters.pop())}@{domain}>"
         message["In-Reply-To"] = thread
         message["References"] = thread
     message["Auto-Submitted"] = "auto-generated"

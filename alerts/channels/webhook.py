@@ -203,7 +203,10 @@ def body(notification: Notification) -> bytes:
 
     A digest over the limit leaves out its last alarms; `count` says how many there are, those that are only counted too.
     """
-    shown = [as_json(alarm) for alarm in notification.alarms[:LISTED]]
+    shown = [
+        as_json(alarm) | {"thread": inert(thread, 80)}
+        for alarm, thread in zip(notification.alarms[:LISTED], notification.matters(), strict=False)
+    ]
     lines = [[line.label, line.text] for line in notification.message.lines]
     title, count = notification.message.title, len(notification.alarms) + notification.counted
     kind = "alarm.digest" if count > 1 else notification.change

@@ -154,7 +154,13 @@ class ChannelQueue:
         alone = len(deliveries) == len(alarms) == 1
         message: Message = compose(alarms[0], change, self.zone) if alone else digest(alarms, rest)
         return Notification(
-            id=name, change=change, alarms=alarms, message=message, sent_at=now, counted=sum(rest.values())
+            id=name,
+            change=change,
+            alarms=alarms,
+            message=message,
+            sent_at=now,
+            counted=sum(rest.values()),
+            threads=tuple(one.thread or alarm.alarm_id for one, alarm in known if alarm is not None),
         )
 
     def _finish(

@@ -9,7 +9,6 @@ between sending and storing repeats a delivery under the same id. This module do
 import asyncio
 import heapq
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Protocol
 
 import msgspec
 
@@ -22,7 +21,6 @@ from alerts.pipeline.incident import (
     Action,
     ActionRejected,
     Delivery,
-    FollowUp,
     Incident,
     action_record,
     after_snooze,
@@ -30,14 +28,16 @@ from alerts.pipeline.incident import (
     change_of,
     escalated,
     fold,
-    next_follow_up,
     with_alarm,
     with_deliveries,
 )
+from alerts.pipeline.matters import threads
+from alerts.pipeline.matters.ladders import FollowUp, next_follow_up
 from alerts.pipeline.overflow import is_folded
 from alerts.pipeline.retention import Retention, worth_keeping
 from alerts.pipeline.routes import Routes
 from alerts.pipeline.stages import DecisionContext, candidate, decide, explain, hour_of
+from alerts.pipeline.store import Store
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, MINUTE, SECOND, Duration, Instant
 from vigia.runtime.privacy.keyed_hash import KeyedHash
@@ -46,34 +46,8 @@ RELEASE: Duration = 10 * MINUTE
 """An inhibited alarm waits this long after the end of the larger one, as the same cause may end it too."""
 
 SAVED_AT_ONCE = 500
-
-
-class Store(Protocol):
-    """Where incidents are kept, by the id of the alarm."""
-
-    def get(self, alarm_id: str, /) -> Incident | None:
-        """The incident, from memory."""
-
-    async def put(self, alarm_id: str, incident: Incident | None, /) -> None:
-        """Store the incident, or delete it if None; `get` sees it at once, and it is durable on return."""
-
-
-class Memory:
-    """A store in memory."""
-
-    def __init__(self, incidents: Iterable[Incident] = ()) -> None:
-        self.incidents = {incident.alarm.alarm_id: incident for incident in incidents}
-
-    def get(self, alarm_id: str) -> Incident | None:
-        """The incident under this id."""
-        return self.incidents.get(alarm_id)
-
-    async def put(self, alarm_id: str, incident: Incident | None) -> None:
-        """Store the incident, or delete it if None."""
-        if incident is None:
-            self.incidents.pop(alarm_id, None)
-        else:
-            self.incidents[alarm_id] = incident
+HELD_BACK = frozenset({"inhibited", threads.RULE})
+"""The rules that hold an alarm back because of another."""
 
 
 class Dispatcher:
@@ -94,7 +68,7 @@ class Dispatcher:
         self.queues = {
             name: ChannelQueue(channels[name], settings, routes.zone) for name, settings in routes.channels.items()
         }
-        self.context = DecisionContext(routes, self._open_incidents, self._sent_alone, notify_within)
+        self.context = DecisionContext(routes, self._open_incidents, self._thread, self._sent_alone, notify_within)
         self.planned = asyncio.Event()
         self.retention = Retention()
         self._by_customer: dict[str, set[str]] = {}
@@ -134,20 +108,28 @@ class Dispatcher:
         made = now if made is None else min(made, now)
         incident = self.store.get(alarm.alarm_id)
         if incident is not None and change_of(alarm) in incident.seen:
+            if incident.ended:  # a kill may have come before the rest of its matter was stored
+                await self._after_end(incident, now)
             return ()
         if self._is_erased(alarm):
             await self._drop(alarm.alarm_id, incident)
             return ()
         if incident is not None and alarm.type in ENDINGS:
             incident = self._withdraw(incident, now)
-        deliveries = self._offer(decide(candidate(alarm, incident, now, self.context, made=made)))
-        after = with_deliveries(fold(incident, alarm, made), *deliveries)
+        folded = fold(incident, alarm, made)
+        if incident is None:
+            folded = msgspec.structs.replace(folded, thread=self._find_thread(alarm))
+        found = decide(candidate(alarm, incident, now, self.context, made=made))
+        deliveries = self._offer(found, folded.thread)
+        after = with_deliveries(folded, *deliveries)
         if after.ended and not worth_keeping(after):
             await self._drop(alarm.alarm_id, incident)
         else:
             await self._keep(after)
-        if after.ended and alarm.customer_id is not None:
-            await self._release(alarm.customer_id, now)
+        if after.ended:
+            await self._after_end(after, now)
+        else:
+            self._index_others(after)
         return deliveries
 
     async def act(self, action: Action, now: Instant) -> Alarm | None:
@@ -172,7 +154,7 @@ class Dispatcher:
         escalations = []
         while self._follow_ups and self._follow_ups[0][0] <= now:
             incident = self.store.get(heapq.heappop(self._follow_ups)[1])
-            follow_up = next_follow_up(incident, self.routes.ladder(incident.alarm)) if incident else None
+            follow_up = self._follow_up(incident) if incident else None
             if incident is None or follow_up is None or follow_up.due > now:
                 continue  # replaced by a later entry
             if follow_up.what != "escalate":
@@ -253,19 +235,27 @@ class Dispatcher:
 
     async def _remind(self, incident: Incident, follow_up: FollowUp, now: Instant) -> None:
         current = after_snooze(incident) if follow_up.what == "wake" else incident
-        deliveries = self._offer(decide(candidate(incident.alarm, current, now, self.context, follow_up.due)))
+        found = decide(candidate(incident.alarm, current, now, self.context, follow_up.due))
+        deliveries = self._offer(found, incident.thread)
         after = with_deliveries(current, *deliveries)
         if follow_up.what == "remind":
             after = msgspec.structs.replace(after, reminders=incident.reminders + 1)
-        ladder = self.routes.ladder(incident.alarm)
-        while (missed := next_follow_up(after, ladder)) and missed.what == "remind" and missed.due <= now:
+        while (missed := next_follow_up(after, self.routes)) and missed.what == "remind" and missed.due <= now:
             after = msgspec.structs.replace(after, reminders=after.reminders + 1)  # one replaces all that were missed
         await self._keep(after)
 
+    async def _after_end(self, ended: Incident, now: Instant) -> None:
+        """Go on with the others of an ended alarm's matter, and decide again about those that it held back."""
+        to = threads.successor(self._thread(ended.alarm))
+        if to is not None:
+            await self._keep(threads.hand_over(ended, to, now))
+        if ended.alarm.customer_id is not None:
+            await self._release(ended.alarm.customer_id, now)
+
     async def _release(self, customer_id: str, now: Instant) -> None:
-        """Decide again about open incidents of the customer that were inhibited."""
+        """Decide again about open incidents of the customer that were inhibited, or told with another that was not sent after all."""
         for incident in list(self._open_incidents(customer_id)):
-            if incident.notified() or not incident.deliveries or incident.deliveries[-1].rule != "inhibited":
+            if incident.notified() or not incident.deliveries or incident.deliveries[-1].rule not in HELD_BACK:
                 continue
             deliveries = decide(candidate(incident.alarm, incident, now, self.context, incident.raised_at))
             delayed = [
@@ -274,7 +264,7 @@ class Dispatcher:
                 else one
                 for one in deliveries
             ]
-            await self._keep(with_deliveries(incident, *self._offer(delayed)))
+            await self._keep(with_deliveries(incident, *self._offer(delayed, incident.thread)))
 
     def _withdraw(self, incident: Incident, now: Instant) -> Incident:
         superseded = self._superseded(incident, now)
@@ -290,9 +280,9 @@ class Dispatcher:
             if delivery.channel in self.queues and self.queues[delivery.channel].untried(delivery)
         ]
 
-    def _offer(self, deliveries: Iterable[Delivery]) -> tuple[Delivery, ...]:
+    def _offer(self, deliveries: Iterable[Delivery], thread: str) -> tuple[Delivery, ...]:
         offered = []
-        for delivery in deliveries:
+        for delivery in (msgspec.structs.replace(one, thread=thread) if thread else one for one in deliveries):
             self._count(delivery)
             offered.append(self.queues[delivery.channel].offer(delivery) if delivery.state == "waiting" else delivery)
         return tuple(offered)
@@ -354,15 +344,39 @@ class Dispatcher:
         alarm = incident.alarm
         if alarm.customer_id is not None:
             self._by_customer.setdefault(alarm.customer_id, set()).add(alarm.alarm_id)
-        if follow_up := next_follow_up(incident, self.routes.ladder(alarm)):
+        if follow_up := self._follow_up(incident):
             heapq.heappush(self._follow_ups, (follow_up.due, alarm.alarm_id))
             self.planned.set()
         if incident.ended:
             self._escalated.pop(alarm.alarm_id, None)
 
-    def _open_incidents(self, customer_id: str) -> Iterable[Incident]:
+    def _index_others(self, incident: Incident) -> None:
+        """A deadline may have passed for the others of its matter, or another message may speak for them now."""
+        for other in self._thread(incident.alarm):
+            self._index(other)
+
+    def _follow_up(self, incident: Incident) -> FollowUp | None:
+        thread = self._thread(incident.alarm)
+        return None if threads.is_covered(incident, thread) else next_follow_up(incident, self.routes, thread)
+
+    def _incidents_of(self, customer_id: str) -> list[Incident]:
         ids = sorted(self._by_customer.get(customer_id, ()))
-        return [incident for one in ids if (incident := self.store.get(one)) is not None and not incident.ended]
+        return [incident for one in ids if (incident := self.store.get(one)) is not None]
+
+    def _open_incidents(self, customer_id: str) -> Iterable[Incident]:
+        return [incident for incident in self._incidents_of(customer_id) if not incident.ended]
+
+    def _find_thread(self, alarm: Alarm) -> str:
+        return threads.find_thread(alarm, self._incidents_of(alarm.customer_id)) if alarm.customer_id else ""
+
+    def _thread(self, alarm: Alarm) -> list[Incident]:
+        """The other incidents of the alarm's matter."""
+        if alarm.customer_id is None or not threads.matter_of(alarm):
+            return []
+        others = [one for one in self._incidents_of(alarm.customer_id) if one.alarm.alarm_id != alarm.alarm_id]
+        own = self.store.get(alarm.alarm_id)
+        thread = threads.thread_of(own) if own is not None else threads.find_thread(alarm, others)
+        return [one for one in others if threads.thread_of(one) == thread]
 
     def _sent_alone(self, channel: str, hour: Instant) -> int:
         at, count = self._hourly.get(channel, (hour, 0))

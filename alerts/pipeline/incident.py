@@ -4,13 +4,12 @@ It is one value under one key, so decisions and deliveries are always written to
 incident to the next; whether to notify is decided in `stages`, whether the alarm is still open by the core.
 """
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
 from alerts.channels.contract import change_id
-from alerts.pipeline.routes import Ladder
 from scorers.alarms.catalogue import STATE_CHANGES
 from scorers.contract.alarms import Alarm, Change, Severity
 from scorers.contract.events import DAY, ActionName, Duration, Instant
@@ -34,7 +33,7 @@ class Delivery(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The delivery of one change of an alarm on one channel: its state, and the rule that decided it.
 
     `channel` is empty where a rule stopped the change before channels were chosen. `group` is the notification that it
-    goes with. `alarm` is set only while it waits.
+    goes with, `thread` the matter that it belongs to, if that is another alarm's. `alarm` is set only while it waits.
     """
 
     id: str
@@ -48,6 +47,7 @@ class Delivery(Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: str = ""
     due: Instant = Instant(0)
     group: str = ""
+    thread: str = ""
     attempts: int = 0
     done: Instant | None = None
     alarm: Alarm | None = None
@@ -105,6 +105,7 @@ class Incident(Struct, frozen=True, kw_only=True, omit_defaults=True, rename=_WI
     deliveries: tuple[Delivery, ...] = ()
     audit: tuple[Audit, ...] = ()
     dismissed_by: str | None = None
+    thread: str = ""  # empty where it is the alarm's own id
 
     def notified(self) -> dict[str, Delivery]:
         """By channel, the last delivery that is sent or waiting since the alarm was last raised."""
@@ -160,6 +161,7 @@ def fold(incident: Incident | None, alarm: Alarm, made: Instant) -> Incident:
             seen=seen,
             deliveries=tuple(delivery for delivery in incident.deliveries if delivery.state == "waiting"),
             audit=incident.audit,
+            thread=incident.thread,
         )
     if alarm.type == "alarm.snoozed":
         return msgspec.structs.replace(incident, seen=seen)
@@ -262,32 +264,3 @@ def escalated(incident: Incident, at: Instant) -> Alarm:
 def after_snooze(incident: Incident) -> Incident:
     """The incident at the end of its snooze, from which the ladder counts again."""
     return msgspec.structs.replace(incident, snoozed_until=None, snooze_ended=incident.snoozed_until, reminders=0)
-
-
-class FollowUp(NamedTuple):
-    """What happens next to an incident that nobody acknowledges, and when."""
-
-    due: Instant
-    what: Literal["wake", "escalate", "remind"]
-
-
-def next_follow_up(incident: Incident, ladder: Ladder) -> FollowUp | None:
-    """The next escalation or reminder if people do nothing; None if there is none.
-
-    The ladder counts from the first notification; without one it does nothing. A snooze holds everything back until its
-    end and restarts the count. Reminders come 1, 3, 7, 15 ... times the ladder's `remind` after that.
-    """
-    if incident.ended or incident.acked_by is not None:
-        return None
-    if incident.snoozed_until is not None:
-        return FollowUp(incident.snoozed_until, "wake")
-    if not incident.notified():
-        return None
-    active = [one for one in incident.deliveries if one.state in ("waiting", "sent") and one.change not in ENDINGS]
-    start = max(min(one.done or (one.time if one.attempts else one.due) for one in active), incident.snooze_ended or 0)
-    follow_ups: list[FollowUp] = []
-    if incident.escalations < len(ladder.rungs):
-        follow_ups.append(FollowUp(Instant(start + ladder.rungs[incident.escalations].after), "escalate"))
-    if ladder.remind is not None:
-        follow_ups.append(FollowUp(Instant(start + ladder.remind * (2 ** (incident.reminders + 1) - 1)), "remind"))
-    return min(follow_ups, default=None)

@@ -20,6 +20,7 @@ from alerts.settings.hours import Interval, Minutes
 from alerts.settings.toml import BadSetting, SettingsText
 from alerts.wording.playbooks import KINDS
 from scorers.contract.alarms import Alarm, Severity, Skill, SubjectType, Tier, Treatment
+from scorers.contract.events import Instant
 from scorers.policy.by_tier import ByTier
 from scorers.policy.spans import Span
 from scorers.policy.tables import Policy
@@ -27,6 +28,8 @@ from scorers.policy.toml_errors import Path, did_you_mean
 
 T = TypeVar("T")
 UTC = ZoneInfo("UTC")
+NIGHT = "night"  # the quiet hours of reminders and escalations whose route names none
+DEFAULT_NIGHT = Interval(Minutes.read("21:00"), Minutes.read("08:00"))
 SECRET_WORDS = ("secret", "password", "passwd", "token", "apikey", "api_key", "key", "credential")
 
 
@@ -108,6 +111,14 @@ class Routes(Struct, frozen=True, kw_only=True):
         """The routes with the hold-out of the policy, and in its zone unless their file names another."""
         zone = self.zone if self.has_own_zone else ZoneInfo(policy.time.zone)
         return msgspec.structs.replace(self, zone=zone, hold_out=policy.hold_out.share)
+
+    def awake(self, alarm: Alarm, at: Instant) -> Instant:
+        """The instant, or the end of the quiet hours that it is in: those of the alarm's route, else `night`. Nothing critical waits."""
+        if alarm.severity == "critical":
+            return at
+        route = self.match(alarm)
+        quiet = self.intervals.get(route.quiet if route is not None and route.quiet else NIGHT, DEFAULT_NIGHT)
+        return quiet.ends(at, self.zone) or at
 
     def ladder(self, alarm: Alarm) -> Ladder:
         """The ladder of the alarm's tier; an empty one does nothing."""

@@ -4,7 +4,7 @@ Each stage stops a change under its own name or lets it pass, so every notificat
 `explain` runs the same list. Rule names are public: metrics, `vigia explain` and incidents show them.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 
 import msgspec
@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from alerts.channels.contract import change_id
 from alerts.pipeline.incident import BY_PEOPLE, ENDINGS, Delivery, Incident
+from alerts.pipeline.matters import threads
 from alerts.pipeline.routes import Route, Routes
 from alerts.settings.hours import next_of
 from alerts.wording.formats import day_and_time
@@ -28,10 +29,12 @@ LONGEST_ABSENCE = 14 * DAY  # of the notifier: what was made before is not sent,
 
 
 class DecisionContext(Struct, frozen=True):
-    """What a decision depends on besides the change: the routes, open incidents of a customer, a channel's hourly count."""
+    """What a decision depends on besides the change: the routes, open incidents of a customer, the others of
+    an alarm's matter, a channel's hourly count."""
 
     routes: Routes
     open_incidents: Callable[[str], Iterable[Incident]] = lambda customer: ()
+    thread: Callable[[Alarm], Sequence[Incident]] = lambda alarm: ()
     sent_alone: Callable[[str, Instant], int] = lambda channel, hour: 0
     notify_within: Duration = 2 * DAY
 
@@ -209,13 +212,18 @@ def dedupe(c: Candidate, channel: str) -> tuple[bool, str]:
     before = c.notified().get(channel)
     if c.ends:
         settings = c.context.routes.channels.get(channel)
-        return (True, "ended") if settings and settings.tell_end else (False, "end_not_wanted")
+        if settings is None or not settings.tell_end:
+            return False, "end_not_wanted"
+        return (False, "matter_goes_on") if any(not one.ended for one in c.context.thread(c.alarm)) else (True, "ended")
     if c.change == REMINDER:
         return True, "still_open"
     if c.change == "alarm.escalated":
         return True, "unanswered"
     if before is None:
-        return True, "first"
+        grave = threads.gravest_sent(c.context.thread(c.alarm), channel)
+        if grave is None:
+            return True, "first"
+        return (True, "worse") if SEVERITIES.index(c.alarm.severity) < grave else (False, threads.RULE)
     if SEVERITIES.index(c.alarm.severity) < SEVERITIES.index(before.severity):
         return True, "worse"
     return False, "already_sent" if c.change == "alarm.raised" else "nothing_worse"

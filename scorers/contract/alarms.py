@@ -34,6 +34,8 @@ Treatment = Literal[
     "trust",
     "do_not_spend",
 ]
+Matter = Literal["silence", "trouble", ""]
+"""Kinds of one group that begin with one fact are one matter for people (J9): a silence, or a trouble such as a complaint."""
 Skill = Literal["de_escalation", "retention", "sales", "service", "owner_of_cause"]
 Change = Literal[
     "alarm.raised",

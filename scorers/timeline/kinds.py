@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from scorers.contract.alarms import (
     SEVERITIES,
+    Matter,
     Outcome,
     Reason,
     Severity,
@@ -56,6 +57,7 @@ class Kind(Struct, frozen=True, kw_only=True):
     outcome: Outcome = "returned"  # `saved` where somebody has acted on it
     fixed: bool = False  # the same severity for every tier
     skill: Skill = "retention"
+    matter: Matter = ""
     of_buyers: bool = False  # about customers who buy on: further purchases do not show that it was false
     expires_after: int = 2  # how many horizons it may stay open
     stages: frozenset[Stage] | None = None  # the customer's stages in which it can hold, None for all

@@ -20,10 +20,11 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from alerts.channels.contract import Channel, Notification
-from alerts.pipeline.dispatch import Dispatcher, Memory
+from alerts.pipeline.dispatch import Dispatcher
 from alerts.pipeline.incident import Incident
 from alerts.pipeline.metrics import NotifierMetrics
 from alerts.pipeline.routes import read
+from alerts.pipeline.store import Memory
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import Instant
 from streams.gateway.gateway import Gateway

@@ -7,9 +7,10 @@ import msgspec
 from hypothesis import strategies as st
 
 from alerts.channels.contract import Notification
-from alerts.pipeline.dispatch import Dispatcher, Memory
+from alerts.pipeline.dispatch import Dispatcher
 from alerts.pipeline.incident import Delivery, Incident, decode_incident, encode_incident
 from alerts.pipeline.routes import read
+from alerts.pipeline.store import Memory
 from alerts.wording.playbooks import KINDS
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, HOUR, Instant

@@ -22,6 +22,7 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
 KIND = Kind(
     name="complaint-overdue",
     rules=("X6", "L5", "L6"),
+    matter="trouble",
     headline="The complaint of {who} is past its deadline",
     example="Eva's lamp was to be replaced within five days; it is the sixth.",
     severity="error",

@@ -24,6 +24,7 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
 KIND = Kind(
     name="complaint-unacknowledged",
     rules=("X6",),
+    matter="trouble",
     headline="Nobody has answered the complaint of {who}",
     example="Eva complained yesterday at noon, and nobody has told her that it is known.",
     severity="warning",

@@ -42,6 +42,7 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
 KIND = Kind(
     name="experience-debt",
     rules=("X1",),
+    matter="trouble",
     headline="{who} has had too many bad experiences",
     example="Hana had two complaints in a month and only one good visit since; 23 good experiences are owed.",
     severity="warning",

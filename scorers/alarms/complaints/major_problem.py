@@ -25,6 +25,7 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
 KIND = Kind(
     name="major-problem",
     rules=("L5",),
+    matter="trouble",
     headline="{who} has a serious complaint",
     example="Dora's delivery ruined her floor; the complaint is major.",
     severity="error",

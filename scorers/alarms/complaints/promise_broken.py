@@ -25,6 +25,7 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
 KIND = Kind(
     name="promise-broken",
     rules=("X11",),
+    matter="trouble",
     headline="We broke a promise to {who}",
     example="Gil was promised a call by 5 May; it is the 6th.",
     severity="warning",

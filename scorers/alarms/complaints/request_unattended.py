@@ -25,6 +25,7 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
 KIND = Kind(
     name="request-unattended",
     rules=("X7", "L6"),
+    matter="trouble",
     headline="{who} asked for something and got no answer",
     example="Finn asked on Monday when the bicycle will be ready; it is Friday.",
     severity="warning",

@@ -23,6 +23,7 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
 KIND = Kind(
     name="single-failure",
     rules=("L3",),
+    matter="trouble",
     headline="{who} bought once and something went wrong",
     example="Bea bought once and returned the kettle as faulty.",
     severity="error",

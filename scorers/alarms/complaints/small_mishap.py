@@ -23,6 +23,7 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
 KIND = Kind(
     name="small-mishap",
     rules=("L4",),
+    matter="trouble",
     headline="{who} is still deciding about us and something went wrong",
     example="Carl has come three times and complains of a cold meal.",
     severity="warning",

@@ -24,6 +24,7 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
 KIND = Kind(
     name="apostle-lost",
     rules=("Q3",),
+    matter="trouble",
     headline="{who} no longer recommends us",
     example="Jon recommended us twice; two weeks ago he gave 2 of 5.",
     severity="error",

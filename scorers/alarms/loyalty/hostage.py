@@ -27,6 +27,7 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
 KIND = Kind(
     name="hostage",
     rules=("Q5",),
+    matter="trouble",
     headline="{who} still buys while a complaint is unresolved",
     example="Kim's complaint is two weeks overdue, and she has bought twice since.",
     severity="warning",

@@ -31,6 +31,7 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
 KIND = Kind(
     name="terrorist",
     rules=("Q4",),
+    matter="trouble",
     headline="{who} is leaving and speaks against us",
     example="Leo gave 1 of 5 and complained in public of a second broken lamp.",
     severity="critical",

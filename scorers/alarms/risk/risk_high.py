@@ -31,6 +31,7 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
 KIND = Kind(
     name="risk-high",
     rules=("A5", "A7", "J4", "J5"),
+    matter="silence",
     headline="{who} is likely to leave",
     example="Irene, a gold customer, has a risk of 0.46; the threshold for gold is 0.4.",
     severity="error",  # of an example; of an alarm the risk decides

@@ -31,6 +31,7 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
 KIND = Kind(
     name="risk-rising",
     rules=("A5", "J4", "J5"),
+    matter="silence",
     headline="{who} is drifting away",
     example="Emil's risk was 0.1 after his last visit; three weeks later it is 0.36.",
     by_risk=True,

@@ -45,6 +45,7 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
 KIND = Kind(
     name="defected",
     rules=("L1", "L6", "J4", "J5", "J8"),
+    matter="silence",
     headline="{who} has most likely left",
     milder=(SILENT, "{who} has been silent for long"),
     example="Ana came every week; half a year has passed without a purchase.",

@@ -26,6 +26,7 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
 KIND = Kind(
     name="gone-quiet",
     rules=("L1", "Q6", "J4", "J5"),
+    matter="silence",
     headline="{who} has gone quiet",
     example="Ana comes every week; 16 days have passed without a purchase.",
     severity="warning",  # of an example; of an alarm the risk decides

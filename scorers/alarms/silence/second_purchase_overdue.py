@@ -25,6 +25,7 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
 KIND = Kind(
     name="second-purchase-overdue",
     rules=("L3", "L9", "J4", "J5"),
+    matter="silence",
     headline="{who} bought once and has not come back within the usual time",
     example="Bea bought once on 1 March; three in four who come back do so within 60 days, and it is now 1 May.",
     severity="warning",  # of an example; of an alarm the risk decides

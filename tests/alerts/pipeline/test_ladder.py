@@ -13,7 +13,8 @@ from tests.support.timeline import Story, alarm, at, settled
 async def test_without_an_acknowledgement_the_ladder_escalates() -> None:
     """A2, A3: each rung escalates once at its time; reminders become rarer; the end stops both."""
     story = Story(LADDER)
-    await story.push(alarm())
+    one = alarm(kind="tier-drop")
+    await story.push(one)
     await story.until(at(10, days=8))
     climbed = [(when, change) for when, change, _ in story.sent("boss") if change != "reminder"]
     assert climbed == [(at(10), "alarm.escalated"), (at(13), "alarm.escalated")]
@@ -25,7 +26,7 @@ async def test_without_an_acknowledgement_the_ladder_escalates() -> None:
         (at(9, days=7), "reminder"),
     ]
     assert [one.time for one in story.published] == [at(10), at(13)]
-    await story.push(settled(alarm(), at(12, days=8)))
+    await story.push(settled(one, at(12, days=8)))
     before = len(story.sent())
     await story.until(at(0, days=60))
     assert len(story.sent()) == before

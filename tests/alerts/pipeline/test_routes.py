@@ -159,7 +159,21 @@ def test_no_file_fails_in_another_way(data: st.DataObject) -> None:
         ({"tier": "lead", "severity": "critical"}, "log: goes at once: first"),
         ({"treatment": "do_not_spend"}, "not sent: do_not_spend"),
         ({"kind": "stage-changed", "severity": "info"}, "not sent: state_change"),
-        ({"severity": "info"}, "not sent: info"),
+        ({"severity": "info"}, "log: goes at Tue 2 Jan 2024, 09:00 UTC: first (digest)"),
+        ({"severity": "info", "tier": "iron"}, "log: goes at Tue 2 Jan 2024, 09:00 UTC: first (digest)"),
+        ({"severity": "info", "tier": "lead"}, "not sent: info"),
+        (
+            {"severity": "info", "tier": "lead", "subject": Subject("complaint", "K1"), "kind": "complaint-overdue"},
+            "log: goes at Tue 2 Jan 2024, 09:00 UTC: first (digest)",
+        ),
+        (
+            {"severity": "info", "tier": None, "kind": "prospect-cooling"},
+            "log: goes at Tue 2 Jan 2024, 09:00 UTC: first",
+        ),
+        (
+            {"time": Instant(MONDAY + 22 * HOUR), "at": NOON, "skill": "de_escalation"},
+            "log: goes at Tue 2 Jan 2024, 08:00 UTC: first (quiet)",
+        ),
         ({"at": Instant(NOON - 3 * DAY)}, "not sent: too_old"),
         (
             {"tier": None, "customer_id": None, "kind": "feed-silent", "severity": "critical"},
@@ -169,7 +183,7 @@ def test_no_file_fails_in_another_way(data: st.DataObject) -> None:
     ],
 )
 def test_the_shipped_routes_do_what_the_rules_say(changed: dict[str, Any], said: str) -> None:
-    """T4, P3, A2: iron goes in the digest, lead is not sent, conflicts and critical go at once, old alarms are not sent."""
+    """T4, P3, A2: iron and info go in the digest, lead is not sent save cases, conflicts go by day, critical at once, old ones not."""
     one = alarm(**changed)
     explained = explain(one, one.time, DecisionContext(load(SHIPPED)))
     assert any(sentence.startswith(said) for sentence in explained[1:]), explained

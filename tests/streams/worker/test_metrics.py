@@ -10,10 +10,11 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from alerts.channels.contract import Notification, Refused, Retry
-from alerts.pipeline.dispatch import Dispatcher, Memory
+from alerts.pipeline.dispatch import Dispatcher
 from alerts.pipeline.incident import Incident
 from alerts.pipeline.metrics import NotifierMetrics
 from alerts.pipeline.routes import read
+from alerts.pipeline.store import Memory
 from alerts.wording.message import compose
 from scorers.alarms.catalogue import KINDS, STATE_CHANGES
 from scorers.contract.alarms import SEVERITIES, Alarm, Change, Stage, Tier

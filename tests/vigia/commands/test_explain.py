@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from alerts.pipeline.dispatch import Dispatcher, Memory
+from alerts.pipeline.dispatch import Dispatcher
 from alerts.pipeline.incident import Action, Incident, encode_incident
 from alerts.pipeline.routes import read
+from alerts.pipeline.store import Memory
 from scorers.contract.alarms import Alarm, Evidence, Reason
 from scorers.contract.events import DAY, HOUR, Instant
 from scorers.contract.rfc3339 import rfc3339
