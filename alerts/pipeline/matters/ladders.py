@@ -1,7 +1,8 @@
 """What follows if nobody acknowledges: escalations up the ladder of the tier, and reminders, by the group of the kind (J9).
 
-A ladder counts from the first notification. Kinds about silence climb no sooner than a day after it. What a complaint or another
-trouble causes climbs only once a deadline has passed, and counts from then. Nothing under critical follows in quiet hours.
+A ladder counts from the first notification. What a complaint or another trouble causes climbs only once a deadline has passed, and
+counts from then. Other alarms about customers, such as those about silence, climb no sooner than a day after the first notification,
+those of severity info never. Nothing under critical follows in quiet hours.
 """
 
 from collections.abc import Iterable
@@ -12,7 +13,7 @@ from alerts.pipeline.matters.threads import matter_of
 from alerts.pipeline.routes import Ladder, Routes
 from scorers.contract.events import DAY, Duration, Instant
 
-SILENCE_AT_LEAST: Duration = DAY
+AT_LEAST: Duration = DAY
 BREACHES = frozenset({"complaint-unacknowledged", "complaint-overdue", "request-unattended", "promise-broken"})
 """Kinds that say that a deadline has passed."""
 
@@ -34,7 +35,7 @@ def next_follow_up(incident: Incident, routes: Routes, thread: Iterable[Incident
         return None
     if incident.snoozed_until is not None:
         return FollowUp(incident.snoozed_until, "wake")
-    if not incident.notified():
+    if incident.alarm.severity == "info" or not incident.notified():
         return None
     ladder, start = routes.ladder(incident.alarm), _start(incident)
     follow_ups: list[FollowUp] = []
@@ -64,12 +65,12 @@ def _escalates(incident: Incident, start: int, ladder: Ladder, thread: Iterable[
 
 def _climbs_from(incident: Incident, start: int, first: Duration, thread: Iterable[Incident]) -> int:
     """The instant from which the rungs of the ladder count; `first` is the wait for the lowest."""
-    matter = matter_of(incident.alarm)
-    if matter == "silence":
-        return start + max(SILENCE_AT_LEAST - first, 0)
-    if matter == "trouble" and incident.alarm.severity != "critical":
+    alarm = incident.alarm
+    if matter_of(alarm) != "trouble":
+        return start if alarm.customer_id is None else start + max(AT_LEAST - first, 0)
+    if alarm.severity != "critical":
         passed = [one.alarm.at for one in (incident, *thread) if one.alarm.kind in BREACHES]
-        if not passed and incident.alarm.deadline is not None:
-            passed = [incident.alarm.deadline]
+        if not passed and alarm.deadline is not None:
+            passed = [alarm.deadline]
         return max(start, min(passed, default=0))
     return start

@@ -13,7 +13,7 @@ from tests.support.timeline import Story, alarm, at, settled
 async def test_without_an_acknowledgement_the_ladder_escalates() -> None:
     """A2, A3: each rung escalates once at its time; reminders become rarer; the end stops both."""
     story = Story(LADDER)
-    one = alarm(kind="tier-drop")
+    one = alarm(kind="request-unattended")
     await story.push(one)
     await story.until(at(10, days=8))
     climbed = [(when, change) for when, change, _ in story.sent("boss") if change != "reminder"]

@@ -168,9 +168,11 @@ LADDERS = [
     ("gone-quiet", 9, {}, [33, 36]),
     ("risk-high", 9, {"severity": "error"}, [33, 36]),
     ("risk-high", 9, {"severity": "critical"}, [33, 36]),
-    ("tier-drop", 9, {}, [10, 13]),
-    ("tier-drop", 18, {}, [19, 32]),
-    ("tier-drop", 18, {"severity": "critical"}, [19, 22]),
+    ("tier-drop", 9, {}, [33, 36]),
+    ("tier-drop", 9, {"severity": "info"}, []),
+    ("staff-unasked", 9, {"customer_id": None}, [10, 13]),
+    ("request-unattended", 18, {}, [19, 32]),
+    ("request-unattended", 18, {"severity": "critical"}, [19, 22]),
     ("single-failure", 9, {"deadline": at(57)}, [58, 61]),
     ("major-problem", 9, {"deadline": at(57), "severity": "critical"}, [10, 13]),
     ("major-problem", 9, {"deadline": at(68)}, [80, 83]),
@@ -183,7 +185,7 @@ LADDERS = [
 async def test_a_ladder_is_climbed_by_kind(
     kind: str, hour: float, changed: dict[str, Any], climbs: list[float]
 ) -> None:
-    """Silence never within a day, troubles from the deadline on, nothing under critical at night."""
+    """Silence and its like never within a day, troubles from the deadline on, nothing under critical at night, info never."""
     found = await story(MAIL, about(kind, hour, **changed), acked=False)
     await found.until(at(0, days=20))
     assert [when for when, _, _ in found.sent("boss")] == [at(hour) for hour in climbs]
