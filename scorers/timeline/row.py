@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Collection
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from scorers.contract.events import Micros
 from scorers.in_force.figures import Contribution
@@ -32,7 +33,10 @@ class CachedState(Struct, array_like=True, frozen=True, gc=False):
         cls, state: bytes, snapshot: bytes, policy: str, judged_to: Micros, touched: Collection[str]
     ) -> "CachedState":
         """Compress an encoded state with the snapshot as the dictionary."""
-        deflate = zlib.compressobj(6, wbits=-15, zdict=snapshot)
+        window = max(
+            12, min(15, len(snapshot).bit_length() + 1)
+        )  # what it reaches; a larger one takes three times as long
+        deflate = zlib.compressobj(6, wbits=-window, memLevel=5, zdict=snapshot)
         return cls(deflate.compress(state) + deflate.flush(), policy, judged_to, tuple(touched))
 
     def read(self, snapshot: bytes) -> bytes:
@@ -65,6 +69,10 @@ class Row(Struct, array_like=True, gc=False):
         None  # of a group: by the log that facts are forwarded from, the newest offset folded
     )
     contents: tuple[int, ...] = ()  # checks of the contents of the newest in `seen`
+
+    def copy(self) -> "Row":
+        """A copy that later changes of this row do not reach."""
+        return replace(self, recent=self.recent[:], counts=self.counts[:], lessons=self.lessons[:])
 
     def remember(self, folded: list[Fact]) -> None:
         """Keep the identities of facts that leave the recent ones."""

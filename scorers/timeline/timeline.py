@@ -45,7 +45,7 @@ class Timeline(Emitter[S]):
     - `silence` keeps its own invariants.
     """
 
-    __slots__ = ("silence",)
+    __slots__ = ("_kept", "silence")
 
     def __init__(self, subject: SubjectType[S], row: Row, ctx: Context) -> None:
         self.subject = subject
@@ -53,6 +53,7 @@ class Timeline(Emitter[S]):
         self.emitted = {e.alarm_id: e for e in row.emitted}
         self.state: S
         self.silence: Silence
+        self._kept: UndoPoint | None = None  # of the caller, if nothing has changed since
         if row.cached is not None and row.cached.policy == ctx.policy_version:
             self._resume(row.cached, ctx)
         else:
@@ -107,7 +108,8 @@ class Timeline(Emitter[S]):
         """
         if origin is not None and (self.row.origins or {}).get(origin[0], -1) >= origin[1]:
             return Step(status="duplicate")
-        undo, forgotten = self.undo_point(), self.state.forgotten.copy()
+        undo, self._kept = self._kept or self.undo_point(), None
+        forgotten = self.state.forgotten.copy()
         try:
             if origin is not None:
                 self.row.origins = {**(self.row.origins or {}), origin[0]: origin[1]}
@@ -122,15 +124,18 @@ class Timeline(Emitter[S]):
             return Step(status="core_error", fault=f"{type(fault).__name__}: {fault}")
         return step
 
+    def keep(self) -> UndoPoint:
+        """An undo point that the next change uses too, so that it makes none of its own."""
+        self._kept = self.undo_point()
+        return self._kept
+
     def undo_point(self) -> UndoPoint:
         """What `restore` needs to take back all later changes."""
-        row = self.row
-        kept = replace(row, recent=row.recent[:], counts=row.counts[:], lessons=row.lessons[:])
-        return kept, self.emitted.copy()
+        return self.row.copy(), self.emitted.copy()
 
     def restore(self, point: UndoPoint, ctx: Context) -> None:
-        """Go back to an undo point, which can be used once."""
-        self.row, self.emitted = point
+        """Go back to an undo point."""
+        self.row, self.emitted = point[0].copy(), point[1].copy()
         self._refold(ctx, Effects(), Effects())
 
     def judge_until(self, until: Micros, clock: Micros, ctx: Context) -> Step:
@@ -138,7 +143,7 @@ class Timeline(Emitter[S]):
 
         If the core fails, the step's status is `core_error` and this subject has no deadline until its next fact.
         """
-        out = Step()
+        out, self._kept = Step(), None
         try:
             self._pass_time(until, clock, ctx, out)
         except Exception as fault:

@@ -1,13 +1,13 @@
 """Which rows of customers are due on the topic `customers`, and their records.
 
 A row is published at a tick after it has changed, the row of an erased customer at once as null. Publishing a row costs about
-half an event, so a tick spends a small share of the time since the last one on it, and the rest waits: a customer with
-many events is published once. What waited when a partition was lost is not known to its next owner, who therefore publishes
+half an event, so a tick spends on it a share of the time in which the process had nothing to do since the last one, and the
+rest waits: a customer with many events is published once, and a worker that is behind its inputs catches up first. What waited when a partition was lost is not known to its next owner, who therefore publishes
 all rows again, at the same pace.
 """
 
 from collections.abc import Callable, Iterator
-from time import perf_counter
+from time import perf_counter, process_time
 
 import msgspec
 
@@ -18,7 +18,7 @@ from scorers.subjects.customer_row import customer_row
 from streams.engine.batching_producer import Output
 from streams.worker.row_timelines import RowTimelines
 
-SHARE, MOST = 0.02, 0.02  # of the time since the last tick, and seconds at one tick
+SHARE, MOST = 0.1, 0.02  # of the idle time since the last tick, and seconds at one tick; at least one row
 
 _encode = msgspec.json.Encoder().encode
 
@@ -27,14 +27,20 @@ class PublishedCustomers:
     """The rows of one partition to publish; `topic` is the name of the topic `customers`."""
 
     def __init__(
-        self, topic: str, timelines: RowTimelines, ctx: Context, clock: Callable[[], float] = perf_counter
+        self,
+        topic: str,
+        timelines: RowTimelines,
+        ctx: Context,
+        clock: Callable[[], float] = perf_counter,
+        busy: Callable[[], float] = process_time,
     ) -> None:
-        self._topic, self._timelines, self._ctx, self._clock = topic, timelines, ctx, clock
+        self._topic, self._timelines, self._ctx = topic, timelines, ctx
+        self._clock, self._busy = clock, busy
         self._recovered = (
             bytearray()
         )  # names with a line feed each, which no id contains: a million are a few megabytes
         self._at = 0
-        self._last = clock() - 1.0
+        self._last, self._last_busy = clock() - 1.0, busy()
 
     def recover(self, key: bytes) -> None:
         """A customer's row was stored earlier: it is published again."""
@@ -52,12 +58,13 @@ class PublishedCustomers:
 
     def due(self, now: Micros) -> list[Output]:
         """The rows to publish at a tick, as of an instant."""
-        began = self._clock()
-        until = began + min(MOST, SHARE * (began - self._last))
-        self._last = began
+        began, busy = self._clock(), self._busy()
+        idle = max(0.0, (began - self._last) - (busy - self._last_busy))
+        self._last, self._last_busy = began, busy
+        until = began + min(MOST, SHARE * idle)
         outputs = []
         for name in self._names():
-            timeline = self._timelines.get(name)
+            timeline = self._timelines.peek(name)
             if timeline is None or timeline.subject is not CUSTOMER or not timeline.state.first_seen:
                 continue
             at = max(now, int(timeline.state.last_fact))

@@ -33,6 +33,17 @@ class RowTimelines:
         row = self._rows.get(name.encode())
         if row is None:
             return None
+        timeline = self._timeline(name, row)
+        if name not in self._read:
+            self._read[name] = row, timeline.keep()
+        return timeline
+
+    def peek(self, name: str) -> AnyTimeline | None:
+        """The timeline of a subject that will not be changed; None if it has no row."""
+        row = self._rows.get(name.encode())
+        return None if row is None else self._timeline(name, row)
+
+    def _timeline(self, name: str, row: StoredRow) -> AnyTimeline:
         timeline = row.timeline
         if timeline is None or row.era != self.era:
             timeline = row.read(name, self._ctx, self.era)
@@ -41,8 +52,6 @@ class RowTimelines:
                     self._moved(timeline.due, name)
                 self._refresh(row)
                 self._rows.put(name.encode(), row)  # an evicted row must come back with the deadline that is expected
-        if name not in self._read:
-            self._read[name] = row, timeline.undo_point()
         return timeline
 
     def __setitem__(self, name: str, timeline: AnyTimeline, /) -> None:

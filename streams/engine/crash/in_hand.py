@@ -40,6 +40,7 @@ class InHand:
             self._map = mmap.mmap(file.fileno(), SIZE)
         self.offset: MutableSequence[int] = memoryview(self._map)[:8].cast("q")  # type: ignore[assignment]
         self._named = ("", -1)
+        self._names: dict[tuple[str, int], bytes] = {}  # as they stand in the file
         self._deaths = self._read()
         if not fresh and (place := self._place()) is not None:
             self._count(place)
@@ -47,12 +48,15 @@ class InHand:
 
     def begin(self, source: str, partition: int) -> frozenset[int]:
         """The records that follow are of this source and partition; the offsets of those that must not be folded."""
-        if self._named != (source, partition):
+        place = source, partition
+        if self._named != place:
             self.clear()
-            name = json.dumps([source, partition]).encode()
-            self._map[8:16] = len(name).to_bytes(8)
-            self._map[16 : 16 + len(name)] = name
-            self._named = source, partition
+            name = self._names.get(place)
+            if name is None:
+                name = json.dumps(place).encode()
+                self._names[place] = name = len(name).to_bytes(8) + name
+            self._map[8 : 8 + len(name)] = name
+            self._named = place
         if not self._deaths:
             return frozenset()
         return frozenset(

@@ -79,3 +79,21 @@ def test_a_tick_spends_no_more_than_its_share_of_time(monkeypatch: pytest.Monkey
     rest = [published(desk.tick(MAY + 2 * HOUR + n)) for n in range(40)]
     assert max(map(len, rest)) <= 5
     assert len({name for rows in rest for name in rows}) == 32
+
+
+def test_a_worker_that_is_behind_publishes_one_row_at_a_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it would publish changes again soon; with idle time it publishes the rest."""
+    desk = Desk()
+    told = desk.processor.published
+    for n in range(9):
+        desk.send("purchases", purchase(MAY, f"C{n}"))
+    now = [0.0, 0.0]
+    monkeypatch.setattr(told, "_clock", lambda: now[0])
+    monkeypatch.setattr(told, "_busy", lambda: now[1])
+    monkeypatch.setattr(told, "_last", 0.0)
+    monkeypatch.setattr(told, "_last_busy", 0.0)
+    for tick in range(1, 4):
+        now[:] = [tick, tick]
+        assert len(published(desk.tick(MAY + tick * HOUR))) == 1
+    now[:] = [4.0, 3.5]
+    assert len(published(desk.tick(MAY + 4 * HOUR))) == 6
