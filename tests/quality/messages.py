@@ -11,7 +11,7 @@ import sys
 import tempfile
 import zlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,12 +63,12 @@ def business(customers: int, days: int, seed: int) -> list[Alarm]:
     return sorted((one for one in found if isinstance(one, Alarm)), key=lambda one: one.time)
 
 
-async def notify(alarms: Iterable[Alarm], routes: str = SHIPPED) -> Messages:
+async def notify(alarms: Sequence[Alarm], routes: str = SHIPPED) -> Messages:
     """Play the alarms through the notifier."""
     story = Story(routes)
     (sink,) = story.sinks.values()
     due: list[tuple[Instant, str, int]] = []
-    read = 0
+    read, story.now = 0, alarms[0].time
 
     async def until(end: Instant) -> None:
         nonlocal read
@@ -83,8 +83,6 @@ async def notify(alarms: Iterable[Alarm], routes: str = SHIPPED) -> Messages:
                 await _acknowledge(story, *heapq.heappop(due))
 
     for alarm in alarms:
-        if story.now < alarm.time - 2 * DAY and not due and not story.dispatcher._follow_ups:
-            story.now = alarm.time
         await until(alarm.time)
         await story.push(alarm, now=max(story.now, alarm.time))
     await until(Instant(story.now + 30 * DAY))
