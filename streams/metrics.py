@@ -23,6 +23,7 @@ from scorers.contract.events import SECOND, TOPIC_OF, Micros
 from scorers.contract.lessons import LEARNERS
 from scorers.contract.rejection import RejectCode
 from scorers.contract.wire import EVENT_TYPES
+from scorers.in_force import live_quality
 from scorers.timeline.emitter import Status
 from scorers.timeline.subjects import Bound
 
@@ -35,6 +36,8 @@ OTHER = "other"  # what is on no closed list, in one series
 
 Fate = Status | Literal["anonymous", "unfolded"]
 """What became of an event; the last two are accepted and no fact about a customer."""
+ANSWER = {True: "right", False: "wrong"}
+LEADS = (1, 2, 3, 5, 7, 10, 14, 21, 28, 42, 60, 90, 120, 180, 270, 365)  # days
 Census = Mapping[tuple[Stage, Tier], int]
 
 
@@ -71,6 +74,7 @@ class WorkerMetrics(Collector):
             registry=self.registry,
         )
         self._census: dict[int, Census] = {}
+        self._quality: dict[int, live_quality.Counts] = {}
         self._behind: dict[tuple[str, int], int] = {}
         self._clock: dict[int, Micros] = {}
         self._recovered = 0, 0
@@ -129,6 +133,10 @@ class WorkerMetrics(Collector):
         """The customers of a partition by stage and tier; read at each scrape, so pass it once and change it in place."""
         self._census[partition] = census
 
+    def quality(self, partition: int, counts: live_quality.Counts) -> None:
+        """The figures of a partition up to the last closed day; read at each scrape, so pass them once and change them in place."""
+        self._quality[partition] = counts
+
     def lag(self, topic: str, partition: int, records: int) -> None:
         """This many records of a partition are not read yet."""
         self._behind[topic, partition] = records
@@ -150,12 +158,14 @@ class WorkerMetrics(Collector):
         gone = set(partitions)
         for partition in gone:
             self._census.pop(partition, None)
+            self._quality.pop(partition, None)
             self._clock.pop(partition, None)
         self._behind = {key: count for key, count in self._behind.items() if key[1] not in gone}
 
     def collect(self) -> Iterator[Metric]:
         """The values at the moment of a scrape."""
         yield from self._of_events()
+        yield from _of_quality(self._quality.values())
         people = GaugeMetricFamily("vigia_customers", "Customers of this worker.", labels=["stage", "tier"])
         count: Tally[tuple[Stage, Tier]] = Tally()
         for census in self._census.values():
@@ -198,6 +208,55 @@ class WorkerMetrics(Collector):
         steps = HistogramMetricFamily("vigia_step_seconds", "Time to fold one event.")
         steps.add_metric([], list(zip(bounds, accumulate(self._steps), strict=True)), self._step_seconds)
         yield steps
+
+
+def _of_quality(partitions: Iterable[live_quality.Counts]) -> Iterator[Metric]:
+    """How good the alarms were (A9), of the partitions of this worker, from the first alarm to the last closed day."""
+    total: dict[str, Tally[int]] = {}
+    for counts in list(partitions):
+        for name in filter(live_quality.is_of_quality, list(counts)):
+            total.setdefault(name, Tally()).update(dict(counts[name]))
+    kinds = [kind for kind in KINDS if kind not in STATE_CHANGES]
+    arms = GaugeMetricFamily(
+        "vigia_alarms_answered",
+        "Alarms with an answer; right: no purchase within the horizon, or a case's deadline breached.",
+        labels=["kind", "arm", "answer"],
+    )
+    for kind in kinds:
+        by_arm = live_quality.by_arm(total, kind)
+        for arm, right in product(live_quality.ARMS, (True, False)):
+            arms.add_metric([kind, arm, ANSWER[right]], by_arm.get((arm, right), 0))
+    yield arms
+    places = GaugeMetricFamily(
+        "vigia_alarms_answered_leaving",
+        "Alarms about leaving with an answer, by tier and stage when they were raised.",
+        labels=["tier", "stage", "answer"],
+    )
+    by_place = live_quality.by_place(total, live_quality.LEAVING)
+    for tier, stage, right in product(live_quality.TIERS, live_quality.STAGES, (True, False)):
+        places.add_metric([tier, stage, ANSWER[right]], by_place.get((tier, stage, right), 0))
+    yield places
+    left = live_quality.leavers(total)
+    gone = GaugeMetricFamily(
+        "vigia_leavers",
+        "Customers who have left, by silence or as they said; missed: no alarm before.",
+        labels=["type", "state"],
+    )
+    for what, told, missed in (
+        ("silence", left.told_before, left.missed),
+        ("goodbye", left.said_so - left.said_so_missed, left.said_so_missed),
+    ):
+        gone.add_metric([what, "told"], told)
+        gone.add_metric([what, "missed"], missed)
+    yield gone
+    leads = HistogramMetricFamily(
+        "vigia_lead_days", "From the first alarm of a kind in a silence to the loss.", labels=["kind"]
+    )
+    for kind in ("any", *live_quality.LEAVING):
+        days = live_quality.leads(total, "" if kind == "any" else kind)
+        bounds = [(str(float(most)), sum(n for lead, n in days.items() if lead <= most)) for most in LEADS]
+        leads.add_metric([kind], [*bounds, ("+Inf", sum(days.values()))], sum(lead * n for lead, n in days.items()))
+    yield leads
 
 
 class Teaching(Protocol):

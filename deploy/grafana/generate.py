@@ -11,6 +11,8 @@ OUT = Path(__file__).parent / "dashboards"
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 MINE = '{job=~"$job", instance=~"$instance"}'
 RAISED = 'change="raised", severity!="info"'  # without mere changes of state
+ABOUT_LEAVING = 'kind=~"second-purchase-overdue|gone-quiet|risk-high|defected"'
+RIGHT = 'answer="right"'
 WIDTH = 24
 
 
@@ -40,6 +42,11 @@ def quantile(q: float, name: str, by: str = "") -> str:
 def rate(name: str, by: str, more: str = "") -> str:
     """Events a second of a counter, by a label."""
     return f"sum by ({by}) (rate({name}{mine(more)}[$__rate_interval]))"
+
+
+def share(name: str, by: str, of: str, part: str) -> str:
+    """The share of a part of a gauge in the whole, by a label."""
+    return f"sum by ({by}) ({name}{mine(of + ', ' + part)}) / sum by ({by}) ({name}{mine(of)})"
 
 
 ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
@@ -102,6 +109,29 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 "Raised, updated, settled and withdrawn, an hour. Many withdrawn ones mean that facts arrive late.",
                 (("3600 * " + rate("vigia_alarms_total", "change", 'severity!="info"'), "{{change}}"),),
                 height=9,
+            ),
+        ),
+    ),
+    (
+        "Quality of the alarms",
+        (
+            Panel(
+                "Right, by kind",
+                "Share of the answered alarms about leaving whose customers bought nothing within the horizon, since the first alarm.",
+                ((share("vigia_alarms_answered", "kind", ABOUT_LEAVING, RIGHT), "{{kind}}"),),
+                unit="percentunit",
+            ),
+            Panel(
+                "Told before",
+                "Share of those who have left by silence of whom an alarm was told before, since the first alarm.",
+                ((share("vigia_leavers", "type", 'type="silence"', 'state="told"'), "{{type}}"),),
+                unit="percentunit",
+            ),
+            Panel(
+                "Days before the loss",
+                "Median from the first alarm of a silence to the instant at which the customer is given up, by kind.",
+                ((f"histogram_quantile(0.5, sum by (le, kind) (vigia_lead_days_bucket{MINE}))", "{{kind}}"),),
+                unit="d",
             ),
         ),
     ),

@@ -138,6 +138,14 @@ class FigureBook:
             total = self.total[name] = Counter()
         return total
 
+    def so_far(self) -> Totals:
+        """All counts, those of days that are not closed included."""
+        found = {name: counts.copy() for name, counts in self.total.items()}
+        for counts in self.pending.values():
+            for (name, bucket), count in counts.items():
+                found.setdefault(name, Counter())[bucket] += count
+        return found
+
     def close(self, day: int) -> Figures:
         """The figures of a day: of all facts dated on it or before."""
         self.end_day(day)

@@ -22,6 +22,9 @@ LEFT = "left"  # buckets by place, whether they said so, and whether nobody was 
 LEAD = "lead"  # from the first alarm of the silence, of any kind
 LEAD_OF = "lead:"  # followed by the kind: from the first alarm of that kind
 
+LEAVING = ("second-purchase-overdue", "gone-quiet", "risk-high", "defected")
+"""The kinds that say of a buyer that they may leave, or have left."""
+
 Arm = Literal["told", "held_out", "acted"]
 """What became of an alarm: told to people, held out, or somebody has acted on it."""
 ARMS: tuple[Arm, ...] = get_args(Arm)
@@ -140,9 +143,9 @@ def measure(counts: Counts) -> Quality:
     >>> measure(counts).kinds["gone-quiet"].all.precision
     0.75
     """
-    leavers = _leavers(counts)
+    left = leavers(counts)
     names = sorted(name.removeprefix(ANSWERS_OF) for name in counts if name.startswith(ANSWERS_OF))
-    return Quality(kinds={kind: _of_kind(kind, counts, leavers.by_silence) for kind in names}, leavers=leavers)
+    return Quality(kinds={kind: _of_kind(kind, counts, left.by_silence) for kind in names}, leavers=left)
 
 
 def by_arm(counts: Counts, kind: str) -> dict[tuple[Arm, bool], int]:
@@ -166,14 +169,14 @@ def by_place(counts: Counts, kinds: Iterable[str]) -> dict[tuple[Tier, Stage, bo
 
 def _of_kind(kind: str, counts: Counts, left: int) -> KindQuality:
     arms, places = by_arm(counts, kind), by_place(counts, (kind,))
-    leads = counts.get(LEAD_OF + kind, {})
+    before = leads(counts, kind)
     return KindQuality(
         all=Answers.of((hit, count) for (_, hit), count in arms.items()),
         arms=_shown(ARMS, ((arm, hit, count) for (arm, hit), count in arms.items())),
         tiers=_shown(TIERS, ((tier, hit, count) for (tier, _, hit), count in places.items())),
         stages=_shown(STAGES, ((stage, hit, count) for (_, stage, hit), count in places.items())),
-        recall=round(sum(leads.values()) / left, 4) if left else None,
-        lead_days=_median(leads),
+        recall=round(sum(before.values()) / left, 4) if left else None,
+        lead_days=_median(before),
     )
 
 
@@ -185,7 +188,13 @@ def _shown(names: Iterable[N], counts: Iterable[tuple[N, bool, int]]) -> dict[N,
     return {name: Answers.of(pairs) for name, pairs in found.items() if pairs}
 
 
-def _leavers(counts: Counts) -> Leavers:
+def leads(counts: Counts, kind: str) -> dict[float, int]:
+    """How many of those who have left by silence were told so many days before, by a kind; by any if that is empty."""
+    return {lead_days(bucket): n for bucket, n in counts.get(LEAD_OF + kind if kind else LEAD, {}).items()}
+
+
+def leavers(counts: Counts) -> Leavers:
+    """Who has left, and who of them was told before."""
     number = [0, 0, 0, 0]
     for bucket, count in counts.get(LEFT, {}).items():
         number[bucket % 4] += count
@@ -195,17 +204,17 @@ def _leavers(counts: Counts) -> Leavers:
         told_before=told,
         missed=missed,
         recall=round(told / (told + missed), 4) if told + missed else None,
-        lead_days=_median(counts.get(LEAD, {})),
+        lead_days=_median(leads(counts, "")),
         said_so=said + said_missed,
         said_so_missed=said_missed,
     )
 
 
-def _median(leads: Mapping[int, int]) -> float | None:
-    """The median of leads, in days, to a bucket; None without any."""
-    half, seen = sum(leads.values()) / 2, 0
-    for bucket in sorted(leads):
-        seen += leads[bucket]
+def _median(days: Mapping[float, int]) -> float | None:
+    """The median lead, to a bucket; None without any."""
+    half, seen = sum(days.values()) / 2, 0
+    for lead in sorted(days):
+        seen += days[lead]
         if seen >= half > 0:
-            return lead_days(bucket)
+            return lead
     return None

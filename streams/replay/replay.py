@@ -25,6 +25,7 @@ from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.in_force.control import Control, FiguresInForce, GroupInForce, ModelInForce, put_group_in_force
 from scorers.in_force.figures import FigureBook
+from scorers.in_force.live_quality import Quality, measure
 from scorers.partition.partition import Partition
 from scorers.policy.tables import Policy
 from scorers.risk.model import UNTRAINED, read_model
@@ -102,6 +103,7 @@ class Summary(Struct):
     customers: int
     lessons: int
     alarms: dict[str, int]
+    quality: Quality
     worklists: Worklists
     from_time: str | None
     until_time: str | None
@@ -162,8 +164,10 @@ class _Run:
         self.ctx = Context(policy, UNTRAINED)
         self.timelines: dict[str, AnyTimeline] = {}
         self._controls: deque[FiguresInForce | GroupInForce | ModelInForce] = deque()
+        self._book = FigureBook(policy)
+        self._closes_days = controls is None
         if controls is None:
-            self.partition = Partition(self.ctx, self.timelines, FigureBook(policy), Trainer(), lists=True)
+            self.partition = Partition(self.ctx, self.timelines, self._book, Trainer(), lists=True)
         else:
             self.partition = Partition(self.ctx, self.timelines, lists=True)
             adopted = FiguresInForce | GroupInForce | ModelInForce
@@ -244,6 +248,7 @@ class _Run:
             customers=len(known),
             lessons=self.lessons,
             alarms=dict(sorted(self.kinds.items())),
+            quality=measure(self._book.so_far()),
             worklists=self._lists,
             from_time=None if self.first is None else rfc3339(self.first),
             until_time=None if self.first is None else rfc3339(end),
@@ -292,6 +297,8 @@ class _Run:
                 if alarm.type == "alarm.raised":
                     self.kinds[alarm.kind] += 1
             self.lessons += len(step.lessons)
+            if not self._closes_days:
+                self._book.add(step.counts)
             if self._watch is not None:
                 self._watch(step)
         if self.partition.ended:

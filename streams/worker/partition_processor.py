@@ -93,6 +93,7 @@ class PartitionProcessor:
             names(plain): plain for plain in ("purchases", "contacts", "complaints", "feedback", "alarm-actions")
         }
         metrics.customers(rows.partition, self.timelines.census)
+        metrics.quality(rows.partition, self.state.book.total)
 
     def _expect(self, due: Micros, name: str) -> None:
         self.partition.expect(due, name)

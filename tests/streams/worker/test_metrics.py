@@ -21,6 +21,7 @@ from scorers.contract.alarms import SEVERITIES, Alarm, Change, Stage, Tier
 from scorers.contract.events import SECOND, TOPIC_OF, Instant
 from scorers.contract.rejection import RejectCode
 from scorers.contract.wire import EVENT_TYPES
+from scorers.in_force.live_quality import place_of
 from scorers.partition.routing import GROUPS
 from scorers.timeline.emitter import Status
 from scorers.timeline.subjects import Bound
@@ -61,6 +62,35 @@ def test_the_customers_are_right_at_once_after_a_rebalance() -> None:
     assert value(metrics.registry, "vigia_customers", **at) == 2
     assert value(metrics.registry, "vigia_customers", stage="defector", tier="iron") == 0
     assert value(metrics.registry, "vigia_partitions") == 1
+
+
+def test_quality_is_shown_from_0_on_and_adds_up_over_partitions() -> None:
+    """A9: every series stands at 0 before the first alarm, and what a partition counted ends with its assignment."""
+    metrics, first, second = WorkerMetrics(), _counts(3), _counts(4)
+    right = {"kind": "gone-quiet", "arm": "held_out", "answer": "right"}
+    at = {"tier": "gold", "stage": "dormant", "answer": "right"}
+    before = series(metrics.registry)
+    assert value(metrics.registry, "vigia_alarms_answered", **right) == 0
+    metrics.quality(0, first)
+    metrics.quality(1, second)
+    assert value(metrics.registry, "vigia_alarms_answered", **right) == 7
+    assert value(metrics.registry, "vigia_alarms_answered_leaving", **at) == 7
+    assert value(metrics.registry, "vigia_leavers", type="silence", state="missed") == 2
+    assert value(metrics.registry, "vigia_lead_days_bucket", kind="any", le="14.0") == 0
+    assert value(metrics.registry, "vigia_lead_days_bucket", kind="any", le="21.0") == 2
+    assert value(metrics.registry, "vigia_lead_days_sum", kind="any") == 32
+    first["answer:gone-quiet"][HELD_AND_RIGHT] += 1
+    metrics.revoked([1])
+    assert value(metrics.registry, "vigia_alarms_answered", **right) == 4
+    assert series(metrics.registry) == before
+
+
+HELD_AND_RIGHT = (place_of("gold", "dormant") * 3 + 1) * 2 + 1
+
+
+def _counts(n: int) -> dict[str, dict[int, int]]:
+    """Figures of a partition, among them one that is about something else."""
+    return {"answer:gone-quiet": {HELD_AND_RIGHT: n}, "left": {1: 1}, "lead": {16: 1}, "gap": {7: 9}}
 
 
 def test_the_lag_is_that_of_the_slowest() -> None:
@@ -105,7 +135,7 @@ def test_a_million_customers_are_as_many_series_as_ten() -> None:
         metrics.alarm(one)
         notifier.incident(one.alarm_id, Incident(alarm=one, raised_at=NOW, true_since=NOW))
     assert series(metrics.registry) == before
-    assert before < 3000
+    assert before < 4000
     assert series(notifier.registry) < 100
     assert b"canary" not in generate_latest(metrics.registry) + generate_latest(notifier.registry)
 

@@ -10,6 +10,7 @@ from typer import Option
 
 from scorers.contract.events import Duration
 from scorers.in_force.control import Control
+from scorers.in_force.live_quality import LEAVING, Quality
 from scorers.policy.reading import PolicyError, parse_policy
 from scorers.policy.tables import Policy
 from scorers.timeline.emitter import Step
@@ -127,6 +128,7 @@ def lines(summary: Summary, out: Path, lateness: Duration) -> list[str]:
     found = [
         f"{counted(summary.events, 'event')} of {counted(summary.customers, 'customer')}, {raised:,} alarms and changes -> {out}"
     ]
+    found += quality(summary.quality)
     if summary.rejected:
         codes = ", ".join(f"{count:,} {code}" for code, count in summary.rejected_codes.items())
         where = out / "rejected.jsonl"
@@ -143,4 +145,22 @@ def lines(summary: Summary, out: Path, lateness: Duration) -> list[str]:
         )
     if duplicates := summary.duplicates - conflicts:
         found.append(f"left out: {counted(duplicates, 'duplicate')} of events that were read before")
+    return found
+
+
+def quality(measured: Quality) -> list[str]:
+    """Say how good the alarms about leaving were, as far as their answers are known; nothing before that."""
+    left, found = measured.leavers, []
+    if left.by_silence:
+        lead = f", {left.lead_days:g} days before (median)" if left.lead_days is not None else ""
+        found.append(
+            f"{counted(left.by_silence, 'customer')} left by silence, {left.told_before:,} of them told before{lead}"
+        )
+    right = [
+        f"{kind} {one.all.hits:,} of {one.all.answered:,}"
+        for kind in LEAVING
+        if (one := measured.kinds.get(kind)) is not None
+    ]
+    if right:
+        found.append(f"bought nothing within the alarm's horizon: {', '.join(right)} (summary.json: quality)")
     return found
