@@ -26,12 +26,15 @@ from scorers.contract.wire import EVENT_TYPES
 from scorers.in_force import live_quality
 from scorers.timeline.emitter import Status
 from scorers.timeline.subjects import Bound
+from scorers.worklist.ranking import DayList
 
 FAST = (1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 5e-2, 0.25)
 SLOW = (1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 TOPICS = frozenset({*TOPIC_OF.values(), "clock", "groups", "lessons", "figures", "models", "alarms", "alarm-actions"})
+EDITIONS = ("early", "final")  # of worklists
 BY_THE_CORE = ("raised", "updated", "withdrawn", "settled")  # changes of alarms that workers send
 WATCHED = ("customer", "site", "store")  # types of subjects that rows are kept of
+CURRENCIES = 16  # most series of one currency
 OTHER = "other"  # what is on no closed list, in one series
 
 Fate = Status | Literal["anonymous", "unfolded"]
@@ -73,6 +76,10 @@ class WorkerMetrics(Collector):
             "Control records that were not newer than what is in force.",
             registry=self.registry,
         )
+        self._editions = Counter(
+            "vigia_worklist_editions", "Editions of worklists published.", ["edition"], registry=self.registry
+        )
+        self._list: DayList | None = None
         self._census: dict[int, Census] = {}
         self._quality: dict[int, live_quality.Counts] = {}
         self._behind: dict[tuple[str, int], int] = {}
@@ -81,6 +88,8 @@ class WorkerMetrics(Collector):
         # Every series begins at 0: one that is born at 1 shows no increase.
         for code in get_args(RejectCode):
             self._rejects.labels(code)
+        for edition in EDITIONS:
+            self._editions.labels(edition)
         for bound in (*get_args(Bound), *(f"{what}_{type}" for what in ("other", "silent") for type in WATCHED)):
             self._forgotten.labels(bound)
         for type in EVENT_TYPES:
@@ -129,6 +138,13 @@ class WorkerMetrics(Collector):
         """Making the results of a chunk durable took this time."""
         self._commit.observe(seconds)
 
+    def worklist(self, published: DayList | None) -> None:
+        """An edition of a worklist was published; None: this worker publishes none any more."""
+        if published is not None:
+            self._editions.labels(EDITIONS[published.final]).inc()
+        if published is None or self._list is None or published.end >= self._list.end:
+            self._list = published
+
     def customers(self, partition: int, census: Census) -> None:
         """The customers of a partition by stage and tier; read at each scrape, so pass it once and change it in place."""
         self._census[partition] = census
@@ -166,6 +182,7 @@ class WorkerMetrics(Collector):
         """The values at the moment of a scrape."""
         yield from self._of_events()
         yield from _of_quality(self._quality.values())
+        yield from self._of_the_worklist()
         people = GaugeMetricFamily("vigia_customers", "Customers of this worker.", labels=["stage", "tier"])
         count: Tally[tuple[Stage, Tier]] = Tally()
         for census in self._census.values():
@@ -193,6 +210,35 @@ class WorkerMetrics(Collector):
             "vigia_recovery_rows", "Rows to read back since partitions were given last.", value=total
         )
         yield GaugeMetricFamily("vigia_partitions", "Partitions that this worker has.", value=len(self._census))
+
+    def _of_the_worklist(self) -> Iterator[Metric]:
+        """The newest list that this worker has published; one of all workers publishes them."""
+        newest = self._list
+        funded = sum(entry.funded for entry in newest.entries) if newest else 0
+        who = GaugeMetricFamily(
+            "vigia_worklist_customers", "Customers for whom an effort pays, on the newest worklist.", labels=["state"]
+        )
+        who.add_metric(["funded"], funded)
+        who.add_metric(["not_funded"], len(newest.entries) - funded if newest else 0)
+        who.add_metric(["not_listed"], newest.not_listed if newest else 0)
+        who.add_metric(["held_out"], newest.held_out if newest else 0)
+        yield who
+        net = GaugeMetricFamily(
+            "vigia_worklist_funded_net_minor",
+            "What the funded efforts of the newest worklist bring, in minor units of each currency.",
+            labels=["currency"],
+        )
+        sums: Tally[str] = Tally()
+        for entry in newest.entries if newest else ():
+            if entry.funded:
+                sums[entry.currency or OTHER] += entry.net_minor
+        for currency, minor in sums.most_common(CURRENCIES):
+            net.add_metric([currency], minor)
+        yield net
+        age = GaugeMetricFamily("vigia_worklist_age_seconds", "How long ago the date of the newest worklist ended.")
+        if newest is not None:
+            age.add_metric([], self._now() - newest.end / SECOND)
+        yield age
 
     def _of_events(self) -> Iterator[Metric]:
         """What is counted for each event: in plain numbers, since a counter of the library costs as much as ten of them."""

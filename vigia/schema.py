@@ -14,6 +14,7 @@ import msgspec
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import TOPIC_OF, AnyEvent, CustomerMerged, Instant
 from scorers.contract.wire import NOT_BUILT
+from scorers.contract.worklist import WorklistEntry
 from streams.records.lessons import LessonRecord
 
 Schema = dict[str, Any]
@@ -42,9 +43,16 @@ TOPICS: tuple[tuple[str, str, bool, bool, str], ...] = (
     ),
     ("clock", "Ticks and control records, a copy per partition.", True, True, "none: sent to a partition"),
     ("alarms", "The life of every alarm.", True, True, "id of the alarm's subject"),
+    (
+        "worklist",
+        "Who is worth an effort on each date; null for who is on an edition no more, and for the erased.",
+        False,
+        True,
+        "customer_id",
+    ),
     ("customers", "A row for each customer, compacted; null for the erased.", False, True, "customer_id"),
     ("lessons", "Features with the label that is now known.", True, True, "keyed hash of the customer's id"),
-    ("figures", "Contributions to base-wide figures.", True, True, "none: one partition"),
+    ("figures", "Contributions to base-wide figures and to worklists.", True, True, "none: one partition"),
     ("models", "Signed model snapshots, compacted.", True, True, "model version"),
     (
         "dead-letters",
@@ -57,7 +65,7 @@ TOPICS: tuple[tuple[str, str, bool, bool, str], ...] = (
 
 
 def write_schemas(out: Path) -> list[Path]:
-    """Write `<type>.json` for every event, the alarm and the lesson, and `asyncapi.json`; return the files."""
+    """Write `<type>.json` for every event, the alarm, the lesson and the entry of a worklist, and `asyncapi.json`; return the files."""
     out.mkdir(parents=True, exist_ok=True)
     documents = {f"{name}.json": schema for name, schema in json_schemas().items()}
     documents["asyncapi.json"] = asyncapi()
@@ -120,10 +128,13 @@ def _records() -> Iterable[tuple[str, type]]:
         yield str(event.__struct_config__.tag), event
     yield "alarm", Alarm
     yield "lesson", LessonRecord
+    yield "worklist.entry", WorklistEntry
 
 
 def _topic_of(name: str) -> str:
-    return {"alarm": "alarms", "lesson": "lessons"}.get(name) or TOPIC_OF[name.split(".")[0]]
+    return {"alarm": "alarms", "lesson": "lessons", "worklist.entry": "worklist"}.get(name) or TOPIC_OF[
+        name.split(".")[0]
+    ]
 
 
 def _key_of(topic: str) -> Schema:

@@ -29,3 +29,5 @@ class WorklistEntry(Struct, frozen=True, kw_only=True, tag_field="type", tag="wo
     funded: bool  # within the capacity of the day and the budget of the tier
     held_out: bool
     final: bool  # no late fact can change the list any more
+    listed: int  # how many entries this edition of the list has
+    not_listed: int  # how many customers are only counted: an effort would pay for them too

@@ -56,8 +56,8 @@ class Partition:
 
     `book` adds up contributions and closes days; without it the figures come from control records. `trainer` learns from lessons; without
     it models come from control records. `due` gives the deadline of a subject by name, so that no timeline is read for a deadline that
-    has moved. `suppressed` holds what remains of erased customers. With `lists` the candidates for the
-    worklist of each date are collected in `ended`.
+    has moved. `suppressed` holds what remains of erased customers. With `lists` the candidates for the worklist of each date are
+    collected in `ended`.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Partition:
         trainer: Trainer | None = None,
         due: Callable[[str], Micros] | None = None,
         suppressed: Suppressions | None = None,
-        lists: bool = False,
+        lists: DatesToList | None = None,
     ) -> None:
         self.ctx = ctx
         self.timelines = timelines
@@ -82,8 +82,8 @@ class Partition:
         self._boundary: Micros = 0  # the next instant at which a day's figures come into force
         self._due = due
         self._deadlines = Deadlines()
-        self._worklist = DatesToList() if lists else None
-        self.ended: list[Candidates] = []  # of dates whose worklist is final; the runner takes them out
+        self.lists = lists
+        self.ended: list[Candidates] = []  # for editions of worklists; the runner takes them out
 
     def expect(self, due: Micros, name: str) -> None:
         """Add the deadline of a subject that was stored earlier."""
@@ -93,6 +93,8 @@ class Partition:
         """Advance the clock to an event, then fold it for every subject that it concerns; one step for each."""
         if event.time > self.clock:
             yield from self.tick(int(event.time))
+            if self.ended:
+                yield Step()  # the runner takes out what has ended before a fact changes it
         step = self.fold(event, ref)
         if step is not None:
             yield step
@@ -134,11 +136,14 @@ class Partition:
         """Fold one event for one subject, new or known; `origin` as in `Timeline.step`."""
         name = address.name
         timeline = self.timelines.get(name)
-        before = None
+        before, parts = None, None
+        if self.lists is not None and event.time >= self.lists.final_at:
+            before, parts = self._part_of(timeline, int(event.time))
         if timeline is not None and timeline.state.due < event.time:  # the clock has not passed this deadline yet
             retires = timeline.subject.retires(timeline.state, self.ctx)
             if 0 < retires < event.time:
-                before = self._retire(address, timeline, retires)
+                retired = self._retire(address, timeline, retires)
+                before = retired if before is None else _joined(before, retired)
                 timeline = None
         if timeline is None:
             if type(event) is AlarmAction:
@@ -156,7 +161,28 @@ class Partition:
             if suppression is not None:
                 timeline.row.erased = suppression.until
         step = self._after(name, timeline, timeline.step(event, ref, self.clock, self.ctx, origin))
+        if parts and step.is_new:
+            self.ended += parts
         return step if before is None else _joined(before, step)
+
+    def _part_of(self, timeline: AnyTimeline | None, at: Micros) -> tuple[Step | None, list[Candidates]]:
+        """What a customer adds to the lists that no fact from an instant on can change, before such a fact is folded.
+
+        On Kafka facts may be read before the tick that closes these lists; a later fact replaces what was known before it.
+        """
+        assert self.lists is not None
+        self.lists.begin(at, self.ctx)
+        out: Step | None = None
+        parts: list[Candidates] = []
+        if timeline is None or not isinstance(timeline.state, Customer):
+            return out, parts
+        for day, final_at in self.lists.final_before(at, timeline.state.last_fact, self.ctx):
+            if 0 < timeline.state.due < final_at:
+                step = self._effects(timeline.judge_until(final_at, self.clock, self.ctx))
+                out = step if out is None else _joined(out, step)
+            if part := self.lists.part_of(timeline, day, self.ctx):
+                parts.append(part)
+        return out, parts
 
     def _retire(self, address: Address, timeline: AnyTimeline, at: Micros) -> Step:
         """Delete a subject at its last deadline: nothing is known of it any more, and its place is free."""
@@ -201,8 +227,8 @@ class Partition:
         """Advance the clock to an instant: judge the deadlines before it and close days, in order."""
         if not self._boundary:
             self._boundary = self._next_boundary(until)
-            if self._worklist is not None:
-                self._worklist.begin(until, self.ctx)
+            if self.lists is not None:
+                self.lists.begin(until, self.ctx)
         while self._boundary <= until:
             yield from self._list(self._boundary)
             yield from self._settle(self._boundary)
@@ -213,25 +239,34 @@ class Partition:
         self.clock = max(self.clock, until)
 
     def _list(self, until: Micros) -> Iterator[Step]:
-        """Collect the candidates of each date whose worklist becomes final up to an instant."""
-        while self._worklist is not None and (at := self._worklist.final_at(self.ctx)) <= until:
-            yield from self._settle(at)
-            self._collect(self._worklist)
+        """Collect the candidates of each edition that is closed up to an instant, in order."""
+        lists = self.lists
+        while lists is not None:
+            early = lists.next_early(until, self.ctx)
+            if lists.final_at <= until and (early is None or lists.final_at <= early):
+                yield from self._settle(lists.final_at)
+                self._collect(lists, final=True)
+            elif early is not None:
+                yield from self._settle(early)
+                self._collect(lists, final=False)
+            else:
+                return
 
     def list_ended(self, end: Micros) -> None:
         """Collect the candidates of the last dates that have ended, although late facts could still come: the run ends."""
-        while self._worklist is not None and self._worklist.end(self.ctx) - SECOND <= end:
-            self._collect(self._worklist)
+        lists = self.lists
+        while lists is not None and lists.end(lists.final, self.ctx) - SECOND <= end:
+            self._collect(lists, final=True)
 
-    def _collect(self, dates: DatesToList) -> None:
-        found = dates.close(lambda name: self.timelines.get(name), self.ctx)
+    def _collect(self, lists: DatesToList, final: bool) -> None:
+        found = lists.close(final, lambda name: self.timelines.get(name), self.ctx)
         if found is not None:
             self.ended.append(found)
 
     def _delete(self, name: str) -> None:
         del self.timelines[name]
-        if self._worklist is not None:
-            self._worklist.table.remove(name)
+        if self.lists is not None:
+            self.lists.table.remove(name)
 
     def tick_groups(self, until: Micros) -> list[Step]:
         """Judge the deadlines of groups up to an instant, that instant included; customers and the clock do not change."""
@@ -274,8 +309,8 @@ class Partition:
 
     def _after(self, name: str, timeline: AnyTimeline, step: Step) -> Step:
         self.timelines[name] = timeline
-        if self._worklist is not None and isinstance(timeline.state, Customer):
-            self._worklist.table.put(name, timeline.state)
+        if self.lists is not None and isinstance(timeline.state, Customer):
+            self.lists.table.put(name, timeline.state)
         if step.forgotten:
             self._counted(step)
         if due := timeline.state.due:

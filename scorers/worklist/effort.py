@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from scorers.alarms.catalogue import KINDS
 from scorers.contract.alarms import SEVERITIES, Treatment
-from scorers.contract.events import DAY, HOUR, SECOND, Micros
+from scorers.contract.events import DAY, SECOND, Micros
 from scorers.customer.effort import Effort
 from scorers.customer.lifecycle import is_first_time
 from scorers.customer.state import MILLION, Customer
@@ -19,7 +19,6 @@ from scorers.in_force.context import Context
 
 TREATMENTS: tuple[Treatment, ...] = get_args(Treatment)
 _YEAR = 365 * DAY
-_SPARE = 2 * HOUR  # a reading is kept so much longer than a late fact can come: a clock may be behind the facts
 
 
 def review(c: Customer, at: Micros, is_fact: bool, acted: bool, ctx: Context) -> None:
@@ -90,7 +89,7 @@ def _keep(c: Customer, effort: Effort, ctx: Context) -> None:
         efforts[-1] = effort
     elif effort.net > 0 or efforts[-1].net > 0:
         efforts.append(effort)
-    oldest = effort.at - (ctx.policy.time.allowed_lateness + _SPARE) // SECOND
+    oldest = effort.at - ctx.policy.time.allowed_lateness // SECOND
     while len(efforts) > 1 and efforts[1].at <= oldest:
         del efforts[0]
     if len(efforts) == 1 and efforts[0].net <= 0:

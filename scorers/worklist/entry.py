@@ -1,4 +1,4 @@
-"""Renders a customer as an entry of the worklist, without rank and funds."""
+"""Renders a customer as an entry of the worklist, without rank, funds and the size of the list."""
 
 from scorers.alarms.risk.reported import reported_horizon
 from scorers.alarms.words import background, silence
@@ -38,6 +38,8 @@ def render_entry(c: Customer, effort: Effort, end: Micros, final: bool, ctx: Con
         funded=False,
         held_out=False,
         final=final,
+        listed=0,
+        not_listed=0,
     )
 
 

@@ -36,6 +36,7 @@ from scorers.subjects.customer_row import customer_row
 from scorers.timeline.emitter import Step
 from scorers.timeline.facts import Ref
 from scorers.timeline.timeline import AnyTimeline, Timeline
+from scorers.worklist.dates import DatesToList
 from scorers.worklist.ranking import DayList, Ranking
 from streams.records.by_source import BySource
 from vigia.runtime.files.event_lines import WINDOW, Order, Progress, read, wrong_order
@@ -167,9 +168,9 @@ class _Run:
         self._book = FigureBook(policy)
         self._closes_days = controls is None
         if controls is None:
-            self.partition = Partition(self.ctx, self.timelines, self._book, Trainer(), lists=True)
+            self.partition = Partition(self.ctx, self.timelines, self._book, Trainer(), lists=DatesToList())
         else:
-            self.partition = Partition(self.ctx, self.timelines, lists=True)
+            self.partition = Partition(self.ctx, self.timelines, lists=DatesToList())
             adopted = FiguresInForce | GroupInForce | ModelInForce
             found = [one for one in controls if isinstance(one, adopted)]
             self._controls.extend(sorted(found, key=lambda one: one.in_force))

@@ -1,71 +1,133 @@
-"""Adds up the reports of the partitions and publishes the figures of each day to every partition.
+"""Adds up what the partitions tell on the topic `figures`, and publishes what follows: figures of days, and worklists.
 
-Every worker runs one; the consumer group assigns the topic's single partition to one of them. A report is committed once its day is
-closed, so the next owner reads reports of open days again, and nothing else is stored. A day reported twice has the same figures, which
-partitions that have them ignore.
+Every worker runs one; the consumer group assigns the topic's single partition to one of them. A record is committed once what it is
+about is closed, so the next owner reads again what is still open. What a kind of contribution needs to know beside that is in the
+metadata of the committed offset. A record that comes twice changes nothing.
 """
 
 import logging
 from collections import deque
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
+import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.structs import OffsetAndMetadata
 
-from scorers.in_force.control import Control
 from scorers.policy.tables import Policy
+from streams.metrics import WorkerMetrics
 from streams.records.control_log import send_to_all
-from streams.records.signing import keyring
-from streams.worker.reports import Sums, decode_report
+from streams.records.signing import Keyring, keyring
+from streams.worker.reports import Report, Sums, decode_report
+from streams.worker.worklists.publisher import ListPublisher
 from vigia.runtime.broker import Broker
 from vigia.runtime.settings import Settings
+from vigia.runtime.topic_reader import committed
 from vigia.runtime.topics import WORKER
 
 log = logging.getLogger(__name__)
+GROUP = f"{WORKER}-figures"
+
+
+class Contributions(Protocol):
+    """Adds up one kind of contribution, from the committed offset on."""
+
+    KEY: bytes  # of its records
+
+    async def begin(self, mark: str) -> None:
+        """Begin with the mark that was committed; empty if there is none."""
+
+    async def take(self, value: bytes) -> Any:
+        """Take a record, publish what follows, and return what `is_closed` asks for. Raises ValueError if it is none."""
+
+    def is_closed(self, about: Any) -> bool:
+        """Whether nothing that a record was about is open any more."""
+
+    @property
+    def mark(self) -> str:
+        """What the next owner needs to know; at most some hundred bytes."""
+
+
+class FigureReports:
+    """The reports of days; what they are about is their day."""
+
+    KEY = Report.KEY
+    mark = ""
+
+    def __init__(self, settings: Settings, policy: Policy, producer: Any, keys: Keyring, clock: str) -> None:
+        self.sums = Sums(settings.partitions, policy, settings.margin)
+        self._send = producer, keys, clock, settings.partitions
+
+    async def begin(self, mark: str) -> None:
+        """Begin with nothing."""
+
+    async def take(self, value: bytes) -> int:
+        """Add a report, and put the figures of its day in force if it was the last one missing."""
+        report = decode_report(value)
+        figures = self.sums.add(report)
+        if figures is not None:
+            await send_to_all(*self._send, figures)
+        return report.day
+
+    def is_closed(self, day: int) -> bool:
+        """Whether the figures of a day were sent."""
+        return day <= self.sums.day
 
 
 class _Open:
-    """The reports of one partition of the topic that are read and not committed."""
+    """The records of one partition of the topic that are read and not committed."""
 
-    def __init__(self, settings: Settings, policy: Policy) -> None:
-        self.sums = Sums(settings.partitions, policy, settings.margin)
-        self._days: deque[tuple[int, int]] = deque()  # offset, day
+    def __init__(self, kinds: list[Contributions]) -> None:
+        self.kinds = {kind.KEY: kind for kind in kinds}
+        self._about: deque[tuple[int, Contributions, Any]] = deque()  # with the offset
+        self._committed = ""
 
-    def add(self, record: Any) -> Control | None:
+    async def begin(self, marks: Mapping[str, str]) -> None:
+        for key, kind in self.kinds.items():
+            await kind.begin(marks.get(key.decode(), ""))
+
+    async def take(self, record: Any) -> None:
+        kind = self.kinds.get(record.key or b"")
         try:
-            report = decode_report(record.value or b"")
+            if kind is None:
+                raise ValueError(f"its key is none of {', '.join(key.decode() for key in self.kinds)}")
+            about = await kind.take(record.value or b"")
         except ValueError as error:
-            log.error("%s/%d@%d is not a report: %s", record.topic, record.partition, record.offset, error)
-            return None
-        self._days.append((record.offset, report.day))
-        return self.sums.add(report)
+            log.error("%s/%d@%d is no contribution: %s", record.topic, record.partition, record.offset, error)
+            return
+        self._about.append((record.offset, kind, about))
 
-    def done(self) -> int:
-        """The offset up to which the day of every report is closed; -1 if it has not moved."""
-        closed = -1
-        while self._days and self._days[0][1] <= self.sums.day:
-            closed = self._days.popleft()[0] + 1
-        return closed
+    def closed(self) -> OffsetAndMetadata | None:
+        """What to commit: the offset up to which everything is closed; None if it has not moved."""
+        offset = -1
+        while self._about and self._about[0][1].is_closed(self._about[0][2]):
+            offset = self._about.popleft()[0] + 1
+        if offset < 0:
+            return None
+        marks = {key.decode(): kind.mark for key, kind in self.kinds.items() if kind.mark}
+        return OffsetAndMetadata(offset, msgspec.json.encode(marks).decode())
 
 
 class _ForgetOnRebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # the library has no types
-    """Forgets the reports read in an earlier assignment, which will be read again."""
+    """Forgets what was read in an earlier assignment and will be read again."""
 
-    def __init__(self, open_: dict[TopicPartition, _Open]) -> None:
-        self._open = open_
+    def __init__(self, forget: Callable[[], None]) -> None:
+        self._forget = forget
 
     def on_partitions_revoked(self, revoked: Any) -> None:
-        self._open.clear()
+        self._forget()
 
     def on_partitions_assigned(self, assigned: Any) -> None:
-        self._open.clear()
+        self._forget()
 
 
-async def aggregate(broker: Broker, settings: Settings, policy: Policy) -> None:
-    """Add up reports until cancelled."""
+async def aggregate(broker: Broker, settings: Settings, policy: Policy, metrics: WorkerMetrics) -> None:
+    """Add up contributions until cancelled."""
     keys = keyring(settings.seal, settings.seal_trust)
     consumer = AIOKafkaConsumer(
-        group_id=broker.name(f"{WORKER}-figures"),
+        group_id=broker.name(GROUP),
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         fetch_max_wait_ms=100,
@@ -74,21 +136,42 @@ async def aggregate(broker: Broker, settings: Settings, policy: Policy) -> None:
         **broker.consumer(),
     )
     producer = AIOKafkaProducer(acks="all", **broker.client())
+    admin = AIOKafkaAdminClient(**broker.client())
     opened: dict[TopicPartition, _Open] = {}
-    await producer.start()
+
+    def forget() -> None:
+        opened.clear()
+        metrics.worklist(None)
+
+    def kinds() -> list[Contributions]:
+        return [
+            FigureReports(settings, policy, producer, keys, broker.name("clock")),
+            ListPublisher(broker, settings.partitions, policy, producer, metrics),
+        ]
+
     try:
-        consumer.subscribe([broker.name("figures")], listener=_ForgetOnRebalance(opened))
+        await producer.start()
+        await admin.start()
+        consumer.subscribe([broker.name("figures")], listener=_ForgetOnRebalance(forget))
         await consumer.start()
         async for record in consumer:
             tp = TopicPartition(record.topic, record.partition)
             if tp not in opened:
-                opened[tp] = _Open(settings, policy)
-            figures = opened[tp].add(record)
-            if figures is None:
-                continue
-            await send_to_all(producer, keys, broker.name("clock"), settings.partitions, figures)
-            if tp in opened and (closed := opened[tp].done()) >= 0:
-                await consumer.commit({tp: closed})
+                one = _Open(kinds())
+                await one.begin(await _marks(admin, broker.name(GROUP), tp))
+                opened[tp] = one
+            one = opened[tp]
+            await one.take(record)
+            if opened.get(tp) is one and (done := one.closed()) is not None:
+                await consumer.commit({tp: done})
     finally:
         await consumer.stop()
+        await admin.close()
         await producer.stop()
+
+
+async def _marks(admin: AIOKafkaAdminClient, group: str, tp: TopicPartition) -> dict[str, str]:
+    """The marks in the metadata of the committed offset."""
+    found = await committed(admin, group, [tp])
+    metadata = found[tp].metadata if tp in found else ""
+    return msgspec.json.decode(metadata, type=dict[str, str]) if metadata else {}

@@ -45,6 +45,7 @@ from streams.worker.reports import Report
 from streams.worker.row_timelines import RowTimelines
 from streams.worker.stored_row import StoredRow
 from streams.worker.suppressed import GONE, RowSuppressions
+from streams.worker.worklists.parts import PartitionLists
 from vigia.runtime.dead_letter import encode
 from vigia.runtime.erasures import ERASURES, customer_of, null_id
 from vigia.runtime.privacy.keyed_hash import KeyedHash
@@ -81,7 +82,9 @@ class PartitionProcessor:
         self.timelines = RowTimelines(rows, self.ctx, self._expect)
         self.published = PublishedCustomers(names("customers"), self.timelines, self.ctx)
         self.suppressed = RowSuppressions(rows, hashes)
-        self.partition = Partition(self.ctx, self.timelines, due=self.timelines.due, suppressed=self.suppressed)
+        self.lists = PartitionLists(rows.partition, names)
+        due, suppressed, dates = self.timelines.due, self.suppressed, self.lists.dates
+        self.partition = Partition(self.ctx, self.timelines, due=due, suppressed=suppressed, lists=dates)
         self._stale: list[bytes] = []  # rows of erased customers that an old disk has brought back
         self._in_force = InForce(self.ctx, rows)
         self._keys, self._hashes = keys, hashes
@@ -106,6 +109,7 @@ class PartitionProcessor:
                 self.state.recover(row.data)
                 self.partition.clock = self.state.progress.clock
                 self.partition.newest = self.state.progress.fact
+                self.lists.dates.resume(self.state.progress.lists, self.ctx)
             elif key.startswith(GONE):
                 self.suppressed.recover(key, row.data)
             elif key.startswith((CONTROL, GROUP)):
@@ -120,6 +124,7 @@ class PartitionProcessor:
                 return
             self.timelines.recover(row)
             self.published.recover(key)
+            self.lists.recover(name, row.readings())
         if row.due:
             self.partition.expect(row.due, name)
 
@@ -133,8 +138,11 @@ class PartitionProcessor:
             self.rows.delete(key)
         try:
             outputs = self._fold(record)
+            if self.partition.ended:
+                outputs += self.lists.tell(self.partition.ended)
         except Exception:
-            self.timelines.undo()
+            changed = self.timelines.undo()
+            self.lists.undo(changed, self.partition.ended, self.state.progress.lists, self.ctx)
             self.partition.places.undo()
             raise
         self._stale.clear()
@@ -186,7 +194,10 @@ class PartitionProcessor:
                 return [self.dead_letter(record, "core_error", step.fault)]
             outputs = self._outputs(step)
             if isinstance(event, CustomerErased) or step.forgotten:
-                outputs += self.published.gone()
+                gone = self.published.gone()
+                if gone and isinstance(event, CustomerErased):
+                    outputs += self.lists.erased(event.customer_id)
+                outputs += gone
             self._remember(step.counts, newest=0 if isinstance(event, AlarmAction) else int(event.time))
         if step is None or step.is_new:
             for address in other_subjects(event):
@@ -281,6 +292,7 @@ class PartitionProcessor:
             outputs += self._outputs(step)
             counts += step.counts
         self._metrics.clock(self.rows.partition, self.partition.clock)
+        outputs += self.lists.tell(self.partition.ended)
         outputs += self.published.gone()
         outputs += self.published.due(self.partition.clock)
         if self.rows.folded(KEY):
@@ -362,6 +374,8 @@ class PartitionProcessor:
         self._put(progress)
 
     def _put(self, progress: Progress) -> None:
+        if progress.lists != (lists := self.lists.dates.progress):
+            progress = msgspec.structs.replace(progress, lists=lists)
         self.state.progress = progress
         self.rows.put(KEY, StoredRow.of_partition(self.state.version()))
 

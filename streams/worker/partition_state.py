@@ -34,6 +34,7 @@ class Progress(Struct, array_like=True, frozen=True):
     late: int = 0  # how many control records came too late for their instant
     fact: Micros = 0  # the time of the newest fact, erasures excepted
     newest_adopted: dict[str, "Adopted"] = {}  # by type of control record, the newest that was adopted
+    lists: tuple[int, int] = (-1, -1)  # the next dates whose worklists are to be closed: final and early editions
 
 
 class Adopted(Struct, array_like=True, frozen=True):

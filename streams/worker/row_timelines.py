@@ -27,6 +27,7 @@ class RowTimelines:
         self._deleted: list[StoredRow] = []
         self.changed: dict[str, None] = {}  # names of subjects that were put since somebody last took them
         self._gone: list[str] = []
+        self._set: list[str] = []  # names of subjects that the record has set or deleted
 
     def get(self, name: str, /) -> AnyTimeline | None:
         """The timeline of a subject, folded under the policy in force; None if it has no row."""
@@ -65,6 +66,7 @@ class RowTimelines:
             self._refresh(row)
         rows.put(key, row)
         self.changed[name] = None
+        self._set.append(name)
 
     def __delitem__(self, name: str, /) -> None:
         key = name.encode()
@@ -73,6 +75,7 @@ class RowTimelines:
             self._count(row, -1)
             self._deleted.append(row)
             self._rows.delete(key)
+            self._set.append(name)
             self.changed.pop(name, None)
             if row.is_customer:
                 self._gone.append(name)
@@ -99,9 +102,10 @@ class RowTimelines:
         self._made.clear()
         self._deleted.clear()
         self._gone.clear()
+        self._set.clear()
 
-    def undo(self) -> None:
-        """Restore every timeline that the record read, because folding it failed."""
+    def undo(self) -> dict[str, AnyTimeline | None]:
+        """Restore every timeline that the record read, because folding it failed; what it had changed, as it was before."""
         for row in self._deleted:
             self._count(row, 1)
         for name, (row, point) in self._read.items():
@@ -112,6 +116,7 @@ class RowTimelines:
                     self._moved(row.due, name)
         for row in self._made:
             self._count(row, -1)
+        return {name: self._read[name][0].timeline if name in self._read else None for name in self._set}
 
     def _refresh(self, row: StoredRow) -> None:
         before = row.stage, row.tier

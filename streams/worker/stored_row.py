@@ -16,7 +16,9 @@ from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.partition.routing import subject_type
 from scorers.subjects.customer import CUSTOMER
+from scorers.timeline.row import brief_of
 from scorers.timeline.timeline import AnyTimeline, Timeline
+from scorers.worklist.candidates import Readings, decode_readings, encode_readings
 from streams.engine.rows import Codec
 
 STAGES: tuple[Stage, ...] = get_args(Stage)
@@ -62,6 +64,11 @@ class StoredRow(Struct):
         if self.is_customer:
             self.stage, self.tier = state.life.stage, state.tiering.tier
 
+    def readings(self) -> Readings | None:
+        """The readings of a stored customer for worklists, without decoding the timeline; None if there are none."""
+        brief = brief_of(self.data) if isinstance(self.data, bytes) else b""
+        return decode_readings(brief) if brief else None
+
     def read(self, name: str, ctx: Context, era: int) -> AnyTimeline:
         """The timeline of the subject with this name, folded under the policy of this era; decoded if needed."""
         if self.timeline is None or self.era != era:
@@ -77,6 +84,8 @@ def _encode(row: StoredRow) -> bytes:
     prefix = _prefix.pack(row.due, STAGES.index(row.stage), TIERS.index(row.tier))
     if row.timeline is not None:
         row.timeline.cache()
+        if row.is_customer:
+            row.timeline.row.brief = encode_readings(row.timeline.state)
         return prefix + row.timeline.encode()
     return prefix + (row.data if isinstance(row.data, bytes) else row.data.encode())
 

@@ -302,7 +302,7 @@ class Worker:
         gc.set_threshold(GARBAGE_AFTER)
         sys.setswitchinterval(SWITCH)
         async with self.offsets:
-            aggregating = aggregate(self.broker, self.settings, self.policy)
+            aggregating = aggregate(self.broker, self.settings, self.policy, self.metrics)
             parts = (self._work(), aggregating, self._observe(), self._watch(), self._scrub(), stop.wait())
             tasks = [asyncio.create_task(part) for part in parts]
             try:

@@ -1,4 +1,4 @@
-"""Several partitions in memory, connected by the topics `groups`, `clock` and `figures`."""
+"""Several partitions in memory, connected by the topics `groups`, `clock`, `figures` and `worklist`."""
 
 import json
 
@@ -10,25 +10,33 @@ from scorers.in_force.figures import last_day
 from streams.clock.group_phase import end_of_day
 from streams.engine.batching_producer import Output, partition_of
 from streams.worker.reports import Sums, decode_report
+from streams.worker.worklists import parts
 from tests.support.desk import Desk
 from tests.support.driver import AlarmOutcome, outcomes_of
+from tests.support.list_maker import ListMaker
 
 
 class Cluster:
     """A desk for each partition, and a clock that ticks as the real one does: first the groups, then the customers."""
 
-    def __init__(self, partitions: int, policy: str = "") -> None:
+    def __init__(self, partitions: int, policy: str = "", *, figures: bool = True) -> None:
         self.desks = [Desk(policy, partition=n, partitions=partitions) for n in range(partitions)]
         self.policy = self.desks[0].policy
         self.sums = Sums(partitions, self.policy, 0)
         self.safe = [0] * partitions  # records of each desk whose effects are on disk
         self.closed: Micros = 0
+        self.lists = ListMaker(partitions, self.policy)
+        self._figures = figures
 
     def publish(self, topic: str, raw: bytes) -> None:
         """Publish one event, after closing the days before it."""
         event = decode(raw)
         assert not isinstance(event, Rejection), event
         self.close_days(int(event.time))
+        self.receive(topic, raw)
+
+    def receive(self, topic: str, raw: bytes) -> None:
+        """Publish one event; no time passes."""
         key = (json.loads(raw).get("customer_id") or "").encode() or None
         home = 0 if key is None else partition_of(len(self.desks), key)
         self.route(self.desks[home].receive(topic, key, raw))
@@ -59,7 +67,9 @@ class Cluster:
             elif output.topic == "clock":
                 assert output.partition is not None
                 self.route(self.desks[output.partition].receive("clock", None, output.value, output.headers))
-            elif output.topic == "figures":
+            elif output.topic == "figures" and output.key == parts.KEY:
+                self.lists.take(output.value or b"")
+            elif output.topic == "figures" and self._figures:
                 figures = self.sums.add(decode_report(output.value or b""))
                 if figures is not None:
                     for desk in self.desks:

@@ -125,7 +125,27 @@ def events_page() -> str:
                 ]
             )
         )
-    return "".join(parts)
+    return "".join([*parts, _worklist_part(schemas["worklist.entry"])])
+
+
+WORKLIST = """
+## worklist.entry
+
+{description} Topic `worklist`, keyed by the customer; Vigía writes it, and `worklist.jsonl` of a replay.
+
+The list of a date has two editions: an early one when the date has ended (`final` is `false`), and the final one when the allowed lateness has passed.
+An edition is all entries of a `date` with the same `final`, and has `listed` of them. Who has read any final entry of a date uses those alone.
+A record without a value and with a header `date` takes the customer of its key off the early edition of that date, so also where the final one is
+empty; without the header it says that the customer was erased and is on no list. An entry may come twice, unchanged. Editions that one customer
+is on come in their order; the entries of one edition are spread over the partitions.
+
+"""
+
+
+def _worklist_part(schema: dict[str, Any]) -> str:
+    """What docs/events.md says of the worklist, which is no event."""
+    rows = [f"| `{field}` | {_kind(what, schema)} |" for field, what in schema["properties"].items() if field != "type"]
+    return WORKLIST.format(description=schema["description"]) + "\n".join(["| field | value |", "|---|---|", *rows, ""])
 
 
 def _kind(what: dict[str, Any], schema: dict[str, Any]) -> str:

@@ -36,7 +36,13 @@ ROOMS: dict[str, tuple[str, ...]] = {
     # Kafka in, alarms out
     "streams.engine": ("scorers.contract", "vigia.runtime"),
     "streams.records": ("scorers.contract", "scorers.policy", "scorers.in_force", "scorers.risk", "vigia.runtime"),
-    "streams.metrics": ("scorers.contract", "scorers.in_force", "scorers.alarms", "scorers.timeline"),
+    "streams.metrics": (
+        "scorers.contract",
+        "scorers.in_force",
+        "scorers.alarms",
+        "scorers.timeline",
+        "scorers.worklist",
+    ),
     "streams.gateway": ("scorers.contract", "scorers.policy", "streams.metrics", "vigia.runtime"),
     "streams.files": ("scorers.contract", "streams.gateway", "vigia.runtime"),
     "streams.clock": ("scorers.contract", "scorers.policy", "scorers.in_force", "streams.records", "vigia.runtime"),

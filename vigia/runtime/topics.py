@@ -65,7 +65,7 @@ WORKER = "vigia"  # the consumer group of workers, and the id of the Faust app
 CHANGELOG = f"{WORKER}-{TABLE}-changelog"
 READ = (*INPUTS, "alarm-actions", "groups", "clock")  # what the worker's agent reads
 # and what it writes, beside `clock`
-WRITTEN = ("alarms", "customers", "lessons", "figures", "groups", "dead-letters", CHANGELOG)
+WRITTEN = ("alarms", "worklist", "customers", "lessons", "figures", "groups", "dead-letters", CHANGELOG)
 
 TOPICS = (
     # Erasures are on `feedback`, which is kept as long as `alarms`: whoever reads old alarms again has to find them there.
@@ -75,10 +75,13 @@ TOPICS = (
     Topic("groups", more=BY_BROKER),
     Topic("clock", days=400, personal=False, more=BY_BROKER),
     Topic("alarms"),
+    # Who is worth an effort on each date, ranked over all partitions.
+    Topic("worklist"),
     # A row for each customer, null for the erased: what rosters and other views of the running system are built from.
     Topic("customers", compacted=True),
     Topic("lessons", days=400),
-    Topic("figures", partitions=1, personal=False),
+    # What workers tell for the whole base: reports of days, and candidates for worklists, which are customers.
+    Topic("figures", partitions=1),
     Topic("models", partitions=1, compacted=True, personal=False, more=(("max.message.bytes", "4000000"),)),
     Topic("dead-letters"),
     Topic("notifications", compacted=True),

@@ -14,6 +14,7 @@ from scorers.contract.worklist import WorklistEntry
 from scorers.partition.partition import Partition
 from scorers.policy.hold_out import is_held_out
 from scorers.timeline.facts import Ref
+from scorers.worklist.dates import DatesToList
 from scorers.worklist.ranking import DayList, Ranking
 from tests.support.driver import Driver, purchase, record
 
@@ -23,9 +24,9 @@ START = int(parse_instant("2024-01-01T09:00:00Z"))
 class Lists(Driver):
     """A driver that keeps the final worklists by date."""
 
-    def __init__(self, policy: str = "") -> None:
-        super().__init__(policy)
-        self.partition = Partition(self.ctx, self.timelines, self.book, lists=True)
+    def __init__(self, policy: str = "", *, figures: bool = True) -> None:
+        super().__init__(policy, figures=figures)
+        self.partition = Partition(self.ctx, self.timelines, self.book, lists=DatesToList())
         self.ranking = Ranking()
         self.lists: dict[str, DayList] = {}
 
@@ -33,8 +34,9 @@ class Lists(Driver):
         for raw in records:
             event = decode(raw)
             assert not isinstance(event, Rejection), event
-            self._apply(self.partition.feed(event, Ref(event.source, event.id, "scenario", 0, 0)))
-            self._rank()
+            for step in self.partition.feed(event, Ref(event.source, event.id, "scenario", 0, 0)):
+                self._apply((step,))
+                self._rank()
         return self
 
     def advance(self, to: Any) -> "Lists":

@@ -35,6 +35,7 @@ CLOSED = {  # names of labels whose values come from lists in the source, from t
         "channel",
         "code",
         "currency",
+        "edition",
         "fate",
         "kind",
         "le",

@@ -81,7 +81,7 @@ def test_every_event_stands_on_its_topic() -> None:
 def test_files_are_written(tmp_path: Path) -> None:
     """One file a type and one for AsyncAPI, the same every time, each a schema that validators take."""
     written = write_schemas(tmp_path / "new")
-    names = {f"{name}.json" for name in (*EVENTS, "alarm", "lesson")} | {"asyncapi.json"}
+    names = {f"{name}.json" for name in (*EVENTS, "alarm", "lesson", "worklist.entry")} | {"asyncapi.json"}
     assert {path.name for path in written} == names
     before = {path: path.read_bytes() for path in written}
     assert {path: path.read_bytes() for path in write_schemas(tmp_path / "new")} == before

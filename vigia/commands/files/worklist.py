@@ -11,30 +11,43 @@ from typer import Argument, Option
 from alerts.wording.formats import money, percent
 from alerts.wording.playbooks import TREATMENTS
 from scorers.contract.inert import inert
-from scorers.contract.rfc3339 import decode_any_instant
 from scorers.contract.worklist import WorklistEntry
+from vigia.commands.shared import live
+from vigia.commands.shared.kafka import Prefix, broker, run_once
+from vigia.commands.shared.options import Live
 from vigia.readmodel.alarm_summary import read_customers
 from vigia.readmodel.amounts import counted, without_cents
+from vigia.readmodel.worklists import Worklists, decode_entry
+from vigia.runtime.broker import Broker
+from vigia.runtime.topic_reader import read
 from vigia.runtime.usage_error import UsageError
-
-_decode = msgspec.json.Decoder(WorklistEntry, dec_hook=decode_any_instant).decode
 
 
 def worklist(
     folder: Annotated[
-        Path, Argument(metavar="[DIR]", help="The folder of a 'vigia replay'; this one if left out.")
-    ] = Path("."),
+        Path | None, Argument(metavar="[DIR]", help="The folder of a 'vigia replay'; this one if left out.")
+    ] = None,
     date: Annotated[
         str | None, Option(metavar="DATE", help="The date of the business, like 2024-05-06; the last one if left out.")
     ] = None,
+    kafka: Live = None,
+    prefix: Prefix = "",
 ) -> None:
     """Show whom to reach on a date: who, why, what to do, what it costs and what it is worth.
 
-    Those without funds come after those who have some; who belongs to a tier without a budget is let go. Reads worklist.jsonl.
+    Those without funds come after those who have some; who belongs to a tier without a budget is let go. Reads worklist.jsonl
+    of a replay, or with --kafka the newest edition of the running system.
     """
-    entries = read_worklist(folder, date)
-    names = {row.customer_id: row.name or "" for row in read_customers(folder)}
-    for line in lines(entries, names):
+    if kafka is None:
+        entries = read_worklist(folder or Path("."), date)
+        rows = list(read_customers(folder or Path(".")))
+    elif folder is not None:
+        raise UsageError(f"--kafka asks the running system: leave {str(folder)!r} out, or --kafka")
+    else:
+        where = broker(kafka, prefix, "worklist")
+        entries = live_worklist(where, date)
+        rows = live.rows(where)
+    for line in lines(entries, {row.customer_id: row.name or "" for row in rows}):
         typer.echo(line)
 
 
@@ -48,7 +61,7 @@ def read_worklist(folder: Path, date: str | None) -> list[WorklistEntry]:
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
-                entry = _decode(line)
+                entry = decode_entry(line)
             except msgspec.DecodeError as error:
                 raise UsageError(f"{path}, line {number}: not an entry of a worklist ({error})") from None
             first, last = first or entry.date, entry.date
@@ -61,6 +74,21 @@ def read_worklist(folder: Path, date: str | None) -> list[WorklistEntry]:
     if not last:
         raise UsageError(f"{path}: no date has a worklist; an effort paid for nobody")
     raise UsageError(f"{path}: {date} has no worklist; there are some from {first} to {last}")
+
+
+def live_worklist(where: Broker, date: str | None) -> list[WorklistEntry]:
+    """The newest edition of the list of a date on Kafka, by default of the last one; UsageError if there is none."""
+    lists = Worklists()
+    run_once(read(where, "worklist", lists.take), where.address)
+    dates = lists.dates()
+    if not dates:
+        raise UsageError(
+            "no date has a worklist yet: the first one is published when a date of the business (time.zone) has ended and an "
+            "effort pays for somebody"
+        )
+    if found := lists.of(date or dates[-1]):
+        return found
+    raise UsageError(f"{date} has no worklist; there are some from {dates[0]} to {dates[-1]}")
 
 
 def lines(entries: list[WorklistEntry], names: dict[str, str] | None = None) -> Iterator[str]:

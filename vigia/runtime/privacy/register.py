@@ -39,6 +39,8 @@ TOPICS = (
     Place(
         "alarms", "alarms, with names, reasons and the beginning of a complaint's text", "customer id", RETENTION, 31
     ),
+    Place("worklist", "who is worth an effort, with reasons", "customer id", RETENTION, 31),
+    Place("figures", "candidates for worklists, with reasons; counts", "none: one partition", RETENTION, 31),
     Place("dead-letters", "rejected records, unchanged", "as rejected", RETENTION, 31),
     Place("lessons", "keyed hashes of ids, and numbers that the risk is learned from", "keyed hash", RETENTION, 401),
     Place("customers", "rows of customers, with names", "customer id", COMPACTION, 1),
@@ -52,7 +54,7 @@ TOPICS = (
     ),
 )
 
-NO_PERSONAL_DATA = ("clock", "figures", "models")
+NO_PERSONAL_DATA = ("clock", "models")
 """Topics without ids, names or texts of people."""
 
 OTHER = (

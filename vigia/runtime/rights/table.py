@@ -40,8 +40,8 @@ class Rights(NamedTuple):
 
 PROCESSES: dict[str, Rights] = {
     "worker": Rights(
-        # It reads its own alarms to correct those that a dead worker published.
-        reads=(*READ, "figures", CHANGELOG, "alarms"),
+        # It reads its own alarms to correct those that a dead worker published, and its own lists for who was funded lately.
+        reads=(*READ, "figures", CHANGELOG, "alarms", "worklist"),
         # An erasure by a null value on another topic is repeated on `feedback`.
         writes=(*WRITTEN, "clock", "feedback"),
         joins=(WORKER, f"{WORKER}-figures"),
@@ -74,6 +74,7 @@ COMMANDS: dict[str, Rights] = {
     "topics check": Rights(describes=ALL, checks_settings=True),
     "publish": Rights(writes=(*INPUTS, ACTIONS)),
     "customer show": Rights(reads=("customers", "alarms")),
+    "worklist": Rights(reads=("worklist", "customers")),
     "alarms tail": Rights(reads=("alarms",)),
     "alarms ack": Rights(reads=("alarms",), writes=("alarm-actions",)),
     "explain": Rights(reads=("alarms", "notifications", "feedback")),
