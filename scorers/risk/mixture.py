@@ -1,14 +1,32 @@
-"""How much the rules, the prior and the logistic weigh in the risk.
+"""How much the rules, the prior and the logistic weigh in the risk, and how certain it may be.
 
 They are mixed in log-odds. A learned component takes weight from a simpler one by the nats that it has gained on it, so
 the rules carry the score from the first event and lose it to what predicts better.
+
+No risk may be more certain than the base has shown at that end. Answers are counted in tails that lie inside one another: all forecasts
+of log-odds 1 or more, of 2 or more, and so on. The most certain outcome that any tail has shown is the ceiling of the risk, and at the
+other end the floor. A forecast beyond them is bent towards them, so that customers keep their order.
 """
 
-from msgspec import Struct
+from math import exp, log
+
+from msgspec import Struct, field
 
 from scorers.risk.log_odds import log_loss, logit, sigmoid
 
 HANDICAP = 1.0  # nats that a component must have gained on a simpler one to weigh the same
+
+TAILS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0)  # log-odds at which each begins
+FIRST_ANSWERS = 50.0  # before any answer each tail counts as this many,
+FIRST_SURPRISES = 0.5  # of which so many ended the other way: a risk between 1 % and 99 %
+LEAST_BOUND = 1.5  # log-odds: the ends stay apart whatever happens
+BEND = 1.0  # log-odds before an end from which forecasts are bent
+
+Bounds = tuple[float, float]
+"""The floor and the ceiling of the risk, in log-odds."""
+
+UNSHOWN: Bounds = (-log(FIRST_ANSWERS / FIRST_SURPRISES - 1.0), log(FIRST_ANSWERS / FIRST_SURPRISES - 1.0))
+"""The bounds before any answer."""
 
 
 class Mixture(Struct):
@@ -25,6 +43,10 @@ class Mixture(Struct):
         """The weights of rules, prior and logistic; they add up to 1."""
         learned, logistic = sigmoid(self.learned_gain - HANDICAP), sigmoid(self.logistic_gain - HANDICAP)
         return 1.0 - learned, learned * (1.0 - logistic), learned * logistic
+
+    def together(self, *log_odds: float) -> float:
+        """The log-odds of the mixture, given those of rules, prior and logistic."""
+        return sum(weight * one for weight, one in zip(self.weights(), log_odds, strict=True))
 
     def learn(
         self,
@@ -49,3 +71,80 @@ class Mixture(Struct):
         """Keep this share of the evidence."""
         self.learned_gain *= kept
         self.logistic_gain *= kept
+
+
+def bounded(log_odds: float, bounds: Bounds) -> float:
+    """Log-odds inside the bounds: unchanged up to `BEND` before them, from there on ever closer to them.
+
+    >>> bounded(1.5, (-4.0, 4.0)), round(bounded(4.0, (-4.0, 4.0)), 2), round(bounded(-20.0, (-4.0, 4.0)), 2)
+    (1.5, 3.63, -4.0)
+    """
+    floor, ceiling = bounds
+    if log_odds > ceiling - BEND:
+        return ceiling - BEND * exp((ceiling - log_odds) / BEND - 1.0)
+    if log_odds < floor + BEND:
+        return floor + BEND * exp((log_odds - floor) / BEND - 1.0)
+    return log_odds
+
+
+class End(Struct):
+    """Answers to forecasts at one end, by tail, and how many of them ended the other way."""
+
+    answers: list[float] = field(default_factory=lambda: [0.0] * len(TAILS))
+    surprises: list[float] = field(default_factory=lambda: [0.0] * len(TAILS))
+
+    def learn(self, certainty: float, surprise: bool, weight: float) -> None:
+        """Count an answer to a forecast of this certainty, in log-odds."""
+        for n, begins in enumerate(TAILS):
+            if certainty < begins:
+                return
+            self.answers[n] += weight
+            self.surprises[n] += weight * surprise
+
+    def age(self, kept: float) -> None:
+        """Keep this share of the counts."""
+        self.answers = [kept * count for count in self.answers]
+        self.surprises = [kept * count for count in self.surprises]
+
+    def shares(self) -> list[float]:
+        """The share of each tail that ended the other way, the first answers included."""
+        return [
+            (surprises + FIRST_SURPRISES) / (answers + FIRST_ANSWERS)
+            for answers, surprises in zip(self.answers, self.surprises, strict=True)
+        ]
+
+    def bound(self) -> float:
+        """The certainty in log-odds that the tails have shown."""
+        least = min(self.shares())
+        return max(log(1.0 / least - 1.0), LEAST_BOUND)
+
+
+class Certainty(Struct):
+    """Answers to forecasts of a high and of a low risk.
+
+    >>> certainty = Certainty()
+    >>> for n in range(1000):
+    ...     certainty.learn(7.5, n % 10 > 0, 1.0)  # nearly certain, and wrong in one of ten
+    >>> floor, ceiling = certainty.bounds()
+    >>> round(1.0 / (1.0 + exp(-ceiling)), 2), floor == UNSHOWN[0]
+    (0.9, True)
+    """
+
+    high: End = field(default_factory=End)
+    low: End = field(default_factory=End)
+
+    def learn(self, log_odds: float, inactive: bool, weight: float) -> None:
+        """Count an answer to a forecast."""
+        if log_odds > 0.0:
+            self.high.learn(log_odds, not inactive, weight)
+        else:
+            self.low.learn(-log_odds, inactive, weight)
+
+    def age(self, kept: float) -> None:
+        """Keep this share of the counts."""
+        self.high.age(kept)
+        self.low.age(kept)
+
+    def bounds(self) -> Bounds:
+        """The floor and the ceiling that answers support."""
+        return -self.low.bound(), self.high.bound()

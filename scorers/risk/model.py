@@ -23,12 +23,13 @@ from scorers.in_force.risk_model import PopulationParameters
 from scorers.risk.columns import FEATURES_VERSION, NAMES, SPENT, WIDTH
 from scorers.risk.features import prior_arguments
 from scorers.risk.log_odds import logit, sigmoid
+from scorers.risk.mixture import UNSHOWN, Bounds, bounded
 from scorers.risk.prior import Population, no_purchase, strangers
 
 COMPONENTS = ("rules", "prior", "logistic")
 KNOTS = (-2.0, -1.0, 0.0, 1.0, 2.0)  # log-odds of the prior at which the logistic may correct it differently
 TIMING_WIDTH = SPENT  # the columns before this one are of timing alone
-FORMAT = 1  # of a model's record; a release reads up to its own
+FORMAT = 2  # of a model's record; a release reads up to its own. Since 2 a model has bounds
 _MOST_LOG_ODDS = 35.0
 
 
@@ -92,6 +93,7 @@ class Model(Struct, frozen=True, dict=True):
     features_version: str = FEATURES_VERSION
     drifted: Micros = 0  # when answers last drifted from predictions; 0 for never
     format: int = FORMAT
+    bounds: Bounds = UNSHOWN  # how certain the risk may be
 
     @cached_property
     def is_trained(self) -> bool:
@@ -104,7 +106,9 @@ class Model(Struct, frozen=True, dict=True):
         Features are not read unless the model `is_trained`.
         """
         if not self.is_trained:
-            return rules
+            by_rules = logit(rules)
+            log_odds = bounded(by_rules, self.bounds)
+            return rules if log_odds == by_rules else sigmoid(log_odds)
         prior = self._prior(features)
         segments, read, coefficients, gated_intercept, gated = self._compiled
         columns = read(features)
@@ -112,7 +116,8 @@ class Model(Struct, frozen=True, dict=True):
         logistic = level + slope * prior + sum(map(mul, coefficients, columns))
         logistic += gate(prior) * (gated_intercept + sum(map(mul, gated, columns)))
         weights = self.weights
-        return sigmoid(weights[0] * logit(rules) + weights[1] * prior + weights[2] * logistic)
+        log_odds = weights[0] * logit(rules) + weights[1] * prior + weights[2] * logistic
+        return sigmoid(bounded(log_odds, self.bounds))
 
     def member_log_odds(self, features: Sequence[float]) -> tuple[float, ...]:
         """The log-odds that each of `contract.lessons.MEMBERS` gives by itself; empty if the model is not trained."""
@@ -125,8 +130,14 @@ class Model(Struct, frozen=True, dict=True):
     def contributions(self, features: Sequence[float], rules: float) -> list[tuple[str, float]]:
         """What moves the log-odds, strongest first: `rules`, `prior`, then columns by their distance from the mean.
 
-        They add up to the log-odds of the risk.
+        They add up to the log-odds of the risk; if those were bounded, each is smaller by the same factor.
         """
+        found = self._contributions(features, rules)
+        log_odds = sum(weight for _, weight in found)
+        kept = bounded(log_odds, self.bounds) / log_odds if log_odds else 1.0
+        return [(name, kept * weight) for name, weight in found]
+
+    def _contributions(self, features: Sequence[float], rules: float) -> list[tuple[str, float]]:
         if not self.is_trained:
             return [("rules", logit(rules))]
         of_rules, of_prior, of_logistic = self.weights
@@ -199,8 +210,11 @@ class Model(Struct, frozen=True, dict=True):
 
 
 def version_of(model: Model) -> str:
-    """The name of a model: a digest of its content."""
-    return hashlib.sha256(msgspec.structs.replace(model, version="").encode()).hexdigest()[:12]
+    """The name of a model: a digest of its content, in the form that it was made in."""
+    content = msgspec.structs.replace(model, version="").encode()
+    if model.format < 2:
+        content = msgspec.json.encode({k: v for k, v in msgspec.json.decode(content).items() if k != "bounds"})
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def _check_shape(model: Model) -> None:

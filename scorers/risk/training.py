@@ -6,7 +6,7 @@ and no file.
 
 import msgspec
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, field
 
 from scorers.contract.events import DAY, Duration, Micros
 from scorers.contract.lessons import LEARNERS, MEMBERS, Lesson
@@ -17,7 +17,8 @@ from scorers.risk.champion_challenger import ChampionChallenger
 from scorers.risk.columns import FEATURES_VERSION, INDEX, SEASON_COS, SEASON_SIN, SIGNALS, WIDTH
 from scorers.risk.drift import DRIFTS, WATCHED, DriftDetector
 from scorers.risk.learners import AdaGrad, AdaGradState, Ensemble, EnsembleState
-from scorers.risk.mixture import Mixture
+from scorers.risk.log_odds import logit
+from scorers.risk.mixture import Certainty, Mixture
 from scorers.risk.model import UNTRAINED, Model, version_of
 from scorers.risk.population import PopulationBelief, PopulationState
 
@@ -57,6 +58,7 @@ class TrainerState(Struct):
     drifted: Micros
     fast_until: Micros
     watched_from: Micros
+    certainty: Certainty = field(default_factory=Certainty)
 
 
 class Trainer:
@@ -75,6 +77,7 @@ class Trainer:
         self._kalman = Ensemble(start, [_spreads(boldness) ** 2 for boldness in BOLDNESS], DRIFT)
         self._sgd = AdaGrad(start)
         self._mixture = Mixture()
+        self._certainty = Certainty()
         self.selection = ChampionChallenger()
         self.drift = DriftDetector()
         self.drifted: Micros = 0
@@ -114,7 +117,10 @@ class Trainer:
         if lesson.voices:
             asked = dict(zip(MEMBERS, lesson.voices, strict=True))
             when_asked = asked["prior"], asked[self.selection.champion]
-        self._mixture.learn(lesson.rules, learned, when_asked, lesson.inactive, OVERLAP)
+        by_rules, inactive = logit(lesson.rules), lesson.inactive
+        together = by_rules if not lesson.voices else self._mixture.together(by_rules, *when_asked)
+        self._certainty.learn(together, inactive, OVERLAP)
+        self._mixture.learn(lesson.rules, learned, when_asked, inactive, OVERLAP)
 
     def _advance(self, now: Micros, horizon: Duration) -> None:
         """Close a day with the first answer that comes a day or more after the last one was closed."""
@@ -139,6 +145,7 @@ class Trainer:
         self._population.age(aging)
         self._kalman.age(aging, kept)
         self._mixture.age(kept)
+        self._certainty.age(kept)
         self.selection.age((now - self._time) / DAY)
         self._time = now
 
@@ -167,6 +174,7 @@ class Trainer:
             challengers=tuple(learners.values()),
             means=tuple(self._scaler.mean.tolist()),
             drifted=self.drifted,
+            bounds=self._certainty.bounds(),
         )
         return msgspec.structs.replace(model, version=version_of(model))
 
@@ -197,6 +205,7 @@ class Trainer:
             drifted=self.drifted,
             fast_until=self._fast_until,
             watched_from=self._watched_from,
+            certainty=self._certainty,
         )
         return msgspec.msgpack.encode(state)
 
@@ -220,6 +229,7 @@ class Trainer:
         self._kalman.restore(state.kalman)
         self._sgd.restore(state.sgd)
         self._mixture, self.selection, self.drift = state.mixture, state.selection, state.drift
+        self._certainty = state.certainty
         self.drifted, self._fast_until, self._watched_from = state.drifted, state.fast_until, state.watched_from
 
 

@@ -21,7 +21,7 @@ from scorers.policy.spans import Span
 from scorers.policy.tables import Policy
 from tests.quality import plots, rivals
 from tests.quality.history import History, last_second
-from tests.quality.judge import Figures, Floats, Margin, Origin, judge, margins, mean, reliability
+from tests.quality.judge import Figures, Floats, Margin, Origin, judge, margins, mean, reliability, tails
 from tests.quality.run import Asked, Tape, run
 from tests.quality.sets import EVERY_DAYS, PUBLIC, SETS, DataSet
 
@@ -139,6 +139,10 @@ def print_tables(name: str, data: DataSet, judged: Judged) -> None:
     say("\nrisk given inactive  scores\n")
     for told, seen, many in reliability(labels, np.concatenate(models[OURS])):
         say(f"{told:>9.3f}{seen:>10.3f}{many:>8}  {'#' * round(40 * seen)}\n")
+    say("at the ends:")
+    for told, seen, many in tails(labels, np.concatenate(models[OURS])):
+        say(f"  {told:.4f} given, {seen:.4f} inactive ({many})")
+    say("\n")
     sys.stdout.flush()
 
 

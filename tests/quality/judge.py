@@ -75,6 +75,28 @@ def reliability(inactive: Floats, risk: Floats) -> list[tuple[float, float, int]
     return [(float(risk[b].mean()), float(inactive[b].mean()), len(b)) for b in bins]
 
 
+TAILS = (
+    (0.0, 0.001),
+    (0.001, 0.003),
+    (0.003, 0.01),
+    (0.01, 0.03),
+    (0.97, 0.99),
+    (0.99, 0.997),
+    (0.997, 0.999),
+    (0.999, 1.0),
+)
+
+
+def tails(inactive: Floats, risk: Floats) -> list[tuple[float, float, int]]:
+    """As `reliability`, of the most certain risks at both ends: each of `TAILS` that holds any.
+
+    >>> tails(np.array([0, 1, 1]), np.array([0.5, 0.999, 0.9999]))
+    [(0.99945, 1.0, 2)]
+    """
+    bins = [(risk >= low) & (risk < high if high < 1.0 else risk <= high) for low, high in TAILS]
+    return [(float(risk[b].mean()), float(inactive[b].mean()), int(b.sum())) for b in bins if b.any()]
+
+
 def judge(origin: Origin, risk: Floats) -> Figures:
     """All figures of one origin."""
     y, recent = origin.inactive, origin.recent

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from tests.quality.judge import Floats, Origin, reliability
+from tests.quality.judge import Floats, Origin, reliability, tails
 
 INK, GRID = "#333333", "#dddddd"
+LEAST = 0.0005  # of a risk or a share, where the logarithmic axes end
+FEWEST = 30  # scores of an end that is drawn
 COLOURS = {"vigia": "#c1440e", "BG/NBD": "#7a7a7a", "boosting": "#2b6ca3", "blend": "#4b8b3b"}
 Judged = Mapping[str, tuple[Sequence[Origin], Mapping[str, Sequence[Floats]]]]
 """By data set: its origins, and the risk by each model at each."""
@@ -59,12 +61,23 @@ def _all(origins: Sequence[Origin], risks: Sequence[Floats], recent: bool) -> tu
 
 
 def _reliability(axes: Any, origins: Sequence[Origin], models: Mapping[str, Sequence[Floats]]) -> None:
-    axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=":")
+    axes.plot([LEAST, 1 - LEAST], [LEAST, 1 - LEAST], color=INK, linewidth=0.8, linestyle=":")
     for name, colour in COLOURS.items():
-        told, seen, _ = zip(*reliability(*_all(origins, models[name], recent=False)), strict=True)
+        labels, risks = _all(origins, models[name], recent=False)
+        told, seen, _ = zip(*reliability(labels, risks), strict=True)
         width = 1.8 if name == "vigia" else 1.0
-        axes.plot(told, seen, color=colour, linewidth=width, marker="o", markersize=3, label=name)
-    axes.set(xlabel="risk told, tenths of the customers", ylabel="share that bought nothing", xlim=(0, 1), ylim=(0, 1))
+        axes.plot(
+            told, np.clip(seen, LEAST, 1 - LEAST), color=colour, linewidth=width, marker="o", markersize=3, label=name
+        )
+        ends = [one for one in tails(labels, risks) if one[2] >= FEWEST]
+        for risk, share, _ in ends:
+            at = np.clip((risk, share), LEAST, 1 - LEAST)
+            axes.plot(*at, color=colour, marker="x", markersize=5 if name == "vigia" else 3)
+    axes.set_xscale("logit")
+    axes.set_yscale("logit")
+    axes.set(xlabel="risk: tenths of the customers, and x the ends", ylabel="share that bought nothing")
+    axes.set(xlim=(LEAST, 1 - LEAST), ylim=(LEAST, 1 - LEAST))
+    axes.minorticks_off()
 
 
 def _lift(axes: Any, origins: Sequence[Origin], models: Mapping[str, Sequence[Floats]]) -> None:
