@@ -23,7 +23,7 @@ from scorers.contract.events import SECOND, TOPIC_OF, Micros
 from scorers.contract.lessons import LEARNERS
 from scorers.contract.rejection import RejectCode
 from scorers.contract.wire import EVENT_TYPES
-from scorers.in_force import live_quality
+from scorers.in_force import live_quality, uplift
 from scorers.timeline.emitter import Status
 from scorers.timeline.subjects import Bound
 from scorers.worklist.ranking import DayList
@@ -282,6 +282,7 @@ def _of_quality(partitions: Iterable[live_quality.Counts]) -> Iterator[Metric]:
     for tier, stage, right in product(live_quality.TIERS, live_quality.STAGES, (True, False)):
         places.add_metric([tier, stage, ANSWER[right]], by_place.get((tier, stage, right), 0))
     yield places
+    yield from _of_the_hold_out(total)
     left = live_quality.leavers(total)
     gone = GaugeMetricFamily(
         "vigia_leavers",
@@ -303,6 +304,31 @@ def _of_quality(partitions: Iterable[live_quality.Counts]) -> Iterator[Metric]:
         bounds = [(str(float(most)), sum(n for lead, n in days.items() if lead <= most)) for most in LEADS]
         leads.add_metric([kind], [*bounds, ("+Inf", sum(days.values()))], sum(lead * n for lead, n in days.items()))
     yield leads
+
+
+def _of_the_hold_out(total: live_quality.Counts) -> Iterator[Metric]:
+    """What became of those told and those held out; the uplift of several workers follows from the sums."""
+    answers: Tally[tuple[str, str, str]] = Tally()
+    for (_, treatment), one in uplift.trials(total).items():
+        for arm, number, back in (("told", one.told, one.told_back), ("held_out", one.held_out, one.held_out_back)):
+            answers[treatment, arm, "returned"] += back
+            answers[treatment, arm, "away"] += number - back
+    alarms = GaugeMetricFamily(
+        "vigia_trial_alarms",
+        "Answered alarms that could be held out, told or held out, by what the customer did.",
+        labels=["treatment", "arm", "answer"],
+    )
+    for labels in product(uplift.TREATMENTS, ("told", "held_out"), ("returned", "away")):
+        alarms.add_metric(labels, answers[labels])
+    yield alarms
+    margins = GaugeMetricFamily(
+        "vigia_trial_margin_minor",
+        "Expected margin within the horizon of those told; times the uplift it is what was kept.",
+        labels=["treatment", "currency"],
+    )
+    for (treatment, currency), minor in uplift.margins(total).items():
+        margins.add_metric([treatment, currency], minor)
+    yield margins
 
 
 class Teaching(Protocol):

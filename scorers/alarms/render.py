@@ -73,7 +73,7 @@ def render_customer(
         "horizon_days": reported_horizon(c, ctx.policy) / DAY,
         "value_at_risk_minor": value_at_risk(c, time, ctx),
         "currency": c.spending.currency or None,
-        "treatment": _treatment(kind, c),
+        "treatment": proposed_treatment(kind, c),
         "name": profile.name or None,
         "store_id": profile.store_id or None,
         "owner_id": profile.owner_id or None,
@@ -83,7 +83,7 @@ def render_customer(
     return render(kind, c, e, change, time, cause, ctx, own)
 
 
-def _treatment(kind: Kind, c: Customer) -> Treatment:
+def proposed_treatment(kind: Kind, c: Customer) -> Treatment:
     """The kind's treatment, or `do_not_spend` for the tier lead, whose customers cost more than they bring."""
     return "do_not_spend" if c.tiering.tier == "lead" and not kind.is_case and not kind.fixed else kind.treatment
 

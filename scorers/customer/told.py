@@ -12,7 +12,7 @@ class Told(Struct, array_like=True, gc=False):
     """An alarm that was raised in the present silence, or whose answer is not known yet. Instants are in whole seconds."""
 
     key: int  # the first 32 bits of its id
-    kind: int  # by `answers.code_of`
+    kind: int  # by `uplift.code_of`
     at: int
     until: int  # when its answer is known at the latest; 0 once it has been counted
     place: int  # tier and stage when it was raised, by `live_quality.place_of`

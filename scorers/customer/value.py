@@ -6,7 +6,7 @@ risk nor on the risk.
 
 from math import log
 
-from scorers.contract.events import DAY, Micros
+from scorers.contract.events import DAY, Duration, Micros
 from scorers.customer.state import Customer
 from scorers.customer.tiers import year_value
 from scorers.in_force.context import Context
@@ -26,16 +26,33 @@ def worth(c: Customer, now: Micros, ctx: Context) -> int:
     >>> worth(Customer("c1"), 0, Context(Policy(), UNTRAINED))
     0
     """
-    rhythm, rules = c.rhythm, ctx.policy.value
+    margin, seen = _recent(c, now, ctx)
+    if margin <= 0:
+        return 0
+    ahead = ctx.policy.value.life / seen  # how many times the recent purchases are expected again
+    _, _, a, b, *_ = ctx.model(now).parameters(ctx.figures(now).base)
+    return round(margin * ahead * _survival(len(c.spending.days) * ahead, a, b + c.rhythm.occasions - 1.0))
+
+
+def margin_within(c: Customer, now: Micros, span: Duration, ctx: Context) -> int:
+    """The expected margin of a span of a customer who buys on at the own recent pace, which is that of `worth`.
+
+    >>> from scorers.risk.model import UNTRAINED
+    >>> margin_within(Customer("c1"), 0, 90 * DAY, Context(Policy(), UNTRAINED))
+    0
+    """
+    margin, seen = _recent(c, now, ctx)
+    return round(margin * span / seen) if margin > 0 else 0
+
+
+def _recent(c: Customer, now: Micros, ctx: Context) -> tuple[float, Duration]:
+    """The recent margin, and the time in which it came; 0 where there is none."""
+    rhythm = c.rhythm
     money = year_value(c, now, ctx.policy)
     if not rhythm.occasions or money <= 0:
-        return 0
-    base = ctx.figures(now).base
-    seen = min(max(now - rhythm.first, 0), _YEAR) + round(base.first_mean * DAY)
-    margin = money if c.spending.margin_of_minor else money * rules.margin_share
-    ahead = rules.life / seen  # how many times the recent purchases are expected again
-    _, _, a, b, *_ = ctx.model(now).parameters(base)
-    return round(margin * ahead * _survival(len(c.spending.days) * ahead, a, b + rhythm.occasions - 1.0))
+        return 0.0, 1
+    seen = min(max(now - rhythm.first, 0), _YEAR) + round(ctx.figures(now).base.first_mean * DAY)
+    return (money if c.spending.margin_of_minor else money * ctx.policy.value.margin_share), seen
 
 
 def _survival(purchases: float, a: float, b: float) -> float:

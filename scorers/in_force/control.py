@@ -45,6 +45,7 @@ class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="f
     by_currency: tuple[tuple[str, Bounds], ...] = ()  # no dict, as equal records are shared by their hash
     proven: tuple[bool, ...] = ()
     given_up: tuple[int, int] = (0, 0)
+    save_chance: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, day: int, figures: Figures) -> "FiguresInForce":
@@ -61,6 +62,7 @@ class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="f
             base=f.base,
             proven=f.proven,
             given_up=f.given_up,
+            save_chance=f.save_chance,
         )
 
     @property
@@ -71,7 +73,7 @@ class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="f
     def figures(self) -> Figures:
         """The figures as verdicts use them."""
         bounds = dict(self.by_currency) or ({} if self.bounds is None else {"": self.bounds})
-        at, shown = int(self.in_force), (self.proven, self.given_up)
+        at, shown = int(self.in_force), (self.proven, self.given_up, self.save_chance)
         return Figures(self.version, at, self.base, self.ranked, bounds, self.second_limit, *shown)
 
 

@@ -15,6 +15,7 @@ from scorers.contract.events import DAY, SECOND, Duration, Micros
 from scorers.in_force.base_rhythm import BaseRhythm, gap_quantile
 from scorers.in_force.comebacks import COMEBACKS, given_up_from
 from scorers.in_force.proven_risk import ANSWERS, is_proven, proven
+from scorers.in_force.uplift import MARGIN_IN, learned_chances
 from scorers.policy.tables import Policy
 
 Contribution = tuple[int, str, int, int]  # day number, histogram, bucket, count
@@ -56,6 +57,7 @@ class Figures(Struct, frozen=True):
     `bounds` are those of each currency in which enough customers are ranked, under "" those of `ALL_YEARS`. `second_limit` is the time by which a second purchase is expected.
     `proven` says for each band of reported risk whether it has agreed with what happened.
     `given_up` are the multiples of the own limit from which few come back, of repeat and of first-time buyers; 0 while unknown.
+    `save_chance` is what the hold-out has measured of each treatment (`uplift.learned_chances`).
     """
 
     version: str
@@ -66,6 +68,7 @@ class Figures(Struct, frozen=True):
     second_limit: Duration
     proven: tuple[bool, ...] = ()
     given_up: tuple[int, int] = (0, 0)
+    save_chance: tuple[float, ...] = ()
 
     def is_proven(self, risk: float) -> bool:
         """Whether the base has shown that reported risks like this one are true (J5)."""
@@ -134,8 +137,10 @@ class FigureBook:
     def _histogram(self, name: str) -> Counter[int] | None:
         """The counts of a histogram; None for that of a currency that has no place, as codes come from outside."""
         total = self.total.get(name)
-        if total is None and (not _is_years(name) or sum(map(_is_years, self.total)) < MOST_CURRENCIES):
-            total = self.total[name] = Counter()
+        if total is None:
+            family = next((family for family in (YEARS, MARGIN_IN) if name.startswith(family)), None)
+            if family is None or sum(held.startswith(family) for held in self.total) < MOST_CURRENCIES:
+                total = self.total[name] = Counter()
         return total
 
     def so_far(self) -> Totals:
@@ -185,9 +190,11 @@ def close(day: int, total: Totals, policy: Policy) -> Figures:
     second_limit = (second or rules.second_purchase_default) // SECOND * SECOND
     one = next(iter(bounds.values()), None)  # of one currency the version is that of former builds
     agree, given_up = proven(total[ANSWERS], policy), given_up_from(total[COMEBACKS], policy)
+    chances = learned_chances(total, policy)
     content = repr((day, sum(ranked.values()), one if len(bounds) < 2 else bounds, second_limit, base, agree, given_up))
-    version = hashlib.sha256(content.encode()).hexdigest()[:12]
-    return Figures(version, in_force(day, policy), base, sum(ranked.values()), bounds, second_limit, agree, given_up)
+    version = hashlib.sha256((content + repr(chances) * bool(chances)).encode()).hexdigest()[:12]
+    ranked_all, at = sum(ranked.values()), in_force(day, policy)
+    return Figures(version, at, base, ranked_all, bounds, second_limit, agree, given_up, chances)
 
 
 def _is_years(name: str) -> bool:

@@ -12,6 +12,8 @@ from msgspec import Struct
 
 from scorers.contract.alarms import Stage, Tier
 from scorers.contract.events import DAY, Duration
+from scorers.in_force.uplift import MARGIN_IN, TRIAL_OF, Measured, measured
+from scorers.policy.tables import Policy
 
 Counts = Mapping[str, Mapping[int, int]]
 """Histograms by name, as `figures.Totals`."""
@@ -39,8 +41,8 @@ LONGEST_LEAD = 80  # the last bucket, from eleven years on
 
 
 def is_of_quality(name: str) -> bool:
-    """Whether a histogram is one of those above."""
-    return name.startswith((ANSWERS_OF, LEAD_OF)) or name in (LEFT, LEAD)
+    """Whether a histogram says how good alarms were, or what they brought."""
+    return name.startswith((ANSWERS_OF, LEAD_OF, TRIAL_OF, MARGIN_IN)) or name in (LEFT, LEAD)
 
 
 def place_of(tier: Tier, stage: Stage) -> int:
@@ -134,18 +136,23 @@ class Quality(Struct, kw_only=True):
 
     kinds: dict[str, KindQuality]
     leavers: Leavers
+    uplift: Measured
 
 
-def measure(counts: Counts) -> Quality:
+def measure(counts: Counts, policy: Policy) -> Quality:
     """The quality of the alarms from the histograms of all customers.
 
     >>> counts = {"answer:gone-quiet": {place_of("gold", "dormant") * 6 + 1: 3, place_of("iron", "dormant") * 6: 1}}
-    >>> measure(counts).kinds["gone-quiet"].all.precision
+    >>> measure(counts, Policy()).kinds["gone-quiet"].all.precision
     0.75
     """
     left = leavers(counts)
     names = sorted(name.removeprefix(ANSWERS_OF) for name in counts if name.startswith(ANSWERS_OF))
-    return Quality(kinds={kind: _of_kind(kind, counts, left.by_silence) for kind in names}, leavers=left)
+    return Quality(
+        kinds={kind: _of_kind(kind, counts, left.by_silence) for kind in names},
+        leavers=left,
+        uplift=measured(counts, policy),
+    )
 
 
 def by_arm(counts: Counts, kind: str) -> dict[tuple[Arm, bool], int]:

@@ -278,9 +278,10 @@ class Worklist(_Strict, frozen=True):
 
 
 class HoldOut(_Strict, frozen=True):
-    """A8, J6: customers whom no effort reaches, so that its effect can be measured."""
+    """A8, J6: customers whom no effort reaches, so that its effect can be measured, and the answers of each arm that it takes."""
 
     share: Share = 0.0
+    answers_at_least: Count = 200
 
 
 class StoreOpening(_Strict, frozen=True):

@@ -4,18 +4,19 @@ An alarm about a customer is answered by the first purchase after it, or at the 
 came true. One about a case is answered at its deadline: breached if it still stands then. The answers are figures of the base.
 """
 
-from zlib import crc32
-
 from scorers.alarms.act_by import act_by
 from scorers.alarms.catalogue import CATALOGUE
+from scorers.alarms.render import proposed_treatment
 from scorers.alarms.risk.reported import reported_horizon
 from scorers.contract.events import DAY, SECOND, Micros
 from scorers.customer.state import Customer
 from scorers.customer.told import MAX_TOLD, Told
-from scorers.in_force import live_quality
+from scorers.customer.value import margin_within
+from scorers.in_force import live_quality, uplift
 from scorers.in_force.context import Context
 from scorers.in_force.figures import Contribution
 from scorers.in_force.live_quality import ARMS, place_of
+from scorers.in_force.uplift import TREATMENTS, code_of
 from scorers.policy.hold_out import is_held_out
 from scorers.timeline.episodes import NEVER, Episode
 from scorers.timeline.kinds import Kind
@@ -23,11 +24,6 @@ from scorers.timeline.subjects import Effects
 
 _DAY = DAY // SECOND
 _TOLD, _HELD_OUT, _ACTED = range(len(ARMS))
-
-
-def code_of(kind: str) -> int:
-    """A kind as a number of 16 bits, which no change of the catalogue changes."""
-    return crc32(kind.encode()) & 0xFFFF
 
 
 def key_of(alarm_id: str) -> int:
@@ -46,17 +42,20 @@ def note(c: Customer, kind: Kind, e: Episode, ctx: Context, effects: Effects) ->
     by = act_by(kind, c, e, ctx) if kind.is_case else e.at + reported_horizon(c, ctx.policy)
     assert by is not None  # only a change of state has no deadline, and is not raised by its condition
     share = ctx.policy.hold_out.share
-    held = bool(share) and not kind.is_case and e.severity != "critical"
+    on_trial = bool(share) and not kind.is_case and e.severity != "critical"
     told = Told(
         key,
         code_of(kind.name),
         at,
         int(by) // SECOND,
         place_of(c.tiering.tier, c.life.stage),
-        held and is_held_out(c.id, ctx.zone.day(e.at), share),
+        on_trial and is_held_out(c.id, ctx.zone.day(e.at), share),
     )
+    if on_trial:
+        told.treatment = TREATMENTS.index(proposed_treatment(kind, c))
+        told.margin = 0 if told.held_out else margin_within(c, e.at, int(by) - e.at, ctx)
     if not kind.is_case and c.purchases.last // SECOND > at:  # bought between that instant and now
-        _count(told, c.purchases.last // SECOND > told.until, c.purchases.last // SECOND, effects.counts)
+        _count(c, told, c.purchases.last // SECOND > told.until, c.purchases.last // SECOND, effects.counts)
         return
     kept = [*c.told, told]
     if len(kept) > MAX_TOLD and kept.pop(1).until:  # not the first: it says how long before a loss it was told
@@ -72,7 +71,7 @@ def bought(c: Customer, at: Micros, counts: list[Contribution]) -> None:
             if told.until:
                 kept.append(told)
         elif told.until:
-            _count(told, second > told.until, second, counts)
+            _count(c, told, second > told.until, second, counts)
     c.told = tuple(kept)
 
 
@@ -86,9 +85,9 @@ def follow(c: Customer, at: Micros, now: Micros, counts: list[Contribution]) -> 
         if e is not None:
             told.acted = e.was_acted_on
         if (told.until + 1) * SECOND <= now:
-            _count(told, True, told.until, counts)
+            _count(c, told, True, told.until, counts)
         elif e is None and BY_CODE[told.kind].is_case:
-            _count(told, False, at // SECOND, counts)
+            _count(c, told, False, at // SECOND, counts)
 
 
 def next_instant(c: Customer) -> Micros:
@@ -110,8 +109,13 @@ def left(c: Customer, at: Micros, place: int, said: bool, counts: list[Contribut
         counts += [live_quality.led(day, kind, at - since * SECOND) for kind, since in first.items()]
 
 
-def _count(told: Told, hit: bool, second: int, counts: list[Contribution]) -> None:
+def _count(c: Customer, told: Told, hit: bool, second: int, counts: list[Contribution]) -> None:
     """Count the answer of an alarm, once."""
     arm = _HELD_OUT if told.held_out else _ACTED if told.acted else _TOLD
-    counts.append(live_quality.answered(second // _DAY, BY_CODE[told.kind].name, told.place, arm, hit))
+    day, kind = second // _DAY, BY_CODE[told.kind].name
+    counts.append(live_quality.answered(day, kind, told.place, arm, hit))
+    if told.treatment >= 0:
+        counts.append(uplift.trial(day, kind, told.treatment, told.held_out, not hit))
+        if told.margin > 0:
+            counts.append(uplift.margin(day, c.spending.currency, kind, told.treatment, told.margin))
     told.until = 0

@@ -16,6 +16,7 @@ from scorers.customer.lifecycle import is_first_time
 from scorers.customer.state import MILLION, Customer
 from scorers.customer.value import usual_margin, worth
 from scorers.in_force.context import Context
+from scorers.in_force.uplift import save_chance
 
 TREATMENTS: tuple[Treatment, ...] = get_args(Treatment)
 _YEAR = 365 * DAY
@@ -59,7 +60,7 @@ def _reading(c: Customer, evidence: int, at: Micros, ctx: Context) -> Effort | N
     """What an effort brings by the risk just read; None if it does not pay."""
     rules, risk, policy = ctx.policy.worklist, c.risk.last, ctx.policy
     treatment = treatment_of(c)
-    chance, cost = rules.save_chance.of(treatment), rules.cost_minor.of(treatment)
+    chance, cost = save_chance(treatment, ctx.figures(at).save_chance, policy), rules.cost_minor.of(treatment)
     seen = min(at - c.rhythm.first, _YEAR) + DAY
     if risk * c.spending.year_minor * policy.value.life * chance <= cost * seen:  # cheap, and no worth is more
         return None

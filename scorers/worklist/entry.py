@@ -9,6 +9,7 @@ from scorers.contract.worklist import WorklistEntry
 from scorers.customer.effort import Effort
 from scorers.customer.state import MILLION, Customer
 from scorers.in_force.context import Context
+from scorers.in_force.uplift import save_chance
 from scorers.worklist.effort import TREATMENTS
 
 
@@ -26,7 +27,7 @@ def render_entry(c: Customer, effort: Effort, end: Micros, final: bool, ctx: Con
         horizon_days=reported_horizon(c, ctx.policy) / DAY,
         worth_minor=effort.worth,
         expected_loss_minor=round(risk * effort.worth),
-        save_chance=rules.save_chance.of(treatment),
+        save_chance=save_chance(treatment, ctx.figures(effort.at * SECOND).save_chance, ctx.policy),
         cost_minor=effort.cost,
         net_minor=effort.net,
         currency=c.spending.currency or None,

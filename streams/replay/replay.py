@@ -249,7 +249,7 @@ class _Run:
             customers=len(known),
             lessons=self.lessons,
             alarms=dict(sorted(self.kinds.items())),
-            quality=measure(self._book.so_far()),
+            quality=measure(self._book.so_far(), self.ctx.policy),
             worklists=self._lists,
             from_time=None if self.first is None else rfc3339(self.first),
             until_time=None if self.first is None else rfc3339(end),

@@ -97,7 +97,15 @@ class Running:
         self.dispatcher = Dispatcher(routes, channels, Memory(), hashes=HASHES)
         self.notifier.queues(self.dispatcher.queues)
         self.worker.customers(0, {("core_customer", "gold"): 3})
-        self.worker.quality(0, {"answer:gone-quiet": {0: 1, 1: 2}, "left": {0: 3, 1: 1}, "lead": {20: 3}})
+        self.worker.quality(
+            0,
+            {
+                "answer:gone-quiet": {0: 1, 1: 2},
+                "trial:gone-quiet": {1: 2, 3: 1},
+                "left": {0: 3, 1: 1},
+                "lead": {20: 3},
+            },
+        )
         self.worker.lag("purchases", 0, 4)
         self.worker.clock(0, NOW)
         self.notifier.lag("alarms", 0, 1)

@@ -15,6 +15,7 @@ from scorers.contract.rfc3339 import parse_instant
 from scorers.in_force.figures import Totals
 from scorers.in_force.live_quality import ARMS, STAGES, TIERS, lead_bucket, lead_days, measure, place_of
 from scorers.policy.hold_out import is_held_out
+from scorers.policy.tables import Policy
 from scorers.subjects.answers import BY_CODE
 from tests.support.driver import Driver, purchase, record
 from vigia.lab.simulate.write import simulate
@@ -131,7 +132,7 @@ def test_who_has_left_was_told_before_by_kind_and_how_long():
     driver = Driver(ONE_QUIET).feed(*WEEKLY).advance(LAST + 300 * DAY)
     gone = max(a.at for a in driver.alarms if a.kind == "defected" and a.type == "alarm.updated")
     milder = min(a.at for a in driver.alarms if a.kind == "defected")
-    quality = measure(totals(driver))
+    quality = measure(totals(driver), driver.ctx.policy)
     assert (quality.leavers.by_silence, quality.leavers.recall, quality.leavers.missed) == (1, 1.0, 0)
     assert quality.leavers.lead_days == lead_days(lead_bucket(gone - TRUE))
     assert quality.kinds["gone-quiet"].recall == 1.0
@@ -140,14 +141,14 @@ def test_who_has_left_was_told_before_by_kind_and_how_long():
 
 def test_who_said_goodbye_stands_apart_and_was_missed_if_nobody_was_told():
     driver = Driver(ONE_QUIET).feed(*WEEKLY, record("exit.explained", LAST + DAY, reason="price"))
-    leavers = measure(totals(driver)).leavers
+    leavers = measure(totals(driver), driver.ctx.policy).leavers
     assert (leavers.said_so, leavers.said_so_missed, leavers.by_silence, leavers.recall) == (1, 1, 0, None)
 
 
 def test_the_first_alarm_of_a_silence_is_that_after_the_last_purchase():
     """What was told in an earlier silence is no warning of this one."""
     facts = [*WEEKLY, purchase(TRUE + DAY), record("exit.explained", TRUE + 2 * DAY, reason="price")]
-    assert measure(totals(Driver(ONE_QUIET).feed(*facts))).leavers.said_so_missed == 1
+    assert measure(totals(Driver(ONE_QUIET).feed(*facts)), Policy()).leavers.said_so_missed == 1
 
 
 def test_the_state_keeps_nothing_of_alarms_that_are_answered_and_over():

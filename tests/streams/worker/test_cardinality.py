@@ -44,7 +44,7 @@ CLOSED = {  # names of labels whose values come from lists in the source, from t
         "partition",
         "rule",
     ),
-    *("reason", "severity", "stage", "state", "status", "tier", "topic", "type"),
+    *("reason", "severity", "stage", "state", "status", "tier", "topic", "treatment", "type"),
 }
 
 

@@ -22,6 +22,7 @@ from scorers.contract.events import SECOND, TOPIC_OF, Instant
 from scorers.contract.rejection import RejectCode
 from scorers.contract.wire import EVENT_TYPES
 from scorers.in_force.live_quality import place_of
+from scorers.in_force.uplift import TREATMENTS
 from scorers.partition.routing import GROUPS
 from scorers.timeline.emitter import Status
 from scorers.timeline.subjects import Bound
@@ -76,6 +77,9 @@ def test_quality_is_shown_from_0_on_and_adds_up_over_partitions() -> None:
     assert value(metrics.registry, "vigia_alarms_answered", **right) == 7
     assert value(metrics.registry, "vigia_alarms_answered_leaving", **at) == 7
     assert value(metrics.registry, "vigia_leavers", type="silence", state="missed") == 2
+    returned = {"treatment": TREATMENTS[0], "arm": "held_out", "answer": "returned"}
+    assert value(metrics.registry, "vigia_trial_alarms", **returned) == 10
+    assert value(metrics.registry, "vigia_trial_alarms", **{**returned, "answer": "away"}) == 0
     assert value(metrics.registry, "vigia_lead_days_bucket", kind="any", le="14.0") == 0
     assert value(metrics.registry, "vigia_lead_days_bucket", kind="any", le="21.0") == 2
     assert value(metrics.registry, "vigia_lead_days_sum", kind="any") == 32
@@ -90,7 +94,13 @@ HELD_AND_RIGHT = (place_of("gold", "dormant") * 3 + 1) * 2 + 1
 
 def _counts(n: int) -> dict[str, dict[int, int]]:
     """Figures of a partition, among them one that is about something else."""
-    return {"answer:gone-quiet": {HELD_AND_RIGHT: n}, "left": {1: 1}, "lead": {16: 1}, "gap": {7: 9}}
+    return {
+        "answer:gone-quiet": {HELD_AND_RIGHT: n},
+        "trial:gone-quiet": {3: 5},
+        "left": {1: 1},
+        "lead": {16: 1},
+        "gap": {7: 9},
+    }
 
 
 def test_the_lag_is_that_of_the_slowest() -> None:

@@ -11,6 +11,7 @@ from typer import Option
 from scorers.contract.events import Duration
 from scorers.in_force.control import Control
 from scorers.in_force.live_quality import LEAVING, Quality
+from scorers.in_force.uplift import Uplift
 from scorers.policy.reading import PolicyError, parse_policy
 from scorers.policy.tables import Policy
 from scorers.timeline.emitter import Step
@@ -22,7 +23,7 @@ from streams.replay.replay import OUTPUTS, ScoreSchedule, Summary
 from streams.replay.replay import replay as fold
 from vigia.commands.shared import arguments
 from vigia.commands.shared.options import AllowLate, Events, Horizon, PolicyFile, Until
-from vigia.readmodel.amounts import counted
+from vigia.readmodel.amounts import counted, without_cents
 from vigia.readmodel.run_folder import SORT, late_by, no_event, order_named
 from vigia.runtime import progress
 from vigia.runtime.files.event_files import checked, damage_named, not_over_inputs
@@ -163,4 +164,21 @@ def quality(measured: Quality) -> list[str]:
     ]
     if right:
         found.append(f"bought nothing within the alarm's horizon: {', '.join(right)} (summary.json: quality)")
+        found.append(f"came back because of alarms: {kept(measured.uplift.all)}")
     return found
+
+
+def kept(one: Uplift) -> str:
+    """Say what telling people of alarms has brought, as far as a hold-out has measured it."""
+    if one.difference is None or one.interval is None:
+        why = f"{one.held_out:,} answers of customers held out" if one.held_out else "no customer is held out"
+        return f"not measured ({why}; policy: hold_out)"
+    low, high = one.interval
+    money = "".join(
+        f", {without_cents(middle, name)} kept ({without_cents(least, name)} to {without_cents(most, name)})"
+        for name, (middle, least, most) in one.kept_minor.items()
+    )
+    return (
+        f"{one.difference:+.1%} ({low:+.1%} to {high:+.1%}) of {counted(one.told, 'alarm')} told, "
+        f"against {one.held_out:,} held out{money}"
+    )
