@@ -9,12 +9,16 @@ other end the floor. A forecast beyond them is bent towards them, so that custom
 """
 
 from math import exp, log
+from operator import mul
 
 from msgspec import Struct, field
 
 from scorers.risk.log_odds import log_loss, logit, sigmoid
 
 HANDICAP = 1.0  # nats that a component must have gained on a simpler one to weigh the same
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the logistic in what is learned, each judged as a forecaster of its own
+HALF_LIFE_YEARS = 1.0  # of evidence
+CHANGES_A_YEAR = 0.2  # how often rules and learned components are expected to change places
 
 TAILS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0)  # log-odds at which each begins
 FIRST_ANSWERS = 50.0  # before any answer each tail counts as this many,
@@ -30,19 +34,29 @@ UNSHOWN: Bounds = (-log(FIRST_ANSWERS / FIRST_SURPRISES - 1.0), log(FIRST_ANSWER
 
 
 class Mixture(Struct):
-    """Nats that the learned components have gained on the rules, and the logistic on the prior.
+    """Nats that the learned components have gained on the rules, and that mixtures of the logistic have gained on the prior.
 
-    >>> [round(weight, 2) for weight in Mixture().weights()], [round(weight, 2) for weight in Mixture(9.0, 9.0).weights()]
-    ([0.73, 0.2, 0.07], [0.0, 0.0, 1.0])
+    >>> [round(weight, 2) for weight in Mixture().weights()]
+    [0.73, 0.17, 0.1]
+    >>> [round(weight, 2) for weight in Mixture(9.0, [0.0, 4.0, 7.0, 9.0, 19.0]).weights()]
+    [0.0, 0.0, 1.0]
     """
 
     learned_gain: float = 0.0
-    logistic_gain: float = 0.0
+    gains: list[float] = field(default_factory=lambda: [0.0] * len(SHARES))
 
     def weights(self) -> tuple[float, float, float]:
         """The weights of rules, prior and logistic; they add up to 1."""
-        learned, logistic = sigmoid(self.learned_gain - HANDICAP), sigmoid(self.logistic_gain - HANDICAP)
+        learned, logistic = sigmoid(self.learned_gain - HANDICAP), self._logistic()
         return 1.0 - learned, learned * (1.0 - logistic), learned * logistic
+
+    def _logistic(self) -> float:
+        """The share of the logistic in what is learned: the mean of `SHARES`, each weighted by its gain."""
+        ahead = [gain - HANDICAP * share for share, gain in zip(SHARES, self.gains, strict=True)]
+        most = max(ahead)
+        odds = [exp(one - most) for one in ahead]
+        share: float = sum(map(mul, SHARES, odds)) / sum(odds)
+        return share
 
     def together(self, *log_odds: float) -> float:
         """The log-odds of the mixture, given those of rules, prior and logistic."""
@@ -58,19 +72,35 @@ class Mixture(Struct):
     ) -> None:
         """Take in an answer, given the rules' risk and the log-odds of prior and logistic.
 
-        Prior and logistic are compared by `learned`, what they gave just before they learned this answer, as both are
+        Mixtures of prior and logistic are compared by `learned`, what both gave just before they learned this answer, as both are
         equally new. The rules never learn, so they are compared with `when_asked`: otherwise hindsight alone would win in
         a shop with strong seasons.
         """
-        logistic = sigmoid(self.logistic_gain - HANDICAP)
+        logistic = self._logistic()
         together = (1.0 - logistic) * when_asked[0] + logistic * when_asked[1]
         self.learned_gain += weight * (log_loss(logit(rules), inactive) - log_loss(together, inactive))
-        self.logistic_gain += weight * (log_loss(learned[0], inactive) - log_loss(learned[1], inactive))
+        prior, more = learned[0], learned[1] - learned[0]
+        alone = log_loss(prior, inactive)
+        self.gains = [
+            gain + weight * (alone - log_loss(prior + share * more, inactive))
+            for share, gain in zip(SHARES, self.gains, strict=True)
+        ]
 
-    def age(self, kept: float) -> None:
-        """Keep this share of the evidence."""
-        self.learned_gain *= kept
-        self.logistic_gain *= kept
+    def age(self, years: float) -> None:
+        """Let the evidence fade for so many years.
+
+        Whether rules or learned components are better may have changed meanwhile (Herbster & Warmuth's fixed share). So the loser is never
+        further behind than some 8 nats, and comes back within weeks when it becomes better, whatever it lost before.
+        """
+        kept = 0.5 ** (years / HALF_LIFE_YEARS)
+        self.gains = [kept * gain for gain in self.gains]
+        changed = 1.0 - exp(-CHANGES_A_YEAR * years)
+        learned = sigmoid(kept * self.learned_gain - HANDICAP)
+        rules = 1.0 / (1.0 + exp(min(kept * self.learned_gain - HANDICAP, 700.0)))
+        first = sigmoid(-HANDICAP)
+        self.learned_gain = HANDICAP + log(
+            ((1.0 - changed) * learned + changed * first) / ((1.0 - changed) * rules + changed * (1.0 - first))
+        )
 
 
 def bounded(log_odds: float, bounds: Bounds) -> float:

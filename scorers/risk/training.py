@@ -18,7 +18,7 @@ from scorers.risk.columns import FEATURES_VERSION, INDEX, SEASON_COS, SEASON_SIN
 from scorers.risk.drift import DRIFTS, WATCHED, DriftDetector
 from scorers.risk.learners import AdaGrad, AdaGradState, Ensemble, EnsembleState
 from scorers.risk.log_odds import logit
-from scorers.risk.mixture import Certainty, Mixture
+from scorers.risk.mixture import HALF_LIFE_YEARS, Certainty, Mixture
 from scorers.risk.model import UNTRAINED, Model, version_of
 from scorers.risk.population import PopulationBelief, PopulationState
 
@@ -31,7 +31,6 @@ PRIOR_SPREAD = 0.3  # the prior's own log-odds are believed to within a third
 INTERCEPT_SPREAD = 1.0
 DRIFT = 0.2  # a weight's variance grows by a fifth of its first variance each year
 POPULATION_DRIFT = 0.5
-MIXTURE_HALF_LIFE_YEARS = 1.0
 SEASONS_FROM = 400 * DAY  # a season and a trend look alike until part of the year was seen twice
 REACTION_YEARS = 5.0  # a drift restores the first uncertainty (5 years at a fifth a year),
 FAST_AGING = 10.0  # and for a horizon after it, time counts so many times
@@ -141,10 +140,10 @@ class Trainer:
             aging += REACTION_YEARS
             self.drifted, self._fast_until, self._watched_from = now, now + horizon, now
             self.drift.reset()
-        kept = 0.5 ** (years / MIXTURE_HALF_LIFE_YEARS)
+        kept = 0.5 ** (years / HALF_LIFE_YEARS)
         self._population.age(aging)
         self._kalman.age(aging, kept)
-        self._mixture.age(kept)
+        self._mixture.age(years)
         self._certainty.age(kept)
         self.selection.age((now - self._time) / DAY)
         self._time = now
