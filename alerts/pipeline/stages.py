@@ -18,7 +18,7 @@ from alerts.settings.hours import next_of
 from alerts.wording.formats import day_and_time
 from scorers.alarms.catalogue import STATE_CHANGES
 from scorers.alarms.words import times
-from scorers.contract.alarms import SEVERITIES, Alarm
+from scorers.contract.alarms import SEVERITIES, Alarm, spoken
 from scorers.contract.events import DAY, HOUR, SECOND, Duration, Instant
 from scorers.contract.inert import inert
 from scorers.policy.hold_out import is_held_out
@@ -173,7 +173,7 @@ def inhibited(c: Candidate) -> Stop:
         larger = other.alarm
         known = other.notified() or any(delivery.rule == "held_out" for delivery in other.deliveries)
         if known and c.alarm.kind in c.context.routes.inhibit.get(larger.kind, ()) and same_matter(c.alarm, larger):
-            return f"{larger.kind} ({larger.alarm_id}) is open"
+            return f"{spoken(larger.kind)} ({larger.alarm_id}) is open"
     return None
 
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 from alerts.wording.formats import day_and_time, money, percent
 from alerts.wording.playbooks import ENDS, SKILLS, advice, headline
 from scorers.alarms.words import times
-from scorers.contract.alarms import SEVERITIES, Alarm
+from scorers.contract.alarms import SEVERITIES, Alarm, spoken
 from scorers.contract.events import Instant
 from scorers.contract.inert import inert
 
@@ -78,7 +78,7 @@ def compose(alarm: Alarm, change: str = "", zone: ZoneInfo | None = None) -> Mes
         lines.append(Line("Customer", inert(alarm.customer_id, 80)))
     if alarm.store_id:
         lines.append(Line("Store", inert(alarm.store_id, 80)))
-    lines.append(Line("Alarm", f"{alarm.kind}, {alarm.severity}"))
+    lines.append(Line("Alarm", f"{spoken(alarm.kind)}, {alarm.severity}"))
     lines.append(Line("To answer", f"vigia alarms ack {inert(alarm.alarm_id, 80)} (or snooze, resolve, dismiss)"))
     return Message(title(alarm, change), tuple(lines))
 

@@ -19,6 +19,7 @@ Stage = Literal[
 ]
 Tier = Literal["platinum", "gold", "iron", "lead", "none"]
 LoyaltyType = Literal["apostle", "loyal", "mercenary", "hostage", "defector", "terrorist", "unknown"]
+_SPOKEN = {"terrorist": "speaks against us"}
 SubjectType = Literal[
     "customer", "complaint", "request", "promise", "site", "theme", "store", "tier", "base", "policy", "feed"
 ]
@@ -110,3 +111,14 @@ class Alarm(Struct, frozen=True, kw_only=True):
     figures_version: str
     model_version: str
     schema_version: int = 1
+
+
+def spoken(code: str) -> str:
+    """A code, such as a kind or a loyalty type, as people may read it: of a customer nobody says "terrorist" (Q4).
+
+    >>> spoken("terrorist"), spoken("loyal"), spoken("unknown to terrorist")
+    ('speaks against us', 'loyal', 'unknown to speaks against us')
+    """
+    for name, words in _SPOKEN.items():
+        code = code.replace(name, words)
+    return code

@@ -5,9 +5,9 @@ from it. A transition is caused by a fact, or by time that passes without one.
 """
 
 from scorers.contract.alarms import Stage
-from scorers.contract.events import Micros
-from scorers.customer.state import Customer
-from scorers.policy.tables import Lifecycle, Policy
+from scorers.contract.events import SECOND, Micros
+from scorers.customer.state import MARK_BITS, Customer
+from scorers.policy.tables import Policy
 from scorers.timeline.episodes import NEVER
 
 LEFT: frozenset[Stage] = frozenset({"defector", "core_defector"})
@@ -100,18 +100,37 @@ def judge(c: Customer, now: Micros, policy: Policy) -> tuple[Stage, Micros]:
         return ("defector", NEVER) if exited or 0 < gone < now else ("first_time_buyer", gone or NEVER)
     rules, quiet = policy.lifecycle, quiet_after(c)
     ripe = (c.life.customer_since or c.rhythm.first) + rules.core_tenure if occasions >= rules.core_occasions else NEVER
-    core = ripe < now and ripe <= quiet and _is_content(c, rules)
+    core = ripe < now and ripe <= quiet
+    fades = NEVER
+    if core and c.opinion.marks_lately:
+        core, fades = is_content(c, now, policy)
     if now <= quiet and not exited:
-        return ("core_customer" if core else "early_repeat_buyer"), (quiet if ripe < now or quiet < ripe else ripe)
+        until = quiet if ripe < now or quiet < ripe else ripe
+        return ("core_customer" if core else "early_repeat_buyer"), min(until, fades)
     if exited or 0 < gone < now:
         return ("core_defector" if core else "defector"), NEVER
     return "dormant", min(gone or NEVER, ripe if now <= ripe else NEVER)
 
 
-def _is_content(c: Customer, rules: Lifecycle) -> bool:
-    """Whether the mean mark is not under the gate; too few marks make nobody discontent."""
-    opinion = c.opinion
-    return opinion.marks < rules.core_marks or opinion.marks_sum >= rules.core_satisfaction * opinion.marks
+def answers(c: Customer, now: Micros, policy: Policy) -> tuple[list[int], Micros]:
+    """The satisfaction marks of the last year (Q2), oldest first, and the instant after which the oldest is none of them."""
+    within = policy.loyalty.answers_within
+    given = [packed for packed in c.opinion.marks_lately if now <= (packed >> MARK_BITS) * SECOND + within]
+    fades = (given[0] >> MARK_BITS) * SECOND + within if given else NEVER
+    return [packed % (1 << MARK_BITS) for packed in given], fades
+
+
+def is_content(c: Customer, now: Micros, policy: Policy) -> tuple[bool, Micros]:
+    """Whether the mean mark of the last year is not under the gate, and until when; too few marks make nobody discontent."""
+    marks, fades = answers(c, now, policy)
+    if len(marks) < policy.loyalty.answers_at_least:
+        return True, NEVER
+    return sum(marks) >= policy.lifecycle.core_satisfaction * len(marks), fades
+
+
+def is_still_judging(c: Customer, now: Micros, policy: Policy) -> bool:
+    """Whether a buyer who is not core yet may still leave for one mishap: who comes so often has judged, unless they are discontent (L4, L5)."""
+    return c.rhythm.occasions < policy.lifecycle.judging_below or not is_content(c, now, policy)[0]
 
 
 def move(before: Stage, after: Stage) -> str:

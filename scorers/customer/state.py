@@ -23,8 +23,11 @@ MAX_OUTREACH = 12
 MAX_QUESTIONS = 4
 MAX_PENDING = 16  # beyond it, the two that are nearest to each other become one
 MAX_CURRENCIES = 4
+MARK_BITS = 3  # of a packed mark
+MAX_MARKS = 24  # the newest of the last year; three are enough to judge by
 MILLION = 1_000_000
 RISK_SCALE = 10_000  # of risks in a `Rise`
+BAD_SUBJECTS = ("product", "service", "brand")  # what a bad experience can be with (Q4); of some it is not known
 
 
 class Case(Struct, array_like=True, gc=False):
@@ -126,6 +129,7 @@ class Purse(Struct, array_like=True, gc=False):
     year_minor: int = 0
     fast: float = 0.0
     slow: float = 0.0
+    discounted_minor: int = 0
 
 
 class Shrunk(Struct, array_like=True, gc=False):
@@ -159,6 +163,8 @@ class Spending(Struct, array_like=True, gc=False):
     others: tuple[Purse, ...] = ()  # money in other currencies, which is never added to this
     counted_in: str = ""  # the currency of `year_bucket`; empty in rows of former builds, which knew one histogram
     shrunk: Shrunk | None = None  # while less is spent, or in fewer categories, than was usual
+    discounted_minor: int = 0  # money of the purchases at a discount
+    discount_bucket: int = -1  # this customer's bucket in the histogram of discounts, -1 for none
 
 
 class Visit(Struct, array_like=True, gc=False):
@@ -242,6 +248,10 @@ class Opinion(Struct, array_like=True, gc=False):
     competitors: int = 0  # mentions of competitors
     competitor_at: Micros = 0
     owners_view: OwnersView | None = None
+    marks_lately: tuple[
+        int, ...
+    ] = ()  # of the last year: the second in which each was given, times eight, plus the mark
+    told: int = 0  # the second in which others last heard something bad
 
 
 class Cut(Struct, array_like=True, gc=False):
@@ -279,6 +289,7 @@ class Account(Struct, array_like=True, gc=False):
     last_bad_ref: Ref = NO_FACT
     trouble: Trouble | None = None
     merged: tuple[int, ...] = ()  # empty, or how many more purchases each of `pending` stands for
+    about: tuple[int, ...] = ()  # empty, or how many of `bad` were with each of `BAD_SUBJECTS`
 
 
 class Life(Struct, array_like=True, gc=False):

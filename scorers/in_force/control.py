@@ -46,6 +46,7 @@ class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="f
     proven: tuple[bool, ...] = ()
     given_up: tuple[int, int] = (0, 0)
     save_chance: tuple[float, ...] = ()
+    discount: float = -1.0
 
     @classmethod
     def of(cls, day: int, figures: Figures) -> "FiguresInForce":
@@ -63,6 +64,7 @@ class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="f
             proven=f.proven,
             given_up=f.given_up,
             save_chance=f.save_chance,
+            discount=f.discount,
         )
 
     @property
@@ -73,7 +75,7 @@ class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="f
     def figures(self) -> Figures:
         """The figures as verdicts use them."""
         bounds = dict(self.by_currency) or ({} if self.bounds is None else {"": self.bounds})
-        at, shown = int(self.in_force), (self.proven, self.given_up, self.save_chance)
+        at, shown = int(self.in_force), (self.proven, self.given_up, self.save_chance, self.discount)
         return Figures(self.version, at, self.base, self.ranked, bounds, self.second_limit, *shown)
 
 

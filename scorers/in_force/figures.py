@@ -14,6 +14,7 @@ from msgspec import Struct
 from scorers.contract.events import DAY, SECOND, Duration, Micros
 from scorers.in_force.base_rhythm import BaseRhythm, gap_quantile
 from scorers.in_force.comebacks import COMEBACKS, given_up_from
+from scorers.in_force.discounts import DISCOUNTS, usual_discount
 from scorers.in_force.proven_risk import ANSWERS, is_proven, proven
 from scorers.in_force.uplift import MARGIN_IN, learned_chances
 from scorers.policy.tables import Policy
@@ -58,6 +59,7 @@ class Figures(Struct, frozen=True):
     `proven` says for each band of reported risk whether it has agreed with what happened.
     `given_up` are the multiples of the own limit from which few come back, of repeat and of first-time buyers; 0 while unknown.
     `save_chance` is what the hold-out has measured of each treatment (`uplift.learned_chances`).
+    `discount` is the mean share of their money that discounts save customers; -1 while unknown.
     """
 
     version: str
@@ -69,6 +71,7 @@ class Figures(Struct, frozen=True):
     proven: tuple[bool, ...] = ()
     given_up: tuple[int, int] = (0, 0)
     save_chance: tuple[float, ...] = ()
+    discount: float = -1.0
 
     def is_proven(self, risk: float) -> bool:
         """Whether the base has shown that reported risks like this one are true (J5)."""
@@ -86,7 +89,8 @@ Totals = dict[str, Counter[int]]
 
 def no_totals() -> Totals:
     """Empty histograms; those of yearly values are added with the first customer of their currency."""
-    return {GAPS: Counter(), FIRST_GAPS: Counter(), COHORT_GAPS: Counter(), ANSWERS: Counter(), COMEBACKS: Counter()}
+    names = (GAPS, FIRST_GAPS, COHORT_GAPS, ANSWERS, COMEBACKS, DISCOUNTS)
+    return {name: Counter() for name in names}
 
 
 class FigureBook:
@@ -190,11 +194,13 @@ def close(day: int, total: Totals, policy: Policy) -> Figures:
     second_limit = (second or rules.second_purchase_default) // SECOND * SECOND
     one = next(iter(bounds.values()), None)  # of one currency the version is that of former builds
     agree, given_up = proven(total[ANSWERS], policy), given_up_from(total[COMEBACKS], policy)
-    chances = learned_chances(total, policy)
+    chances, off = learned_chances(total, policy), usual_discount(total.get(DISCOUNTS, {}), policy)
     content = repr((day, sum(ranked.values()), one if len(bounds) < 2 else bounds, second_limit, base, agree, given_up))
-    version = hashlib.sha256((content + repr(chances) * bool(chances)).encode()).hexdigest()[:12]
+    # what is unknown is left out, so that the version is that of former builds
+    content += repr(chances) * bool(chances) + f" {off}" * (off >= 0.0)
+    version = hashlib.sha256(content.encode()).hexdigest()[:12]
     ranked_all, at = sum(ranked.values()), in_force(day, policy)
-    return Figures(version, at, base, ranked_all, bounds, second_limit, agree, given_up, chances)
+    return Figures(version, at, base, ranked_all, bounds, second_limit, agree, given_up, chances, off)
 
 
 def _is_years(name: str) -> bool:

@@ -75,9 +75,9 @@ CONSTRAINTS = (
         "a debt would be settled above the limit that raises it; give a debt_settled up to debt_limit",
     ),
     Constraint(
-        ("loyalty.apostle_satisfaction", "loyalty.satisfied_from"),
-        lambda p: p.loyalty.apostle_satisfaction >= p.loyalty.satisfied_from,
-        "an apostle is not less satisfied than others; give an apostle_satisfaction from satisfied_from on",
+        ("loyalty.apostle_from", "loyalty.loyal_from"),
+        lambda p: p.loyalty.apostle_from >= p.loyalty.loyal_from,
+        "an apostle is not less loyal than others; give an apostle_from not under loyal_from",
     ),
     Constraint(
         ("wallet.window", "wallet.before"),

@@ -15,6 +15,12 @@ GONE: dict[Path, str] = {
         "silence",
         "quiet_quantile",
     ): "write [silence] false_a_year, how often a year a faithful customer may be called quiet",
+    ("lifecycle", "core_marks"): "write [loyalty] answers_at_least, how many answers satisfaction is judged by",
+    ("loyalty", "apostle_satisfaction"): "write [loyalty] apostle_from, how loyal an apostle is at least, from 0 to 1",
+    (
+        "loyalty",
+        "low_recommendation",
+    ): "write [loyalty] low_mark, the mark (1 to 5) from which downwards commitment is very low",
     ("value", "life_horizons"): "write [value] life, a length of time like '730d'",
 }
 """Keys of earlier policies, and the keys that took their place."""

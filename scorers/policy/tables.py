@@ -50,7 +50,7 @@ class Lifecycle(_Strict, frozen=True):
     core_occasions: Count = 5
     core_tenure: Span = days(180)
     core_satisfaction: Annotated[float, Meta(ge=1, le=5)] = 3.0
-    core_marks: Count = 3
+    judging_below: Count = 20
     second_purchase_quantile: Share = 0.75
     second_purchase_default: Span = days(60)
     second_purchase_known: Count = 50
@@ -99,12 +99,22 @@ class Loyalty(_Strict, frozen=True):
     """Q1-Q6: the types, from behaviour and attitude."""
 
     evidence_at_least: Count = 3
+    answers_at_least: Annotated[int, Meta(ge=1, le=24)] = 3
+    answers_within: Span = days(365)
     satisfied_from: Annotated[float, Meta(ge=1, le=5)] = 4.0
-    apostle_satisfaction: Annotated[float, Meta(ge=1, le=5)] = 4.5
+    loyal_from: Share = 0.55
+    apostle_from: Share = 0.90
     apostle_referrals: Count = 1
     mercenary_discount_share: Share = 0.6
+    mercenary_against_base: Positive = 1.5
+    mercenary_switches: Count = 2
+    discounts_known: Count = 50
     hostage_occasions: Count = 2
-    low_recommendation: Annotated[int, Meta(ge=0, le=10)] = 3
+    low_mark: Annotated[int, Meta(ge=1, le=5)] = 2
+    low_risk: Share = 0.5
+    bad_at_least: Count = 1
+    public_counts: Count = 2
+    told_within: Span = days(365)
     apostle_dwell: Span = days(14)
 
 

@@ -20,6 +20,7 @@ class Assessment(Struct, frozen=True):
     stage: Stage
     tier: Tier
     loyalty_type: LoyaltyType
+    loyalty_confidence: float
     risk: float
     expected_purchases: float
     value_at_risk_minor: int
@@ -43,6 +44,7 @@ def assess(c: Customer, now: Micros, ctx: Context) -> Assessment:
     """The assessment at an instant, which must not be before the customer's last fact."""
     policy = ctx.policy
     stage, _ = lifecycle.judge(c, now, policy)
+    kind, _ = loyalty.judge(c, stage, now, ctx)
     risk = prospect_risk(c, now, ctx)
     expected = 1.0 - risk
     if c.purchases.count:
@@ -51,7 +53,8 @@ def assess(c: Customer, now: Micros, ctx: Context) -> Assessment:
     return Assessment(
         stage=stage,
         tier=c.tiering.tier,
-        loyalty_type=loyalty.judge(c, stage, policy),
+        loyalty_type=kind,
+        loyalty_confidence=loyalty.confidence(c, kind, now, ctx),
         risk=risk,
         expected_purchases=expected,
         value_at_risk_minor=value_at_risk(c, now, ctx),

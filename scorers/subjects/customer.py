@@ -18,6 +18,7 @@ from scorers.customer.retained_fields import RETAINED
 from scorers.customer.state import Customer
 from scorers.customer.tiers import RANK
 from scorers.in_force.context import Context
+from scorers.in_force.discounts import DISCOUNTS
 from scorers.in_force.figures import ALL_YEARS, YEARS, Contribution, value_bucket
 from scorers.in_force.live_quality import place_of
 from scorers.subjects import answers, reviews, rises
@@ -75,11 +76,11 @@ class CustomerType(AlarmingType[Customer]):
         soon = _judge_stage(c, at, now, ref, bought, ctx, effects)
         if c.purchases.count and (reviewing or risk.next_question == at or (c.tiering.low_since and event is None)):
             _judge_tier(c, at, now, ctx, effects)
-        _judge_loyalty(c, at, ref, ctx, effects)
         if risk.questions and event is None:
             reviews.answer(c, now, ctx, effects)
         if c.rhythm.occasions:
             reviews.read_risk(c, at, event is None, reviewing, bought, ctx)
+        soon = min(soon, _judge_loyalty(c, at, now, ref, ctx, effects))  # by the risk as it is told now
         life = c.life
         if life.golden_by:
             if life.golden_by < now:
@@ -114,7 +115,8 @@ class CustomerType(AlarmingType[Customer]):
         """What removes the customer from the histogram of yearly values."""
         held = c.spending
         name = YEARS + held.counted_in if held.counted_in else ALL_YEARS
-        return [(at // DAY, name, held.year_bucket, -1)] if held.year_bucket >= 0 else []
+        counted = (name, held.year_bucket), (DISCOUNTS, held.discount_bucket)
+        return [(at // DAY, histogram, bucket, -1) for histogram, bucket in counted if bucket >= 0]
 
     def tier(self, c: Customer) -> Tier:
         """The tier by which the severity of an alarm steps down."""
@@ -222,18 +224,22 @@ def _count_year(c: Customer, day: int, counts: list[Contribution]) -> None:
         spending.year_bucket, spending.counted_in = bucket, spending.currency
 
 
-def _judge_loyalty(c: Customer, at: Micros, ref: Ref, ctx: Context, effects: Effects) -> None:
-    """Judge the loyalty type and note its change."""
+def _judge_loyalty(c: Customer, at: Micros, now: Micros, ref: Ref, ctx: Context, effects: Effects) -> Micros:
+    """Judge the loyalty type and note its change; return the next instant at which time alone may change it.
+
+    Who was an apostle and has given no answers for a year is one of whom too little is known, not one who is lost (Q3).
+    """
     attitude = c.attitude
-    before, after = attitude.type, loyalty.judge(c, c.life.stage, ctx.policy)
+    before, (after, until) = attitude.type, loyalty.judge(c, c.life.stage, now, ctx)
     if before == after:
-        return
+        return until
     opener = ref if ref is not NO_FACT else c.purchases.last_ref
     attitude.type = after
     if after == "terrorist":
         attitude.terrorist_at, attitude.terrorist_opener = at, opener
     if after == "apostle":
         attitude.apostle_until = 0
-    elif before == "apostle":
+    elif before == "apostle" and (ref is not NO_FACT or c.life.stage in RETURNS_FROM):
         attitude.apostle_until, attitude.apostle_opener = at, opener
     note(c, LOYALTY_CHANGED, at, opener, f"{before} to {after}", effects)
+    return until

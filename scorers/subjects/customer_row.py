@@ -21,6 +21,7 @@ def customer_row(timeline: Timeline[Customer], now: Micros, ctx: Context) -> dic
         "stage": v.stage,
         "tier": v.tier,
         "loyalty_type": v.loyalty_type,
+        "loyalty_confidence": round(v.loyalty_confidence, 3),
         "risk": round(v.risk, 6),
         "horizon_days": ctx.policy.risk.horizon / DAY,
         "risk_by_horizon": by_span(risk_by_horizon(c, now, ctx)),

@@ -15,7 +15,7 @@ from alerts.wording.formats import percent
 from alerts.wording.message import cause
 from alerts.wording.playbooks import TREATMENTS
 from scorers.alarms.catalogue import STATE_CHANGES
-from scorers.contract.alarms import Alarm
+from scorers.contract.alarms import Alarm, spoken
 from scorers.contract.events import DAY, Micros
 from scorers.contract.inert import inert
 from vigia.readmodel.alarm_summary import OUTCOMES, AlarmSummary, CustomerRow, severity_order, status_of
@@ -88,7 +88,11 @@ def line(alarm: Alarm) -> RenderableType:
     money = without_cents(alarm.value_at_risk_minor, alarm.currency)
     stake = f"worth {money}" if well else f"{money} at risk"
     grid.add_row(
-        day(int(alarm.time)), Text(mark, style), Text(alarm.kind, "bold"), who(alarm.name, alarm.customer_id), stake
+        day(int(alarm.time)),
+        Text(mark, style),
+        Text(spoken(alarm.kind), "bold"),
+        who(alarm.name, alarm.customer_id),
+        stake,
     )
     reason = Table.grid(padding=(0, 1))
     reason.add_column(width=15)
@@ -143,7 +147,7 @@ def ranking(found: Iterable[tuple[CustomerRow, Alarm]]) -> Table:
         head.add_column(justify="right", no_wrap=True)
         stake = f"{percent(c.risk)} of {without_cents(c.value_at_risk_minor, c.currency)}"
         head.add_row(who(c.name, c.customer_id), Text(f"{c.tier}, {c.stage.replace('_', ' ')}", "dim"), stake)
-        why = f"{alarm.kind} since {day(int(alarm.at)).strip()}: {cause(alarm)}"
+        why = f"{spoken(alarm.kind)} since {day(int(alarm.at)).strip()}: {cause(alarm)}"
         todo = TREATMENTS[alarm.treatment] if alarm.treatment else ""
         table.add_row(Text(str(place), "bold"), Group(head, Text(why), Text(todo, "green")))
     return table

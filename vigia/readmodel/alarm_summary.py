@@ -44,6 +44,7 @@ class CustomerRow(Struct):
     next_due: str | None = None
     risk_by_horizon: dict[str, float] = {}
     horizon_days: float | None = None  # the horizon of `risk`
+    loyalty_confidence: float = 0.0
 
 
 class AlarmSummary:

@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from alerts.wording.formats import money
+from scorers.contract.alarms import spoken
 from scorers.contract.spreadsheet import cell
 from scorers.policy.business_zone import BusinessZone
 from vigia.readmodel.alarm_summary import CustomerRow
@@ -48,13 +49,13 @@ COLUMNS = (
     Column("Customer", lambda c: c.customer_id, 16),
     Column("Stage", lambda c: c.stage.replace("_", " "), 18),
     Column("Tier", lambda c: c.tier, 10),
-    Column("Type", lambda c: c.loyalty_type, 12),
+    Column("Type", lambda c: spoken(c.loyalty_type), 12),
     Column("Risk", lambda c: round(c.risk, 4), 8, "0 %"),
     Column("Value at risk", lambda c: in_units(c.value_at_risk_minor, c.currency), 14, "#,##0"),
     Column("Currency", lambda c: c.currency, 9),
     Column("Last purchase", lambda c: _date(c.last_purchase), 14, "yyyy-mm-dd"),
     Column("Days bought", lambda c: c.occasions, 12, "0"),
-    Column("Open alarms", lambda c: ", ".join(c.alarms_open) or None, 40),
+    Column("Open alarms", lambda c: ", ".join(map(spoken, c.alarms_open)) or None, 40),
     Column("Spent in other currencies", _others, 24),
 )
 

@@ -1,6 +1,6 @@
 """State changes: raised once on the topic `alarms`, never settled, sent to no channel by default."""
 
-from scorers.contract.alarms import Reason, Treatment
+from scorers.contract.alarms import Reason, Treatment, spoken
 from scorers.contract.events import Micros
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
@@ -10,7 +10,8 @@ from scorers.timeline.kinds import Kind
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     """The values before and after."""
-    return [Reason(e.kind.replace("-", "_"), 1.0, e.detail.replace("_", " ") or e.kind.replace("-", " "))]
+    text = spoken(e.detail).replace("_", " ") or e.kind.replace("-", " ")
+    return [Reason(e.kind.replace("-", "_"), 1.0, text)]
 
 
 def _change(name: str, rules: tuple[str, ...], headline: str, example: str, treatment: Treatment) -> Kind:

@@ -17,7 +17,8 @@ def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     """How many bad experiences there were."""
-    return troubles.reason(c, "a customer who is still judging us")
+    regular = c.rhythm.occasions >= ctx.policy.lifecycle.judging_below
+    return troubles.reason(c, "a regular who is not satisfied" if regular else "a customer who is still judging us")
 
 
 KIND = Kind(

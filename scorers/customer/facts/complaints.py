@@ -1,6 +1,7 @@
 """Complaints and their two deadlines (X6), for the acknowledgement and for the rectification."""
 
 from scorers.contract.events import (
+    SECOND,
     Complaint,
     ComplaintAcknowledged,
     ComplaintOpened,
@@ -9,7 +10,7 @@ from scorers.contract.events import (
     Micros,
 )
 from scorers.customer import ledger
-from scorers.customer.facts.experiences import breach, negative
+from scorers.customer.facts.experiences import breach, count_about, negative
 from scorers.customer.state import MAX_CLOSED_CASES, MAX_OPEN_CASES, Case, Customer, keep_newest
 from scorers.in_force.context import Context
 from scorers.in_force.figures import Contribution
@@ -90,7 +91,9 @@ def _open(c: Customer, e: Complaint, ref: Ref, ctx: Context) -> None:
     complaints.count += 1
     complaints.last = e.time
     complaints.public += public
-    negative(c, e.time, ref, ctx)
+    if public:
+        c.opinion.told = e.time // SECOND
+    negative(c, e.time, ref, ctx, case.subject)
 
 
 def _reopen(c: Customer, e: Complaint, ref: Ref, ctx: Context) -> None:
@@ -124,6 +127,11 @@ def _describe(c: Customer, case: Case, e: Complaint, ref: Ref, ctx: Context) -> 
     if e.public is not None and e.public != case.public:
         case.public = e.public
         c.complaints.public += 1 if e.public else -1
-    case.subject = e.subject or case.subject
+        if e.public:
+            c.opinion.told = e.time // SECOND
+    if e.subject and e.subject != case.subject:
+        count_about(c, case.subject, -1)
+        count_about(c, e.subject, 1)
+        case.subject = e.subject
     case.store_id = e.store_id or case.store_id
     case.says = e.reason or case.says

@@ -75,7 +75,7 @@ def _contact(c: Customer, e: Contact, ref: Ref, ctx: Context) -> None:
     if e.request_id is not None:
         _request(c, e, e.request_id, ref, ctx)
     if e.satisfaction is not None:
-        opinion.mark(c, e.time, e.satisfaction, ref, ctx)
+        opinion.mark(c, e.time, e.satisfaction, ref, ctx, "service")
 
 
 def _request(c: Customer, e: Contact, request_id: str, ref: Ref, ctx: Context) -> None:

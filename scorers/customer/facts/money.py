@@ -8,6 +8,8 @@ from scorers.contract.events import Micros, Purchase, Refund
 from scorers.customer import tiers
 from scorers.customer.state import MAX_CURRENCIES, Customer, Purse, Spending
 from scorers.in_force.context import Context
+from scorers.in_force.discounts import DISCOUNTS, discount_bucket
+from scorers.in_force.figures import Contribution
 from scorers.policy.tables import Policy
 
 _FAST, _SLOW = 0.4, 0.1  # weights of the newest occasion in the two averages of spend
@@ -28,11 +30,23 @@ def spend(c: Customer, e: Purchase, day: int, begins: bool, ctx: Context) -> Non
         purse.margin_of_minor += e.amount_minor
     if e.discount_minor:
         purse.discount_minor += e.discount_minor
+        purse.discounted_minor += e.amount_minor
         spending.discounted += 1
     tiers.expire_purse(purse, e.time, ctx.policy)
     _take(purse, day, e.amount_minor if e.margin_minor is None else e.margin_minor)
     if spending.others:
         _choose(c, e.currency, e.time, ctx.policy)
+
+
+def count_discounts(c: Customer, day: int, counts: list[Contribution]) -> None:
+    """Move the customer to the bucket of their own share of money given away as discounts, in the base's histogram (Q5)."""
+    spending = c.spending
+    bucket = discount_bucket(spending.discount_minor, spending.amount_minor)
+    if bucket != spending.discount_bucket:
+        if spending.discount_bucket >= 0:
+            counts.append((day, DISCOUNTS, spending.discount_bucket, -1))
+        counts.append((day, DISCOUNTS, bucket, 1))
+        spending.discount_bucket = bucket
 
 
 def refund(c: Customer, e: Refund, ctx: Context) -> None:

@@ -51,4 +51,4 @@ def _add(c: Customer, promise: Promise) -> None:
 def _break(c: Customer, promise: Promise, at: Micros, ref: Ref, ctx: Context) -> None:
     promise.broken, promise.breaker = at, ref
     c.promises.broken += 1
-    negative(c, at, ref, ctx)
+    negative(c, at, ref, ctx, "service")

@@ -34,6 +34,7 @@ def purchase(c: Customer, e: Purchase, ref: Ref, ctx: Context, counts: list[Cont
     if e.store_id:
         c.profile.store_id = e.store_id
     money.spend(c, e, rhythm.last // DAY, begins, ctx)
+    money.count_discounts(c, at // DAY, counts)
     wallet.judge(c, at, ref, begins, new_block, ctx.policy.wallet)
     ledger.bought(c, at, ctx.policy.ledger)
     if c.exit.at:
@@ -59,7 +60,7 @@ def refund(c: Customer, e: Refund, ref: Ref, ctx: Context, counts: list[Contribu
     """A refund is a negative experience only for a bad reason, and not of nothing (J10). It never moves the stage back."""
     money.refund(c, e, ctx)
     if e.amount_minor and ctx.policy.refunds.is_bad(e.reason):
-        negative(c, e.time, ref, ctx)
+        negative(c, e.time, ref, ctx, "product")
 
 
 def recognise(c: Customer, at: Micros, ctx: Context) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from scorers.contract.alarms import LoyaltyType
-from scorers.contract.events import DAY, HOUR
+from scorers.contract.events import DAY, HOUR, MINUTE
 from scorers.contract.rfc3339 import parse_instant
 from tests.support.driver import Driver, purchase, record
 
@@ -17,6 +17,11 @@ def survey(stars: int, after: int = 0, **own: int) -> bytes:
     return record("survey.answered", NOW + after, satisfaction=stars, **own)
 
 
+def asked(*stars: int) -> list[bytes]:
+    """Answers of the minutes before `NOW`, the last of them given then."""
+    return [survey(mark, (n + 1 - len(stars)) * MINUTE) for n, mark in enumerate(stars)]
+
+
 def referral(good: bool, after: int = HOUR) -> bytes:
     return record("referral.made", NOW + after, positive=good)
 
@@ -25,24 +30,40 @@ def complaint(public: bool = False) -> bytes:
     return record("complaint.opened", NOW - HOUR, complaint_id="K1", public=public)
 
 
+def competitor(hours: int) -> bytes:
+    return record("competitor.mentioned", NOW + hours * HOUR, competitor="Rival")
+
+
+def goodbye() -> bytes:
+    return record("exit.explained", NOW + HOUR, reason="price")
+
+
 CASES: list[tuple[str, list[bytes], LoyaltyType]] = [
     ("nothing said, nothing known", BOUGHT, "unknown"),
-    ("too few occasions", [*BOUGHT[:2], survey(5)], "unknown"),
-    ("content", [*BOUGHT, survey(4)], "loyal"),
-    ("under the gate", [*BOUGHT, survey(3)], "unknown"),
-    ("under the gate in spite of praise", [*BOUGHT, survey(3), referral(True)], "unknown"),
-    ("delighted and telling it", [*BOUGHT, survey(5), referral(True)], "apostle"),
-    ("telling it, but not delighted", [*BOUGHT, survey(4), referral(True)], "loyal"),
-    ("delighted, telling nobody", [*BOUGHT, survey(5)], "loyal"),
-    ("delighted, took the praise back", [*BOUGHT, survey(5), referral(True), referral(False, 2 * HOUR)], "loyal"),
-    ("content at a discount only", [*CHEAP, survey(4)], "mercenary"),
+    ("too few occasions", [*BOUGHT[:2], *asked(5, 5, 5)], "unknown"),
+    ("content", [*BOUGHT, *asked(4, 4, 4)], "loyal"),
+    ("content, but asked twice only", [*BOUGHT, *asked(5, 5)], "unknown"),
+    ("under the gate", [*BOUGHT, *asked(3, 3, 3)], "unknown"),
+    ("under the gate in spite of praise", [*BOUGHT, *asked(3, 4, 4), referral(True)], "unknown"),
+    ("delighted and telling it", [*BOUGHT, *asked(5, 5, 5), referral(True)], "apostle"),
+    ("telling it, but not delighted", [*BOUGHT, *asked(4, 4, 4), referral(True)], "loyal"),
+    ("delighted, telling nobody", [*BOUGHT, *asked(5, 5, 5)], "loyal"),
+    ("delighted, took the praise back", [*BOUGHT, *asked(5, 5, 5), referral(True), referral(False, 2 * HOUR)], "loyal"),
+    ("content at a discount only", [*CHEAP, *asked(4, 4, 4)], "mercenary"),
+    ("content, one purchase of five at a discount", [*CHEAP[:1], *BOUGHT[1:], *asked(4, 4, 4)], "loyal"),
+    ("content, speaks of competitors", [*BOUGHT, *asked(4, 4, 4), competitor(1), competitor(2)], "mercenary"),
+    ("content, spoke of a competitor once", [*BOUGHT, *asked(4, 4, 4), competitor(1)], "loyal"),
+    ("delighted, telling it, at a discount", [*CHEAP, *asked(5, 5, 5), referral(True)], "apostle"),
     ("a bad day", [*BOUGHT, survey(1)], "unknown"),
     ("a bad day after a bad experience", [*BOUGHT, complaint(), survey(1)], "terrorist"),
-    ("a public complaint and no hope", [*BOUGHT, complaint(True), survey(2, would_recommend=0)], "terrorist"),
-    ("a public complaint, still hoping", [*BOUGHT, complaint(True), survey(3, would_recommend=6)], "unknown"),
+    ("a public complaint and no hope", [*BOUGHT, complaint(True), survey(2)], "terrorist"),
+    ("a public complaint, and a goodbye", [*BOUGHT, complaint(True), goodbye()], "terrorist"),
+    ("a public complaint, still hoping", [*BOUGHT, complaint(True), survey(3, would_recommend=0)], "unknown"),
+    ("a public complaint, and nothing known", [*BOUGHT, complaint(True)], "unknown"),
+    ("a goodbye after a complaint, telling nobody", [*BOUGHT, complaint(), goodbye()], "defector"),
     ("bad, and warns others", [*BOUGHT, survey(2), referral(False)], "terrorist"),
     ("warns others without a bad experience", [*BOUGHT, referral(False)], "unknown"),
-    ("said goodbye", [*BOUGHT, record("exit.explained", NOW, reason="price")], "defector"),
+    ("said goodbye", [*BOUGHT, goodbye()], "defector"),
 ]
 
 
@@ -86,7 +107,7 @@ def test_one_of_two_complaints_solved_leaves_a_hostage_of_the_other():
 
 def test_apostle_lost_waits_for_the_dwell_and_ends_when_the_praise_is_back():
     """Fourteen days; an apostle again within them raises nothing."""
-    base = [*BOUGHT, survey(5), referral(True)]
+    base = [*BOUGHT, *asked(5, 5, 5), referral(True)]
     more = [purchase(NOW + n * 7 * DAY + 3 * HOUR) for n in range(1, 4)]
     lost = Driver().feed(*base, survey(3, 2 * HOUR), *more).advance(NOW + 20 * DAY + 4 * HOUR)
     alarm = next(a for a in lost.alarms if a.kind == "apostle-lost")

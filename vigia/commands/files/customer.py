@@ -10,7 +10,7 @@ from alerts.wording.formats import money, percent
 from alerts.wording.message import cause
 from alerts.wording.playbooks import TREATMENTS
 from scorers.alarms.catalogue import STATE_CHANGES
-from scorers.contract.alarms import Alarm
+from scorers.contract.alarms import Alarm, spoken
 from scorers.contract.inert import inert
 from scorers.contract.rfc3339 import rfc3339
 from scorers.policy.business_zone import BusinessZone, business_zone
@@ -68,7 +68,7 @@ def card(c: CustomerRow, zone: BusinessZone = UTC) -> Iterator[str]:
     facts = (
         ("stage", c.stage.replace("_", " ")),
         ("tier", c.tier),
-        ("type", c.loyalty_type),
+        ("type", _type(c)),
         ("risk", f"{percent(c.risk)} that no purchase follows within {_horizon(c)}"),
         ("other horizons", ", ".join(f"{percent(risk)} in {span}" for span, risk in c.risk_by_horizon.items()) or "-"),
         ("value at risk", without_cents(c.value_at_risk_minor, c.currency)),
@@ -79,9 +79,14 @@ def card(c: CustomerRow, zone: BusinessZone = UTC) -> Iterator[str]:
         *(("also bought", f"for {money(minor, currency)}") for currency, minor in c.other_amounts.items()),
         ("complaints", f"{c.complaints}, of which {c.complaints_open} open"),
         ("satisfaction", "unknown" if c.satisfaction is None else f"{c.satisfaction:.1f} of 5"),
-        ("open alarms", ", ".join(c.alarms_open) or "none"),
+        ("open alarms", ", ".join(map(spoken, c.alarms_open)) or "none"),
     )
     yield from (f"  {name:14} {value}" for name, value in facts)
+
+
+def _type(c: CustomerRow) -> str:
+    """The loyalty type, and how sure it is."""
+    return spoken(c.loyalty_type) + (f", {percent(c.loyalty_confidence)} sure" if c.loyalty_confidence else "")
 
 
 def _horizon(c: CustomerRow) -> str:
@@ -97,6 +102,6 @@ def history(alarms: list[Alarm], zone: BusinessZone = UTC) -> Iterator[str]:
         fresh = alarm.type in ("alarm.raised", "alarm.updated")
         what = "changed" if is_change else alarm.type.partition(".")[2] if fresh else status_of(alarm)
         why = cause(alarm) if fresh else ""
-        yield f"{local_date(rfc3339(alarm.time), zone)}  {what:9} {alarm.kind:24} {why}".rstrip()
+        yield f"{local_date(rfc3339(alarm.time), zone)}  {what:9} {spoken(alarm.kind):24} {why}".rstrip()
         if what == "raised" and alarm.treatment:
             yield f"{'':22}{TREATMENTS[alarm.treatment]}"

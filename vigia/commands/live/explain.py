@@ -11,7 +11,7 @@ from typer import Argument, Option
 from alerts.pipeline.incident import Incident, decode_incident
 from alerts.wording.formats import day_and_time, money, percent
 from alerts.wording.message import title
-from scorers.contract.alarms import Alarm
+from scorers.contract.alarms import Alarm, spoken
 from scorers.contract.inert import inert
 from scorers.contract.rfc3339 import rfc3339
 from scorers.contract.wire import decode_alarm, encode_alarm
@@ -100,7 +100,7 @@ def explained(changes: list[Alarm]) -> Iterator[str]:
     ends = [one for one in changes if one.type in ("alarm.settled", "alarm.withdrawn")]
     now = ends[-1] if ends and ends[-1] is changes[-1] else alarm
     yield title(alarm, "")
-    yield f"  {alarm.kind}, {alarm.severity}, {status_of(now)}; alarm {inert(alarm.alarm_id)}"
+    yield f"  {spoken(alarm.kind)}, {alarm.severity}, {status_of(now)}; alarm {inert(alarm.alarm_id)}"
     yield f"  true since {day_and_time(alarm.at)}, seen {day_and_time(changes[0].time)}"
     if alarm.deadline is not None:
         yield f"  deadline {day_and_time(alarm.deadline)}"
@@ -113,7 +113,7 @@ def explained(changes: list[Alarm]) -> Iterator[str]:
         "customer": alarm.customer_id,
         "stage": alarm.stage,
         "tier": alarm.tier,
-        "type": alarm.loyalty_type,
+        "type": spoken(alarm.loyalty_type) if alarm.loyalty_type else None,
         "risk": None if alarm.risk is None else f"{percent(alarm.risk)} within {alarm.horizon_days or 0:.0f} days",
         "value at risk": None
         if alarm.value_at_risk_minor is None
