@@ -19,7 +19,7 @@ from typer.main import get_command
 from vigia.runtime.usage_error import UsageError
 
 HELP = {"help_option_names": ["-h", "--help"]}
-ASK_LIVE = ("roster", "customer")  # commands whose --kafka may stand without an address
+ASK_LIVE = ("roster", "customer", "import")  # commands whose --kafka may stand without an address
 
 COMMANDS = {
     "demo": "files.demo",

@@ -9,10 +9,10 @@ import gzip
 import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO
+from typing import IO, NamedTuple
 
 from msgspec import Struct, field
 
@@ -45,9 +45,8 @@ def sort_events(
     The file appears when it is complete, and not without an event; it is packed if its name ends in `.gz`. Temporary files lie beside it.
     """
     done = Sorted()
-    with TemporaryDirectory(prefix=".vigia-", dir=out.parent, ignore_cleanup_errors=True) as folder:
-        runs = _Runs(Path(folder))
-        chunk, size = list[bytes](), 0
+
+    def events() -> Iterator[bytes]:
         for line in read(sources, progress):
             event = line.event
             if isinstance(event, Rejection):
@@ -55,22 +54,47 @@ def sort_events(
                 reject(line, event)
                 continue
             done.events += 1
-            chunk.append(b"%016d %012d %b\n" % (event.time, done.events, line.raw))
-            size += len(chunk[-1])
+            yield b"%016d %012d %b\n" % (event.time, done.events, line.raw)
+
+    with TemporaryDirectory(prefix=".vigia-", dir=out.parent, ignore_cleanup_errors=True) as folder:
+        complete = Path(folder) / "complete"
+        with (
+            writer(complete, packed=out.suffix == ".gz") as file,
+            sorted_lines(events(), Path(folder), memory) as found,
+        ):
+            file.writelines(line[KEY:] for line in found.lines)
+        if done.events:
+            complete.replace(out)
+        done.runs = found.runs
+    return done
+
+
+class SortedLines(NamedTuple):
+    """The lines in their order, and how many temporary files were written."""
+
+    lines: Iterator[bytes]
+    runs: int
+
+
+@contextmanager
+def sorted_lines(lines: Iterable[bytes], folder: Path, memory: int = MEMORY) -> Iterator[SortedLines]:
+    """Sort lines, each with its line end, by their bytes; more than `memory` bytes of them go through files in a folder."""
+    with TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as own:
+        runs = _Runs(Path(own))
+        chunk, size = list[bytes](), 0
+        for line in lines:
+            chunk.append(line)
+            size += len(line)
             if size >= memory:
                 runs.add(sorted(chunk))
                 chunk, size = [], 0
         chunk.sort()
-        complete = Path(folder) / "complete"
-        with _writer(complete, packed=out.suffix == ".gz") as file, runs.merged(chunk) as lines:
-            file.writelines(line[KEY:] for line in lines)
-        if done.events:
-            complete.replace(out)
-        done.runs = runs.written
-    return done
+        with runs.merged(chunk) as merged:
+            yield SortedLines(merged, runs.written)
 
 
-def _writer(path: Path, packed: bool) -> IO[bytes]:
+def writer(path: Path, packed: bool) -> IO[bytes]:
+    """The file to write lines to."""
     return gzip.GzipFile(path, "wb", mtime=0) if packed else path.open("wb")  # type: ignore[return-value]
 
 

@@ -45,6 +45,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "streams.gateway": ("scorers.contract", "scorers.policy", "streams.metrics", "vigia.runtime"),
     "streams.files": ("scorers.contract", "streams.gateway", "vigia.runtime"),
+    "streams.tables": ("scorers.contract", "scorers.policy", "streams.files", "vigia.runtime"),
     "streams.clock": ("scorers.contract", "scorers.policy", "scorers.in_force", "streams.records", "vigia.runtime"),
     "streams.trainer": (
         *("scorers.contract", "scorers.policy", "scorers.in_force", "scorers.risk"),

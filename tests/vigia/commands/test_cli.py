@@ -117,7 +117,7 @@ UNUSABLE = (
     (("replay", ".", "--out", "out"), ".: is a directory"),
     (("replay", "-", "-", "--out", "out"), "'-' is given twice: standard input can be read only once"),
     (("replay", "shop.jsonl", "--out", "shop.jsonl"), "shop.jsonl: file exists"),
-    (("import", "shop.jsonl", "--out", "shop.jsonl"), "--sort is missing"),
+    (("import", "shop.jsonl", "--out", "shop.jsonl"), "--map is missing"),
     (
         ("import", "shop.jsonl", "--sort", "--out", "./shop.jsonl"),
         "--out shop.jsonl: would write over the input shop.jsonl",

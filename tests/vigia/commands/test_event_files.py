@@ -91,7 +91,10 @@ def test_the_last_lines_say_what_was_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"id,time,customer\n1,2024-01-01,ana\n", "looks like CSV: write one JSON object a line"),
+        (
+            b"id,time,customer\n1,2024-01-01,ana\n",
+            "looks like CSV: turn its rows into events (vigia import FILE --propose",
+        ),
         (b'[{"id": "1"},\n{"id": "2"}]\n', "looks like a JSON array: write one object a line (jq -c '.[]' FILE)"),
         (b'{\n  "id": "1"\n}\n', "looks like JSON over several lines"),
         (b'{"id": "1"}\n', "looks like JSON lines that are no events of the contract"),

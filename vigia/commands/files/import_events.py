@@ -1,15 +1,24 @@
-"""`vigia import`: put files of events in the order of time."""
+"""`vigia import`: tables into events by a map, and files of events into the order of time."""
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Annotated
+from tempfile import TemporaryDirectory
+from typing import Annotated
 
 import msgspec
 import typer
-from typer import Option
+from typer import Argument, Option
 
 from scorers.contract.wire import Rejection
-from streams.files.external_sort import sort_events
-from vigia.commands.shared.options import Events
+from streams.files import publish
+from streams.files.external_sort import sort_events, writer
+from streams.gateway.intake import Fact, Intake, KafkaAway
+from streams.tables.importing import Import
+from streams.tables.map_file import FileMap, read_map
+from streams.tables.propose import propose as proposal
+from vigia.commands.shared.kafka import Prefix, broker, exit_unavailable, run_once
 from vigia.readmodel.amounts import counted
 from vigia.readmodel.run_folder import no_event
 from vigia.runtime import progress
@@ -17,50 +26,205 @@ from vigia.runtime.files.event_files import checked, damage_named, not_over_inpu
 from vigia.runtime.files.lines import Line
 from vigia.runtime.usage_error import UsageError
 
+SHOWN = 3  # events and rejected rows that a dry run prints
+STEPS = "name a map (--map MAP.toml) for a table; --propose writes one, and --sort puts files of events in the order of time"
+
 
 def import_events(
-    events: Events,
-    out: Annotated[Path, Option(metavar="FILE", help="The file to write; packed if its name ends in .gz.")],
-    sort: Annotated[bool, Option("--sort", help="Put the events of all files in the order of time.")] = False,
-    rejects: Annotated[
-        Path | None, Option(metavar="FILE", help="Write the lines that are no events here: file, line, code, detail.")
+    files: Annotated[
+        list[str],
+        Argument(metavar="FILE...", help="CSV, JSONL, parquet or Excel; of events JSONL only. '-' is standard input."),
+    ],
+    map: Annotated[
+        Path | None, Option(metavar="MAP.toml", help="Which column becomes which field; docs/import.md explains it.")
     ] = None,
+    out: Annotated[
+        Path | None, Option(metavar="FILE", help="Write the events to this file; packed if its name ends in .gz.")
+    ] = None,
+    kafka: Annotated[
+        str | None,
+        Option(metavar="[HOST:PORT]", help="Send the events to Kafka; without an address to the one of VIGIA_KAFKA."),
+    ] = None,
+    prefix: Prefix = "",
+    sort: Annotated[bool, Option("--sort", help="Put the events of all files in the order of time.")] = False,
+    dry_run: Annotated[
+        bool, Option("--dry-run", help="Write nothing: show the first events, and what would be left out and why.")
+    ] = False,
+    rejects: Annotated[
+        Path | None, Option(metavar="FILE", help="Write the rows that are left out here: file, line, code, detail.")
+    ] = None,
+    propose: Annotated[
+        bool, Option("--propose", help="Print a map for the first file, guessed from its columns, and stop.")
+    ] = False,
 ) -> None:
-    """Put the events of files of any size in the order of time, into one file, with bounded memory.
+    """Turn the rows of tables into events, by a map, into a file or to Kafka.
 
-    Lines stay as they are; those that are no events are left out. Exit status: 0 done, although lines were left out;
-    2 a file cannot be used, or no line is an event. Only files with one JSON object a line can be read so far.
+    Without a map, files of events are put in the order of time (--sort). To Kafka events go in the order of time. Memory is bounded
+    whatever the size. Exit status: 0 done, although rows were left out; 2 a file or the map cannot be used, or no row is an
+    event; 3 Kafka did not acknowledge: import again, duplicates count once.
     """
-    if not sort:
-        raise UsageError("--sort is missing: sorting is all that import can do so far")
-    files = checked(events)
-    if not out.parent.is_dir():
-        raise UsageError(f"--out {out}: there is no folder {out.parent}; make it first")
-    not_over_inputs(f"--out {out}", [out], files)
-    not_over_inputs("--rejects", [rejects] if rejects else [], files)
-    file = rejects.open("wb") if rejects else None
-    try:
-        with progress.of_bytes("Sorting", progress.size(files)) as advance, damage_named(files):
-            done = sort_events(files, out, _into(file), advance)
-    finally:
-        if file is not None:
-            file.close()
-    typer.echo(f"{counted(done.events, 'event')} -> {out}")
-    if left := done.rejected.total():
-        codes = ", ".join(f"{count:,} {code}" for code, count in sorted(done.rejected.items()))
-        where = f"{rejects} has file, line and reason" if rejects else "--rejects FILE writes file, line and reason"
-        typer.echo(f"left out: {counted(left, 'line')} rejected ({codes}); {where}")
-        if not done.events:
-            raise UsageError(no_event(files))
+    sources = checked(files)
+    if propose:
+        with damage_named(sources):
+            typer.echo(proposal(sources[0]), nl=False)
+        return
+    if map is None and not sort:
+        raise UsageError(f"--map is missing: {STEPS}")
+    if sum((out is not None, kafka is not None, dry_run)) != 1:
+        raise UsageError("choose one of --out FILE, --kafka and --dry-run")
+    if map is None and out is None:
+        raise UsageError(
+            "without a map events are sorted into a file: name it with --out; 'vigia publish' sends events"
+        )
+    written = [path for path in (out, rejects) if path is not None]
+    for path in written:
+        if not path.parent.is_dir():
+            raise UsageError(f"{path}: there is no folder {path.parent}; make it first")
+        option = f"--out {path}" if path == out else f"--rejects {path}"
+        not_over_inputs(option, [path], [*sources, *([map] if map else [])])
+    with ExitStack() as stack:
+        report = _Report(rejects, stack, verbose=dry_run)
+        if map is None:
+            assert out is not None
+            _sort(sources, out, report)
+        else:
+            form = read_map(_text(map), str(map))
+            if out is not None:
+                _to_file(sources, form, out, sort, report)
+            elif kafka is not None:
+                _to_kafka(sources, form, kafka, prefix, report)
+            else:
+                _show(sources, form, report)
+    report.say(sources)
 
 
-class _into:
-    """Writes a rejected line to a file, if there is one."""
+class _Report:
+    """Counts events and rejected rows, and writes the latter to a file, if there is one."""
 
-    def __init__(self, file: IO[bytes] | None) -> None:
-        self._file = file
+    def __init__(self, rejects: Path | None, stack: ExitStack, verbose: bool) -> None:
+        self.types = Counter[str]()
+        self.rejected = Counter[str]()
+        self.rows = 0
+        self._path, self._verbose = rejects, verbose
+        self._file = None if rejects is None else stack.enter_context(rejects.open("wb"))
 
-    def __call__(self, line: Line, fault: Rejection) -> None:
+    def reject(self, line: Line) -> None:
+        """A row is left out."""
+        fault = line.event
+        assert isinstance(fault, Rejection)
+        self.rejected[fault.code] += 1
         if self._file is not None:
             row = {"file": line.file, "line": line.number, "code": fault.code, "detail": fault.detail}
             self._file.write(msgspec.json.encode(row) + b"\n")
+        elif self._verbose and self.rejected.total() <= SHOWN:
+            typer.echo(f"{line.file}:{line.number}: {fault.code}: {fault.detail}", err=True)
+
+    def event(self, line: Line) -> None:
+        """A row, or a group of rows, has become an event."""
+        self.types[str(line.event.__struct_config__.tag)] += 1
+
+    def say(self, sources: list[str]) -> None:
+        """Say what was left out; raises `UsageError` if nothing was taken."""
+        if left := self.rejected.total():
+            codes = ", ".join(f"{count:,} {code}" for code, count in sorted(self.rejected.items()))
+            where = f"{self._path} has file, line and reason"
+            typer.echo(
+                f"left out: {counted(left, 'row')} rejected ({codes}); "
+                f"{where if self._path else '--rejects FILE writes file, line and reason'}"
+            )
+        if not self.types:
+            raise UsageError("no row is an event" if self.rows else no_event(sources))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: not UTF-8 text; save it as UTF-8") from None
+
+
+def _sort(sources: list[str], out: Path, report: _Report) -> None:
+    def reject(line: Line, fault: Rejection) -> None:
+        report.reject(line)
+
+    with progress.of_bytes("Sorting", progress.size(sources)) as advance, damage_named(sources):
+        done = sort_events(sources, out, reject, advance)
+    report.types["events"] = done.events
+    if done.events:
+        typer.echo(f"{counted(done.events, 'event')} -> {out}")
+    else:
+        del report.types["events"]
+
+
+def _events(work: Import, folder: str, by_time: bool, report: _Report) -> Iterator[Line]:
+    for line in work.lines(Path(folder), by_time):
+        report.event(line)
+        yield line
+    report.rows = work.done.rows
+
+
+def _to_file(sources: list[str], form: FileMap, out: Path, sort: bool, report: _Report) -> None:
+    with (
+        TemporaryDirectory(prefix=".vigia-", dir=out.parent, ignore_cleanup_errors=True) as folder,
+        progress.of_bytes("Importing", progress.size(sources)) as advance,
+        damage_named(sources),
+    ):
+        complete = Path(folder) / "complete"
+        with writer(complete, packed=out.suffix == ".gz") as file:
+            for line in _events(Import(sources, form, report.reject, advance), folder, sort, report):
+                file.write(line.raw + b"\n")
+        if report.types:
+            complete.replace(out)
+    _say_types(report, str(out))
+
+
+def _to_kafka(sources: list[str], form: FileMap, kafka: str, prefix: str, report: _Report) -> None:
+    where, done = broker(kafka, prefix, "publish"), publish.Published()
+
+    def refused(line: publish.Line, fault: Rejection) -> None:
+        raise AssertionError(f"{line.file}:{line.number} was made by us and is no event: {fault.detail}")
+
+    async def work(events: Iterator[Line]) -> None:
+        nonlocal done
+        intake = Intake(where)
+        lines = (publish.Line(one.file, one.number, _fact(one)) for one in events)
+        try:
+            done = await publish.publish(intake, lines, refused)
+        finally:
+            await intake.close()
+
+    with (
+        TemporaryDirectory(prefix="vigia-", ignore_cleanup_errors=True) as folder,
+        progress.of_bytes("Importing", progress.size(sources)) as advance,
+        damage_named(sources),
+    ):
+        events = _events(Import(sources, form, report.reject, advance), folder, True, report)
+        try:
+            run_once(work(events), kafka)
+        except KafkaAway as fault:
+            exit_unavailable(kafka, str(fault))
+    for topic, count in sorted(done.topics.items()):
+        typer.echo(f"{counted(count, 'event')} -> {where.name(topic)}")
+
+
+def _fact(line: Line) -> Fact:
+    assert not isinstance(line.event, Rejection)
+    return Fact(line.event, line.raw)
+
+
+def _show(sources: list[str], form: FileMap, report: _Report) -> None:
+    with (
+        TemporaryDirectory(prefix="vigia-", ignore_cleanup_errors=True) as folder,
+        progress.of_bytes("Reading", progress.size(sources)) as advance,
+        damage_named(sources),
+    ):
+        for number, line in enumerate(_events(Import(sources, form, report.reject, advance), folder, False, report)):
+            if number < SHOWN:
+                typer.echo(line.raw.decode())
+    _say_types(report, "nothing was written")
+
+
+def _say_types(report: _Report, where: str) -> None:
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(report.types.items()))
+    if kinds:
+        typer.echo(f"{counted(report.rows, 'row')}: {counted(report.types.total(), 'event')} ({kinds}) -> {where}")

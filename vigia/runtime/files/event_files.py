@@ -12,9 +12,10 @@ from vigia.runtime.usage_error import UsageError
 _BROKEN = (EOFError, zlib.error, BadGzipFile)
 _HEAD = 4096  # bytes that show what a file is
 
+TABLE = "turn its rows into events (vigia import FILE --propose writes a map to start from)"
 SIGNATURES = (
-    (b"PK\x03\x04", "an Excel or zip file: save it as JSONL"),
-    (b"PAR1", "a parquet file: write it as JSONL"),
+    (b"PK\x03\x04", f"an Excel or zip file: {TABLE}"),
+    (b"PAR1", f"a parquet file: {TABLE}"),
     (b"SQLite format 3", "a database of SQLite: export its events as JSONL"),
     (b"\xff\xfe", "text in UTF-16: save it as UTF-8"),
     (b"\xfe\xff", "text in UTF-16: save it as UTF-8"),
@@ -69,7 +70,7 @@ def looks_like(source: str) -> str:
             return "JSON over several lines: write one object a line (jq -c . FILE)"
         return "JSON lines that are no events of the contract: 'vigia schema --out DIR' writes their schema"
     if max(first.count(mark) for mark in ",;\t|"):
-        return "CSV: write one JSON object a line, an event of the contract"
+        return f"CSV: {TABLE}"
     return ""
 
 

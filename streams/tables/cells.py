@@ -1,0 +1,158 @@
+"""What the cells of tables mean: numbers as people write them, times with and without a zone, ids, yes and no.
+
+A function raises ValueError with one sentence about the cell; None is an empty cell.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Any
+from unicodedata import normalize
+from zoneinfo import ZoneInfo
+
+from scorers.contract.currencies import minor_digits
+from scorers.contract.events import SECOND
+from scorers.contract.rfc3339 import rfc3339
+
+_SIGNS = str.maketrans("", "", "$€£¥\u00a0\u202f '")
+_UNREAD = re.compile("[\udc80-\udcff]")  # how Python keeps bytes that an encoding does not know
+_WHOLE = re.compile(r"-?\d+\.0+")
+_YES, _NO = frozenset(("true", "yes", "y", "1", "si", "sí")), frozenset(("false", "no", "n", "0"))
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Convert = Callable[[Any], Any]
+
+
+def is_empty(value: Any) -> bool:
+    """Whether a cell holds nothing: no value, blanks, or a number that is none.
+
+    >>> is_empty(" "), is_empty(None), is_empty(float("nan")), is_empty(0)
+    (True, True, True, False)
+    """
+    return value is None or value == "" or value != value or (isinstance(value, str) and not value.strip())
+
+
+def text(value: Any) -> str:
+    """A cell as text. Raises UnicodeError for bytes that are none in the encoding of the file."""
+    found = (value if isinstance(value, str) else str(value)).strip()
+    if found.isascii():
+        return found
+    if _UNREAD.search(found):
+        raise UnicodeError("not UTF-8; name its encoding in the map, like encoding = 'cp1252' in [csv]")
+    return normalize("NFC", found)
+
+
+def identifier(value: Any) -> str:
+    """A cell as an id; the `.0` that a spreadsheet adds to whole numbers is taken away.
+
+    >>> identifier("17850.0"), identifier(17850.0), identifier(" C-7 ")
+    ('17850', '17850', 'C-7')
+    """
+    found = text(value)
+    return found.partition(".")[0] if _WHOLE.fullmatch(found) else found
+
+
+def number(value: Any, decimal: str = ".", thousands: str = "") -> Decimal:
+    """A cell as a number, without the signs of currencies; one in brackets is negative.
+
+    >>> number("1.234,50 €", ",", "."), number("(12.50)"), number(3)
+    (Decimal('1234.50'), Decimal('-12.50'), Decimal('3'))
+    """
+    if isinstance(value, bool):
+        raise ValueError(f"{value} is not a number")
+    if not isinstance(value, str):
+        return Decimal(str(value))
+    bare = value.strip()
+    negative = bare.startswith("(") and bare.endswith(")")
+    bare = (bare[1:-1] if negative else bare).translate(_SIGNS)
+    if thousands:
+        bare = bare.replace(thousands, "")
+    if decimal != ".":
+        if "." in bare:
+            raise ValueError(f"{value!r} is not a number with {decimal!r} before the decimals: set thousands in [csv]")
+        bare = bare.replace(decimal, ".")
+    try:
+        found = Decimal(bare)
+    except InvalidOperation:
+        hint = ": set decimal and thousands in [csv]" if any(sign in bare for sign in ",;") else ""
+        raise ValueError(f"{value!r} is not a number{hint}") from None
+    if not found.is_finite():
+        raise ValueError(f"{value!r} is not a number")
+    return -found if negative else found
+
+
+def minor(amount: Decimal, currency: str | None) -> int:
+    """Money in major units as minor units, halves away from zero.
+
+    >>> minor(Decimal("12.345"), "EUR"), minor(Decimal("12.5"), "JPY")
+    (1235, 13)
+    """
+    return int(amount.scaleb(minor_digits(currency)).to_integral_value(ROUND_HALF_UP))
+
+
+def boolean(value: Any) -> bool:
+    """A cell as yes or no."""
+    word = text(value).casefold()
+    if word in _YES or word in _NO:
+        return word in _YES
+    raise ValueError(f"{value!r} is neither true nor false; write true, yes, 1 or false, no, 0")
+
+
+def instant_of(zone: ZoneInfo, form: str) -> Convert:
+    """A function that reads a cell as an instant: text by a format or ISO 8601, or a native time; without a zone it is of this one."""
+    parse = _parser(form)
+
+    @lru_cache(maxsize=4096)  # rows of one receipt, and of one minute, have one time
+    def of_text(value: str) -> str:
+        return _written(parse(value), zone)
+
+    def convert(value: Any) -> str:
+        if isinstance(value, datetime):
+            return _written(value, zone)
+        if isinstance(value, date):
+            return _written(datetime(value.year, value.month, value.day, tzinfo=zone), zone)
+        return of_text(text(value))
+
+    return convert
+
+
+def date_of(form: str) -> Convert:
+    """A function that reads a cell as a date."""
+    parse = _parser(form)
+
+    def convert(value: Any) -> str:
+        if isinstance(value, date):
+            return f"{value:%Y-%m-%d}"
+        return f"{parse(text(value)):%Y-%m-%d}"
+
+    return convert
+
+
+def _parser(form: str) -> Callable[[str], datetime]:
+    if form:
+
+        def by_format(value: str) -> datetime:
+            try:
+                return datetime.strptime(value, form)  # noqa: DTZ007  # the zone of the map is added where it has none
+            except ValueError:
+                raise ValueError(f"{value!r} is no time of the format {form!r}") from None
+
+        return by_format
+
+    def iso(value: str) -> datetime:
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError(f"{value!r} is no time like 2024-05-06 07:08:09; name its format in the map") from None
+
+    return iso
+
+
+def _written(value: datetime, zone: ZoneInfo) -> str:
+    """RFC 3339 in UTC; of a local time that exists twice the first."""
+    if value.tzinfo is None:
+        value = value.replace(tzinfo=zone)
+    since = value.astimezone(UTC) - _EPOCH
+    return rfc3339((since.days * 86_400 + since.seconds) * SECOND + since.microseconds)
