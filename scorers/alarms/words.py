@@ -3,6 +3,7 @@
 from scorers.contract.alarms import Reason
 from scorers.contract.events import DAY, HOUR, Duration, Micros
 from scorers.contract.rfc3339 import rfc3339
+from scorers.customer.open_time import closed_for, closed_time
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 
@@ -58,7 +59,9 @@ def rhythm(c: Customer, ctx: Context) -> str:
 
 def silence(c: Customer, now: Micros, ctx: Context) -> str:
     """How long the customer has not bought, compared with the usual gap."""
-    return f"No purchase for {days((now - c.purchases.last) / DAY)}; {rhythm(c, ctx)}."
+    closed = closed_time(closed_for(c, ctx), c.purchases.last, now) / DAY
+    shut = f", {round(closed)} of them closed" if closed >= 0.5 else ""
+    return f"No purchase for {days((now - c.purchases.last) / DAY)}{shut}; {rhythm(c, ctx)}."
 
 
 def background(c: Customer, now: Micros, ctx: Context) -> list[Reason]:

@@ -7,6 +7,7 @@ from it. A transition is caused by a fact, or by time that passes without one.
 from scorers.contract.alarms import Stage
 from scorers.contract.events import SECOND, Micros
 from scorers.customer.state import MARK_BITS, Customer
+from scorers.in_force.closures import Closed, open_until
 from scorers.policy.tables import Policy
 from scorers.timeline.episodes import NEVER
 
@@ -64,9 +65,11 @@ class IllegalTransition(ValueError):
     """A transition that `TRANSITIONS` does not have; a fault of the core, never of the data."""
 
 
-def quiet_after(c: Customer) -> Micros:
-    """The instant after which a repeat buyer's silence is longer than their own rhythm allows."""
-    return c.purchases.last + c.purchases.quiet_limit
+def quiet_after(c: Customer, closed: Closed | None) -> Micros:
+    """The instant after which a repeat buyer's silence is longer than their own rhythm allows, given when they could not come."""
+    bought = c.purchases  # asked for nearly every fact: no call without closures
+    due = bought.last + bought.quiet_limit
+    return due if closed is None else closed.until(bought.last, bought.quiet_limit)
 
 
 def is_first_time(c: Customer) -> bool:
@@ -74,19 +77,19 @@ def is_first_time(c: Customer) -> bool:
     return c.rhythm.occasions == 1 and not c.life.known
 
 
-def gone_after(c: Customer, policy: Policy) -> Micros:
+def gone_after(c: Customer, policy: Policy, closed: Closed | None) -> Micros:
     """The instant after which the customer has been silent for long, whatever the base's record of comebacks says."""
     if is_first_time(c):
         limit = round(policy.lifecycle.second_purchase_defected * c.purchases.second_limit)
-        return c.rhythm.first + max(limit, policy.risk.horizon)
+        return open_until(closed, c.rhythm.first, max(limit, policy.risk.horizon))
     limit = round(policy.silence.defected_factor * c.purchases.quiet_limit)
-    return c.purchases.last + max(limit, policy.risk.horizon)
+    return open_until(closed, c.purchases.last, max(limit, policy.risk.horizon))
 
 
-def judge(c: Customer, now: Micros, policy: Policy) -> tuple[Stage, Micros]:
+def judge(c: Customer, now: Micros, policy: Policy, closed: Closed | None = None) -> tuple[Stage, Micros]:
     """The stage at an instant, and the next instant at which time alone may change it (`NEVER` if none).
 
-    A deadline at exactly `now` has not passed yet.
+    A deadline at exactly `now` has not passed yet. `closed` is when the customer could not come.
 
     >>> judge(Customer("c1"), 0, Policy())[0]
     'prospect'
@@ -98,7 +101,7 @@ def judge(c: Customer, now: Micros, policy: Policy) -> tuple[Stage, Micros]:
         return ("defector" if exited else "prospect"), NEVER
     if occasions == 1 and not c.life.known:
         return ("defector", NEVER) if exited or 0 < gone < now else ("first_time_buyer", gone or NEVER)
-    rules, quiet = policy.lifecycle, quiet_after(c)
+    rules, quiet = policy.lifecycle, quiet_after(c, closed)
     ripe = (c.life.customer_since or c.rhythm.first) + rules.core_tenure if occasions >= rules.core_occasions else NEVER
     core = ripe < now and ripe <= quiet
     fades = NEVER

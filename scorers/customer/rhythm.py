@@ -37,6 +37,7 @@ class Pace(Struct, array_like=True, gc=False):
     uneven: float = 0.0
     known: float = 0.0
     paced: float = 0.0
+    closed: float = 0.0  # days of closures in these gaps
 
 
 class Rhythm(Struct, array_like=True, gc=False):
@@ -62,14 +63,18 @@ class Rhythm(Struct, array_like=True, gc=False):
     renewed: Pace | None = None  # the gaps since the last comeback; None if there was none, and all gaps are one rhythm
     returned: tuple[int, ...] = ()  # the second in which each survived silence ended, and
     survived: tuple[int, ...] = ()  # its length in seconds: the longest of the last three years
+    closed: float = 0.0  # days of closures in all gaps (J3); they count in none
 
-    def visit(self, at: Micros, comeback: bool = False) -> None:
-        """Add an occasion that began at an instant; a comeback ends an absence, which is no gap, and begins a new rhythm."""
+    def visit(self, at: Micros, comeback: bool = False, closed: Duration = 0) -> None:
+        """Add an occasion that began at an instant; a comeback ends an absence, which is no gap, and begins a new rhythm.
+
+        `closed` is how long the customer could not have come since the last occasion; it is no part of the gap (J3).
+        """
         if not self.occasions:
             self.first = self.last = at
             self.occasions = 1
             return
-        gap = max((at - self.last) / DAY, SHORTEST_DAYS)
+        gap = max((at - self.last - closed) / DAY, SHORTEST_DAYS)
         if self.occasions > 1:
             self.uneven += (gap / (gap + self.last_gap) - 0.5) ** 2
         self.occasions += 1
@@ -84,6 +89,10 @@ class Rhythm(Struct, array_like=True, gc=False):
             self.renewed = Pace(at)
         elif self.renewed is not None:
             _extend(self.renewed, gap)
+        if closed:
+            self.closed += closed / DAY
+            if self.renewed is not None and not comeback:
+                self.renewed.closed += closed / DAY
 
     def survive(self, silence: Duration, at: Micros) -> None:
         """Remember a silence that a purchase has ended, and forget those of more than three years ago."""
@@ -108,8 +117,14 @@ class Rhythm(Struct, array_like=True, gc=False):
     def mean_gap(self) -> float:
         """The mean gap of the present rhythm in days, 0 if it has none."""
         pace = self.renewed
-        since, gaps = (self.first, self.occasions - 1) if pace is None else (pace.since, pace.gaps)
-        return (self.last - since) / DAY / gaps if gaps > 0 else 0.0
+        if pace is None:
+            gaps = self.occasions - 1
+            return ((self.last - self.first) / DAY - self.closed) / gaps if gaps > 0 else 0.0
+        return ((self.last - pace.since) / DAY - pace.closed) / pace.gaps if pace.gaps > 0 else 0.0
+
+    def open_days(self) -> float:
+        """The days from the first occasion to the last, without closures."""
+        return (self.last - self.first) / DAY - self.closed
 
     def own_shape(self, base_shape: float) -> float:
         """As `shape`, of the present rhythm."""

@@ -112,6 +112,7 @@ class Purchases(Struct, array_like=True, gc=False):
     reached: int = 0  # how many classes of `in_force.comebacks.MULTIPLES` the present silence has reached
     next_class: Micros = 0  # when it reaches the next one
     gone: Micros = 0  # when the customer was given up for it (J8)
+    other_stores: tuple[tuple[str, int], ...] = ()  # and the second of the last purchase there, newest first
 
 
 class Purse(Struct, array_like=True, gc=False):

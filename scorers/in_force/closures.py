@@ -6,8 +6,9 @@ missing in the next report is withdrawn. They have no history: as soon as a clos
 and the customers concerned are judged again. Weekly closing days are part of each rhythm and are no closures.
 """
 
+import hashlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import NamedTuple
 
 from scorers.contract.events import DAY, Duration, Micros
@@ -127,7 +128,9 @@ class Closures:
 
     def __init__(self) -> None:
         self.are_known = False  # whether there is any: without, nobody need ask
-        self.found_version = 0  # rises with each change of found closures
+        self.changed: set[str] = (
+            set()
+        )  # the feeds whose customers have to be judged again; the partition takes them out
         self._holidays: tuple[Span, ...] = ()
         self._of_stores: dict[str, tuple[Span, ...]] = {}
         self._found: dict[str, tuple[Span, ...]] = {}  # by feed
@@ -148,9 +151,15 @@ class Closures:
             self._found[feed] = spans
         else:
             del self._found[feed]
-        self.found_version += 1
+        self.changed.add(feed)
         self._changed()
         return True
+
+    def digest(self) -> str:
+        """A short hash of the found closures; empty if there are none."""
+        if not self._found:
+            return ""
+        return hashlib.sha256(repr(sorted(self._found.items())).encode()).hexdigest()[:12]
 
     def of(self, stores: tuple[str, ...], source: str) -> Closed | None:
         """When customers of some stores, whose purchases a source reports, could not buy or could not be seen; None for never.
@@ -180,6 +189,11 @@ class Closures:
     def _changed(self) -> None:
         self._merged.clear()
         self.are_known = bool(self._holidays or self._found or any(self._of_stores.values()))
+
+
+def concerns(feeds: Set[str], stores: tuple[str, ...], source: str) -> bool:
+    """Whether closures of any of these feeds may count for customers of some stores, whose purchases a source reports."""
+    return BASE in feeds or feed_of_source(source) in feeds or any(feed_of_store(store) in feeds for store in stores)
 
 
 def _holidays(calendar: Calendar) -> tuple[Span, ...]:

@@ -27,6 +27,7 @@ class Context:
     def __init__(self, policy: Policy, untrained: RiskModel) -> None:
         self.policy = policy
         self.policy_version = policy.version
+        self.judged_by = self.policy_version  # also names the closures found, as states are cached under it
         self.closures = Closures()
         self._adopt_calendars(policy)
         self._figures: list[Figures] = [no_figures(policy)]
@@ -43,6 +44,7 @@ class Context:
         """Put a policy in force. There is no history of policies: facts folded again are judged by the new one."""
         self.policy, self.policy_version = policy, policy.version
         self._adopt_calendars(policy)
+        self.judged_by = self.policy_version + self.closures.digest()
 
     def _adopt_calendars(self, policy: Policy) -> None:
         opening, zone = policy.calendar, policy.time.zone
@@ -78,8 +80,8 @@ class Context:
         lateness = self.policy.time.allowed_lateness
         if not self.groups.adopt((subject, name), reported, in_force, values, lateness):
             return False
-        if subject == FEED:
-            self.closures.adopt(name, values)
+        if subject == FEED and self.closures.adopt(name, values):
+            self.judged_by = self.policy_version + self.closures.digest()
         return True
 
     def group(self, subject: str, name: str, now: Micros) -> Mapping[str, int]:

@@ -6,6 +6,7 @@ the subject is still due then.
 """
 
 import struct
+from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
 
 from scorers.contract.events import HOUR, Micros
@@ -52,12 +53,22 @@ class Deadlines:
             self._open(heappop(self._hours))
         return heappop(near) if near[0][0] < until else None
 
+    def names(self) -> set[str]:
+        """The names of all subjects in the queue."""
+        found = {name for _, name in self._near}
+        for packed in self._far.values():
+            found.update(name for _, name in _entries(packed))
+        return found
+
     def _open(self, hour: int) -> None:
-        packed, near, at = self._far.pop(hour), self._near, 0
-        unpack, size, end = _entry.unpack_from, _entry.size, len(packed)
-        while at < end:
-            due, length = unpack(packed, at)
-            at += size + length
-            near.append((due, packed[at - length : at].decode()))
-        heapify(near)
+        self._near.extend(_entries(self._far.pop(hour)))
+        heapify(self._near)
         self._opened = (hour + 1) * HOUR
+
+
+def _entries(packed: bytearray) -> Iterator[tuple[Micros, str]]:
+    unpack, size, end, at = _entry.unpack_from, _entry.size, len(packed), 0
+    while at < end:
+        due, length = unpack(packed, at)
+        at += size + length
+        yield due, packed[at - length : at].decode()

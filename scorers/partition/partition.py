@@ -13,7 +13,9 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from scorers.contract.events import DAY, SECOND, AlarmAction, AnyEvent, Micros
+from scorers.customer.open_time import stores_of
 from scorers.customer.state import Customer
+from scorers.in_force.closures import concerns
 from scorers.in_force.context import Context
 from scorers.in_force.figures import FigureBook
 from scorers.partition.deadlines import Deadlines
@@ -23,9 +25,12 @@ from scorers.partition.suppression import PlainSuppressions, Suppression, Suppre
 from scorers.risk.training import Trainer
 from scorers.timeline.emitter import Step
 from scorers.timeline.facts import Ref
+from scorers.timeline.subjects import State
 from scorers.timeline.timeline import AnyTimeline, Timeline
 from scorers.worklist.dates import DatesToList
 from scorers.worklist.ranking import Candidates
+
+AGAIN_A_TICK = 5_000  # customers that are judged again because of a closure, so that no tick takes long
 
 
 class Tally(Struct):
@@ -83,6 +88,8 @@ class Partition:
         self._due = due
         self._deadlines = Deadlines()
         self.lists = lists
+        self._again: list[str] = []  # customers who wait to be judged again,
+        self._feeds: set[str] = set()  # because closures of these feeds have changed
         self.ended: list[Candidates] = []  # for editions of worklists; the runner takes them out
 
     def expect(self, due: Micros, name: str) -> None:
@@ -236,7 +243,36 @@ class Partition:
             self._boundary += DAY
         yield from self._list(until)
         yield from self._settle(until)
+        if self.ctx.closures.changed or self._again:
+            yield from self._judge_again(until)
+            yield from self._settle(until)
         self.clock = max(self.clock, until)
+
+    def _judge_again(self, now: Micros) -> Iterator[Step]:
+        """Judge customers again for whom closures were found, have ended, or were withdrawn.
+
+        A worker judges some thousands a tick; those who wait meet their deadlines under the closures that are known. It begins with
+        all of them when it starts, so that none is missed if one ended halfway; who was judged before is not changed by it.
+        """
+        closures = self.ctx.closures
+        if closures.changed:
+            self._feeds |= closures.changed
+            closures.changed.clear()
+            self._again = sorted(self._deadlines.names(), reverse=True)
+        in_memory = self._due is None
+        for _ in range(len(self._again) if in_memory else min(AGAIN_A_TICK, len(self._again))):
+            name = self._again.pop()
+            timeline = self.timelines.get(name)
+            if timeline is not None and self._is_concerned(timeline.state):
+                yield self._after(name, timeline, timeline.judge_again(now, self.ctx))
+        if not self._again:
+            self._feeds.clear()
+
+    def _is_concerned(self, state: State) -> bool:
+        """Whether a customer's clock depends on the closures that have changed."""
+        if not isinstance(state, Customer) or not state.rhythm.occasions:
+            return False
+        return concerns(self._feeds, stores_of(state), state.purchases.last_ref.source)
 
     def _list(self, until: Micros) -> Iterator[Step]:
         """Collect the candidates of each edition that is closed up to an instant, in order."""

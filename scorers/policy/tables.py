@@ -239,6 +239,7 @@ class Risk(_Strict, frozen=True):
     review_share_of_gap: Positive = 0.25
     review_at_least: Span = days(1)
     review_at_most: Span = days(28)
+    closed_at_most: Share = 0.10
     questions_per_horizon: Annotated[int, Meta(ge=1, le=4)] = 4
 
 

@@ -14,6 +14,7 @@ from scorers.contract.events import DAY, Duration, Micros
 from scorers.customer.rhythm import Rhythm
 from scorers.customer.state import Customer
 from scorers.in_force.base_rhythm import BaseRhythm
+from scorers.in_force.closures import Closed
 from scorers.risk import columns as col
 from scorers.risk.columns import SIGNALS, WIDTH
 
@@ -27,15 +28,20 @@ _NO_SIGNALS = (0.0,) * (SIGNALS.stop - SIGNALS.start)
 _QUIET_16 = struct.Struct(f"<{WIDTH - len(_NO_SIGNALS)}e")
 
 
-def features(c: Customer, now: Micros, horizon: Duration, base: BaseRhythm) -> list[float]:
-    """The columns of `NAMES` for a customer with at least one purchase, at an instant not before their last fact."""
+def features(
+    c: Customer, now: Micros, horizon: Duration, base: BaseRhythm, closed: Closed | None = None
+) -> list[float]:
+    """The columns of `NAMES` for a customer with at least one purchase, at an instant not before their last fact.
+
+    `closed` is when the customer could not come: no closure counts as silence, and windows reach back over it.
+    """
     x = [0.0] * WIDTH
-    _fill_timing(x, c.rhythm, now, horizon, base)
+    _fill_timing(x, c.rhythm, now, horizon, base, closed)
     days = c.spending.days
     if c.spending.others:  # a purchase day counts in whatever currency
         days = sorted({*days, *(day for purse in c.spending.others for day in purse.days)})
     if days:
-        _fill_counts(x, days, now, horizon)
+        _fill_counts(x, days, now, horizon, closed)
     _fill_spending(x, c)
     season = _TURN * (now % _YEAR)
     x[col.SEASON_SIN] = sin(season)
@@ -49,12 +55,14 @@ def features(c: Customer, now: Micros, horizon: Duration, base: BaseRhythm) -> l
     return x
 
 
-def _fill_timing(x: list[float], rhythm: Rhythm, now: Micros, horizon: Duration, base: BaseRhythm) -> None:
+def _fill_timing(
+    x: list[float], rhythm: Rhythm, now: Micros, horizon: Duration, base: BaseRhythm, closed: Closed | None
+) -> None:
     n = rhythm.occasions
     h = horizon / DAY
     last = rhythm.last
-    survived = (last - rhythm.first) / DAY
-    silence = (now - last) / DAY if now > last else 0.0
+    survived = rhythm.open_days()
+    silence = 0.0 if now <= last else (now - last if closed is None else closed.open_between(last, now)) / DAY
     tenure = survived + silence
     x[col.HORIZON] = log(h)
     x[col.SURVIVED_DAYS] = log1p(survived)
@@ -81,17 +89,22 @@ def _fill_timing(x: list[float], rhythm: Rhythm, now: Micros, horizon: Duration,
         x[col.ONE_TIME] = 1.0
 
 
-def _fill_counts(x: list[float], days: Sequence[int], now: Micros, horizon: Duration) -> None:
+def _fill_counts(x: list[float], days: Sequence[int], now: Micros, horizon: Duration, closed: Closed | None) -> None:
     """Count the days with a purchase in windows that end now; `days` are day numbers, ascending."""
-    total, today, h = len(days), now // DAY, horizon / DAY
-    first = bisect_right(days, today - 4.0 * h)
+    today, h = now // DAY, horizon / DAY
+    total = len(days)
+    starts = today - 4.0 * h, today - 2.0 * h, today - h, today - 0.5 * h
+    if closed is not None:
+        oldest, older, old, half = [closed.since(today * DAY, round((today - at) * DAY)) / DAY for at in starts]
+        starts = oldest, older, old, half
+    first = bisect_right(days, starts[0])
     if first < total:
         x[col.BOUGHT_FOUR_HORIZONS] = log1p(total - first)
-        first = bisect_right(days, today - 2.0 * h, first)
+        first = bisect_right(days, starts[1], first)
         x[col.BOUGHT_TWO_HORIZONS] = log1p(total - first)
-        first = bisect_right(days, today - h, first)
+        first = bisect_right(days, starts[2], first)
         x[col.BOUGHT_HORIZON] = log1p(total - first)
-        x[col.BOUGHT_HALF_HORIZON] = log1p(total - bisect_right(days, today - 0.5 * h, first))
+        x[col.BOUGHT_HALF_HORIZON] = log1p(total - bisect_right(days, starts[3], first))
 
 
 def _fill_spending(x: list[float], c: Customer) -> None:

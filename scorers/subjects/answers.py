@@ -9,10 +9,12 @@ from scorers.alarms.catalogue import CATALOGUE
 from scorers.alarms.render import proposed_treatment
 from scorers.alarms.risk.reported import reported_horizon
 from scorers.contract.events import DAY, SECOND, Micros
+from scorers.customer.open_time import closed_for
 from scorers.customer.state import Customer
 from scorers.customer.told import MAX_TOLD, Told
 from scorers.customer.value import margin_within
 from scorers.in_force import live_quality, uplift
+from scorers.in_force.closures import open_until
 from scorers.in_force.context import Context
 from scorers.in_force.figures import Contribution
 from scorers.in_force.live_quality import ARMS, place_of
@@ -39,7 +41,8 @@ def note(c: Customer, kind: Kind, e: Episode, ctx: Context, effects: Effects) ->
     at, key = e.at // SECOND, key_of(e.alarm_id)
     if any(told.key == key for told in c.told):
         return
-    by = act_by(kind, c, e, ctx) if kind.is_case else e.at + reported_horizon(c, ctx.policy)
+    horizon = reported_horizon(c, ctx.policy)
+    by = act_by(kind, c, e, ctx) if kind.is_case else open_until(closed_for(c, ctx), e.at, horizon)
     assert by is not None  # only a change of state has no deadline, and is not raised by its condition
     share = ctx.policy.hold_out.share
     on_trial = bool(share) and not kind.is_case and e.severity != "critical"

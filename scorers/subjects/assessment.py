@@ -2,13 +2,17 @@
 
 from msgspec import Struct
 
+from scorers.alarms.risk.reported import prior_by_horizon
 from scorers.contract.alarms import LoyaltyType, Stage, Tier
 from scorers.contract.events import Micros
 from scorers.customer import ledger, lifecycle, loyalty
+from scorers.customer.open_time import closed_for
 from scorers.customer.state import Customer
 from scorers.customer.value import expected_purchases, value_at_risk
+from scorers.in_force.closures import open_between
 from scorers.in_force.context import Context
 from scorers.risk.features import features
+from scorers.risk.log_odds import logit, sigmoid
 from scorers.risk.rules import rules_risk
 
 _FRESH, _COOLED = 0.6, 0.97
@@ -35,20 +39,30 @@ def prospect_risk(c: Customer, now: Micros, ctx: Context) -> float:
 
 
 def purchase_risk(c: Customer, now: Micros, ctx: Context) -> float:
-    """The probability that a buyer makes no purchase within the policy's horizon."""
-    horizon, base = ctx.policy.risk.horizon, ctx.figures(now).base
-    return ctx.model(now).risk(features(c, now, horizon, base), rules_risk(c, now, horizon, base))
+    """The probability that a buyer makes no purchase within the policy's horizon of open time."""
+    horizon, base, closed = ctx.policy.risk.horizon, ctx.figures(now).base, closed_for(c, ctx)
+    return ctx.model(now).risk(features(c, now, horizon, base, closed), rules_risk(c, now, horizon, base, closed))
+
+
+def calendar_risk(c: Customer, now: Micros, ctx: Context) -> float:
+    """As `purchase_risk`, within the horizon in calendar time: less of it is open if a closure is known ahead."""
+    risk, horizon = purchase_risk(c, now, ctx), ctx.policy.risk.horizon
+    opened = open_between(closed_for(c, ctx), now, now + horizon)
+    if opened == horizon:
+        return risk
+    prior = prior_by_horizon(c, now, ctx)
+    return sigmoid(prior(opened) + logit(risk) - prior(horizon))
 
 
 def assess(c: Customer, now: Micros, ctx: Context) -> Assessment:
     """The assessment at an instant, which must not be before the customer's last fact."""
     policy = ctx.policy
-    stage, _ = lifecycle.judge(c, now, policy)
+    stage, _ = lifecycle.judge(c, now, policy, closed_for(c, ctx))
     kind, _ = loyalty.judge(c, stage, now, ctx)
     risk = prospect_risk(c, now, ctx)
     expected = 1.0 - risk
     if c.purchases.count:
-        risk = purchase_risk(c, now, ctx)
+        risk = calendar_risk(c, now, ctx)
         expected = expected_purchases(c, risk, now, policy)
     return Assessment(
         stage=stage,

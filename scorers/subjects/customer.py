@@ -14,6 +14,7 @@ from scorers.contract.events import DAY, AlarmAction, AnyEvent, Micros, Purchase
 from scorers.customer import lifecycle, loyalty, silences, tiers
 from scorers.customer.facts.evolve import evolve, lapse
 from scorers.customer.lifecycle import LEFT, RETURNS_FROM
+from scorers.customer.open_time import closed_for
 from scorers.customer.retained_fields import RETAINED
 from scorers.customer.state import Customer
 from scorers.customer.tiers import RANK
@@ -31,6 +32,7 @@ from scorers.timeline.subjects import AlarmingType, Effects
 from scorers.worklist import effort
 
 _KINDS = watched_by("customer")
+_SILENCES = frozenset({"gone-quiet", "second-purchase-overdue", "defected"})
 _PLANS: dict[Stage, Plan] = {stage: plan(_KINDS, stage) for stage in get_args(Stage)}
 
 
@@ -136,6 +138,13 @@ class CustomerType(AlarmingType[Customer]):
         """Whether the customer has just left, which ends all alarms but `defected` and those about cases."""
         return c.life.stage in LEFT and c.life.since >= now - 1 and kind.name != "defected" and not kind.is_case
 
+    def was_never_true(self, c: Customer, kind: Kind, episode: Episode, now: Micros, ctx: Context) -> bool:
+        """Whether an alarm about silence ends although nothing happened since: its deadline lay in a closure (J3)."""
+        if kind.name not in _SILENCES or not ctx.closures.are_known or c.purchases.last > episode.at:
+            return False
+        is_past = kind.name == "second-purchase-overdue" and c.life.known
+        return not (is_past or c.exit.at or c.life.stage in LEFT)
+
     def expires(self, c: Customer, kind: Kind, episode: Episode, ctx: Context) -> Micros:
         """A long silence stays open until the customer buys or is given up."""
         if kind.name == "defected" and c.life.stage not in LEFT:
@@ -163,7 +172,7 @@ def _judge_stage(
     """Judge the stage and note its change; return the next instant at which time alone may change it."""
     life = c.life
     before = life.stage
-    after, until = lifecycle.judge(c, now, ctx.policy)
+    after, until = lifecycle.judge(c, now, ctx.policy, closed_for(c, ctx) if ctx.closures.are_known else None)
     if before == after:
         return until
     lifecycle.move(before, after)

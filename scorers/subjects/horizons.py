@@ -2,14 +2,16 @@
 
 The prior gives the probability of no purchase within any horizon in closed form. The model's log-odds at its own horizon differ from the
 prior's by a shift, which is applied at every horizon. So the risks fall as the horizon grows, equal the model's risk at its own horizon,
-and need no lessons of their own. They are computed on request and not while events are folded.
+and need no lessons of their own. Horizons are calendar time, of which only what is open counts. They are computed on request and not while events are folded.
 """
 
 from collections.abc import Iterable
 
 from scorers.alarms.risk.reported import prior_by_horizon
 from scorers.contract.events import Duration, Micros
+from scorers.customer.open_time import closed_for
 from scorers.customer.state import Customer
+from scorers.in_force.closures import open_between
 from scorers.in_force.context import Context
 from scorers.policy.spans import format_span
 from scorers.risk.log_odds import logit, sigmoid
@@ -37,9 +39,9 @@ def risk_by_horizon(
         return {}
     rules = ctx.policy.risk
     wanted = sorted({*rules.horizons, rules.horizon} if horizons is None else set(horizons))
-    prior = prior_by_horizon(c, now, ctx)
+    prior, closed = prior_by_horizon(c, now, ctx), closed_for(c, ctx)
     shift = logit(purchase_risk(c, now, ctx)) - prior(rules.horizon)
-    return {horizon: sigmoid(prior(horizon) + shift) for horizon in wanted}
+    return {horizon: sigmoid(prior(open_between(closed, now, now + horizon)) + shift) for horizon in wanted}
 
 
 def by_span(risks: dict[Duration, float]) -> dict[str, float]:

@@ -7,6 +7,7 @@ from scorers.contract.alarms import SEVERITIES, Severity
 from scorers.contract.events import DAY, SECOND, Duration, Instant, Micros
 from scorers.contract.lessons import Lesson
 from scorers.customer.lifecycle import LEFT
+from scorers.customer.open_time import closed_for, closed_time
 from scorers.customer.state import MAX_QUESTIONS, MILLION, Customer, Question
 from scorers.in_force.context import Context
 from scorers.in_force.proven_risk import ANSWERS, answer_bucket
@@ -61,12 +62,17 @@ def severity(risk: float, c: Customer, kind: Kind, at: Micros, ctx: Context) -> 
 
 
 def answer(c: Customer, now: Micros, ctx: Context, effects: Effects) -> None:
-    """Turn the questions whose horizon and allowed lateness have passed into lessons, and count how true the risks were."""
+    """Turn the questions whose horizon and allowed lateness have passed into lessons, and count how true the risks were.
+
+    One over a closure is dropped.
+    """
     horizon = ctx.policy.risk.horizon
     wait = horizon + ctx.policy.time.allowed_lateness
     questions = c.risk.questions
     while questions and questions[0].asked + wait < now:
         q = questions.pop(0)
+        if _was_closed(c, q.asked, ctx):
+            continue
         after = q.answered - q.asked if q.answered else None
         inactive, reported = after is None or after > horizon, q.risk / MILLION
         effects.counts.append((now // DAY, ANSWERS, answer_bucket(reported, inactive), 1))
@@ -88,6 +94,15 @@ def answer(c: Customer, now: Micros, ctx: Context, effects: Effects) -> None:
         )
 
 
+def _was_closed(c: Customer, asked: Micros, ctx: Context) -> bool:
+    """Whether closures make up so much of a question's window that its answer would teach that a closure is a loss (J3)."""
+    closed = closed_for(c, ctx)
+    if closed is None:
+        return False
+    rules = ctx.policy.risk
+    return closed_time(closed, asked, asked + rules.horizon) > rules.closed_at_most * rules.horizon
+
+
 def next_instant(c: Customer, ctx: Context) -> Micros:
     """The instant of the next review, question or answer."""
     risk = c.risk
@@ -103,8 +118,9 @@ def next_instant(c: Customer, ctx: Context) -> Micros:
 
 def _read(c: Customer, at: Micros, asking: bool, reading: bool, ctx: Context) -> None:
     base, model, horizon = ctx.figures(at).base, ctx.model(at), ctx.policy.risk.horizon
-    by_rules = rules_risk(c, at, horizon, base)
-    x = features(c, at, horizon, base) if asking or model.is_trained else []
+    closed = closed_for(c, ctx)
+    by_rules = rules_risk(c, at, horizon, base, closed)
+    x = features(c, at, horizon, base, closed) if asking or model.is_trained else []
     risk = model.risk(x, by_rules)
     if reading:
         c.risk.last, c.risk.at = reported_risk(c, at, ctx, risk), at

@@ -75,7 +75,10 @@ def compare(
     for e in state.open:
         answer = found.get((e.kind, e.subject_id))
         if answer is None or answer[1].opener != e.opener:
-            if e.status == "open":
+            if subject.was_never_true(state, subject.kinds[e.kind], e, now, ctx):
+                effects.withdrawn.add(e.alarm_id)
+                effects.touched.pop(e.alarm_id, None)
+            elif e.status == "open":
                 outcome = e.outcome or subject.outcome(state, subject.kinds[e.kind])
                 end(e, "settled", "saved" if outcome == "returned" and e.was_acted_on else outcome, now, ref, effects)
             continue

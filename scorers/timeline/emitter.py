@@ -48,6 +48,8 @@ class Emitter(Generic[S]):
     def _emit(self, effects: Effects, time: Micros, ref: Ref, ctx: Context, out: Step) -> None:
         """Emit alarms that differ from what was last emitted, and all lessons and contributions."""
         row = self.row
+        for name in sorted(effects.withdrawn & self.emitted.keys()) if effects.withdrawn else ():
+            self._emit_one(self.emitted.pop(name), "alarm.withdrawn", time, () if ref is NO_FACT else (ref,), ctx, out)
         for name, e in effects.touched.items():
             before = self.emitted.get(name)
             cause = tuple(e.cause) or (() if ref is NO_FACT else (ref,))
@@ -57,8 +59,8 @@ class Emitter(Generic[S]):
                 self._emit_one(e, "alarm.raised", time, cause, ctx, out)
             elif _shown(before) != _shown(e) and before.status in ("open", "noted"):
                 self._emit_one(e, "alarm.updated", time, (), ctx, out)
-            ended = e.status in ("settled", "spent")
-            if ended and (before is None or before.status == "open" or _ending(before) != _ending(e)):
+            has_ended = e.status in ("settled", "spent")
+            if has_ended and (before is None or before.status == "open" or _ending(before) != _ending(e)):
                 self._emit_one(e, "alarm.settled", time, cause, ctx, out)
             self.emitted[name] = replace(e)  # a copy, as the state changes its own
         if effects.counts:

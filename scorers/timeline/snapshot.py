@@ -60,7 +60,8 @@ def lapse(subject: SubjectType[Any], state: State, until: Micros, ctx: Context, 
 def joined(facts: Effects, silence: Effects, answered: set[Micros]) -> Effects:
     """The effects of facts and of the silence after them, without the lessons of questions already `answered`."""
     lessons = [lesson for lesson in facts.lessons + silence.lessons if lesson.asked_at not in answered]
-    return Effects(facts.touched | silence.touched, facts.counts + silence.counts, lessons)
+    touched = {name: e for name, e in facts.touched.items() if name not in silence.withdrawn} | silence.touched
+    return Effects(touched, facts.counts + silence.counts, lessons)
 
 
 def difference(before: Sequence[Contribution], after: Sequence[Contribution]) -> list[Contribution]:

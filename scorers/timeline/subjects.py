@@ -69,6 +69,7 @@ class Effects(Struct, gc=False):
     touched: dict[str, Episode] = field(default_factory=dict)  # alarms raised, changed or ended, by id
     counts: list[Contribution] = field(default_factory=list)
     lessons: list[Lesson] = field(default_factory=list)
+    withdrawn: set[str] = field(default_factory=set)  # ids of alarms that were never true, as is known by now
 
 
 class Report(Struct, array_like=True, frozen=True, gc=False):
@@ -158,6 +159,10 @@ class AlarmingType(SubjectType[S]):
     def outcome(self, state: S, kind: Kind) -> Outcome:
         """The outcome of an alarm whose condition has become false."""
         return "resolved"
+
+    def was_never_true(self, state: S, kind: Kind, episode: Episode, now: Micros, ctx: Context) -> bool:
+        """Whether an alarm whose condition is false now has not ended, but what is in force has changed for its own instant."""
+        return False
 
     def closes(self, state: S, kind: Kind, now: Micros) -> bool:
         """Whether the subject has just reached a state that ends alarms of this kind as lost."""

@@ -10,6 +10,7 @@ it, never ticks: if a fact read later shows that there was no silence, the alarm
 may also advance past deadlines that touched no alarm.
 """
 
+from operator import attrgetter
 from typing import Any
 
 from msgspec.structs import replace
@@ -54,7 +55,7 @@ class Timeline(Emitter[S]):
         self.state: S
         self.silence: Silence
         self._kept: UndoPoint | None = None  # of the caller, if nothing has changed since
-        if row.cached is not None and row.cached.policy == ctx.policy_version:
+        if row.cached is not None and row.cached.policy == ctx.judged_by:
             self._resume(row.cached, ctx)
         else:
             self._refold(ctx, Effects(), Effects())
@@ -153,6 +154,19 @@ class Timeline(Emitter[S]):
             self.row.clock = until
         return out
 
+    def judge_again(self, clock: Micros, ctx: Context) -> Step:
+        """Fold everything after the snapshot again, because what is in force has changed for the past (J3).
+
+        Every deadline before `clock` has been judged. What no longer follows is withdrawn. If the core fails, the timeline is unchanged and the step's status is `core_error`.
+        """
+        undo, self._kept = self.undo_point(), None
+        try:
+            self.row.clock = max(self.row.clock, clock)
+            return self._refold_and_emit(0, NO_FACT, clock, ctx)
+        except Exception as fault:
+            self.restore(undo, ctx)
+            return Step(status="core_error", fault=f"{type(fault).__name__}: {fault}")
+
     @property
     def newest(self) -> Micros:
         """The time of the newest fact that was folded."""
@@ -207,7 +221,7 @@ class Timeline(Emitter[S]):
         follows = not recent or recent[-1].time < fact.time or recent[-1].key < fact.key
         if not follows or fact.time <= self.silence.judged_to:
             recent.append(fact)
-            return self._refold_and_emit(fact, clock, ctx)
+            return self._refold_and_emit(fact.time, fact.ref, clock, ctx)
         settled = (newest if type(event) is AlarmAction else fact.time) - lateness
         if recent and (recent[-1].time < settled or len(recent) >= _TIDY):
             self._advance_snapshot(settled, ctx)
@@ -235,14 +249,14 @@ class Timeline(Emitter[S]):
         if not 0 < state.due < until:
             return
         lateness = ctx.policy.time.allowed_lateness
-        silence.policy = ctx.policy_version
+        silence.policy = ctx.judged_by
         effects = Effects()
         while 0 < (due := state.due) < until:
             silence.before_deadline(state, self.row, lateness)
             subject.advance(state, due, None, NO_FACT, ctx, effects)
             silence.judged += 1
-            if effects.touched or effects.counts or effects.lessons:
-                silence.touched |= effects.touched.keys()
+            if effects.touched or effects.counts or effects.lessons or effects.withdrawn:
+                silence.touched |= effects.touched.keys() | effects.withdrawn
                 self._emit(effects, max(clock, silence.judged_to), NO_FACT, ctx, out)
                 effects = Effects()
             if subject.reports:
@@ -329,18 +343,19 @@ class Timeline(Emitter[S]):
 
     # --- out of order ---------------------------------------------------------------------------------------------
 
-    def _refold_and_emit(self, fact: Fact, clock: Micros, ctx: Context) -> Step:
-        """Fold everything after the snapshot again and emit the difference to what was emitted before."""
+    def _refold_and_emit(self, time: Micros, ref: Ref, clock: Micros, ctx: Context) -> Step:
+        """Fold everything after the snapshot again and emit the difference to what was emitted before, caused by a fact, or by none."""
         row, facts, silence, out = self.row, Effects(), Effects(), Step(status="refolded")
-        row.recent.sort(key=_order)
-        row.clock, clock = max(row.clock, self.subject.passed(fact.time)), max(clock, fact.time)
+        row.recent.sort(key=attrgetter("key"))
+        row.clock, clock = max(row.clock, self.subject.passed(time)), max(clock, time)
+        cause = () if ref is NO_FACT else (ref,)
         counted, answered = row.counts, set(row.lessons)
         row.counts = []
         self._refold(ctx, facts, silence)
         effects = joined(facts, silence, answered)
         for name in [name for name in self.emitted if name not in effects.touched]:
-            self._emit_one(self.emitted.pop(name), "alarm.withdrawn", clock, (fact.ref,), ctx, out)
-        self._emit(effects, clock, fact.ref, ctx, out)
+            self._emit_one(self.emitted.pop(name), "alarm.withdrawn", clock, cause, ctx, out)
+        self._emit(effects, clock, ref, ctx, out)
         out.counts = difference(counted, effects.counts)
         if len(row.recent) > MAX_RECENT:
             self._snapshot_early(len(row.recent) - MAX_RECENT, ctx)
@@ -364,7 +379,7 @@ class Timeline(Emitter[S]):
         """Compute state and caches from the row, under the policy in force."""
         self.state, checkpoint = self._after_facts(ctx, facts)
         self.row.cached = None
-        now = self.silence = Silence(ctx.policy_version)
+        now = self.silence = Silence(ctx.judged_by)
         now.judged, now.judged_to = lapse(self.subject, self.state, self.row.clock, ctx, silence)
         now.touched, now.checkpoints = frozenset(silence.touched), [checkpoint]
 
@@ -374,7 +389,7 @@ class Timeline(Emitter[S]):
         stored = cached.read(row.snapshot)
         self.state = self.subject.decode(stored)
         open_then = open_ids(self.state)
-        now = self.silence = Silence(ctx.policy_version)
+        now = self.silence = Silence(ctx.judged_by)
         now.judged, judged_to = lapse(self.subject, self.state, row.clock, ctx, effects)
         now.judged_to = judged_to or cached.judged_to
         now.touched = frozenset((*cached.touched, *effects.touched))
@@ -394,7 +409,3 @@ class Timeline(Emitter[S]):
 
 
 AnyTimeline = Timeline[Any]
-
-
-def _order(fact: Fact) -> tuple[Micros, int, str, str]:
-    return fact.key

@@ -13,8 +13,10 @@ from scorers.contract.alarms import SEVERITIES, Treatment
 from scorers.contract.events import DAY, SECOND, Micros
 from scorers.customer.effort import Effort
 from scorers.customer.lifecycle import is_first_time
+from scorers.customer.open_time import closed_for
 from scorers.customer.state import MILLION, Customer
 from scorers.customer.value import usual_margin, worth
+from scorers.in_force.closures import open_until
 from scorers.in_force.context import Context
 from scorers.in_force.uplift import save_chance
 
@@ -77,7 +79,7 @@ def _reading(c: Customer, evidence: int, at: Micros, ctx: Context) -> Effort | N
         value,
         expenses,
         TREATMENTS.index(treatment),
-        (c.purchases.last + round(rules.silent_at_most * limit)) // SECOND,
+        open_until(closed_for(c, ctx), c.purchases.last, round(rules.silent_at_most * limit)) // SECOND,
         max([evidence, *[e.at // SECOND for e in c.open if e.status == "open"]]),
         c.contacts.acted,
     )

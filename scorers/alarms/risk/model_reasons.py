@@ -3,6 +3,7 @@
 from scorers.alarms.words import days, every, silence, times
 from scorers.contract.alarms import Reason
 from scorers.contract.events import DAY, Micros
+from scorers.customer.open_time import closed_for
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.risk.features import features
@@ -17,8 +18,9 @@ def strongest(c: Customer, now: Micros, ctx: Context) -> list[Reason]:
     """The columns that raise the risk most; those with the same sentence add up. If there is none, the pace."""
     horizon = ctx.policy.risk.horizon
     base = ctx.figures(now).base
-    x = features(c, now, horizon, base)
-    shares = ctx.model(now).contributions(x, rules_risk(c, now, horizon, base))
+    closed = closed_for(c, ctx)
+    x = features(c, now, horizon, base, closed)
+    shares = ctx.model(now).contributions(x, rules_risk(c, now, horizon, base, closed))
     found: dict[str, Reason] = {}  # by sentence
     for name, weight in sorted(shares, key=lambda share: (-share[1], share[0])):
         if weight > _LEAST:

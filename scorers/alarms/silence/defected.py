@@ -5,6 +5,7 @@ from scorers.alarms.words import date, span
 from scorers.contract.alarms import Reason, Stage
 from scorers.contract.events import Micros
 from scorers.customer.lifecycle import LEFT, gone_after, is_first_time
+from scorers.customer.open_time import closed_for
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
@@ -20,7 +21,7 @@ def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -
         return Finding(gone, c.purchases.last_ref)
     if exited:
         return Finding(exited, c.exit.ref)
-    long = gone_after(c, ctx.policy)
+    long = gone_after(c, ctx.policy, closed_for(c, ctx))
     if now <= long:
         return long
     if episode is None and ctx.figures(long).given_up[is_first_time(c)]:

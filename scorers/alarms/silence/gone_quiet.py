@@ -4,6 +4,7 @@ from scorers.alarms.words import background, silence
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
 from scorers.customer.lifecycle import quiet_after
+from scorers.customer.open_time import closed_for
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import Answer, Episode, Finding
@@ -12,7 +13,7 @@ from scorers.timeline.kinds import Kind
 
 def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
     """True once the silence since the last purchase exceeds the limit from the customer's own gaps."""
-    quiet = quiet_after(c)
+    quiet = quiet_after(c, closed_for(c, ctx) if ctx.closures.are_known else None)
     if now <= quiet:
         return quiet
     return Finding(quiet, c.purchases.last_ref)

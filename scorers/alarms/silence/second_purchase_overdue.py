@@ -3,7 +3,9 @@
 from scorers.alarms.words import date, span
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
+from scorers.customer.open_time import closed_for
 from scorers.customer.state import Customer
+from scorers.in_force.closures import open_until
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import Answer, Episode, once_past
 from scorers.timeline.kinds import Kind
@@ -11,7 +13,7 @@ from scorers.timeline.kinds import Kind
 
 def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
     """True after the limit of the first occasion, or the later one in force when that one passed."""
-    overdue = c.rhythm.first + c.purchases.second_limit
+    overdue = open_until(closed_for(c, ctx), c.rhythm.first, c.purchases.second_limit)
     return once_past(overdue, c.purchases.first_ref, now)
 
 

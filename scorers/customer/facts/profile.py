@@ -22,7 +22,7 @@ def described(c: Customer, e: CustomerDescribed, ref: Ref, ctx: Context, counts:
         c.life.customer_since = max(since, 1)
         if c.rhythm.occasions and not c.life.known:
             purchases.recognise(c, e.time, ctx)
-            silences.watch(c)
+            silences.watch(c, ctx)
             silences.lapse(c, e.time, ctx, counts)
 
 

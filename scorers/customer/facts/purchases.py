@@ -5,9 +5,11 @@ from scorers.customer import ledger, silences
 from scorers.customer.facts import baskets, contacts, money, wallet
 from scorers.customer.facts.experiences import negative
 from scorers.customer.lifecycle import gone_after
+from scorers.customer.open_time import change_store, closed_for, closed_time
 from scorers.customer.rhythm import silence_limit
 from scorers.customer.state import Customer, Exit
 from scorers.in_force.base_rhythm import gap_bucket
+from scorers.in_force.closures import open_between, open_until
 from scorers.in_force.context import Context
 from scorers.in_force.figures import COHORT_GAPS, FIRST_GAPS, GAPS, Contribution
 from scorers.timeline.facts import Ref
@@ -27,12 +29,12 @@ def purchase(c: Customer, e: Purchase, ref: Ref, ctx: Context, counts: list[Cont
     begins = not rhythm.occasions or not _same_visit(c, at, ctx)
     if begins:
         _occasion(c, e, ref, ctx, counts)
+    if e.store_id and e.store_id != c.profile.store_id:
+        change_store(c, e.store_id)
     new_block = baskets.add(c.baskets, e, (at - rhythm.first) // baskets.BLOCK)
     bought.count += 1
     bought.last, bought.last_ref = at, ref
-    silences.watch(c)
-    if e.store_id:
-        c.profile.store_id = e.store_id
+    silences.watch(c, ctx)
     money.spend(c, e, rhythm.last // DAY, begins, ctx)
     money.count_discounts(c, at // DAY, counts)
     wallet.judge(c, at, ref, begins, new_block, ctx.policy.wallet)
@@ -50,10 +52,10 @@ def lapse(c: Customer, now: Micros, ctx: Context) -> None:
 
     Until then the base may have shown that most who return take longer. Asked at the deadline itself, a microsecond after it.
     """
-    due = c.rhythm.first + c.purchases.second_limit
+    due = open_until(closed_for(c, ctx), c.rhythm.first, c.purchases.second_limit)
     if due == now - 1:
         c.purchases.second_limit = max(c.purchases.second_limit, ctx.figures(due).second_limit)
-        silences.watch(c)
+        silences.watch(c, ctx)
 
 
 def refund(c: Customer, e: Refund, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
@@ -95,18 +97,22 @@ def _was_given_up(c: Customer, at: Micros, ctx: Context) -> bool:
     """Whether `defected` was said of the silence that a purchase ends, in whatever words."""
     if not c.open or not any(e.kind == "defected" for e in c.open):
         return False
-    return 0 < c.purchases.gone < at or gone_after(c, ctx.policy) < at  # not a purchase soon after a goodbye
+    return (
+        0 < c.purchases.gone < at or gone_after(c, ctx.policy, closed_for(c, ctx)) < at
+    )  # not a purchase soon after a goodbye
 
 
 def _occasion(c: Customer, e: Purchase, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
     """Begin an occasion: update the rhythm and the limits of silence, and end earlier troubles."""
     at, rhythm = e.time, c.rhythm
-    gap, silence = at - rhythm.last, at - c.purchases.last
+    closed = closed_for(c, ctx)
+    away = closed_time(closed, rhythm.last, at) if rhythm.occasions else 0
+    gap, silence = at - rhythm.last - away, open_between(closed, c.purchases.last, at)
     baskets.occasion(c, at, ref, ctx.policy.boredom)
     came_back = _was_given_up(c, at, ctx)
     if c.purchases.reached:
         silences.end(c, at, ctx, counts)
-    rhythm.visit(at, came_back)
+    rhythm.visit(at, came_back, away)
     figures = ctx.figures(at)
     if rhythm.occasions == 1:
         c.purchases.second_limit = figures.second_limit
