@@ -5,7 +5,7 @@ from scorers.customer.lifecycle import LEFT, gone_after, is_first_time
 from scorers.customer.open_time import closed_for
 from scorers.customer.state import Customer
 from scorers.in_force import comebacks
-from scorers.in_force.closures import Closed, open_until
+from scorers.in_force.closures import Closed, open_between, open_until
 from scorers.in_force.comebacks import MULTIPLES
 from scorers.in_force.context import Context
 from scorers.in_force.figures import Contribution
@@ -40,7 +40,7 @@ def end(c: Customer, at: Micros, ctx: Context, counts: list[Contribution]) -> No
     once, closed = is_first_time(c), closed_for(c, ctx)
     for number in range(bought.reached):
         then = _reaches(c, number, closed)
-        if at - then <= ctx.policy.silence.given_up_within:
+        if open_between(closed, then, at) <= ctx.policy.silence.given_up_within:
             counts.append(comebacks.came_back(then, number, once, ctx.policy))
     bought.reached = bought.gone = 0
 
