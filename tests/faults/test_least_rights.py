@@ -237,6 +237,7 @@ async def test_all_goes_through_under_the_rights_of_the_table(
                 isinstance(control, ModelInForce) for control in await limited.controls()
             )  # the trainer, after figures
             and bool(await limited.written("notifications"))
+            and bool(await limited.written("worklist"))
             and any(read_erasure(record) for record in await limited.read("feedback"))
             and bool(await limited.written("groups"))
         )
@@ -258,6 +259,7 @@ async def test_all_goes_through_under_the_rights_of_the_table(
         "privacy export": ("C1",),
         "backup": ("--out", str(tmp_path / "vigia.tar.gz")),
         "customer show": (str(alarm.customer_id), "--kafka", login(node, "customer show")["VIGIA_KAFKA"]),
+        "worklist": ("--kafka", login(node, "worklist")["VIGIA_KAFKA"]),
         "doctor": ("--apart", "1"),
     }
     said = dict(
@@ -267,6 +269,7 @@ async def test_all_goes_through_under_the_rights_of_the_table(
     assert {*said, "topics apply", "publish", "restore"} == COMMANDS.keys()
     assert alarm.alarm_id in said["alarms tail"]
     assert alarm.alarm_id in said["explain"]
+    assert "Worklist of " in said["worklist"]
     assert "not_json" in said["dead-letters list"]
     assert said["dead-letters replay"].count("1 records -> ") == 2  # the bad event and the bad action
     assert "?" not in said["doctor"].split("\n")[0]

@@ -1,4 +1,4 @@
-"""Follow alarms and control records on Kafka and write both to files.
+"""Follow alarms, worklists and control records on Kafka and write them to files.
 
 Partitions progress at different speeds, so an alarm is passed on, in the order of event time, once every partition has
 received the figures of the day after it. Records are written as they arrive because the embedded broker deletes old ones.
@@ -6,6 +6,7 @@ received the figures of the day after it. Records are written as they arrive bec
 
 import asyncio
 import heapq
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -19,8 +20,10 @@ from scorers.contract.wire import decode_alarm
 from scorers.in_force.control import FiguresInForce, decode_control
 from scorers.in_force.figures import in_force
 from scorers.policy.tables import Policy
+from vigia.readmodel.worklists import Worklists, decode_entry
 from vigia.runtime.broker import Broker
 
+SHOWN_DATES = 8  # of worklists, the last ones
 FOREVER: Micros = 1 << 62
 CORE = ("alarm.raised", "alarm.updated", "alarm.settled", "alarm.withdrawn")  # without what people did about alarms
 
@@ -36,9 +39,9 @@ class _Waiting(NamedTuple):
 
 
 class DemoTail:
-    """Follows `alarms` and `clock` from their beginning while the block runs; calls `take` with each alarm.
+    """Follows `alarms`, `worklist` and `clock` from their beginning while the block runs; calls `take` with each alarm.
 
-    `day` is the newest day whose figures every partition has received; `day_offset` is their offset in partition 0.
+    `lists` are the worklists of the last dates. `day` is the newest day whose figures every partition has received; `day_offset` is their offset in partition 0.
     """
 
     def __init__(
@@ -47,8 +50,11 @@ class DemoTail:
         self.day = self.day_offset = -1
         self._broker, self._policy, self._folder, self._take = broker, policy, folder, take
         alarms, clock = broker.name("alarms"), broker.name("clock")
-        self._alarms = alarms
-        self._next = {TopicPartition(topic, number): 0 for topic in (alarms, clock) for number in range(partitions)}
+        self.lists = Worklists()
+        self._final: dict[str, dict[int, bytes]] = {}  # by date and rank, what is not written yet
+        worklist = broker.name("worklist")
+        self._takers = {alarms: self._alarm, clock: self._control, worklist: self._entry}
+        self._next = {TopicPartition(topic, number): 0 for topic in self._takers for number in range(partitions)}
         self._days: dict[int, dict[int, int]] = {}  # by day: the offset of its figures in each partition
         self._partitions = partitions
         self._waiting: list[_Waiting] = []
@@ -56,6 +62,7 @@ class DemoTail:
     async def __aenter__(self) -> Self:
         self._alarm_file = (self._folder / "alarms.jsonl").open("wb")
         self._control_file = (self._folder / "control.jsonl").open("wb")
+        self._list_file = (self._folder / "worklist.jsonl").open("wb")
         self._consumer = AIOKafkaConsumer(enable_auto_commit=False, fetch_max_wait_ms=100, **self._broker.consumer())
         await self._consumer.start()
         self._consumer.assign(list(self._next))
@@ -69,6 +76,7 @@ class DemoTail:
         await self._consumer.stop()
         self._alarm_file.close()
         self._control_file.close()
+        self._list_file.close()
 
     async def up_to_now(self) -> None:
         """Wait until everything that is on the topics now has been passed on and written."""
@@ -78,16 +86,25 @@ class DemoTail:
                 self._reading.result()
             await asyncio.sleep(0.05)
         self._pass_on(FOREVER)
-        self._alarm_file.flush()
-        self._control_file.flush()
+        self._write_lists(0)
+        for file in (self._alarm_file, self._control_file, self._list_file):
+            file.flush()
+
+    async def listed(self, date: str, within: float) -> None:
+        """Wait until the worklist of a date is published, but no longer than some seconds: there may be none."""
+        deadline = time.monotonic() + within
+        while max(self.lists.dates(), default="") < date and time.monotonic() < deadline:
+            await asyncio.sleep(0.05)
 
     async def _read(self) -> None:
         while True:
             batches = await self._consumer.getmany(timeout_ms=200, max_records=500)
             for place, records in batches.items():
                 for record in records:
-                    (self._alarm if place.topic == self._alarms else self._control)(record)
+                    self._takers[place.topic](record)
                 self._next[place] = records[-1].offset + 1
+            self.lists.keep(SHOWN_DATES)
+            self._write_lists(SHOWN_DATES)
             if self.day > 0:
                 self._pass_on(in_force(self.day - 1, self._policy))
 
@@ -96,6 +113,17 @@ class DemoTail:
         if isinstance(alarm, Alarm) and alarm.type in CORE:
             waiting = _Waiting(int(alarm.time), record.partition, record.offset, record.value, alarm)
             heapq.heappush(self._waiting, waiting)
+
+    def _entry(self, record: Any) -> None:
+        self.lists.take(record)
+        if record.value is not None and (entry := decode_entry(record.value)).final:
+            self._final.setdefault(entry.date, {})[entry.rank] = record.value
+
+    def _write_lists(self, waiting: int) -> None:
+        """Write final lists in order, but for the newest dates, which may be incomplete."""
+        for date in sorted(self._final)[: max(0, len(self._final) - waiting)]:
+            for _, raw in sorted(self._final.pop(date).items()):
+                self._list_file.write(raw + b"\n")
 
     def _control(self, record: Any) -> None:
         line = {"partition": record.partition, "offset": record.offset, **msgspec.json.decode(record.value)}

@@ -1,4 +1,4 @@
-"""Print the demo: some alarms as they arrive, then their outcomes and the customers most worth saving.
+"""Print the demo: some alarms as they arrive, then their outcomes and the worklist of the last day.
 
 The selection depends on event time only, so a slow machine prints the same lines.
 """
@@ -18,6 +18,7 @@ from scorers.alarms.catalogue import STATE_CHANGES
 from scorers.contract.alarms import Alarm, spoken
 from scorers.contract.events import DAY, Micros
 from scorers.contract.inert import inert
+from scorers.contract.worklist import WorklistEntry
 from vigia.readmodel.alarm_summary import OUTCOMES, AlarmSummary, CustomerRow, severity_order, status_of
 from vigia.readmodel.amounts import without_cents
 
@@ -27,7 +28,6 @@ GOOD_NEWS_EVERY = 4
 """After this many shown alarms, one that ended well is shown as well."""
 COLOURS = {"critical": "bold white on red", "error": "bold red", "warning": "yellow", "info": "cyan"}
 ENDED_WELL = ("returned", "saved", "resolved")
-LEFT = ("defector", "core_defector")
 
 
 class DemoView:
@@ -118,38 +118,23 @@ def kinds(summary: AlarmSummary) -> Table:
     return table
 
 
-def worth_saving(
-    summary: AlarmSummary, customers: Iterable[CustomerRow], most: int = 20
-) -> list[tuple[CustomerRow, Alarm]]:
-    """Rank customers with an open alarm who have not left, by risk times value; each with the most severe alarm.
-
-    Customers whose treatment is `do_not_spend` are left out.
-    """
-    severest: dict[str, Alarm] = {}
-    for alarm in sorted(summary.open(), key=severity_order, reverse=True):
-        if alarm.customer_id is not None:
-            severest[alarm.customer_id] = alarm
-    here = [c for c in customers if c.customer_id in severest and c.stage not in LEFT]
-    found = [(c, severest[c.customer_id]) for c in here if severest[c.customer_id].treatment != "do_not_spend"]
-    found.sort(key=lambda pair: (-pair[0].risk * pair[0].value_at_risk_minor, pair[0].customer_id))
-    return found[:most]
-
-
-def ranking(found: Iterable[tuple[CustomerRow, Alarm]]) -> Table:
-    """Tabulate customers: risk, value at risk, alarm, reason and treatment."""
+def worklist(entries: Iterable[WorklistEntry], rows: Iterable[CustomerRow]) -> Table:
+    """Tabulate the entries of a list: risk, worth, reason, treatment and cost, or that there are no funds."""
+    names = {row.customer_id: row.name for row in rows}
     table = Table.grid(padding=(0, 1), expand=True)
     table.add_column(justify="right", width=2)
     table.add_column(ratio=1)
-    for place, (c, alarm) in enumerate(found, 1):
+    for entry in entries:
         head = Table.grid(padding=(0, 1), expand=True)
         head.add_column(width=26, no_wrap=True, overflow="ellipsis")
         head.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
         head.add_column(justify="right", no_wrap=True)
-        stake = f"{percent(c.risk)} of {without_cents(c.value_at_risk_minor, c.currency)}"
-        head.add_row(who(c.name, c.customer_id), Text(f"{c.tier}, {c.stage.replace('_', ' ')}", "dim"), stake)
-        why = f"{spoken(alarm.kind)} since {day(int(alarm.at)).strip()}: {cause(alarm)}"
-        todo = TREATMENTS[alarm.treatment] if alarm.treatment else ""
-        table.add_row(Text(str(place), "bold"), Group(head, Text(why), Text(todo, "green")))
+        stake = f"{percent(entry.risk)} of {without_cents(entry.worth_minor, entry.currency)}"
+        where = Text(f"{entry.tier}, {entry.stage.replace('_', ' ')}", "dim")
+        head.add_row(who(names.get(entry.customer_id), entry.customer_id), where, stake)
+        why = Text(inert(entry.reasons[0].text))
+        todo = Text(TREATMENTS[entry.treatment] if entry.funded else "Not funded.", "green" if entry.funded else "dim")
+        table.add_row(Text(str(entry.rank), "bold"), Group(head, why, todo))
     return table
 
 

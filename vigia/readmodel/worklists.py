@@ -39,6 +39,11 @@ class Worklists:
         """The dates with a list, in order."""
         return sorted({date for (date, _), listed in self._entries.items() if listed})
 
+    def keep(self, most: int) -> None:
+        """Forget all but the newest dates."""
+        dates = set(sorted({date for date, _ in self._entries})[-most:])
+        self._entries = {edition: listed for edition, listed in self._entries.items() if edition[0] in dates}
+
     def of(self, date: str) -> list[WorklistEntry]:
         """The newest edition of a date, in the order of its ranks; empty if there is none."""
         listed = self._entries.get((date, True)) or self._entries.get((date, False)) or {}

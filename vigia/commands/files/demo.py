@@ -20,7 +20,8 @@ from rich.table import Table
 from rich.text import Text
 from typer import Option
 
-from scorers.contract.events import ComplaintOpened, Instant, Micros
+from scorers.contract.events import DAY, ComplaintOpened, Instant, Micros
+from scorers.contract.rfc3339 import rfc3339
 from scorers.contract.wire import encode_event
 from streams.worker.table_reader import customers as standing
 from vigia.commands.shared import arguments
@@ -28,10 +29,12 @@ from vigia.lab.demo import NotInstalled, write_year
 from vigia.lab.demo.feed import Feed, Stalled
 from vigia.lab.demo_stack import HOST, DemoStack, Overdue
 from vigia.lab.demo_tail import DemoTail
-from vigia.lab.demo_view import DemoView, day, kinds, ranking, worth_saving
+from vigia.lab.demo_view import DemoView, day, kinds, worklist
 from vigia.lab.embedded_kafka import PARTITIONS, EmbeddedKafka, EmbeddedUnavailable
-from vigia.readmodel.alarm_summary import read_customers
+from vigia.readmodel.alarm_summary import CustomerRow, read_customers
+from vigia.readmodel.amounts import counted
 from vigia.readmodel.roster import write_roster
+from vigia.readmodel.worklists import Worklists
 from vigia.runtime.distribution import install
 from vigia.runtime.supervisor import PartEnded
 from vigia.runtime.usage_error import UsageError
@@ -46,16 +49,20 @@ notify_within = "60d"  # a year passes in a minute, so alarms are read weeks of 
 SAMPLE = 600  # households; their year takes a minute or two on two cores
 ALL, YEAR = 2469, 366
 WIDTH = 80  # columns if the output is no terminal
+SHOWN, DATES = 10, 6  # entries of the last worklist, and the dates before it
+LISTED_WITHIN = 20.0  # seconds after the last event
 FAILED = 1  # exit status: a part of Vigía ended or stalled
 FILES = (
     ("roster.xlsx", "every customer in alphabetical order: stage, tier, risk"),
     ("alarms.jsonl", "every alarm, as on the topic"),
+    ("worklist.jsonl", "whom to reach on each date, and who has no funds"),
     ("events.jsonl", "all events, real and invented"),
     ("control.jsonl", "the figures and models in force, by day"),
     ("notifications.log", "what the notifier sent"),
 )
 NEXT = (
     ("vigia customer show {first} {out}", "one customer and the alarms"),
+    ("vigia worklist {out}", "whom to reach, why, and what it costs"),
     ("vigia roster {out} --out all.csv", "the roster as CSV"),
     ("vigia replay {out}/events.jsonl --control {out}/control.jsonl --out again", "the same alarms, without Kafka"),
     ("vigia policy show", "every threshold, to copy and change"),
@@ -80,7 +87,7 @@ def demo(
         int, Option(metavar="PORT", min=0, max=65535, help="The port of metrics and health; 0 picks a free one.")
     ] = 0,
 ) -> None:
-    """Stream a year of real household baskets, print alarms as they arrive, and rank the customers worth saving.
+    """Stream a year of real household baskets, print alarms as they arrive, and show whom to reach.
 
     Starts an embedded Kafka with worker, trainer, clock, notifier and gateway, and sends the year to it. The baskets,
     campaigns and coupons are real (Complete Journey, 2017); names, requests, complaints and surveys are invented and
@@ -147,13 +154,15 @@ class _Demo:
             with _bar(self.console, events.stat().st_size, view) as advance, events.open("rb") as lines:
                 await feed.run(lines, advance)
                 await stack.all_done(feed.newest)
+                await tail.listed(rfc3339(Instant(feed.newest - DAY))[:10], LISTED_WITHIN)
                 await tail.up_to_now()
         rows = await asyncio.to_thread(lambda: list(standing(stack.state, policy, feed.newest)))
         self.last = feed.newest
         with (self.out / "customers.jsonl").open("wb") as file:
             file.writelines(msgspec.json.encode(row) + b"\n" for row in rows)
         seconds = time.monotonic() - began
-        self.best = _report(self.console, view, f"{feed.sent:,} events of {len(rows):,}", self.out, seconds, stack)
+        done = f"{feed.sent:,} events of {len(rows):,}"
+        self.best = _report(self.console, view, tail.lists, done, self.out, seconds, stack)
 
     async def _stay(self, stack: DemoStack, running: "asyncio.Task[None]") -> None:
         """Print what can be tried, and run until Ctrl-C."""
@@ -214,26 +223,46 @@ def _bar(console: Console, size: int, view: DemoView) -> Iterator[Callable[[int]
         yield advance
 
 
-def _report(console: Console, view: DemoView, done: str, out: Path, seconds: float, stack: DemoStack) -> str:
-    """Print the outcome of the year; return the customer most worth saving."""
+def _report(
+    console: Console, view: DemoView, lists: Worklists, done: str, out: Path, seconds: float, stack: DemoStack
+) -> str:
+    """Print the outcome of the year; return the customer most worth an effort."""
     rows = list(read_customers(out))
     write_roster(rows, out / "roster.xlsx")
-    found = worth_saving(view.summary, rows)
     changes = sum(view.summary.changes.values())
     console.print(Text("\nThe alarms of the year and their outcomes", "bold"))
     console.print(kinds(view.summary))
     console.print(f"{changes:,} changes of stage, tier or type raised no alarm.")
     delivered, stopped = stack.notified()
     console.print(f"The notifier sent {delivered:,} notifications; its rules held back {stopped:,} changes.")
-    console.print(Text(f"\nThe {len(found)} customers most worth saving on the last day", "bold"))
-    console.print("Ranked by the risk of no purchase in 28 days times the value at risk.\n")
-    console.print(ranking(found))
-    first = (found[0][0] if found else rows[0]).customer_id
+    first = _print_worklists(console, lists, rows) or rows[0].customer_id
     console.print(f"\n{done} customers in {seconds:.0f} s. Files in {out}:")
     console.print(_table(FILES))
     console.print("Try next:")
     _commands(console, ((command.format(out=out, first=first), what) for command, what in NEXT))
     return first
+
+
+def _print_worklists(console: Console, lists: Worklists, rows: list[CustomerRow]) -> str:
+    """Print the worklists of the last days; return the first customer of the last one, empty if there is none."""
+    dates = lists.dates()
+    if not dates:
+        console.print(Text("\nNo worklist: an effort pays for nobody", "bold"))
+        return ""
+    entries = lists.of(dates[-1])
+    funded = sum(entry.funded for entry in entries)
+    console.print(Text(f"\nThe worklist of {dates[-1]}: {counted(funded, 'customer')} to reach", "bold"))
+    console.print("Whom an effort pays for most: risk x worth x the chance to keep them, less the")
+    console.print("cost. Who was on a list does not come again for 14 days, unless something is new.\n")
+    console.print(worklist(entries[:SHOWN], rows))
+    if more := max(0, len(entries) - SHOWN) + entries[0].not_listed:
+        console.print(f"... and {counted(more, 'more customer')} for whom an effort pays.")
+    console.print("\nThe days before: customers with funds, and without.")
+    for date in dates[-DATES - 1 : -1]:
+        listed = lists.of(date)
+        reached = sum(entry.funded for entry in listed)
+        console.print(f"  {date}  {reached:3}  {len(listed) - reached + listed[0].not_listed:4}")
+    return entries[0].customer_id
 
 
 def _invite(console: Console, stack: DemoStack, out: Path, first: str, last: Micros) -> None:
