@@ -13,7 +13,7 @@ from streams.worker.reports import Sums, decode_report
 from streams.worker.worklists import parts
 from tests.support.desk import Desk
 from tests.support.driver import AlarmOutcome, outcomes_of
-from tests.support.list_maker import ListMaker
+from tests.support.list_maker import ListMaker, OnTopic
 
 
 class Cluster:
@@ -69,6 +69,8 @@ class Cluster:
                 self.route(self.desks[output.partition].receive("clock", None, output.value, output.headers))
             elif output.topic == "figures" and output.key == parts.KEY:
                 self.lists.take(output.value or b"")
+            elif output.topic == "worklist":
+                self.lists.topic.append(OnTopic(output.key or b"", output.value))
             elif output.topic == "figures" and self._figures:
                 figures = self.sums.add(decode_report(output.value or b""))
                 if figures is not None:

@@ -1,53 +1,78 @@
 """Who makes worklists of what partitions tell, with a log, commits and a topic in memory."""
 
+from typing import NamedTuple
+
+from scorers.contract.wire import encode_worklist_entry
 from scorers.contract.worklist import WorklistEntry
 from scorers.policy.tables import Policy
-from streams.worker.worklists.editions import Lists
+from streams.worker.worklists.editions import Edition, Lists
 from streams.worker.worklists.parts import ErasedFromLists, decode_part
 from streams.worker.worklists.publisher import recall
+from vigia.readmodel.worklists import Worklists, decode_entry
+
+
+class OnTopic(NamedTuple):
+    """A record of the topic `worklist`."""
+
+    key: bytes
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class ListMaker:
-    """Closes editions as the aggregator does. `topic` holds what was published: an entry, or a name and a date (of who was erased: none)."""
+    """Closes editions as the aggregator does. With `dies` it publishes so large a share of the next edition, and then dies."""
 
     def __init__(self, partitions: int, policy: Policy) -> None:
-        self.topic: list[WorklistEntry | tuple[str, str]] = []
+        self.topic: list[OnTopic] = []
+        self.dies: float | None = None
         self._partitions, self._rules = partitions, policy.worklist
         self._log: list[bytes] = []
         self._committed, self._mark = 0, -1
         self._open: list[tuple[int, bool]] = []
         self.lists = Lists(partitions, policy.worklist)
 
-    def take(self, raw: bytes, published: float = 1.0) -> None:
-        """Take a new record; of what follows only a share is published before the maker dies, if it is less than 1."""
+    def take(self, raw: bytes) -> None:
+        """Take a new record."""
         self._log.append(raw)
-        self._take(raw, published)
+        self._take(raw)
 
-    def _take(self, raw: bytes, published: float = 1.0) -> None:
+    def _take(self, raw: bytes) -> None:
         told = decode_part(raw)
-        for listed, dropped in self.lists.add(told):
-            records = [*listed.entries, *((name, listed.date) for name in sorted(dropped))]
-            self.topic += records[: round(len(records) * published)]
-        if isinstance(told, ErasedFromLists):
-            self.topic.append((told.customer, ""))
+        for edition in self.lists.add(told):
+            records = list(_records(edition))
+            if self.dies is not None:
+                self.topic += records[: round(len(records) * self.dies)]
+                self.dies = None
+                return self.crash()
+            self.topic += records
         self._open.append((-1, True) if isinstance(told, ErasedFromLists) else (told.day, told.final))
-        if published == 1.0:
-            while self._open and self.lists.is_closed(*self._open[0]):
-                self._open.pop(0)
-                self._committed, self._mark = self._committed + 1, self.lists.closed
+        while self._open and self.lists.is_closed(*self._open[0]):
+            self._open.pop(0)
+            self._committed, self._mark = self._committed + 1, self.lists.closed
+        return None
 
     def crash(self) -> None:
         """Another one goes on from the commit and from what is on the topic."""
         self.lists = Lists(self._partitions, self._rules, self._mark)
-        recall(self.lists, [one for one in self.topic if isinstance(one, WorklistEntry)])
+        recall(self.lists, [decode_entry(one.value) for one in self.topic if one.value is not None])
         self._open = []
         for raw in self._log[self._committed :]:
             self._take(raw)
 
+    def shown(self) -> Worklists:
+        """The lists as a reader of the topic sees them."""
+        lists = Worklists()
+        for record in self.topic:
+            lists.take(record)
+        return lists
+
     def final(self) -> dict[str, list[WorklistEntry]]:
-        """The final editions by date, as a reader sees them: the newest entry of each rank."""
-        found: dict[str, dict[int, WorklistEntry]] = {}
-        for one in self.topic:
-            if isinstance(one, WorklistEntry) and one.final:
-                found.setdefault(one.date, {})[one.rank] = one
-        return {date: [entries[rank] for rank in sorted(entries)] for date, entries in found.items()}
+        """The final lists by date, as a reader sees them."""
+        lists = self.shown()
+        return {date: found for date in lists.dates() if (found := lists.of(date))[0].final}
+
+
+def _records(edition: Edition) -> list[OnTopic]:
+    listed, dropped = edition
+    entries = [OnTopic(entry.customer_id.encode(), encode_worklist_entry(entry)) for entry in listed.entries]
+    return entries + [OnTopic(name.encode(), None, (("date", listed.date.encode()),)) for name in sorted(dropped)]
