@@ -6,7 +6,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -90,6 +90,7 @@ class ChannelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     give_up_after: Span = Span(3 * DAY)
     per_hour: int = 0  # further notifications of an hour go together at its end; 0 is no limit
     tell_end: bool = False  # also send the end of an alarm
+    language: Literal["", "en", "es"] = ""  # of messages; empty: that of the customer's `locale`, else English
 
     example: ClassVar[str] = ""
     """A table that works, without its `type`; secrets only as `..._env`."""

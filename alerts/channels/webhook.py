@@ -229,7 +229,8 @@ def as_json(alarm: Alarm) -> dict[str, Any]:
             value = rfc3339(value)
         elif key == "reasons":
             value = [
-                {**reason, "text": inert(reason["text"]), "code": inert(reason["code"], 80)} for reason in value[:5]
+                {"code": inert(one["code"], 80), "weight": one["weight"], "text": inert(one["text"])}
+                for one in value[:5]
             ]
         elif key == "subject":
             value = {"type": value["type"], "id": value["id"]}

@@ -17,6 +17,7 @@ from msgspec import Struct
 from alerts.channels.contract import Channel, ChannelSettings, Notification, Refused, Retry
 from alerts.pipeline import overflow
 from alerts.pipeline.incident import Delivery, State
+from alerts.wording.languages import language_of
 from alerts.wording.message import Message, compose, digest
 from scorers.contract.events import HOUR, MINUTE, SECOND, Duration, Instant
 from scorers.contract.inert import inert
@@ -152,7 +153,8 @@ class ChannelQueue:
         rest = overflow.by_severity(one for one, alarm in known if alarm is None)
         change = deliveries[0].change if len(deliveries) == 1 else "digest"
         alone = len(deliveries) == len(alarms) == 1
-        message: Message = compose(alarms[0], change, self.zone) if alone else digest(alarms, rest)
+        language = self.settings.language or language_of(alarms)
+        message: Message = compose(alarms[0], change, self.zone, language) if alone else digest(alarms, rest, language)
         return Notification(
             id=name,
             change=change,

@@ -3,12 +3,14 @@
 from zoneinfo import ZoneInfo
 
 from alerts.settings.datetimes import as_datetime
+from alerts.wording.in_english import ENGLISH
+from alerts.wording.tongue import Tongue
 from scorers.contract.currencies import minor_digits
 from scorers.contract.events import Instant
 from scorers.contract.inert import inert
 
 
-def money(minor: int, currency: str | None) -> str:
+def money(minor: int, currency: str | None, tongue: Tongue = ENGLISH) -> str:
     """The amount in minor units as people write it.
 
     >>> money(123456, "EUR"), money(-5000, "JPY"), money(5, None)
@@ -17,24 +19,29 @@ def money(minor: int, currency: str | None) -> str:
     places = minor_digits(currency)
     whole, rest = divmod(abs(minor), 10**places)
     sign = "-" if minor < 0 else ""
-    figure = f"{sign}{whole:,}" + (f".{rest:0{places}}" if places else "")
-    return f"{inert(currency, 3)} {figure}" if currency else figure
+    speech = tongue.language
+    figure = f"{sign}{whole:,}".replace(",", speech.thousands) + (f"{speech.point}{rest:0{places}}" if places else "")
+    return tongue.texts["money"].format(currency=inert(currency, 3), amount=figure) if currency else figure
 
 
-def percent(share: float) -> str:
+def percent(share: float, tongue: Tongue = ENGLISH) -> str:
     """The probability as people read it: never a certainty, which no score is.
 
     >>> percent(0.0004), percent(0.716), percent(1.0)
     ('under 1%', '72%', 'over 99%')
     """
-    return "under 1%" if share < 0.01 else "over 99%" if share > 0.99 else f"{share:.0%}"
+    texts = tongue.texts
+    if not 0.01 <= share <= 0.99:
+        return texts["under_a_hundredth"] if share < 0.01 else texts["over_99"]
+    return texts["percent"].format(percent=f"{100 * share:.0f}")
 
 
-def day_and_time(at: Instant, zone: ZoneInfo | None = None) -> str:
+def day_and_time(at: Instant, zone: ZoneInfo | None = None, tongue: Tongue = ENGLISH) -> str:
     """The instant as people read it, in UTC unless a zone is given.
 
     >>> day_and_time(Instant(1_704_099_600_000_000))
     'Mon 1 Jan 2024, 09:00 UTC'
     """
     local = as_datetime(at).astimezone(zone) if zone else as_datetime(at)
-    return f"{local:%a} {local.day} {local:%b %Y, %H:%M} {local:%Z}"
+    weekday, month = tongue.weekdays[local.weekday()], tongue.short_months[local.month - 1]
+    return f"{weekday} {local.day} {month} {local:%Y, %H:%M} {local:%Z}"

@@ -3,15 +3,16 @@
 A message is a title and labelled lines of inert text; each channel decides how they look.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from alerts.settings.datetimes import as_datetime
 from alerts.wording.formats import day_and_time, money, percent
-from alerts.wording.playbooks import ENDS, SKILLS, advice, headline
-from scorers.alarms.words import times
+from alerts.wording.languages import TONGUES, advice, headline, remedy, said
+from alerts.wording.tongue import Tongue
 from scorers.contract.alarms import SEVERITIES, Alarm, spoken
 from scorers.contract.events import Instant
 from scorers.contract.inert import inert
@@ -38,66 +39,69 @@ class Message(Struct, frozen=True):
         return "\n".join(f"{line.label}: {line.text}" if line.label else f"- {line.text}" for line in self.lines)
 
 
-def who(alarm: Alarm) -> str:
+def who(alarm: Alarm, language: str = "en") -> str:
     """The subject of the alarm: the name if known, and the tier if there is one."""
+    tongue = TONGUES[language]
     subject = alarm.name or alarm.customer_id or alarm.subject.id
-    named = inert(subject, 80) or f"a {alarm.subject.type} without a name"
-    return f"{named} ({alarm.tier})" if alarm.tier not in (None, "none") else named
+    named = inert(subject, 80) or tongue.texts["nameless"].format(type=alarm.subject.type)
+    return f"{named} ({tongue.language.words[alarm.tier]})" if alarm.tier not in (None, "none") else named
 
 
-def title(alarm: Alarm, change: str) -> str:
+def title(alarm: Alarm, change: str, language: str = "en") -> str:
     """What happened, in one line."""
-    text = headline(alarm, who(alarm))
+    texts, text = TONGUES[language].texts, headline(alarm, who(alarm, language), language)
     if alarm.type in ("alarm.settled", "alarm.withdrawn"):
-        return f"Over: {text}"
+        return texts["over"].format(text=text)
     if alarm.type == "alarm.escalated":
-        return f"Not yet acknowledged: {text}"
-    return f"Still open: {text}" if change == "reminder" else text
+        return texts["not_acknowledged"].format(text=text)
+    return texts["still_open"].format(text=text) if change == "reminder" else text
 
 
-def compose(alarm: Alarm, change: str = "", zone: ZoneInfo | None = None) -> Message:
+def compose(alarm: Alarm, change: str = "", zone: ZoneInfo | None = None, language: str = "en") -> Message:
     """The message about one alarm; `change` is empty, its type or `reminder`."""
+    tongue = TONGUES[language]
+    found = [(label, text) for label, text in _lines(alarm, zone, language) if text]
+    return Message(title(alarm, change, language), tuple(Line(tongue.labels[label], text) for label, text in found))
+
+
+def _lines(alarm: Alarm, zone: ZoneInfo | None, language: str) -> Iterator[tuple[str, str]]:
+    tongue = TONGUES[language]
     if alarm.type == "alarm.withdrawn":
-        return Message(
-            title(alarm, change), (Line("Why", "Data that arrived late shows that this was a false alarm."),)
-        )
+        yield "Why", tongue.texts["false_alarm"]
+        return
     if alarm.type == "alarm.settled":
-        return Message(title(alarm, change), (Line("How it ended", ENDS.get(alarm.outcome, ENDS[None])),))
-    lines = [Line("Since", day_and_time(alarm.at, zone))]
-    lines += [Line("Why", inert(reason.text or reason.code)) for reason in alarm.reasons[:3]]
-    if stake := at_stake(alarm):
-        lines.append(Line("At stake", stake))
-    lines += [Line("Do", step) for step in advice(alarm)]
-    if alarm.skill:
-        lines.append(Line("Best done by", SKILLS[alarm.skill]))
-    if alarm.deadline is not None:
-        lines.append(Line("Until", day_and_time(alarm.deadline, zone)))
-    if alarm.counterfactual:
-        lines.append(Line("What would settle it", inert(alarm.counterfactual)))
-    if alarm.customer_id:
-        lines.append(Line("Customer", inert(alarm.customer_id, 80)))
-    if alarm.store_id:
-        lines.append(Line("Store", inert(alarm.store_id, 80)))
-    lines.append(Line("Alarm", f"{spoken(alarm.kind)}, {alarm.severity}"))
-    lines.append(Line("To answer", f"vigia alarms ack {inert(alarm.alarm_id, 80)} (or snooze, resolve, dismiss)"))
-    return Message(title(alarm, change), tuple(lines))
+        yield "How it ended", tongue.ends.get(alarm.outcome or "", tongue.ends[""])
+        return
+    yield "Since", day_and_time(alarm.at, zone, tongue)
+    yield from (("Why", said(reason, alarm, language)) for reason in alarm.reasons[:3])
+    yield "At stake", at_stake(alarm, language)
+    yield from (("Do", step) for step in advice(alarm, language))
+    yield "Best done by", tongue.skills[alarm.skill] if alarm.skill else ""
+    by = "" if alarm.deadline is None else as_datetime(alarm.deadline).astimezone(zone).date().isoformat()
+    yield "Until", day_and_time(alarm.deadline, zone, tongue) if alarm.deadline is not None else ""
+    yield "What would settle it", remedy(alarm, by, language) if alarm.counterfactual else ""
+    yield "Customer", inert(alarm.customer_id or "", 80)
+    yield "Store", inert(alarm.store_id or "", 80)
+    yield "Alarm", f"{spoken(alarm.kind)}, {alarm.severity}"
+    yield "To answer", tongue.texts["answer"].format(id=inert(alarm.alarm_id, 80))
 
 
-def cause(alarm: Alarm) -> str:
+def cause(alarm: Alarm, language: str = "en") -> str:
     """Why, in one line: the first reason and, where it is about a complaint, what that says; empty if there is none."""
-    texts = [reason.text or reason.code for reason in alarm.reasons[:1]]
-    texts += [reason.text for reason in alarm.reasons[1:] if reason.code == "complaint_says"]
-    return " ".join(inert(text) for text in texts)
+    quotes = [reason for reason in alarm.reasons[1:] if reason.code == "complaint_says"]
+    return " ".join(said(reason, alarm, language) for reason in (*alarm.reasons[:1], *quotes))
 
 
-def at_stake(alarm: Alarm) -> str:
+def at_stake(alarm: Alarm, language: str = "en") -> str:
     """The value at risk and the probability of losing it, as far as known."""
-    parts = []
+    tongue, parts = TONGUES[language], []
     if alarm.value_at_risk_minor is not None:
-        parts.append(f"about {money(alarm.value_at_risk_minor, alarm.currency)}")
+        amount = money(alarm.value_at_risk_minor, alarm.currency, tongue)
+        parts.append(tongue.texts["about"].format(money=amount))
     if alarm.risk is not None:
-        days = f" within {times(round(alarm.horizon_days), 'day')}" if alarm.horizon_days else ""
-        parts.append(f"{percent(alarm.risk)} chance of no purchase{days}")
+        text = tongue.texts["chance_within" if alarm.horizon_days else "chance"]
+        days = tongue.language.count(round(alarm.horizon_days or 0), "day")
+        parts.append(text.format(percent=percent(alarm.risk, tongue), span=days))
     return ", ".join(parts)
 
 
@@ -106,29 +110,31 @@ def rank(alarm: Alarm) -> tuple[int, int, Instant]:
     return SEVERITIES.index(alarm.severity), -(alarm.value_at_risk_minor or 0), alarm.at
 
 
-def digest(alarms: Sequence[Alarm], counted: Mapping[str, int] = MappingProxyType({})) -> Message:
+def digest(alarms: Sequence[Alarm], counted: Mapping[str, int] = MappingProxyType({}), language: str = "en") -> Message:
     """One message for many alarms: the most severe and valuable are listed, the others counted.
 
     `counted` are alarms, by severity, that came faster than the channel takes them and are not given here.
     """
-    ranked = sorted(alarms, key=rank)
-    lines = [Line("", f"{title(one, '')}" + _short(one)) for one in ranked[:LISTED]]
+    tongue, ranked = TONGUES[language], sorted(alarms, key=rank)
+    lines = [Line("", title(one, "", language) + _short(one, language)) for one in ranked[:LISTED]]
     if len(ranked) > LISTED:
-        lines.append(Line("", f"and {len(ranked) - LISTED} more, less urgent"))
+        lines.append(Line("", tongue.texts["more"].format(number=len(ranked) - LISTED)))
     if counted:
         each = ", ".join(f"{number:,} {severity}" for severity, number in counted.items())
-        lines.append(Line("", f"and {each}, too many to send one by one; vigia alarms tail shows all"))
+        lines.append(Line("", tongue.texts["counted"].format(each=each)))
     total = len(ranked) + sum(counted.values())
-    return Message(f"{times(total, 'alarm')}: {_of_whom([who(one) for one in ranked], total)}", tuple(lines))
+    whom = _of_whom([who(one, language) for one in ranked], total, tongue)
+    return Message(tongue.texts["digest"].format(alarms=tongue.language.count(total, "alarm"), whom=whom), tuple(lines))
 
 
-def _of_whom(names: Sequence[str], total: int) -> str:
+def _of_whom(names: Sequence[str], total: int, tongue: Tongue) -> str:
     """The first of the subjects by name, as far as a line has room, and how many alarms are about others."""
     shown = list(dict.fromkeys(names))[:NAMED]
     others = total - sum(name in shown for name in names)
-    return ", ".join(shown) + (f" and {others:,} more" if others else "")
+    listed = ", ".join(shown)
+    return tongue.texts["and_more"].format(names=listed, number=f"{others:,}") if others else listed
 
 
-def _short(alarm: Alarm) -> str:
-    stake, step = at_stake(alarm), advice(alarm)[:1]
-    return "".join([f"; {stake}" if stake else "", f". {step[0]}" if step else ""])
+def _short(alarm: Alarm, language: str) -> str:
+    why, stake, step = cause(alarm, language), at_stake(alarm, language), advice(alarm, language)[:1]
+    return "".join([f". {why}" if why else "", f" {stake}." if stake else "", f" {step[0]}" if step else ""])

@@ -8,8 +8,7 @@ from typing import get_args
 from msgspec import Struct
 
 from scorers.alarms import catalogue
-from scorers.contract.alarms import Alarm, Skill, Treatment
-from scorers.contract.inert import inert
+from scorers.contract.alarms import Skill, Treatment
 
 PLANNED_HEADLINES: dict[str, str] = {
     "exposed-silently": "{who} bought something that others complain about",
@@ -101,7 +100,7 @@ PLANS: dict[str, Plan] = {
         ("Wish them well.", "Mention delivery or the nearest store, once.", "Close the matter."),
     ),
     "no_more_need": Plan(
-        "do_not_spend",
+        "participation",
         ("Thank them.", "If they were satisfied, ask whom they would recommend us to.", "Close the matter."),
     ),
     "unknown": Plan(
@@ -123,24 +122,6 @@ def plan_for(reason: str) -> Plan:
     'participation'
     """
     return PLANS.get(reason, PLANS["unknown"])
-
-
-def headline(alarm: Alarm, who: str) -> str:
-    """What happened to whom, in one line."""
-    kind = catalogue.KINDS.get(alarm.kind)
-    text = (
-        HEADLINES.get(alarm.kind, "{who}: " + inert(alarm.kind, 80)) if kind is None else kind.headline_in(alarm.stage)
-    )
-    return text.replace("{who}", who)
-
-
-def advice(alarm: Alarm) -> tuple[str, ...]:
-    """What to do now: the proposed treatment, then the plan for the reason for leaving."""
-    steps = [TREATMENTS[alarm.treatment]] if alarm.treatment else []
-    if alarm.kind == "defected" and alarm.stage in ("defector", "core_defector"):
-        known = [plan_for(reason.code).steps for reason in alarm.reasons if reason.code in PLANS]
-        steps += known[0] if known else PLANS["unknown"].steps
-    return tuple(steps)
 
 
 assert set(TREATMENTS) == set(get_args(Treatment))

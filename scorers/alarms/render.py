@@ -3,11 +3,14 @@
 from typing import Any
 
 from scorers.alarms.act_by import act_by
+from scorers.alarms.english import ENGLISH
 from scorers.alarms.risk.reported import reported_horizon
 from scorers.alarms.words import date
 from scorers.contract.alarms import Alarm, Change, Evidence, Subject, Treatment
 from scorers.contract.events import DAY, SECOND, Instant, Micros
+from scorers.customer.lifecycle import LEFT
 from scorers.customer.state import Customer
+from scorers.customer.treatments import of_silence, suitable
 from scorers.customer.value import value_at_risk
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import Episode
@@ -84,12 +87,19 @@ def render_customer(
 
 
 def proposed_treatment(kind: Kind, c: Customer) -> Treatment:
-    """The kind's treatment, or `do_not_spend` for the tier lead, whose customers cost more than they bring."""
-    return "do_not_spend" if c.tiering.tier == "lead" and not kind.is_case and not kind.fixed else kind.treatment
+    """The one that suits, or `do_not_spend` for the tier lead, whose customers cost more than they bring."""
+    if c.tiering.tier == "lead" and not kind.is_case and not kind.fixed:
+        return "do_not_spend"
+    if kind.name == "defected" and c.life.stage in LEFT:
+        return of_silence("participation", c)  # why they left must be known before an offer makes sense
+    return of_silence(kind.treatment, c) if kind.matter == "silence" else suitable(kind.treatment, c)
 
 
 def _remedy(kind: Kind, by: Instant | None, ctx: Context) -> str | None:
     """The counterfactual: one sentence about what would settle the alarm; None if the kind has none."""
     if kind.remedy is None or ("{by}" in kind.remedy and by is None):
         return None
-    return kind.remedy.format(by=date(by, ctx)) if by is not None else kind.remedy
+    if by is None:
+        return kind.remedy
+    on = date(by, ctx)
+    return kind.remedy.format(by=ENGLISH.date(on, on))

@@ -59,12 +59,18 @@ class Subject(Struct, frozen=True):
     id: str
 
 
-class Reason(Struct, frozen=True):
-    """One cause: its code, its signed share, and a sentence for a shop manager."""
+class Reason(Struct, frozen=True, omit_defaults=True):
+    """One cause: its code, its signed share, and a sentence for a shop manager.
+
+    `sentence` and `values` are what the text was made from, so that other languages say the same: the name of the sentence, and
+    numbers, texts, and dates like 2024-05-12.
+    """
 
     code: str
     weight: float
     text: str
+    sentence: str = ""
+    values: dict[str, int | float | str] = {}
 
 
 class Evidence(Struct, frozen=True, omit_defaults=True):

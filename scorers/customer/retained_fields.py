@@ -12,7 +12,6 @@ from scorers.contract.events import (
     ExitExplained,
     LeadCreated,
     OwnerJudged,
-    Promise,
     Purchase,
     ReferralMade,
     Refund,
@@ -22,15 +21,14 @@ from scorers.timeline.retained_fields import RetainedFields, Unread
 _UNREAD: Unread = {
     AlarmAction: {"until": None, "reason": None, "treatment": None, "channel": None, "cost_minor": None},
     Purchase: {"channel": None, "staff_id": None},
-    Refund: {"purchase_id": None, "sku": None},
-    Contact: {"topic": None, "staff_id": None},
+    Refund: {"purchase_id": None},
+    Contact: {"staff_id": None},
     Complaint: {"sku": None, "lot": None},
     ReferralMade: {"referred_customer_id": None},
     OwnerJudged: {"by": None, "note": None},
     ExitExplained: {"competitor": None, "note": None},
     CompetitorMentioned: {"competitor": "-"},
-    Promise: {"topic": None},
     LeadCreated: {"traits": None, "location": None, "affiliation": None, "campaign": None},
-    CustomerDescribed: {"aliases": (), "consent": None, "attributes": None},
+    CustomerDescribed: {"aliases": (), "attributes": None},
 }
 RETAINED = RetainedFields(get_args(AnyEvent), _UNREAD)

@@ -5,7 +5,7 @@ are appended at its end, so rows of the same form stay readable. Every list is b
 policy, and is a tuple where most customers have nothing in it: the empty tuple takes no memory. Instants are microseconds, 0 if unknown.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct, field
 
@@ -23,6 +23,7 @@ MAX_OUTREACH = 12
 MAX_QUESTIONS = 4
 MAX_PENDING = 16  # beyond it, the two that are nearest to each other become one
 MAX_CURRENCIES = 4
+MAX_CAUSES = 3
 MARK_BITS = 3  # of a packed mark
 MAX_MARKS = 24  # the newest of the last year; three are enough to judge by
 MILLION = 1_000_000
@@ -62,6 +63,7 @@ class Request(Struct, array_like=True, gc=False):
     opener: Ref
     answer_by: Micros
     breached: bool = False
+    topic: str = ""  # the beginning of what it is about, one inert line
 
 
 class Promise(Struct, array_like=True, gc=False):
@@ -73,6 +75,16 @@ class Promise(Struct, array_like=True, gc=False):
     due: Micros = 0
     broken: Micros = 0
     breaker: Ref = NO_FACT
+    topic: str = ""  # the beginning of what was promised, one inert line
+
+
+class Cause(Struct, array_like=True, frozen=True, gc=False):
+    """A bad experience by its name: what it was, when, and of what; for people to recognise it."""
+
+    what: Literal["complaint", "refund", "mark", "promise", "request"]
+    at: Micros
+    word: str = ""  # the id of a complaint, the reason of a refund, a mark, the topic of a promise or request
+    thing: str = ""  # the sku of a refund
 
 
 class Trouble(Struct, array_like=True, gc=False):
@@ -83,6 +95,7 @@ class Trouble(Struct, array_like=True, gc=False):
     opener: Ref
     count: int = 1
     evidence: list[Ref] = field(default_factory=list)  # beyond the opener
+    causes: tuple[Cause, ...] = ()  # the first and the newest of them, at most MAX_CAUSES
 
 
 class Question(Struct, array_like=True, gc=False):
@@ -291,6 +304,7 @@ class Account(Struct, array_like=True, gc=False):
     trouble: Trouble | None = None
     merged: tuple[int, ...] = ()  # empty, or how many more purchases each of `pending` stands for
     about: tuple[int, ...] = ()  # empty, or how many of `bad` were with each of `BAD_SUBJECTS`
+    last_bad: Cause | None = None  # the newest experience that was bad
 
 
 class Life(Struct, array_like=True, gc=False):
@@ -355,6 +369,7 @@ class Profile(Struct, array_like=True, gc=False):
     locale: str = ""
     owner_id: str = ""
     store_id: str = ""
+    refuses_offers: bool = False  # has refused marketing
 
 
 class Customer(State, array_like=True, gc=False):

@@ -32,6 +32,9 @@ CaseCondition = Callable[[Any, Any, Micros, Context, Episode | None], Answer]
 """The same for each case: (state, case, now, what is in force, the current episode of this case or None)."""
 
 
+EVEN = 0.5  # a risk under this one: the customer more likely stays
+
+
 class Kind(Struct, frozen=True, kw_only=True):
     """A kind of alarm.
 
@@ -43,7 +46,7 @@ class Kind(Struct, frozen=True, kw_only=True):
     name: str
     rules: tuple[str, ...]
     headline: str  # for messages; {who} is the subject
-    milder: tuple[frozenset[Stage], str] | None = None  # another headline, and the stages in which it is the right one
+    milder: tuple[frozenset[Stage], str] | None = None  # another headline, for these stages and under an even risk
     example: str  # one sentence for the docs
     severity: Severity = "info"
     by_risk: bool = False  # the severity follows from the reported risk when it is raised (J4)
@@ -67,9 +70,13 @@ class Kind(Struct, frozen=True, kw_only=True):
     reasons: Callable[[Any, Episode, Micros, Context], list[Reason]]
     deadline: Callable[[Any, Episode, Context], Instant | None] | None = None  # an instant of its own by which to act
 
-    def headline_in(self, stage: Stage | None) -> str:
-        """The headline of an alarm about a customer in a stage."""
-        return self.milder[1] if self.milder is not None and stage in self.milder[0] else self.headline
+    def is_milder(self, stage: Stage | None, risk: float | None) -> bool:
+        """Whether an alarm about a customer in a stage, with a risk, has the milder headline: nobody is said to leave who likely stays."""
+        return self.milder is not None and (stage in self.milder[0] or (risk is not None and risk < EVEN))
+
+    def headline_in(self, stage: Stage | None, risk: float | None = None) -> str:
+        """The headline of an alarm about a customer in a stage, with a risk."""
+        return self.milder[1] if self.milder is not None and self.is_milder(stage, risk) else self.headline
 
     def part(self, state: Any) -> Any:
         """The part of a state that `when` names; true if the kind is always asked."""

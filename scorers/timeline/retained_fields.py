@@ -9,9 +9,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from scorers.contract.events import AnyEvent, Complaint, Event, Item, Purchase
+from scorers.contract.events import AnyEvent, Complaint, Contact, Event, Item, Promise, Purchase
 from scorers.timeline.facts import excerpt, short
 
+MARKETING = "marketing"
 MAX_CATEGORIES = 24  # of one basket
 
 Unread = Mapping[type[Event], Mapping[str, Any]]
@@ -28,10 +29,16 @@ _TEXTS = (
     "locale",
     "owner_id",
     "reason",
+    "topic",
+    "sku",
     "alarm_id",
     "by",
 )
-_PROSE = {Complaint: ("reason",)}  # what a person wrote: its beginning is kept, to be shown
+_PROSE = {
+    Complaint: ("reason",),
+    Contact: ("topic",),
+    Promise: ("topic",),
+}  # what a person wrote: its beginning is kept, to be shown
 
 
 class RetainedFields:
@@ -60,11 +67,19 @@ def _item(category: str) -> Item:
     return Item(sku="-", quantity=1, category=category)
 
 
-def _plan(event: type[Event], unread: Unread) -> tuple[dict[str, Any], tuple[tuple[str, Callable[[str], str]], ...]]:
+def _plan(event: type[Event], unread: Unread) -> tuple[dict[str, Any], tuple[tuple[str, Callable[[Any], Any]], ...]]:
     """The replaced fields of an event with their values, and which of the others are texts, with what shortens them."""
     replaced = {
         name: value for kind, fields in unread.items() if issubclass(event, kind) for name, value in fields.items()
     }
     prose = {name for kind, names in _PROSE.items() if issubclass(event, kind) for name in names}
     texts = [name for name in _TEXTS if name in event.__struct_fields__ and name not in replaced]
-    return replaced, tuple([(name, excerpt if name in prose else short) for name in texts])
+    shortened: list[tuple[str, Callable[[Any], Any]]] = [(name, excerpt if name in prose else short) for name in texts]
+    if "consent" in event.__struct_fields__:
+        shortened.append(("consent", _to_marketing))
+    return replaced, tuple(shortened)
+
+
+def _to_marketing(consent: dict[str, bool]) -> dict[str, bool]:
+    """The only consent that is read."""
+    return {name: given for name, given in consent.items() if name == MARKETING}

@@ -15,6 +15,7 @@ from scorers.customer.effort import Effort
 from scorers.customer.lifecycle import is_first_time
 from scorers.customer.open_time import closed_for
 from scorers.customer.state import MILLION, Customer
+from scorers.customer.treatments import suitable
 from scorers.customer.value import usual_margin, worth
 from scorers.in_force.closures import open_until
 from scorers.in_force.context import Context
@@ -52,7 +53,7 @@ def reading_before(efforts: tuple[Effort, ...], end: Micros) -> Effort | None:
 def treatment_of(c: Customer) -> Treatment:
     """What to do: what the gravest open alarm proposes; without one, help if something is unanswered, else what fits the tier."""
     if standing := [e for e in c.open if e.status == "open"]:
-        return KINDS[min(standing, key=lambda e: SEVERITIES.index(e.severity)).kind].treatment
+        return suitable(KINDS[min(standing, key=lambda e: SEVERITIES.index(e.severity)).kind].treatment, c)
     if c.complaints.open or c.contacts.requests:
         return "help"
     return "preferential_treatment" if c.tiering.tier in ("platinum", "gold") else "tailored_service"

@@ -2,7 +2,6 @@
 
 from scorers.alarms.risk.reported import reported_horizon
 from scorers.alarms.words import background, silence
-from scorers.contract.alarms import Reason
 from scorers.contract.events import DAY, SECOND, Instant, Micros
 from scorers.contract.rfc3339 import rfc3339
 from scorers.contract.worklist import WorklistEntry
@@ -33,7 +32,7 @@ def render_entry(c: Customer, effort: Effort, end: Micros, final: bool, ctx: Con
         currency=c.spending.currency or None,
         stage=c.life.stage,
         tier=tier,
-        reasons=(Reason("silence", round(risk, 3), silence(c, at, ctx)), *background(c, at, ctx)),
+        reasons=(silence(c, round(risk, 3), at, ctx), *background(c, at, ctx)),
         treatment=treatment if rules.budget.of(tier) else "do_not_spend",
         alarms=tuple(sorted(e.alarm_id for e in c.open if e.status == "open")),
         funded=False,

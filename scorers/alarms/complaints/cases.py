@@ -1,8 +1,9 @@
 """What the kinds about a complaint share: the list of complaints, their sentences and their deadline."""
 
-from scorers.alarms.words import date
+from scorers.alarms.speech import Value
+from scorers.alarms.words import date, says, told
 from scorers.contract.alarms import Reason
-from scorers.contract.events import Instant
+from scorers.contract.events import Instant, Micros
 from scorers.customer.state import Case, Customer
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import Episode
@@ -13,20 +14,14 @@ def find(c: Customer, e: Episode) -> Case | None:
     return next((case for case in (*c.complaints.open, *c.complaints.closed) if case.id == e.subject_id), None)
 
 
-def reason(c: Customer, e: Episode, then: str, ctx: Context) -> list[Reason]:
-    """One sentence about the complaint, and what the customer wrote; empty if it is no longer in the state."""
+def reason(c: Customer, e: Episode, sentence: str, now: Micros, ctx: Context) -> list[Reason]:
+    """The sentence about the complaint, and what the customer wrote; empty if it is no longer in the state."""
     case = find(c, e)
     if case is None:
         return []
-    about = f" about a {case.subject}" if case.subject in ("product", "service") else ""
-    text = f"A {case.severity} complaint{about}, opened on {date(case.opened, ctx)}{then}."
-    return [Reason(e.kind.replace("-", "_"), 1.0, text), *says(case)]
-
-
-def says(case: Case) -> list[Reason]:
-    """What the customer wrote, in quotes that the text cannot end; empty if nothing is known of it."""
-    quoted = case.says.replace('"', "'")
-    return [Reason("complaint_says", 0.0, f'The complaint says: "{quoted}"')] if quoted else []
+    about = f"about_{case.subject}" if case.subject in ("product", "service") else ""
+    values: dict[str, Value] = {"severity": case.severity, "about": about, "opened": date(case.opened, ctx)}
+    return [told(e.kind.replace("-", "_"), 1.0, sentence, now, ctx, values), *says(case, now, ctx)]
 
 
 def deadline(c: Customer, e: Episode, ctx: Context) -> Instant | None:

@@ -16,7 +16,7 @@ def condition(c: Customer, case: Case, now: Micros, ctx: Context, episode: Episo
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     """The complaint and the missed deadline."""
-    return cases.reason(c, e, ", has not been put right in the time promised to this tier", ctx)
+    return cases.reason(c, e, "complaint_overdue", now, ctx)
 
 
 KIND = Kind(

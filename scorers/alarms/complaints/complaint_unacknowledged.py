@@ -18,7 +18,7 @@ def condition(c: Customer, case: Case, now: Micros, ctx: Context, episode: Episo
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     """The complaint and the missed deadline."""
-    return cases.reason(c, e, ", has not been acknowledged in the time promised to this tier", ctx)
+    return cases.reason(c, e, "complaint_unacknowledged", now, ctx)
 
 
 KIND = Kind(

@@ -1,6 +1,6 @@
 """`experience-debt`: more good experiences are owed for bad ones than the limit allows."""
 
-from scorers.alarms.words import times
+from scorers.alarms.words import named, told
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
 from scorers.customer import ledger
@@ -34,9 +34,10 @@ def _until(c: Customer, now: Micros, ctx: Context) -> Micros:
 
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
-    """How many good experiences are owed."""
-    owed = round(ledger.debt(c, now, ctx.policy.ledger))
-    return [Reason("experience_debt", 1.0, f"{times(owed, 'good experience')} still owed for bad ones.")]
+    """The newest bad experience by name, and how many good ones are owed."""
+    owed, newest = round(ledger.debt(c, now, ctx.policy.ledger)), c.account.last_bad
+    found = [] if newest is None else named(c, newest, "negative_experience", 1.0, now, ctx)
+    return [*found, told("experience_debt", 0.5 if found else 1.0, "debt", now, ctx, {"owed": owed})]
 
 
 KIND = Kind(

@@ -19,7 +19,7 @@ def condition(c: Customer, case: Case, now: Micros, ctx: Context, episode: Episo
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     """The complaint."""
-    return cases.reason(c, e, "", ctx)
+    return cases.reason(c, e, "complaint", now, ctx)
 
 
 KIND = Kind(

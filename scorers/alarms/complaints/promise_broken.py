@@ -1,9 +1,9 @@
 """`promise-broken`: a promise is reported broken, or its due date has passed and it is not kept."""
 
-from scorers.alarms.words import date
+from scorers.alarms.words import named
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
-from scorers.customer.state import Customer, Promise
+from scorers.customer.state import Cause, Customer, Promise
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
 from scorers.timeline.kinds import Kind
@@ -18,8 +18,9 @@ def condition(c: Customer, promise: Promise, now: Micros, ctx: Context, episode:
 
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
-    """By when it should have been kept."""
-    return [Reason("broken_promise", 1.0, f"Something promised to this customer was not kept by {date(e.at, ctx)}.")]
+    """What was promised, where that is known, and by when it should have been kept."""
+    topic = next((promise.topic for promise in c.promises.open if promise.id == e.subject_id), "")
+    return named(c, Cause("promise", e.at, topic), "broken_promise", 1.0, now, ctx)
 
 
 KIND = Kind(

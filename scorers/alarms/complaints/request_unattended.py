@@ -1,6 +1,6 @@
 """`request-unattended`: an open request has had no answer by its deadline."""
 
-from scorers.alarms.words import date
+from scorers.alarms import words
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
 from scorers.customer.state import Customer, Request
@@ -15,11 +15,11 @@ def condition(c: Customer, request: Request, now: Micros, ctx: Context, episode:
 
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
-    """The date of the request; empty once it is answered."""
+    """What was asked for and when; empty once it is answered."""
     request = next((r for r in c.contacts.requests if r.id == e.subject_id), None)
     if request is None:
         return []
-    return [Reason("unattended_service", 1.0, f"A request of {date(request.opened, ctx)} has had no answer.")]
+    return [words.request(request.opened, request.topic, "unattended_service", 1.0, now, ctx)]
 
 
 KIND = Kind(

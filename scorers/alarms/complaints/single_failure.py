@@ -16,8 +16,8 @@ def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -
 
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
-    """How many bad experiences there were."""
-    return troubles.reason(c, "a first-time buyer")
+    """The bad experiences by name and date."""
+    return troubles.reasons(c, now, ctx)
 
 
 KIND = Kind(

@@ -16,16 +16,15 @@ def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -
 
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
-    """How many bad experiences there were."""
-    regular = c.rhythm.occasions >= ctx.policy.lifecycle.judging_below
-    return troubles.reason(c, "a regular who is not satisfied" if regular else "a customer who is still judging us")
+    """The bad experiences by name and date."""
+    return troubles.reasons(c, now, ctx)
 
 
 KIND = Kind(
     name="small-mishap",
     rules=("L4",),
     matter="trouble",
-    headline="{who} is still deciding about us and something went wrong",
+    headline="Something went wrong for {who}",
     example="Carl has come three times and complains of a cold meal.",
     severity="warning",
     treatment="help",

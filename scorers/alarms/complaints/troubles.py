@@ -1,9 +1,10 @@
 """What `single-failure` and `small-mishap` share: negative experiences since the last occasion, and the stage at the first."""
 
-from scorers.alarms.complaints import cases
-from scorers.alarms.words import times
+from scorers.alarms.words import named, told
 from scorers.contract.alarms import Reason, Stage
+from scorers.contract.events import Micros
 from scorers.customer.state import Customer
+from scorers.in_force.context import Context
 from scorers.timeline.episodes import NEVER, Answer, Finding
 
 
@@ -15,13 +16,16 @@ def holds_in(c: Customer, stage: Stage) -> Answer:
     return Finding(found.at, found.opener, evidence=tuple(found.evidence))
 
 
-def reason(c: Customer, who: str) -> list[Reason]:
-    """How many bad experiences there were, and what the newest complaint among them says."""
+def reasons(c: Customer, now: Micros, ctx: Context) -> list[Reason]:
+    """The bad experiences by name and date, the newest first, and how many more there were."""
     found = c.account.trouble
-    count = times(found.count if found else 1, "bad experience")
-    reasons = [Reason("negative_experience", 1.0, f"{count} since the last purchase, of {who}.")]
-    if found is not None:
-        facts = (found.opener, *found.evidence)
-        quoted = [case for case in (*c.complaints.open, *c.complaints.closed) if case.opener in facts and case.says]
-        reasons += cases.says(max(quoted, key=lambda case: case.opened)) if quoted else []
+    if found is None:
+        return []
+    reasons = [
+        reason
+        for n, cause in enumerate(reversed(found.causes))
+        for reason in named(c, cause, "negative_experience", 0.5 if n else 1.0, now, ctx)
+    ]
+    if (more := found.count - len(found.causes)) > 0:
+        reasons.append(told("negative_experience", 0.25, "and_more", now, ctx, {"more": more}))
     return reasons

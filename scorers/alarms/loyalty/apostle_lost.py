@@ -1,6 +1,6 @@
 """`apostle-lost`: an apostle has not been one for the dwell time."""
 
-from scorers.alarms.words import date
+from scorers.alarms.words import date, told
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
 from scorers.customer.state import Customer
@@ -17,8 +17,7 @@ def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     """Since when the customer is no apostle."""
-    text = f"Used to recommend us, but not any more since {date(c.attitude.apostle_until, ctx)}."
-    return [Reason("apostle_lost", 1.0, text)]
+    return [told("apostle_lost", 1.0, "apostle_lost", now, ctx, {"at": date(c.attitude.apostle_until, ctx)})]
 
 
 KIND = Kind(

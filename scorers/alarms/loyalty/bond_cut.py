@@ -1,6 +1,6 @@
 """`bond-cut`: a bond that the customer used has ended (P5)."""
 
-from scorers.alarms.words import date
+from scorers.alarms.words import date, told
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
 from scorers.customer.lifecycle import PRESENT
@@ -8,15 +8,6 @@ from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import Answer, Episode, Finding
 from scorers.timeline.kinds import Kind
-
-NAMES = {
-    "cross_sell": "a second product",
-    "bundle": "a bundle",
-    "reward": "the reward programme",
-    "social": "the personal contact",
-    "customization": "what is made for them",
-    "structural": "a contract or connection",
-}
 
 
 def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
@@ -28,8 +19,7 @@ def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     """Which bonds have ended, and when."""
     return [
-        Reason("bond_cut", 1.0, f"Gave up {NAMES.get(cut.bond, 'a bond')} on {date(cut.at, ctx)}.")
-        for cut in c.ties.cut
+        told("bond_cut", 1.0, "bond_cut", now, ctx, {"bond": cut.bond, "at": date(cut.at, ctx)}) for cut in c.ties.cut
     ]
 
 

@@ -1,5 +1,6 @@
 """`boredom`: the variety that a customer buys falls while the gaps between visits grow (X9, L6)."""
 
+from scorers.alarms.words import told
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
 from scorers.customer.facts.baskets import varieties
@@ -17,8 +18,7 @@ def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     """The variety of the last visits against the variety before."""
     newest, before = varieties(c.baskets.visits)[1], c.baskets.bored_from
-    text = f"Bought from {newest:.0f} departments in the last three visits, from {before:.1f} before, and comes less often."
-    return [Reason("boredom", 1.0, text)]
+    return [told("boredom", 1.0, "boredom", now, ctx, {"newest": round(newest), "before": round(before, 1)})]
 
 
 KIND = Kind(

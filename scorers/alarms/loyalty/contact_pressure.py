@@ -1,6 +1,6 @@
 """`contact-pressure`: more messages without an answer than the ceiling of the customer's tier (X8)."""
 
-from scorers.alarms.words import span, times
+from scorers.alarms.words import told
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
 from scorers.customer.state import MAX_OUTREACH, Customer
@@ -27,10 +27,8 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     """How many messages, over how long."""
     window = ctx.policy.outreach.window
     count = sum(at >= max(now, e.at) - window for at in c.contacts.outreach)
-    more = "At least " if count == MAX_OUTREACH else ""
-    return [
-        Reason("contact_pressure", 1.0, f"{more}{times(count, 'message')} of ours in {span(window)} had no answer.")
-    ]
+    sentence = "contact_pressure_at_least" if count == MAX_OUTREACH else "contact_pressure"
+    return [told("contact_pressure", 1.0, sentence, now, ctx, {"sent": count, "within": int(window)})]
 
 
 KIND = Kind(

@@ -1,5 +1,6 @@
 """`hostage`: the customer keeps buying although a complaint is past its deadline."""
 
+from scorers.alarms.words import date, says, told
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
 from scorers.customer.state import Customer
@@ -20,8 +21,12 @@ def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -
 
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
-    """That a complaint is overdue."""
-    return [Reason("unrectified_defect", 1.0, "Keeps buying although a complaint is past its deadline.")]
+    """The complaint that is overdue, and what it says."""
+    case = next((one for one in c.complaints.open if one.breached), None)
+    if case is None:
+        return []
+    overdue = told("unrectified_defect", 1.0, "hostage", now, ctx, {"opened": date(case.opened, ctx)})
+    return [overdue, *says(case, now, ctx)]
 
 
 KIND = Kind(

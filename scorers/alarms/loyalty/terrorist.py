@@ -1,8 +1,9 @@
 """`terrorist`: very low commitment after bad experiences, and the customer tells others. Messages say "speaking against us"."""
 
-from scorers.alarms.words import times
+from scorers.alarms.words import date, named, told
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
+from scorers.contract.inert import inert
 from scorers.customer.lifecycle import answers
 from scorers.customer.state import BAD_SUBJECTS, Customer
 from scorers.in_force.context import Context
@@ -18,45 +19,39 @@ def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -
 
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
-    """The bad experiences, and how others hear of them."""
-    how = (
-        f"complained in public {_often(c.complaints.public)}"
-        if c.complaints.public
-        else "warns others"
-        if c.opinion.referral < 0
-        else "gave the lowest mark"
+    """How others hear of it, the newest bad experience by name, how many there were with what, and why hardly any commitment is left."""
+    if c.complaints.public:
+        tells = told("bad_word_of_mouth", 1.0, "tells_in_public", now, ctx, {"public": c.complaints.public})
+    else:
+        tells = told("bad_word_of_mouth", 1.0, "warns_others" if c.opinion.referral < 0 else "lowest_mark", now, ctx)
+    newest = c.account.last_bad
+    named_ones = [] if newest is None else named(c, newest, "negative_experience", 0.5, now, ctx)
+    counts = dict(zip(BAD_SUBJECTS, c.account.about, strict=False))
+    by_subject = (
+        [told("negative_experience", 0.25, "bad_by_subject", now, ctx, {**counts})] if any(counts.values()) else []
     )
-    return [Reason("bad_word_of_mouth", 1.0, f"{_bad(c)}; {how}, and {_commitment(c, now, ctx)}.")]
+    return [tells, *named_ones, _commitment(c, now, ctx), *by_subject]
 
 
-def _often(count: int) -> str:
-    return {1: "once", 2: "twice"}.get(count, f"{count} times")
-
-
-def _bad(c: Customer) -> str:
-    """How many bad experiences there were, and with what, where that is known."""
-    known = zip(BAD_SUBJECTS, c.account.about, strict=False)
-    parts = [f"{count} with the {name}" for name, count in known if count]
-    return times(c.account.bad, "bad experience") + (f", {' and '.join(parts)}" if parts else "")
-
-
-def _commitment(c: Customer, now: Micros, ctx: Context) -> str:
+def _commitment(c: Customer, now: Micros, ctx: Context) -> Reason:
     """Why hardly anything is left of the relation."""
     marks, _ = answers(c, now, ctx.policy)
     if c.exit.at:
-        return "said goodbye"
+        why = inert((c.exit.reason or "unknown").removeprefix("other:"), 64)
+        return told("low_commitment", 0.5, "goodbye", now, ctx, {"at": date(c.exit.at, ctx), "reason": why})
     if marks and marks[-1] <= ctx.policy.loyalty.low_mark:
-        return f"last gave {marks[-1]} of 5"
+        return told("low_commitment", 0.5, "mark_low", now, ctx, {"mark": marks[-1]})
     if c.risk.last >= 0.0:
-        return f"has a risk of {round(100 * c.risk.last)} % of not coming back"
-    return "has most likely left"
+        risk = min(max(round(100 * c.risk.last), 1), 99)
+        return told("low_commitment", 0.5, "risk_of_losing", now, ctx, {"risk": risk})
+    return told("low_commitment", 0.5, "has_left", now, ctx)
 
 
 KIND = Kind(
     name="terrorist",
     rules=("Q4",),
     matter="trouble",
-    headline="{who} is leaving and speaks against us",
+    headline="{who} speaks against us",
     example="Leo gave 1 of 5 and complained in public of a second broken lamp.",
     severity="critical",
     treatment="trust",

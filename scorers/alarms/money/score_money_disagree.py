@@ -4,8 +4,10 @@ A fall is noticed when an occasion begins, a rise at a reading of the risk witho
 """
 
 from scorers.alarms.risk import model_reasons
+from scorers.alarms.speech import Value
+from scorers.alarms.words import told
 from scorers.contract.alarms import Reason
-from scorers.contract.events import DAY, Micros
+from scorers.contract.events import Micros
 from scorers.customer.lifecycle import PRESENT
 from scorers.customer.spend_pace import change
 from scorers.customer.state import Customer
@@ -49,10 +51,9 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     """The change of the spend beside the risk."""
     by, rules = _change(c, now, ctx.policy) or 0.0, ctx.policy.disagreement
     risk = min(max(round(100 * c.risk.last), 1), 99)
-    days = rules.window // DAY
-    way, code = ("less", "spend_down") if by < 0 else ("more", "spend_up")
-    text = f"Spent {round(100 * abs(by))} % {way} in {days} days than usual, although the risk is {risk} %."
-    return [Reason(code, 1.0, text), *model_reasons.unproven(c, e, ctx)]
+    name = "spend_down" if by < 0 else "spend_up"
+    values: dict[str, Value] = {"share": round(100 * abs(by)), "window": int(rules.window), "risk": risk}
+    return [told(name, 1.0, name, now, ctx, values), *model_reasons.unproven(c, e, now, ctx)]
 
 
 KIND = Kind(

@@ -1,6 +1,7 @@
 """`tier-drop`: the customer has fallen by a tier, and stayed there for the dwell time."""
 
-from scorers.alarms.words import span
+from scorers.alarms.speech import Value
+from scorers.alarms.words import told
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
 from scorers.customer.state import Customer
@@ -20,9 +21,9 @@ def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     """The tiers before and after."""
-    dwell, tiering = span(ctx.policy.tiers.dwell), c.tiering
-    text = f"Fell from {tiering.drop_from} to {tiering.tier} and has stayed there for {dwell}."
-    return [Reason("tier_drop", 1.0, text)]
+    dwell, tiering = int(ctx.policy.tiers.dwell), c.tiering
+    values: dict[str, Value] = {"before": tiering.drop_from, "after": tiering.tier, "dwell": dwell}
+    return [told("tier_drop", 1.0, "tier_drop", now, ctx, values)]
 
 
 KIND = Kind(

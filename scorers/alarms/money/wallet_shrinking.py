@@ -1,6 +1,7 @@
 """`wallet-shrinking`: the customer still buys, but spends less, or in fewer categories, than was usual (P7)."""
 
-from scorers.alarms.words import span
+from scorers.alarms.speech import Value
+from scorers.alarms.words import told
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
 from scorers.customer.facts import wallet
@@ -22,23 +23,23 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     shrunk, rules, found = c.spending.shrunk, ctx.policy.wallet, []
     if shrunk is None:
         return []
-    window = span(rules.window)
+    window = int(rules.window)
     if shrunk.usual_minor:
         spent = wallet.spend(c.spending, rules)[1]
         share = max(round(100 * (1 - spent / shrunk.usual_minor)), 0)
-        text = f"Spends {share} % less in {window} than was usual in the {span(rules.before)} before."
-        found.append(Reason("spend_shrinks", 1.0, text))
+        values: dict[str, Value] = {"share": share, "window": window, "before": int(rules.before)}
+        found.append(told("spend_shrinks", 1.0, "spend_shrinks", now, ctx, values))
     if shrunk.usual_breadth:
         now_from, before = wallet.breadth(c.baskets, rules), shrunk.usual_breadth
-        text = f"Buys from {now_from} departments in {window}, from {before:.0f} before."
-        found.append(Reason("breadth_shrinks", 1.0, text))
+        values = {"newest": now_from, "window": window, "usual": round(before)}
+        found.append(told("breadth_shrinks", 1.0, "breadth_shrinks", now, ctx, values))
     return found
 
 
 KIND = Kind(
     name="wallet-shrinking",
     rules=("P7", "J4"),
-    headline="{who} buys more elsewhere",
+    headline="{who} buys less than before",
     example="Rosa still comes every week, but spends half of what she used to, and no longer buys fish or fruit.",
     by_risk=True,
     treatment="tailored_service",

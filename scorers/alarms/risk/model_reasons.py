@@ -1,6 +1,9 @@
 """Reasons from the model's contributions: one sentence for each column of the features."""
 
-from scorers.alarms.words import days, every, silence, times
+from msgspec.structs import replace
+
+from scorers.alarms.speech import Value
+from scorers.alarms.words import date, open_cases, silence, told, usual_gap
 from scorers.contract.alarms import Reason
 from scorers.contract.events import DAY, Micros
 from scorers.customer.open_time import closed_for
@@ -24,60 +27,87 @@ def strongest(c: Customer, now: Micros, ctx: Context) -> list[Reason]:
     found: dict[str, Reason] = {}  # by sentence
     for name, weight in sorted(shares, key=lambda share: (-share[1], share[0])):
         if weight > _LEAST:
-            text = _sentence(name, c, now, ctx)
-            first = found.get(text)
-            found[text] = Reason(first.code if first else name, round(weight + (first.weight if first else 0), 3), text)
+            reason = _reason(name, round(weight, 3), c, now, ctx)
+            if (first := found.get(reason.text)) is not None:
+                reason = replace(first, weight=round(weight + first.weight, 3))
+            found[reason.text] = reason
     top = sorted(found.values(), key=lambda reason: (-reason.weight, reason.code))[:_MOST]
-    return top or [Reason("silence", 1.0, _pace(c, now, ctx))]
+    return top or [_pace(c, 1.0, "silence", now, ctx)]
 
 
-def unproven(c: Customer, e: Episode, ctx: Context) -> list[Reason]:
+def unproven(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     """Says of an alarm about the risk that the base has not shown yet how true such risks are (J5); empty where it has."""
     if ctx.figures(e.at).is_proven(c.risk.last):
         return []
-    text = "It is not known yet how true such risks are; too few could be compared with what followed."
-    return [Reason("unproven", 0.0, text)]
+    return [told("unproven", 0.0, "unproven", now, ctx)]
 
 
-def _pace(c: Customer, now: Micros, ctx: Context) -> str:
-    """The silence; if that is shorter than the usual gap, how few or far apart the purchases are."""
-    gap = c.rhythm.mean_gap()
-    if (now - c.purchases.last) / DAY >= gap:
-        return silence(c, now, ctx)
-    return (
-        f"Bought on {times(c.rhythm.occasions, 'day')} within {days((now - c.rhythm.first) / DAY)}, about {every(gap)}."
-    )
-
-
-def _sentence(name: str, c: Customer, now: Micros, ctx: Context) -> str:
-    """The sentence for a column of the features."""
-    count, pace = c.rhythm.occasions, _pace(c, now, ctx)
-    sentences = {
-        "discount_share": f"{round(100 * c.spending.discounted / max(c.purchases.count, 1))} % of the purchases "
-        "were at a discount.",
-        "complaints": f"{times(c.complaints.count, 'complaint')} so far.",
-        "complaints_open": f"{times(len(c.complaints.open), 'complaint')} still open.",
-        "complaints_overdue": "A complaint is past its deadline.",
-        "refunds": f"{times(c.spending.refunds, 'refund')} so far.",
-        "satisfaction": f"Satisfaction has been {c.opinion.mood:.1f} of 5.",
-        "satisfaction_last": f"Last satisfaction was {c.opinion.mark} of 5.",
-        "debt": "Bad experiences are not yet made good.",
-        "trouble": "A bad experience since the last purchase.",
-        "season_sin": "At this time of the year fewer come back.",
-        "season_cos": "At this time of the year fewer come back.",
-        "breadth_trend": "Buys from fewer departments than before.",
-        "breadth": "Buys from few departments.",
-        "spend_trend": "Spends less per visit than before.",
-        "spent": "Has spent little with us so far.",
-        "basket": "Small baskets.",
-        "unanswered": f"Has not answered our last {times(len(c.contacts.outreach), 'message')}.",
-        "contacts_in": "Rarely contacts us.",
-        "contacts_out": "Is contacted by us at an unusual rate.",
-        "competitor_lately": "Spoke of a competitor lately.",
-        "requests_open": f"{times(len(c.contacts.requests), 'request')} without an answer.",
-        "promises_broken": f"{times(c.promises.broken, 'promise')} broken.",
-        "occasions": f"Has bought on {times(count, 'day')}.",
-        "tenure": f"Customer for {days((now - c.rhythm.first) / DAY)}.",
-        "rules": pace,
+def _pace(c: Customer, weight: float, code: str, now: Micros, ctx: Context) -> Reason:
+    """The silence; if that is shorter than the mean gap, how few or far apart the purchases are."""
+    if (now - c.purchases.last) / DAY >= c.rhythm.mean_gap():
+        found = silence(c, weight, now, ctx)
+        return Reason(code, weight, found.text, found.sentence, found.values)
+    values: dict[str, Value] = {
+        "visits": c.rhythm.occasions,
+        "within": round((now - c.rhythm.first) / DAY),
+        "last": date(c.purchases.last, ctx),
     }
-    return sentences.get(name, pace)
+    if usual := usual_gap(c):
+        return told(code, weight, "pace_usual", now, ctx, values | {"usual": round(usual, 1)})
+    return told(code, weight, "pace", now, ctx, values)
+
+
+_PLAIN = {
+    "complaints_overdue": "complaint_past_deadline",
+    "debt": "debt_open",
+    "trouble": "trouble",
+    "season_sin": "season",
+    "season_cos": "season",
+    "breadth_trend": "fewer_departments",
+    "breadth": "few_departments",
+    "spend_trend": "spends_less",
+    "spent": "spent_little",
+    "basket": "small_baskets",
+    "contacts_in": "rarely_contacts",
+    "contacts_out": "contacted_unusually",
+}
+"""The sentences of columns that need no number."""
+
+
+def _counted(name: str, c: Customer, now: Micros, ctx: Context) -> tuple[str, dict[str, Value]] | None:
+    """The sentence of a column that needs numbers, with these; None if the column has none of its own."""
+    match name:
+        case "discount_share":
+            return "discounts", {"share": round(100 * c.spending.discounted / max(c.purchases.count, 1))}
+        case "complaints":
+            return "complaints_so_far", {"found": c.complaints.count}
+        case "refunds":
+            return "refunds_so_far", {"found": c.spending.refunds}
+        case "satisfaction":
+            return "satisfaction", {"mood": round(c.opinion.mood, 1)}
+        case "satisfaction_last":
+            return "mark_low", {"mark": c.opinion.mark}
+        case "unanswered":
+            return "unanswered", {"sent": len(c.contacts.outreach)}
+        case "competitor_lately":
+            return "competitor", {"at": date(c.opinion.competitor_at, ctx)}
+        case "promises_broken":
+            return "promises_broken", {"found": c.promises.broken}
+        case "occasions":
+            return "visits", {"visits": c.rhythm.occasions}
+        case "tenure":
+            return "tenure", {"tenure": round((now - c.rhythm.first) / DAY)}
+        case "complaints_open" if c.complaints.open:
+            return open_cases("complaint", [case.opened for case in c.complaints.open], ctx)
+        case "requests_open" if c.contacts.requests:
+            return open_cases("request", [request.opened for request in c.contacts.requests], ctx)
+    return None
+
+
+def _reason(name: str, weight: float, c: Customer, now: Micros, ctx: Context) -> Reason:
+    """The reason for a column of the features."""
+    if (plain := _PLAIN.get(name)) is not None:
+        return told(name, weight, plain, now, ctx)
+    if (counted := _counted(name, c, now, ctx)) is not None:
+        return told(name, weight, counted[0], now, ctx, counted[1])
+    return _pace(c, weight, name, now, ctx)

@@ -1,7 +1,8 @@
 """`owner-disagrees`: the owner calls a customer good whose risk is high, or not good whose risk is low (Q8)."""
 
 from scorers.alarms.risk import model_reasons
-from scorers.alarms.words import date
+from scorers.alarms.speech import Value
+from scorers.alarms.words import date, told
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
 from scorers.customer.lifecycle import PRESENT
@@ -35,11 +36,12 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     """What the owner said and when, beside the risk; then what raises the risk."""
     view, risk = c.opinion.owners_view, min(max(round(100 * c.risk.last), 1), 99)
     good = c.opinion.owner > 0
-    said = f"The owner called this customer {'good' if good else 'not good'}"
-    when = f" on {date(view.at, ctx)}" if view is not None else ""
-    found = [Reason("owner_judged", 1.0, f"{said}{when}; the risk is {risk} %.")]
+    if view is None:
+        return []
+    values: dict[str, Value] = {"view": "good" if good else "not_good", "at": date(view.at, ctx), "risk": risk}
+    found = [told("owner_judged", 1.0, "owner_judged", now, ctx, values)]
     why = model_reasons.strongest(c, now, ctx) if good else []
-    return [*found, *why, *model_reasons.unproven(c, e, ctx)]
+    return [*found, *why, *model_reasons.unproven(c, e, now, ctx)]
 
 
 KIND = Kind(

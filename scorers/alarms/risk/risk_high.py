@@ -25,14 +25,15 @@ def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     """What raises the risk most, by the model in force; whether such risks were true is said where it is not known."""
-    return [*model_reasons.strongest(c, now, ctx), *model_reasons.unproven(c, e, ctx)]
+    return [*model_reasons.strongest(c, now, ctx), *model_reasons.unproven(c, e, now, ctx)]
 
 
 KIND = Kind(
     name="risk-high",
     rules=("A5", "A7", "J4", "J5"),
     matter="silence",
-    headline="{who} is likely to leave",
+    headline="{who} is likely to stay away",
+    milder=(frozenset(), "{who} may stay away"),
     example="Irene, a gold customer, has a risk of 0.46; the threshold for gold is 0.4.",
     severity="error",  # of an example; of an alarm the risk decides
     by_risk=True,

@@ -1,7 +1,8 @@
 """`risk-rising`: at a review or an event, the risk is higher by a step than its lowest within the last weeks (A5)."""
 
 from scorers.alarms.risk import model_reasons
-from scorers.alarms.words import span
+from scorers.alarms.speech import Value
+from scorers.alarms.words import told
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
 from scorers.customer.lifecycle import PRESENT
@@ -23,16 +24,16 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     if rise is None:
         return []
     low, high = max(round(100 * rise.low / RISK_SCALE), 1), min(round(100 * rise.high / RISK_SCALE), 99)
-    text = f"The risk rose from {low} % to {high} % within {span(ctx.policy.risk.rise_within)}."
-    known = model_reasons.unproven(c, e, ctx)
-    return [Reason("risk_rose", 1.0, text), *model_reasons.strongest(c, now, ctx), *known]
+    values: dict[str, Value] = {"low": low, "high": high, "within": int(ctx.policy.risk.rise_within)}
+    known = model_reasons.unproven(c, e, now, ctx)
+    return [told("risk_rose", 1.0, "risk_rose", now, ctx, values), *model_reasons.strongest(c, now, ctx), *known]
 
 
 KIND = Kind(
     name="risk-rising",
     rules=("A5", "J4", "J5"),
     matter="silence",
-    headline="{who} is drifting away",
+    headline="The risk of losing {who} has risen",
     example="Emil's risk was 0.1 after his last visit; three weeks later it is 0.36.",
     by_risk=True,
     unproven="info",

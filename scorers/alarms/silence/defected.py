@@ -1,9 +1,11 @@
 """`defected`: a silence from which few come back, by the base's own record; a long one, in milder words; or an explained exit."""
 
 from scorers.alarms.silence import gone_quiet
-from scorers.alarms.words import date, span
+from scorers.alarms.speech import Value
+from scorers.alarms.words import date, told
 from scorers.contract.alarms import Reason, Stage
 from scorers.contract.events import Micros
+from scorers.contract.inert import inert
 from scorers.customer.lifecycle import LEFT, gone_after, is_first_time
 from scorers.customer.open_time import closed_for
 from scorers.customer.state import Customer
@@ -32,14 +34,14 @@ def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     """The exit with its reason, else the silence, and what the base's record says of such silences."""
     if c.exit.at and c.exit.at <= e.at:
-        return [Reason(c.exit.reason or "unknown", 1.0, f"Said that they leave, on {date(c.exit.at, ctx)}.")]
+        why = c.exit.reason or "unknown"
+        values: dict[str, Value] = {"at": date(c.exit.at, ctx), "reason": inert(why.removeprefix("other:"), 64)}
+        return [told(why, 1.0, "goodbye", now, ctx, values)]
     found = gone_quiet.reasons(c, e, now, ctx)
     if c.purchases.gone and ctx.figures(e.at).given_up[is_first_time(c)]:
         rules = ctx.policy.silence
-        share, within = f"{100 * rules.given_up_share:.0f} %", span(rules.given_up_within)
-        found.append(
-            Reason("given_up", 0.0, f"Of customers silent for so long, fewer than {share} came back within {within}.")
-        )
+        share: dict[str, Value] = {"share": round(100 * rules.given_up_share), "within": int(rules.given_up_within)}
+        found.append(told("given_up", 0.0, "given_up", now, ctx, share))
     return found
 
 

@@ -21,7 +21,7 @@ def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     """The silence compared with the usual gap, and what may explain it."""
-    return [Reason("silence", 1.0, silence(c, max(now, e.at), ctx)), *background(c, now, ctx)]
+    return [silence(c, 1.0, max(now, e.at), ctx), *background(c, now, ctx)]
 
 
 KIND = Kind(

@@ -1,6 +1,6 @@
 """`prospect-cooling`: most of a prospect's conversion window has passed without a purchase."""
 
-from scorers.alarms.words import span
+from scorers.alarms.words import date, told
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Instant, Micros
 from scorers.customer.state import Customer
@@ -20,8 +20,8 @@ def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     """How long ago the first contact was."""
-    since = span(max(now, e.at) - c.contacts.first)
-    return [Reason("window_running_out", 1.0, f"First contact was {since} ago, and nothing has been bought yet.")]
+    first, since = date(c.contacts.first, ctx), max(now, e.at) - c.contacts.first
+    return [told("window_running_out", 1.0, "window_running_out", now, ctx, {"first": first, "since": since})]
 
 
 def deadline(c: Customer, e: Episode, ctx: Context) -> Instant:

@@ -1,6 +1,6 @@
 """`second-purchase-overdue`: a first-time buyer has not come back within the time in which most who return do so."""
 
-from scorers.alarms.words import date, span
+from scorers.alarms.words import date, told
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
 from scorers.customer.open_time import closed_for
@@ -19,9 +19,9 @@ def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     """The first purchase and the limit."""
-    limit = span(c.purchases.second_limit)
-    text = f"Bought once, on {date(c.rhythm.first, ctx)}; most who return have returned within {limit}."
-    return [Reason("second_purchase_overdue", 1.0, text)]
+    first, limit = date(c.rhythm.first, ctx), c.purchases.second_limit
+    name = "second_purchase_overdue"
+    return [told(name, 1.0, name, now, ctx, {"first": first, "limit": limit})]
 
 
 KIND = Kind(

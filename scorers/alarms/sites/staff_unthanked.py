@@ -1,6 +1,6 @@
 """`staff-unthanked`: the staff of a site have not been thanked for too long (P2)."""
 
-from scorers.alarms.words import days
+from scorers.alarms.words import date, told
 from scorers.contract.alarms import Reason
 from scorers.contract.events import DAY, Micros
 from scorers.groups.site import Site
@@ -17,8 +17,9 @@ def condition(site: Site, now: Micros, ctx: Context, episode: Episode | None) ->
 
 def reasons(site: Site, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     """For how long."""
-    text = f"The staff have not been thanked for {days((max(now, e.at) - site.thanked.at) / DAY)}."
-    return [Reason("staff_unthanked", 1.0, text)]
+    last = site.thanked.at
+    since = round((max(now, e.at) - last) / DAY)
+    return [told("staff_unthanked", 1.0, "staff_unthanked", now, ctx, {"since": since, "last": date(last, ctx)})]
 
 
 KIND = Kind(

@@ -11,7 +11,7 @@ from scorers.contract.events import (
 )
 from scorers.customer import ledger
 from scorers.customer.facts.experiences import breach, count_about, negative
-from scorers.customer.state import MAX_CLOSED_CASES, MAX_OPEN_CASES, Case, Customer, keep_newest
+from scorers.customer.state import MAX_CLOSED_CASES, MAX_OPEN_CASES, Case, Cause, Customer, keep_newest
 from scorers.in_force.context import Context
 from scorers.in_force.figures import Contribution
 from scorers.timeline.facts import NO_FACT, Ref
@@ -58,7 +58,7 @@ def lapse(c: Customer, now: Micros, ctx: Context) -> None:
     for case in c.complaints.open:
         if not case.breached and case.rectify_by < now:
             case.breached = True
-            breach(c, case.rectify_by, case.opener, ctx)
+            breach(c, case.rectify_by, case.opener, Cause("complaint", case.opened, case.id), ctx)
 
 
 def _find(cases: list[Case], complaint_id: str) -> Case | None:
@@ -93,7 +93,7 @@ def _open(c: Customer, e: Complaint, ref: Ref, ctx: Context) -> None:
     complaints.public += public
     if public:
         c.opinion.told = e.time // SECOND
-    negative(c, e.time, ref, ctx, case.subject)
+    negative(c, e.time, ref, Cause("complaint", e.time, e.complaint_id), ctx, case.subject)
 
 
 def _reopen(c: Customer, e: Complaint, ref: Ref, ctx: Context) -> None:

@@ -3,7 +3,7 @@
 from scorers.contract.events import SECOND, Contact, ContactMade, ContactReceived, LeadCreated, Micros
 from scorers.customer.facts import opinion
 from scorers.customer.facts.experiences import breach
-from scorers.customer.state import MAX_OPEN_CASES, MAX_OUTREACH, Customer, Request, keep_newest
+from scorers.customer.state import MAX_OPEN_CASES, MAX_OUTREACH, Cause, Customer, Request, keep_newest
 from scorers.in_force.context import Context
 from scorers.in_force.figures import Contribution
 from scorers.timeline.facts import Ref
@@ -58,7 +58,7 @@ def lapse(c: Customer, now: Micros, ctx: Context) -> None:
     for request in c.contacts.requests:
         if not request.breached and request.answer_by < now:
             request.breached = True
-            breach(c, request.answer_by, request.opener, ctx)
+            breach(c, request.answer_by, request.opener, Cause("request", request.opened, request.topic), ctx)
 
 
 def _first(c: Customer, at: Micros, ref: Ref) -> None:
@@ -84,7 +84,7 @@ def _request(c: Customer, e: Contact, request_id: str, ref: Ref, ctx: Context) -
     known = next((r for r in requests if r.id == request_id), None)
     if e.request_status == "open" and known is None:
         deadline = ctx.calendar_of(e.store_id).add(e.time, ctx.policy.clocks.answer.of(c.tiering.tier))
-        requests.append(Request(request_id, e.time, ref, deadline))
+        requests.append(Request(request_id, e.time, ref, deadline, topic=e.topic or ""))
         keep_newest(c, "request", requests, MAX_OPEN_CASES)
     elif known is not None and (
         e.request_status in ("answered", "closed") or (e.request_status is None and isinstance(e, ContactMade))

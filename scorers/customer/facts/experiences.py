@@ -3,13 +3,13 @@
 from scorers.contract.events import Micros
 from scorers.customer import ledger
 from scorers.customer.lifecycle import is_still_judging
-from scorers.customer.state import BAD_SUBJECTS, Customer, Trouble
+from scorers.customer.state import BAD_SUBJECTS, MAX_CAUSES, Cause, Customer, Trouble
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import MAX_EVIDENCE
 from scorers.timeline.facts import Ref
 
 
-def negative(c: Customer, at: Micros, ref: Ref, ctx: Context, about: str = "") -> None:
+def negative(c: Customer, at: Micros, ref: Ref, cause: Cause, ctx: Context, about: str = "") -> None:
     """Enter a negative experience into the ledger, and as trouble for those who are still judging us (L3, L4).
 
     `about` is one of `BAD_SUBJECTS`; empty if it is not known.
@@ -17,15 +17,17 @@ def negative(c: Customer, at: Micros, ref: Ref, ctx: Context, about: str = "") -
     account = c.account
     account.bad += 1
     count_about(c, about, 1)
-    account.last_bad_ref = ref
+    account.last_bad_ref, account.last_bad = ref, cause
     ledger.bad(c, at, ctx.policy.ledger)
     if c.life.golden_by >= at:
         c.life.golden_by = 0
     if c.life.stage in ("first_time_buyer", "early_repeat_buyer") and is_still_judging(c, at, ctx.policy):
         if account.trouble is None:
-            account.trouble = Trouble(c.life.stage, at, ref)
+            account.trouble = Trouble(c.life.stage, at, ref, causes=(cause,))
         else:
             account.trouble.count += 1
+            first, *others = account.trouble.causes or (cause,)
+            account.trouble.causes = (first, *others[2 - MAX_CAUSES :], cause)
             if len(account.trouble.evidence) < MAX_EVIDENCE:
                 account.trouble.evidence.append(ref)
 
@@ -37,7 +39,7 @@ def count_about(c: Customer, about: str, times: int) -> None:
         c.account.about = tuple([n + times * (name == about) for name, n in zip(BAD_SUBJECTS, known, strict=True)])
 
 
-def breach(c: Customer, at: Micros, ref: Ref, ctx: Context) -> None:
+def breach(c: Customer, at: Micros, ref: Ref, cause: Cause, ctx: Context) -> None:
     """Enter a missed deadline into the ledger only."""
     ledger.bad(c, at, ctx.policy.ledger)
-    c.account.last_bad_ref = ref
+    c.account.last_bad_ref, c.account.last_bad = ref, cause

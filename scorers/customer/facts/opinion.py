@@ -11,7 +11,7 @@ from scorers.contract.events import (
 )
 from scorers.customer import ledger
 from scorers.customer.facts.experiences import negative
-from scorers.customer.state import MARK_BITS, MAX_MARKS, Customer, OwnersView
+from scorers.customer.state import MARK_BITS, MAX_MARKS, Cause, Customer, OwnersView
 from scorers.in_force.context import Context
 from scorers.in_force.figures import Contribution
 from scorers.timeline.facts import Ref
@@ -30,7 +30,7 @@ def mark(c: Customer, at: Micros, stars: int, ref: Ref, ctx: Context, about: str
     kept = [packed for packed in opinion.marks_lately if packed >> MARK_BITS >= oldest]
     opinion.marks_lately = (*kept[1 - MAX_MARKS :], (at // SECOND << MARK_BITS) + stars)
     if stars <= 2:
-        negative(c, at, ref, ctx, about)
+        negative(c, at, ref, Cause("mark", at, str(stars)), ctx, about)
     elif stars >= 4:
         ledger.good(c, at, ctx.policy.ledger)
 

@@ -9,6 +9,7 @@ from scorers.customer.state import Customer, Cut
 from scorers.in_force.context import Context
 from scorers.in_force.figures import Contribution
 from scorers.timeline.facts import Ref
+from scorers.timeline.retained_fields import MARKETING
 
 _EPOCH = date(1970, 1, 1)
 
@@ -18,6 +19,8 @@ def described(c: Customer, e: CustomerDescribed, ref: Ref, ctx: Context, counts:
     c.profile.name = e.name or c.profile.name
     c.profile.locale = e.locale or c.profile.locale
     c.profile.owner_id = e.owner_id or c.profile.owner_id
+    if e.consent is not None and (consents := e.consent.get(MARKETING)) is not None:
+        c.profile.refuses_offers = not consents
     if e.customer_since is not None and (since := (e.customer_since - _EPOCH).days * DAY) <= e.time:
         c.life.customer_since = max(since, 1)
         if c.rhythm.occasions and not c.life.known:

@@ -2,7 +2,7 @@
 
 from scorers.contract.events import Micros, PromiseBroken, PromiseKept, PromiseMade
 from scorers.customer.facts.experiences import negative
-from scorers.customer.state import MAX_OPEN_CASES, Customer, Promise, keep_newest
+from scorers.customer.state import MAX_OPEN_CASES, Cause, Customer, Promise, keep_newest
 from scorers.in_force.context import Context
 from scorers.in_force.figures import Contribution
 from scorers.timeline.facts import Ref
@@ -12,7 +12,8 @@ def made(c: Customer, e: PromiseMade, ref: Ref, ctx: Context, counts: list[Contr
     """A promise; one with a due date is broken when that passes."""
     known = _find(c, e.promise_id)
     if known is None:
-        _add(c, Promise(e.promise_id, e.time, ref, int(max(e.due, e.time)) if e.due else 0))
+        due = int(max(e.due, e.time)) if e.due else 0
+        _add(c, Promise(e.promise_id, e.time, ref, due, topic=e.topic or ""))
     elif e.due and not known.broken:
         known.due = int(max(e.due, e.time))
 
@@ -26,7 +27,7 @@ def broken(c: Customer, e: PromiseBroken, ref: Ref, ctx: Context, counts: list[C
     """A promise is reported as broken, whether or not it was reported as made."""
     promise = _find(c, e.promise_id)
     if promise is None:
-        promise = Promise(e.promise_id, e.time, ref)
+        promise = Promise(e.promise_id, e.time, ref, topic=e.topic or "")
         _add(c, promise)
     if not promise.broken:
         _break(c, promise, e.time, ref, ctx)
@@ -51,4 +52,4 @@ def _add(c: Customer, promise: Promise) -> None:
 def _break(c: Customer, promise: Promise, at: Micros, ref: Ref, ctx: Context) -> None:
     promise.broken, promise.breaker = at, ref
     c.promises.broken += 1
-    negative(c, at, ref, ctx, "service")
+    negative(c, at, ref, Cause("promise", at, promise.topic), ctx, "service")

@@ -1,13 +1,14 @@
 """Purchases and refunds: every purchase counts in money, the first of an occasion in rhythm and limits too."""
 
 from scorers.contract.events import DAY, HOUR, SECOND, Duration, Micros, Purchase, Refund
+from scorers.contract.inert import inert
 from scorers.customer import ledger, silences
 from scorers.customer.facts import baskets, contacts, money, wallet
 from scorers.customer.facts.experiences import negative
 from scorers.customer.lifecycle import gone_after
 from scorers.customer.open_time import change_store, closed_for, closed_time
 from scorers.customer.rhythm import silence_limit
-from scorers.customer.state import Customer, Exit
+from scorers.customer.state import Cause, Customer, Exit
 from scorers.in_force.base_rhythm import gap_bucket
 from scorers.in_force.closures import open_between, open_until
 from scorers.in_force.context import Context
@@ -15,6 +16,7 @@ from scorers.in_force.figures import COHORT_GAPS, FIRST_GAPS, GAPS, Contribution
 from scorers.timeline.facts import Ref
 
 SAME_VISIT: Duration = 4 * HOUR
+LONGEST_REASON = 40  # characters, of a refund and of what was bought
 LONGEST_DATE: Duration = 2 * DAY  # no date lasts longer in any zone, whatever its clocks were set back by
 
 
@@ -62,7 +64,8 @@ def refund(c: Customer, e: Refund, ref: Ref, ctx: Context, counts: list[Contribu
     """A refund is a negative experience only for a bad reason, and not of nothing (J10). It never moves the stage back."""
     money.refund(c, e, ctx)
     if e.amount_minor and ctx.policy.refunds.is_bad(e.reason):
-        negative(c, e.time, ref, ctx, "product")
+        cause = Cause("refund", e.time, inert(e.reason or "", LONGEST_REASON), inert(e.sku or "", LONGEST_REASON))
+        negative(c, e.time, ref, cause, ctx, "product")
 
 
 def recognise(c: Customer, at: Micros, ctx: Context) -> None:
