@@ -23,10 +23,11 @@ from scorers.contract.events import SECOND, TOPIC_OF, Micros
 from scorers.contract.lessons import LEARNERS
 from scorers.contract.rejection import RejectCode
 from scorers.contract.wire import EVENT_TYPES
-from scorers.in_force import live_quality, uplift
+from scorers.in_force.live_quality import Counts
 from scorers.timeline.emitter import Status
 from scorers.timeline.subjects import Bound
 from scorers.worklist.ranking import DayList
+from streams import quality_metrics
 
 FAST = (1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 5e-2, 0.25)
 SLOW = (1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -39,8 +40,6 @@ OTHER = "other"  # what is on no closed list, in one series
 
 Fate = Status | Literal["anonymous", "unfolded"]
 """What became of an event; the last two are accepted and no fact about a customer."""
-ANSWER = {True: "right", False: "wrong"}
-LEADS = (1, 2, 3, 5, 7, 10, 14, 21, 28, 42, 60, 90, 120, 180, 270, 365)  # days
 Census = Mapping[tuple[Stage, Tier], int]
 
 
@@ -81,7 +80,7 @@ class WorkerMetrics(Collector):
         )
         self._list: DayList | None = None
         self._census: dict[int, Census] = {}
-        self._quality: dict[int, live_quality.Counts] = {}
+        self._quality: dict[int, Counts] = {}
         self._behind: dict[tuple[str, int], int] = {}
         self._clock: dict[int, Micros] = {}
         self._recovered = 0, 0
@@ -149,7 +148,7 @@ class WorkerMetrics(Collector):
         """The customers of a partition by stage and tier; read at each scrape, so pass it once and change it in place."""
         self._census[partition] = census
 
-    def quality(self, partition: int, counts: live_quality.Counts) -> None:
+    def quality(self, partition: int, counts: Counts) -> None:
         """The figures of a partition up to the last closed day; read at each scrape, so pass them once and change them in place."""
         self._quality[partition] = counts
 
@@ -181,7 +180,7 @@ class WorkerMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """The values at the moment of a scrape."""
         yield from self._of_events()
-        yield from _of_quality(self._quality.values())
+        yield from quality_metrics.of_quality(self._quality.values())
         yield from self._of_the_worklist()
         people = GaugeMetricFamily("vigia_customers", "Customers of this worker.", labels=["stage", "tier"])
         count: Tally[tuple[Stage, Tier]] = Tally()
@@ -254,81 +253,6 @@ class WorkerMetrics(Collector):
         steps = HistogramMetricFamily("vigia_step_seconds", "Time to fold one event.")
         steps.add_metric([], list(zip(bounds, accumulate(self._steps), strict=True)), self._step_seconds)
         yield steps
-
-
-def _of_quality(partitions: Iterable[live_quality.Counts]) -> Iterator[Metric]:
-    """How good the alarms were (A9), of the partitions of this worker, from the first alarm to the last closed day."""
-    total: dict[str, Tally[int]] = {}
-    for counts in list(partitions):
-        for name in filter(live_quality.is_of_quality, list(counts)):
-            total.setdefault(name, Tally()).update(dict(counts[name]))
-    kinds = [kind for kind in KINDS if kind not in STATE_CHANGES]
-    arms = GaugeMetricFamily(
-        "vigia_alarms_answered",
-        "Alarms with an answer; right: no purchase within the horizon, or a case's deadline breached.",
-        labels=["kind", "arm", "answer"],
-    )
-    for kind in kinds:
-        by_arm = live_quality.by_arm(total, kind)
-        for arm, right in product(live_quality.ARMS, (True, False)):
-            arms.add_metric([kind, arm, ANSWER[right]], by_arm.get((arm, right), 0))
-    yield arms
-    places = GaugeMetricFamily(
-        "vigia_alarms_answered_leaving",
-        "Alarms about leaving with an answer, by tier and stage when they were raised.",
-        labels=["tier", "stage", "answer"],
-    )
-    by_place = live_quality.by_place(total, live_quality.LEAVING)
-    for tier, stage, right in product(live_quality.TIERS, live_quality.STAGES, (True, False)):
-        places.add_metric([tier, stage, ANSWER[right]], by_place.get((tier, stage, right), 0))
-    yield places
-    yield from _of_the_hold_out(total)
-    left = live_quality.leavers(total)
-    gone = GaugeMetricFamily(
-        "vigia_leavers",
-        "Customers who have left, by silence or as they said; missed: no alarm before.",
-        labels=["type", "state"],
-    )
-    for what, told, missed in (
-        ("silence", left.told_before, left.missed),
-        ("goodbye", left.said_so - left.said_so_missed, left.said_so_missed),
-    ):
-        gone.add_metric([what, "told"], told)
-        gone.add_metric([what, "missed"], missed)
-    yield gone
-    leads = HistogramMetricFamily(
-        "vigia_lead_days", "From the first alarm of a kind in a silence to the loss.", labels=["kind"]
-    )
-    for kind in ("any", *live_quality.LEAVING):
-        days = live_quality.leads(total, "" if kind == "any" else kind)
-        bounds = [(str(float(most)), sum(n for lead, n in days.items() if lead <= most)) for most in LEADS]
-        leads.add_metric([kind], [*bounds, ("+Inf", sum(days.values()))], sum(lead * n for lead, n in days.items()))
-    yield leads
-
-
-def _of_the_hold_out(total: live_quality.Counts) -> Iterator[Metric]:
-    """What became of those told and those held out; the uplift of several workers follows from the sums."""
-    answers: Tally[tuple[str, str, str]] = Tally()
-    for (_, treatment), one in uplift.trials(total).items():
-        for arm, number, back in (("told", one.told, one.told_back), ("held_out", one.held_out, one.held_out_back)):
-            answers[treatment, arm, "returned"] += back
-            answers[treatment, arm, "away"] += number - back
-    alarms = GaugeMetricFamily(
-        "vigia_trial_alarms",
-        "Answered alarms that could be held out, told or held out, by what the customer did.",
-        labels=["treatment", "arm", "answer"],
-    )
-    for labels in product(uplift.TREATMENTS, ("told", "held_out"), ("returned", "away")):
-        alarms.add_metric(labels, answers[labels])
-    yield alarms
-    margins = GaugeMetricFamily(
-        "vigia_trial_margin_minor",
-        "Expected margin within the horizon of those told; times the uplift it is what was kept.",
-        labels=["treatment", "currency"],
-    )
-    for (treatment, currency), minor in uplift.margins(total).items():
-        margins.add_metric([treatment, currency], minor)
-    yield margins
 
 
 class Teaching(Protocol):

@@ -13,7 +13,7 @@ from scorers.contract.alarms import LoyaltyType, Stage, Tier
 from scorers.contract.events import ComplaintSeverity, Duration, Micros
 from scorers.customer.effort import Effort
 from scorers.customer.rhythm import Rhythm
-from scorers.customer.told import Told
+from scorers.customer.told import Loss, Told
 from scorers.timeline.facts import NO_FACT, Ref
 from scorers.timeline.subjects import Bound, State
 
@@ -393,6 +393,7 @@ class Customer(State, array_like=True, gc=False):
     profile: Profile = field(default_factory=Profile)
     efforts: tuple[Effort, ...] = ()  # of the dates whose worklist is not final, one each
     told: tuple[Told, ...] = ()  # alarms of the present silence, or without an answer yet
+    loss: Loss | None = None  # of a customer who has left
 
     def cases(self) -> int:
         """How many cases are kept, closed ones included."""

@@ -1,9 +1,11 @@
 """What the state keeps of alarms that were told: until their answer is known, and as long as the silence lasts in which they were raised.
 
-`scorers/subjects/answers` fills it and counts the answers (A9).
+`scorers/subjects/answers` fills it and counts the answers (A9); `scorers/subjects/loss_review` reads it when a customer has left (A4).
 """
 
 from msgspec import Struct
+
+from scorers.contract.alarms import Stage, Tier
 
 MAX_TOLD = 128
 
@@ -14,7 +16,9 @@ class Told(Struct, array_like=True, gc=False):
     key: int  # the first 32 bits of its id
     kind: int  # by `uplift.code_of`
     at: int
-    until: int  # when its answer is known at the latest; 0 once it has been counted
+    span: (
+        int  # after which its answer is known at the latest, in open time, a case's in all; 0 once it has been counted
+    )
     place: int  # tier and stage when it was raised, by `live_quality.place_of`
     held_out: bool = False
     acted: bool = False  # somebody has acted on it
@@ -22,3 +26,14 @@ class Told(Struct, array_like=True, gc=False):
     margin: int = (
         0  # what the customer brings within the horizon at the own pace, in minor units; 0 where nobody is held out
     )
+
+
+class Loss(Struct, array_like=True, gc=False):
+    """How a customer left, until the next purchase."""
+
+    at: int  # in whole seconds
+    stage: Stage  # the last one before
+    tier: Tier
+    said: bool  # by an explained exit, and not by silence
+    risk: int  # the last one read before, in ten-thousandths; -1 where none
+    reason: int  # the place of the reason that was counted, by `live_quality.REASONS`

@@ -11,7 +11,7 @@ from typing import Literal, TypeVar, get_args
 from msgspec import Struct
 
 from scorers.contract.alarms import Stage, Tier
-from scorers.contract.events import DAY, Duration
+from scorers.contract.events import DAY, EXIT_REASONS, Duration
 from scorers.in_force.uplift import MARGIN_IN, TRIAL_OF, Measured, measured
 from scorers.policy.tables import Policy
 
@@ -21,11 +21,15 @@ Contribution = tuple[int, str, int, int]
 
 ANSWERS_OF = "answer:"  # followed by the kind; buckets by place, arm and answer
 LEFT = "left"  # buckets by place, whether they said so, and whether nobody was told before
+WHY = "why"  # buckets by `REASONS`
 LEAD = "lead"  # from the first alarm of the silence, of any kind
 LEAD_OF = "lead:"  # followed by the kind: from the first alarm of that kind
 
 LEAVING = ("second-purchase-overdue", "gone-quiet", "risk-high", "defected")
 """The kinds that say of a buyer that they may leave, or have left."""
+
+REASONS = (*EXIT_REASONS, "other")
+"""The reasons for which customers leave; reasons of a code of its own are one."""
 
 Arm = Literal["told", "held_out", "acted"]
 """What became of an alarm: told to people, held out, or somebody has acted on it."""
@@ -42,7 +46,7 @@ LONGEST_LEAD = 80  # the last bucket, from eleven years on
 
 def is_of_quality(name: str) -> bool:
     """Whether a histogram says how good alarms were, or what they brought."""
-    return name.startswith((ANSWERS_OF, LEAD_OF, TRIAL_OF, MARGIN_IN)) or name in (LEFT, LEAD)
+    return name.startswith((ANSWERS_OF, LEAD_OF, TRIAL_OF, MARGIN_IN)) or name in (LEFT, LEAD, WHY)
 
 
 def place_of(tier: Tier, stage: Stage) -> int:
@@ -88,6 +92,11 @@ def has_left(day: int, place: int, said: bool, missed: bool) -> Contribution:
     return day, LEFT, place * 4 + 2 * said + missed, 1
 
 
+def why(day: int, reason: int, count: int) -> Contribution:
+    """A customer has left for a reason, by its place in `REASONS`; -1 takes that back."""
+    return day, WHY, reason, count
+
+
 def led(day: int, kind: str, lead: Duration) -> Contribution:
     """How long before a customer left by silence the first alarm of a kind was told; of any kind if that is empty."""
     return day, LEAD_OF + kind if kind else LEAD, lead_bucket(lead), 1
@@ -129,6 +138,8 @@ class Leavers(Struct, kw_only=True):
     lead_days: float | None  # median, from the first alarm of the silence
     said_so: int
     said_so_missed: int
+    reasons: dict[str, int]
+    reason_unknown: float | None  # share
 
 
 class Quality(Struct, kw_only=True):
@@ -206,6 +217,7 @@ def leavers(counts: Counts) -> Leavers:
     for bucket, count in counts.get(LEFT, {}).items():
         number[bucket % 4] += count
     told, missed, said, said_missed = number
+    reasons = {REASONS[place]: n for place, n in sorted(counts.get(WHY, {}).items()) if n}
     return Leavers(
         by_silence=told + missed,
         told_before=told,
@@ -214,6 +226,8 @@ def leavers(counts: Counts) -> Leavers:
         lead_days=_median(leads(counts, "")),
         said_so=said + said_missed,
         said_so_missed=said_missed,
+        reasons=reasons,
+        reason_unknown=round(reasons.get("unknown", 0) / sum(reasons.values()), 4) if reasons else None,
     )
 
 

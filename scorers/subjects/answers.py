@@ -14,7 +14,7 @@ from scorers.customer.state import Customer
 from scorers.customer.told import MAX_TOLD, Told
 from scorers.customer.value import margin_within
 from scorers.in_force import live_quality, uplift
-from scorers.in_force.closures import open_until
+from scorers.in_force.closures import Closed
 from scorers.in_force.context import Context
 from scorers.in_force.figures import Contribution
 from scorers.in_force.live_quality import ARMS, place_of
@@ -41,75 +41,74 @@ def note(c: Customer, kind: Kind, e: Episode, ctx: Context, effects: Effects) ->
     at, key = e.at // SECOND, key_of(e.alarm_id)
     if any(told.key == key for told in c.told):
         return
-    horizon = reported_horizon(c, ctx.policy)
-    by = act_by(kind, c, e, ctx) if kind.is_case else open_until(closed_for(c, ctx), e.at, horizon)
-    assert by is not None  # only a change of state has no deadline, and is not raised by its condition
+    span = reported_horizon(c, ctx.policy)
+    if kind.is_case:
+        by = act_by(kind, c, e, ctx)
+        assert by is not None  # only a change of state has no deadline, and is not raised by its condition
+        span = int(by) - e.at
     share = ctx.policy.hold_out.share
     on_trial = bool(share) and not kind.is_case and e.severity != "critical"
     told = Told(
         key,
         code_of(kind.name),
         at,
-        int(by) // SECOND,
+        span // SECOND,
         place_of(c.tiering.tier, c.life.stage),
         on_trial and is_held_out(c.id, ctx.zone.day(e.at), share),
     )
     if on_trial:
         told.treatment = TREATMENTS.index(proposed_treatment(kind, c))
-        told.margin = 0 if told.held_out else margin_within(c, e.at, int(by) - e.at, ctx)
-    if not kind.is_case and c.purchases.last // SECOND > at:  # bought between that instant and now
-        _count(c, told, c.purchases.last // SECOND > told.until, c.purchases.last // SECOND, effects.counts)
+        told.margin = 0 if told.held_out else margin_within(c, e.at, span, ctx)
+    last = c.purchases.last // SECOND
+    if not kind.is_case and last > at:  # bought between that instant and now
+        _count(c, told, last > _until(told, closed_for(c, ctx)), last, effects.counts)
         return
     kept = [*c.told, told]
-    if len(kept) > MAX_TOLD and kept.pop(1).until:  # not the first: it says how long before a loss it was told
+    if len(kept) > MAX_TOLD and kept.pop(1).span:  # not the first: it says how long before a loss it was told
         c.forget("told")
     c.told = tuple(kept)
 
 
-def bought(c: Customer, at: Micros, counts: list[Contribution]) -> None:
+def bought(c: Customer, at: Micros, ctx: Context, counts: list[Contribution]) -> None:
     """A purchase, before alarms are compared: it answers those about the customer, and ends the silence."""
-    second, kept = at // SECOND, []
+    second, closed, kept = at // SECOND, closed_for(c, ctx), []
     for told in c.told:
         if BY_CODE[told.kind].is_case or second <= told.at:
-            if told.until:
+            if told.span:
                 kept.append(told)
-        elif told.until:
-            _count(c, told, second > told.until, second, counts)
+        elif told.span:
+            _count(c, told, second > _until(told, closed), second, counts)
     c.told = tuple(kept)
 
 
-def follow(c: Customer, at: Micros, now: Micros, counts: list[Contribution]) -> None:
-    """After alarms were compared: note who has acted, and answer what has come true or ended by now."""
+def follow(c: Customer, at: Micros, now: Micros, ctx: Context, counts: list[Contribution]) -> Micros:
+    """After alarms were compared: note who has acted, and answer what has come true or ended by now.
+
+    Return the next instant at which an alarm has its answer though nothing happens: the end of its last second.
+    """
     standing = {key_of(e.alarm_id): e for e in c.open if e.status == "open"}
+    closed, soon = closed_for(c, ctx), NEVER
     for told in c.told:
-        if not told.until:
+        if not told.span:
             continue
         e = standing.get(told.key)
         if e is not None:
             told.acted = e.was_acted_on
-        if (told.until + 1) * SECOND <= now:
-            _count(c, told, True, told.until, counts)
+        until = _until(told, closed)
+        if (until + 1) * SECOND <= now:
+            _count(c, told, True, until, counts)
         elif e is None and BY_CODE[told.kind].is_case:
             _count(c, told, False, at // SECOND, counts)
+        else:
+            soon = min(soon, (until + 1) * SECOND - 1)
+    return soon
 
 
-def next_instant(c: Customer) -> Micros:
-    """The next instant at which an alarm has its answer though nothing happens: the end of its last second."""
-    until = min([told.until for told in c.told if told.until], default=0)
-    return (until + 1) * SECOND - 1 if until else NEVER
-
-
-def left(c: Customer, at: Micros, place: int, said: bool, counts: list[Contribution]) -> None:
-    """The customer leaves now, before alarms are compared; `place` is that before."""
-    before = [told for told in c.told if c.purchases.last // SECOND <= told.at < at // SECOND]
-    day = at // DAY
-    counts.append(live_quality.has_left(day, place, said, not before))
-    if before and not said:
-        first: dict[str, int] = {}
-        for told in before:
-            for kind in ("", BY_CODE[told.kind].name):
-                first[kind] = min(first.get(kind, told.at), told.at)
-        counts += [live_quality.led(day, kind, at - since * SECOND) for kind, since in first.items()]
+def _until(told: Told, closed: Closed | None) -> int:
+    """The second in which the answer of an alarm is known at the latest: a closure stops the horizon, and not the deadline of a case."""
+    if closed is None or BY_CODE[told.kind].is_case:
+        return told.at + told.span
+    return closed.until(told.at * SECOND, told.span * SECOND) // SECOND
 
 
 def _count(c: Customer, told: Told, hit: bool, second: int, counts: list[Contribution]) -> None:
@@ -121,4 +120,4 @@ def _count(c: Customer, told: Told, hit: bool, second: int, counts: list[Contrib
         counts.append(uplift.trial(day, kind, told.treatment, told.held_out, not hit))
         if told.margin > 0:
             counts.append(uplift.margin(day, c.spending.currency, kind, told.treatment, told.margin))
-    told.until = 0
+    told.span = 0

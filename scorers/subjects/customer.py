@@ -10,7 +10,7 @@ from scorers.alarms.catalogue import watched_by
 from scorers.alarms.changes.changes import GOLDEN_CONVERSION, LOYALTY_CHANGED, REACTIVATED, STAGE_CHANGED, TIER_CHANGED
 from scorers.alarms.render import render_customer
 from scorers.contract.alarms import Alarm, Change, Outcome, Severity, Stage, Tier
-from scorers.contract.events import DAY, AlarmAction, AnyEvent, Micros, Purchase
+from scorers.contract.events import DAY, AlarmAction, AnyEvent, ExitExplained, Micros, Purchase
 from scorers.customer import lifecycle, loyalty, silences, tiers
 from scorers.customer.facts.evolve import evolve, lapse
 from scorers.customer.lifecycle import LEFT, RETURNS_FROM
@@ -21,8 +21,7 @@ from scorers.customer.tiers import RANK
 from scorers.in_force.context import Context
 from scorers.in_force.discounts import DISCOUNTS
 from scorers.in_force.figures import ALL_YEARS, YEARS, Contribution, value_bucket
-from scorers.in_force.live_quality import place_of
-from scorers.subjects import answers, reviews, rises
+from scorers.subjects import answers, loss_review, reviews, rises
 from scorers.timeline import actions
 from scorers.timeline.compare import compare, note
 from scorers.timeline.episodes import ACTED, NEVER, Episode, Finding
@@ -93,14 +92,15 @@ class CustomerType(AlarmingType[Customer]):
         if c.tiering.low_since and now <= (ends := c.tiering.low_since + ctx.policy.tiers.dwell) < soon:
             soon = ends
         if bought and c.told:
-            answers.bought(c, at, effects.counts)
+            answers.bought(c, at, ctx, effects.counts)
         waits = compare(self, c, _PLANS[life.stage], now, ref, ctx, effects)
         acted = isinstance(event, AlarmAction) and event.action in ACTED
         if risk.at >= at or c.efforts or acted:
             effort.review(c, at, told, acted, ctx)
+        if c.loss is not None and isinstance(event, ExitExplained):
+            loss_review.explained(c, at, effects.counts)
         if c.told:
-            answers.follow(c, at, now, effects.counts)
-            soon = min(soon, answers.next_instant(c))
+            soon = min(soon, answers.follow(c, at, now, ctx, effects.counts))
         c.due = min(soon, waits, c.purchases.next_class or NEVER, reviews.next_instant(c, ctx), retires)
 
     def render(
@@ -181,8 +181,10 @@ def _judge_stage(
     note(c, STAGE_CHANGED, at, opener, f"{before} to {after}", effects)
     if bought and before in RETURNS_FROM and after not in LEFT:
         note(c, REACTIVATED, at, opener, f"{before} to {after}", effects)
+    if before in LEFT:
+        c.loss = None
     if after in LEFT:
-        answers.left(c, at, place_of(c.tiering.tier, before), bool(c.exit.at), effects.counts)
+        loss_review.leave(c, at, before, effects.counts)
         c.risk.next_review, c.risk.last = 0, -1.0
         rises.forget(c)
         c.ties.cut = ()

@@ -8,6 +8,7 @@ from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.subjects.assessment import assess
 from scorers.subjects.horizons import by_span, risk_by_horizon
+from scorers.subjects.loss_review import review
 from scorers.timeline.timeline import Timeline
 
 
@@ -40,6 +41,7 @@ def customer_row(timeline: Timeline[Customer], now: Micros, ctx: Context) -> dic
         "complaints_open": len(c.complaints.open),
         "satisfaction": round(c.opinion.mood, 3) if c.opinion.marks else None,
         "experience_debt": round(v.debt, 3),
+        "loss": review(c, ctx),
         "alarms_open": sorted(e.kind for e in c.open if e.status == "open"),
         "forgotten": dict(sorted(c.forgotten.items())),
         "next_due": rfc3339(c.due) if c.due and c.due != timeline.subject.retires(c, ctx) else None,

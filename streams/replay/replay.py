@@ -39,6 +39,7 @@ from scorers.timeline.timeline import AnyTimeline, Timeline
 from scorers.worklist.dates import DatesToList
 from scorers.worklist.ranking import DayList, Ranking
 from streams.records.by_source import BySource
+from streams.replay.losses import Losses
 from vigia.runtime.files.event_lines import WINDOW, Order, Progress, read, wrong_order
 from vigia.runtime.files.lines import Line
 
@@ -54,7 +55,10 @@ SCORE_COLUMNS = (
     "currency",
 )
 
-OUTPUTS = ("alarms.jsonl", "worklist.jsonl", "customers.jsonl", "rejected.jsonl", "scores.csv", "summary.json")
+OUTPUTS = (
+    *("alarms.jsonl", "worklist.jsonl", "customers.jsonl", "losses.jsonl", "rejected.jsonl", "scores.csv"),
+    "summary.json",
+)
 
 
 class WrongOrder(ValueError):
@@ -184,6 +188,7 @@ class _Run:
         self._every = schedule.every
         self._score_at = sorted(set(schedule.at), reverse=True)
         self._next = 0
+        self._losses = Losses(self.timelines.get, self.ctx)
         self._ranking = Ranking()
         self._lists = Worklists()
         self._alarms = stack.enter_context((out / "alarms.jsonl").open("wb"))
@@ -234,6 +239,9 @@ class _Run:
         with (self.out / "customers.jsonl").open("wb") as file:
             for timeline in known.values():
                 file.write(msgspec.json.encode(customer_row(timeline, end, self.ctx)) + b"\n")
+        with (self.out / "losses.jsonl").open("wb") as file:
+            for loss in self._losses.rows(lambda name: self.partition.suppressed.get(name) is not None):
+                file.write(msgspec.json.encode(loss) + b"\n")
         tally = self.partition.tally
         summary = Summary(
             events=tally.events,
@@ -297,6 +305,7 @@ class _Run:
                 self._alarms.write(encode_alarm(alarm) + b"\n")
                 if alarm.type == "alarm.raised":
                     self.kinds[alarm.kind] += 1
+            self._losses.take(step.alarms)
             self.lessons += len(step.lessons)
             if not self._closes_days:
                 self._book.add(step.counts)

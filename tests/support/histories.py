@@ -12,7 +12,6 @@ from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.risk.columns import NAMES
 from scorers.risk.model import KNOTS, UNTRAINED, LinearModel, Model
-from scorers.subjects import answers
 from scorers.subjects.customer import CUSTOMER
 from scorers.timeline.episodes import NEVER, Answer, Finding
 from tests.support.driver import Driver, record
@@ -95,8 +94,7 @@ def deadlines(c: Customer, ctx: Context) -> list[Micros]:
             found += [_until(kind.case_condition(c, case, now, ctx, None)) for case in cases]
     found += [bought + ctx.policy.ledger.quiet_week for bought in c.account.pending]
     found += [CUSTOMER.expires(c, CUSTOMER.kinds[e.kind], e, ctx) for e in c.open]
-    if c.told:
-        found.append(answers.next_instant(c))
+    found += [(told.at + told.span + 1) * SECOND - 1 for told in c.told if told.span]
     if c.tiering.low_since:
         found.append(c.tiering.low_since + ctx.policy.tiers.dwell)
     return [at for at in found if at < NEVER]

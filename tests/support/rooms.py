@@ -36,12 +36,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
     # Kafka in, alarms out
     "streams.engine": ("scorers.contract", "vigia.runtime"),
     "streams.records": ("scorers.contract", "scorers.policy", "scorers.in_force", "scorers.risk", "vigia.runtime"),
+    "streams.quality_metrics": ("scorers.in_force", "scorers.alarms"),
     "streams.metrics": (
-        "scorers.contract",
-        "scorers.in_force",
-        "scorers.alarms",
-        "scorers.timeline",
-        "scorers.worklist",
+        *("scorers.contract", "scorers.in_force", "scorers.alarms", "scorers.timeline", "scorers.worklist"),
+        "streams.quality_metrics",
     ),
     "streams.gateway": ("scorers.contract", "scorers.policy", "streams.metrics", "vigia.runtime"),
     "streams.files": ("scorers.contract", "streams.gateway", "vigia.runtime"),

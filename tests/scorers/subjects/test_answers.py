@@ -11,7 +11,7 @@ import pytest
 from scorers.alarms.catalogue import CATALOGUE, KINDS, STATE_CHANGES
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, HOUR, SECOND, Micros
-from scorers.contract.rfc3339 import parse_instant
+from scorers.contract.rfc3339 import parse_instant, rfc3339
 from scorers.in_force.figures import Totals
 from scorers.in_force.live_quality import ARMS, STAGES, TIERS, lead_bucket, lead_days, measure, place_of
 from scorers.policy.hold_out import is_held_out
@@ -75,6 +75,14 @@ def test_it_has_no_answer_before_its_horizon_ends():
     driver = Driver(ONE_QUIET).feed(*WEEKLY)
     assert not answers(driver.advance(TRUE + 28 * DAY), "gone-quiet")
     assert answers(driver.advance(TRUE + 28 * DAY + SECOND), "gone-quiet")
+
+
+def test_a_closure_stops_the_horizon():
+    """Nobody could have bought: the answer comes as many days later (J3)."""
+    shut = [rfc3339(TRUE + (10 + n) * DAY)[:10] for n in range(7)]
+    driver = Driver(ONE_QUIET + f"[calendar]\nholidays = {json.dumps(shut)}\n").feed(*WEEKLY)
+    assert not answers(driver.advance(TRUE + 35 * DAY), "gone-quiet")
+    assert answers(driver.advance(TRUE + 35 * DAY + SECOND), "gone-quiet") == {("told", True): 1}
 
 
 def test_what_ended_early_is_answered_by_the_horizon_all_the_same():
@@ -143,6 +151,7 @@ def test_who_said_goodbye_stands_apart_and_was_missed_if_nobody_was_told():
     driver = Driver(ONE_QUIET).feed(*WEEKLY, record("exit.explained", LAST + DAY, reason="price"))
     leavers = measure(totals(driver), driver.ctx.policy).leavers
     assert (leavers.said_so, leavers.said_so_missed, leavers.by_silence, leavers.recall) == (1, 1, 0, None)
+    assert (leavers.reasons, leavers.reason_unknown) == ({"price": 1}, 0.0)
 
 
 def test_the_first_alarm_of_a_silence_is_that_after_the_last_purchase():

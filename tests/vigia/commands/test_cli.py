@@ -22,7 +22,10 @@ from vigia.cli import app, main
 
 README = (ROOT / "README.md").read_text()
 VIGIA = [sys.executable, "-m", "vigia"]
-FILES = {"alarms.jsonl", "worklist.jsonl", "scores.csv", "customers.jsonl", "rejected.jsonl", "summary.json"}
+FILES = {
+    *("alarms.jsonl", "worklist.jsonl", "scores.csv", "customers.jsonl", "losses.jsonl", "rejected.jsonl"),
+    "summary.json",
+}
 
 
 class Done(NamedTuple):
@@ -65,8 +68,8 @@ def shop(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_replay_writes_its_five_files(shop: Path) -> None:
-    """A run leaves alarms, scores, customers, rejects and a summary, and says so on one line."""
+def test_replay_writes_its_files(shop: Path) -> None:
+    """A run leaves alarms, worklists, scores, customers, losses, rejects and a summary, and says so on one line."""
     done = vigia("replay", "shop.jsonl", "--out", "out", cwd=shop)
     assert (done.returncode, done.stderr) == (0, b"")
     assert {path.name for path in (shop / "out").iterdir()} == FILES

@@ -21,7 +21,10 @@ from vigia.runtime.broker import INPUTS
 from vigia.runtime.files import event_lines
 
 START = 1_704_067_200_000_000
-OUTPUTS = ("alarms.jsonl", "worklist.jsonl", "customers.jsonl", "rejected.jsonl", "scores.csv", "summary.json")
+OUTPUTS = (
+    *("alarms.jsonl", "worklist.jsonl", "customers.jsonl", "losses.jsonl", "rejected.jsonl", "scores.csv"),
+    "summary.json",
+)
 
 
 def sale(day: int, customer: str = "c1", **more: object) -> bytes:

@@ -59,7 +59,7 @@ def replay(
 ) -> None:
     """Compute alarms, scores and customers from files of events; needs no broker.
 
-    Writes alarms.jsonl, worklist.jsonl, scores.csv, customers.jsonl, rejected.jsonl and summary.json to DIR. The same
+    Writes alarms.jsonl, worklist.jsonl, scores.csv, customers.jsonl, losses.jsonl, rejected.jsonl and summary.json to DIR. The same
     files give the same bytes. A line that cannot be read goes to rejected.jsonl with its reason and does not stop the run; the last
     lines say what was left out. Exit status: 0 done, 2 an argument or a file cannot be used, or no line is an event.
     """

@@ -169,7 +169,7 @@ async def _cards(redis: str, prefix: str, trace: Trace) -> Iterator[Finding]:
 
 
 def _export_files(held: Export, run: Path, trace: Trace) -> None:
-    for name in ("customers.jsonl", "alarms.jsonl", "worklist.jsonl", "rejected.jsonl"):
+    for name in ("customers.jsonl", "alarms.jsonl", "worklist.jsonl", "losses.jsonl", "rejected.jsonl"):
         path = run / name
         for number, line in enumerate(path.read_bytes().splitlines() if path.is_file() else (), 1):
             if trace.is_in(line):
