@@ -280,12 +280,13 @@ class Worklist(_Strict, frozen=True):
     per_day: Annotated[int, Meta(ge=1, le=1000)] = 20
     again_after: Span = days(14)
     silent_at_most: Annotated[float, Meta(ge=1, le=100)] = 3.0
-    given_away: Share = 0.2
+    given_away: Share = 0.1
+    sure_from: Annotated[float, Meta(ge=0, lt=1)] = 0.85
     budget: ByTier[Minor] = field(
         default_factory=lambda: ByTier(platinum=100_000, gold=100_000, iron=50_000, lead=0, none=0)
     )
-    save_chance: ByTreatment[Share] = field(default_factory=lambda: ByTreatment[Share].same(0.2))
-    cost_minor: ByTreatment[Minor] = field(default_factory=lambda: ByTreatment[Minor].same(500))
+    save_chance: ByTreatment[Share] = field(default_factory=lambda: ByTreatment[Share].same(0.3))
+    cost_minor: ByTreatment[Minor] = field(default_factory=lambda: ByTreatment[Minor].same(250))
 
 
 class HoldOut(_Strict, frozen=True):

@@ -59,11 +59,24 @@ def treatment_of(c: Customer) -> Treatment:
     return "preferential_treatment" if c.tiering.tier in ("platinum", "gold") else "tailored_service"
 
 
+def chance_to_save(treatment: Treatment, risk: float, at: Micros, ctx: Context) -> float:
+    """The chance that an effort keeps a customer who would have left: in full where the loss is nearly sure.
+
+    Where more of those with such a risk would have come anyway than `worklist.sure_from` leaves room for, it is less in proportion: one
+    place of the list reaches only so many who needed it. It grows like the odds of the loss, so a base that loses one in twenty and one
+    that loses six in ten are ranked by one rule.
+    """
+    policy = ctx.policy
+    chance = save_chance(treatment, ctx.figures(at).save_chance, policy)
+    room = 1.0 - policy.worklist.sure_from
+    return chance if risk >= 1.0 - room else chance * room / (1.0 - risk)
+
+
 def _reading(c: Customer, evidence: int, at: Micros, ctx: Context) -> Effort | None:
     """What an effort brings by the risk just read; None if it does not pay."""
     rules, risk, policy = ctx.policy.worklist, c.risk.last, ctx.policy
     treatment = treatment_of(c)
-    chance, cost = save_chance(treatment, ctx.figures(at).save_chance, policy), rules.cost_minor.of(treatment)
+    chance, cost = chance_to_save(treatment, risk, at, ctx), rules.cost_minor.of(treatment)
     seen = min(at - c.rhythm.first, _YEAR) + DAY
     if risk * c.spending.year_minor * policy.value.life * chance <= cost * seen:  # cheap, and no worth is more
         return None

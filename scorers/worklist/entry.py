@@ -8,8 +8,7 @@ from scorers.contract.worklist import WorklistEntry
 from scorers.customer.effort import Effort
 from scorers.customer.state import MILLION, Customer
 from scorers.in_force.context import Context
-from scorers.in_force.uplift import save_chance
-from scorers.worklist.effort import TREATMENTS
+from scorers.worklist.effort import TREATMENTS, chance_to_save
 
 
 def render_entry(c: Customer, effort: Effort, end: Micros, final: bool, ctx: Context) -> WorklistEntry:
@@ -26,7 +25,7 @@ def render_entry(c: Customer, effort: Effort, end: Micros, final: bool, ctx: Con
         horizon_days=reported_horizon(c, ctx.policy) / DAY,
         worth_minor=effort.worth,
         expected_loss_minor=round(risk * effort.worth),
-        save_chance=save_chance(treatment, ctx.figures(effort.at * SECOND).save_chance, ctx.policy),
+        save_chance=round(chance_to_save(treatment, risk, effort.at * SECOND, ctx), 6),
         cost_minor=effort.cost,
         net_minor=effort.net,
         currency=c.spending.currency or None,

@@ -86,7 +86,7 @@ def test_chances_to_save_are_learned_and_else_those_of_the_policy():
     assert isinstance(again, FiguresInForce)
     assert again.figures() == figures
     few = learned_chances({"trial:gone-quiet": arms(200, 140, 200, 100)}, POLICY)
-    assert 0.2 < save_chance("trust", few, POLICY) < 0.35
+    assert 0.3 < save_chance("trust", few, POLICY) < 0.4
     assert learned_chances({"trial:gone-quiet": arms(4_000, 100, 4_000, 4_000)}, POLICY) == ()  # nobody stays away
     assert learned_chances({"trial:gone-quiet": arms(4_000, 100, 4_000, 900)}, POLICY)[TRUST] == pytest.approx(
         0, abs=0.01
