@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from alerts.wording.playbooks import headline
+from alerts.wording.languages import headline
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, Micros
 from scorers.contract.rfc3339 import parse_instant
