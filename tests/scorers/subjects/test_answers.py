@@ -182,6 +182,7 @@ def brute_force(alarms: Iterable[Alarm], facts: list[bytes], until: Micros) -> t
     for one in map(json.loads, facts):
         if one["type"] == "purchase.completed" and one.get("customer_id"):
             bought[one["customer_id"]].append(int(parse_instant(one["time"])) // SECOND)
+    goodbyes = {one["id"] for one in map(json.loads, facts) if one["type"] == "exit.explained"}
     first: dict[str, Alarm] = {}
     ends: dict[str, Alarm] = {}
     gone: list[Alarm] = []
@@ -215,7 +216,7 @@ def brute_force(alarms: Iterable[Alarm], facts: list[bytes], until: Micros) -> t
             found[a.kind, a.tier, a.stage, held, hit] += 1
     left: Counter[tuple] = Counter()
     for a in gone:
-        if any(r.text.startswith("Said that") for r in a.reasons):
+        if a.evidence[0].event_id in goodbyes:
             continue
         name = a.customer_id or ""
         last = bought[name][bisect_right(bought[name], a.at // SECOND) - 1]
