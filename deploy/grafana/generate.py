@@ -13,6 +13,7 @@ MINE = '{job=~"$job", instance=~"$instance"}'
 RAISED = 'change="raised", severity!="info"'  # without mere changes of state
 ABOUT_LEAVING = 'kind=~"second-purchase-overdue|gone-quiet|risk-high|defected"'
 RIGHT = 'answer="right"'
+FUNDED = 'state="funded"'
 WIDTH = 24
 
 
@@ -138,6 +139,35 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 "Median from the first alarm of a silence to the instant at which the customer is given up, by kind.",
                 ((f"histogram_quantile(0.5, sum by (le, kind) (vigia_lead_days_bucket{MINE}))", "{{kind}}"),),
                 unit="d", width=6,
+            ),
+        ),
+    ),
+    (
+        "Worklist",
+        (
+            Panel(
+                "To reach",
+                "Customers with funds on the newest worklist.",
+                ((f"sum(vigia_worklist_customers{mine(FUNDED)})", "customers"),),
+                kind="stat", width=6, height=5,
+            ),
+            Panel(
+                "For whom an effort pays",
+                "Customers of the newest worklist: with funds, without, beyond its length, and held out.",
+                ((f"sum by (state) (vigia_worklist_customers{MINE})", "{{state}}"),),
+                width=6, height=5,
+            ),
+            Panel(
+                "What the funded efforts bring",
+                "Risk x worth x chance to save less the cost, of the newest worklist, in units of the currency.",
+                ((f"sum by (currency) (vigia_worklist_funded_net_minor{MINE}) / 100", "{{currency}}"),),
+                width=6, height=5,
+            ),
+            Panel(
+                "Age of the newest worklist",
+                "How long ago its date ended: a day and a little more, unless a partition or the clock is behind.",
+                ((f"min(vigia_worklist_age_seconds{MINE})", "age"),),
+                unit="s", kind="stat", width=6, height=5,
             ),
         ),
     ),

@@ -1,9 +1,15 @@
 """The worklist of the contract: the customers who are most worth an effort on a date of the business (J7)."""
 
-from msgspec import Struct
+from collections.abc import Iterable
+
+from msgspec import Struct, json
 
 from scorers.contract.alarms import Reason, Stage, Tier, Treatment
 from scorers.contract.events import Instant
+from scorers.contract.rfc3339 import decode_any_instant
+
+DATE = "date"
+"""The header of a record without a value: the date from whose early edition the customer is taken off."""
 
 
 class WorklistEntry(Struct, frozen=True, kw_only=True, tag_field="type", tag="worklist.entry"):
@@ -31,3 +37,45 @@ class WorklistEntry(Struct, frozen=True, kw_only=True, tag_field="type", tag="wo
     final: bool  # no late fact can change the list any more
     listed: int  # how many entries this edition of the list has
     not_listed: int  # how many customers are only counted: an effort would pay for them too
+
+
+decode_entry = json.Decoder(WorklistEntry, dec_hook=decode_any_instant).decode
+"""An entry from its bytes; raises msgspec.DecodeError if they are none."""
+
+
+class Worklists:
+    """Reads the topic `worklist`: of each date the newest edition.
+
+    An entry belongs to the final edition of its date if it says so, else to the early one; a date that has entries of a final edition
+    has no early one any more. A record without a value takes its customer off the early edition of the date that its header names;
+    without that header the customer was erased, and is off every list.
+    """
+
+    def __init__(self) -> None:
+        self._entries: dict[tuple[str, bool], dict[str, WorklistEntry]] = {}
+
+    def take(self, key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes]] | None) -> None:
+        """Take a record of the topic. Records of one customer come in their order. Raises msgspec.DecodeError."""
+        if value is not None:
+            entry = decode_entry(value)
+            self._entries.setdefault((entry.date, entry.final), {})[entry.customer_id] = entry
+            return
+        customer = (key or b"").decode()
+        date = dict(headers or ()).get(DATE)
+        for (of, final), listed in self._entries.items():
+            if date is None or (of == date.decode() and not final):
+                listed.pop(customer, None)
+
+    def dates(self) -> list[str]:
+        """The dates with a list, in order."""
+        return sorted({date for (date, _), listed in self._entries.items() if listed})
+
+    def keep(self, most: int) -> None:
+        """Forget all but the newest dates."""
+        dates = set(sorted({date for date, _ in self._entries})[-most:])
+        self._entries = {edition: listed for edition, listed in self._entries.items() if edition[0] in dates}
+
+    def of(self, date: str) -> list[WorklistEntry]:
+        """The newest edition of a date, in the order of its ranks; empty if there is none."""
+        listed = self._entries.get((date, True)) or self._entries.get((date, False)) or {}
+        return sorted(listed.values(), key=lambda entry: entry.rank)

@@ -27,12 +27,14 @@ from alerts.pipeline.routes import read
 from alerts.pipeline.store import Memory
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import Instant
+from scorers.worklist.ranking import DayList
 from streams.gateway.gateway import Gateway
 from streams.gateway.intake import Intake
 from streams.gateway.tokens import Tokens
 from streams.metrics import TrainerMetrics, WorkerMetrics
 from tests.support.alarms import an_alarm
 from tests.support.hashes import HASHES
+from tests.support.list_maker import ENTRY
 from tests.support.paths import ROOT
 from vigia.cli import COMMANDS
 from vigia.lab.local_kafka import free_port
@@ -106,6 +108,7 @@ class Running:
                 "lead": {20: 3},
             },
         )
+        self.worker.worklist(DayList(19_849, ENTRY.date, int(ENTRY.at) + 1_000_000, False, (ENTRY,), 0, 0))
         self.worker.lag("purchases", 0, 4)
         self.worker.clock(0, NOW)
         self.notifier.lag("alarms", 0, 1)

@@ -9,12 +9,11 @@ import pytest
 import pytest_asyncio
 
 from scorers.contract.events import DAY
-from scorers.contract.worklist import WorklistEntry
+from scorers.contract.worklist import WorklistEntry, Worklists, decode_entry
 from tests.faults.proof import LATER
 from tests.kafka.running import Running, by_day, replayed, time_of
 from tests.streams.worker.test_worklists import POLICY, story
 from vigia.commands.files.worklist import live_worklist
-from vigia.readmodel.worklists import Worklists, decode_entry
 
 pytestmark = pytest.mark.kafka
 
@@ -74,7 +73,7 @@ async def test_the_worklists_are_those_of_a_replay(running: Running, tmp_path: P
     async def published() -> Lists:
         lists = Worklists()
         for record in await running.read("worklist"):
-            lists.take(record)
+            lists.take(record.key, record.value, record.headers)
         return final_lists(lists)
 
     async def complete() -> bool:

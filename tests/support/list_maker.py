@@ -2,13 +2,40 @@
 
 from typing import NamedTuple
 
+from scorers.contract.alarms import Reason
+from scorers.contract.events import Instant
 from scorers.contract.wire import encode_worklist_entry
-from scorers.contract.worklist import WorklistEntry
+from scorers.contract.worklist import WorklistEntry, Worklists, decode_entry
 from scorers.policy.tables import Policy
 from streams.worker.worklists.editions import Edition, Lists
 from streams.worker.worklists.parts import ErasedFromLists, decode_part
 from streams.worker.worklists.publisher import recall
-from vigia.readmodel.worklists import Worklists, decode_entry
+
+ENTRY = WorklistEntry(
+    date="2024-05-06",
+    at=Instant(1_715_039_999_000_000),
+    rank=1,
+    customer_id="C1",
+    risk=0.5,
+    horizon_days=90.0,
+    worth_minor=10_000,
+    expected_loss_minor=5_000,
+    save_chance=0.2,
+    cost_minor=500,
+    net_minor=500,
+    currency="EUR",
+    stage="core_customer",
+    tier="gold",
+    reasons=(Reason("silence", 0.5, "No purchase for 9 days."),),
+    treatment="help",
+    alarms=(),
+    funded=True,
+    held_out=False,
+    final=False,
+    listed=2,
+    not_listed=0,
+)
+"""The first of two entries of an early edition."""
 
 
 class OnTopic(NamedTuple):
@@ -63,7 +90,7 @@ class ListMaker:
         """The lists as a reader of the topic sees them."""
         lists = Worklists()
         for record in self.topic:
-            lists.take(record)
+            lists.take(*record)
         return lists
 
     def final(self) -> dict[str, list[WorklistEntry]]:

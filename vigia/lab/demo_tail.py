@@ -17,10 +17,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import Micros
 from scorers.contract.wire import decode_alarm
+from scorers.contract.worklist import Worklists, decode_entry
 from scorers.in_force.control import FiguresInForce, decode_control
 from scorers.in_force.figures import in_force
 from scorers.policy.tables import Policy
-from vigia.readmodel.worklists import Worklists, decode_entry
 from vigia.runtime.broker import Broker
 
 SHOWN_DATES = 8  # of worklists, the last ones
@@ -115,7 +115,7 @@ class DemoTail:
             heapq.heappush(self._waiting, waiting)
 
     def _entry(self, record: Any) -> None:
-        self.lists.take(record)
+        self.lists.take(record.key, record.value, record.headers)
         if record.value is not None and (entry := decode_entry(record.value)).final:
             self._final.setdefault(entry.date, {})[entry.rank] = record.value
 

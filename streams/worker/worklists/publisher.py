@@ -9,13 +9,11 @@ import asyncio
 from datetime import date
 from typing import Any
 
-import msgspec
 from aiokafka import AIOKafkaConsumer
 
 from scorers.contract.events import SECOND
-from scorers.contract.rfc3339 import decode_any_instant
 from scorers.contract.wire import encode_worklist_entry
-from scorers.contract.worklist import WorklistEntry
+from scorers.contract.worklist import DATE, WorklistEntry, decode_entry
 from scorers.policy.tables import Policy
 from streams.metrics import WorkerMetrics
 from streams.worker.worklists.editions import Early, Edition, Lists
@@ -24,9 +22,7 @@ from vigia.runtime.broker import Broker
 from vigia.runtime.topic_reader import read_range, whole_topic
 
 TOPIC = "worklist"
-DATE = "date"
 _EPOCH = date(1970, 1, 1).toordinal()
-_decode = msgspec.json.Decoder(WorklistEntry, dec_hook=decode_any_instant).decode
 
 
 class ListPublisher:
@@ -57,7 +53,7 @@ class ListPublisher:
             erased: dict[bytes, int] = {}
             async for record in read_range(consumer, *await whole_topic(consumer, self._topic)):
                 if record.value is not None:
-                    found.append((record.offset, _decode(record.value)))
+                    found.append((record.offset, decode_entry(record.value)))
                 elif not dict(record.headers or ()).get(DATE):
                     erased[record.key] = record.offset
             recall(self.lists, [e for at, e in found if at > erased.get(e.customer_id.encode(), -1)])

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from scorers.contract.events import DAY, HOUR, MINUTE, Instant
 from scorers.contract.wire import Rejection, decode
+from scorers.contract.worklist import decode_entry
 from scorers.in_force.control import Tick
 from streams.engine.batching_producer import partition_of
 from tests.scorers.worklist.test_worklist import Lists
 from tests.support.cluster import Cluster
 from tests.support.desk import MAY, Desk, Record
 from tests.support.driver import purchase, record
-from vigia.readmodel.worklists import decode_entry
 
 POLICY = "[worklist]\nper_day = 2\n[hold_out]\nshare = 0.15\n"
 DAYS = 70

@@ -77,3 +77,11 @@ def test_the_summary_counts_what_is_not_listed(run):
     assert counts["funded"] == sum(entry["funded"] for entry in entries)
     assert counts["dates"] == len({entry["date"] for entry in entries})
     assert all(entry["final"] for entry in entries)
+
+
+def test_a_folder_and_the_running_system_are_not_asked_at_once(run, capsys):
+    """One of them is enough; the error says which to leave out."""
+    status, _, errors = said(capsys, "worklist", str(run), "--kafka", "127.0.0.1:1")
+    assert status == 2
+    assert "leave" in errors
+    assert "--kafka" in errors

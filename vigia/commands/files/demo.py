@@ -23,6 +23,7 @@ from typer import Option
 from scorers.contract.events import DAY, ComplaintOpened, Instant, Micros
 from scorers.contract.rfc3339 import rfc3339
 from scorers.contract.wire import encode_event
+from scorers.contract.worklist import Worklists
 from streams.worker.table_reader import customers as standing
 from vigia.commands.shared import arguments
 from vigia.lab.demo import NotInstalled, write_year
@@ -34,7 +35,6 @@ from vigia.lab.embedded_kafka import PARTITIONS, EmbeddedKafka, EmbeddedUnavaila
 from vigia.readmodel.alarm_summary import CustomerRow, read_customers
 from vigia.readmodel.amounts import counted
 from vigia.readmodel.roster import write_roster
-from vigia.readmodel.worklists import Worklists
 from vigia.runtime.distribution import install
 from vigia.runtime.supervisor import PartEnded
 from vigia.runtime.usage_error import UsageError

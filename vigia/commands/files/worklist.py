@@ -11,13 +11,12 @@ from typer import Argument, Option
 from alerts.wording.formats import money, percent
 from alerts.wording.playbooks import TREATMENTS
 from scorers.contract.inert import inert
-from scorers.contract.worklist import WorklistEntry
+from scorers.contract.worklist import WorklistEntry, Worklists, decode_entry
 from vigia.commands.shared import live
 from vigia.commands.shared.kafka import Prefix, broker, run_once
 from vigia.commands.shared.options import Live
 from vigia.readmodel.alarm_summary import read_customers
 from vigia.readmodel.amounts import counted, without_cents
-from vigia.readmodel.worklists import Worklists, decode_entry
 from vigia.runtime.broker import Broker
 from vigia.runtime.topic_reader import read
 from vigia.runtime.usage_error import UsageError
@@ -79,7 +78,7 @@ def read_worklist(folder: Path, date: str | None) -> list[WorklistEntry]:
 def live_worklist(where: Broker, date: str | None) -> list[WorklistEntry]:
     """The newest edition of the list of a date on Kafka, by default of the last one; UsageError if there is none."""
     lists = Worklists()
-    run_once(read(where, "worklist", lists.take), where.address)
+    run_once(read(where, "worklist", lambda one: lists.take(one.key, one.value, one.headers)), where.address)
     dates = lists.dates()
     if not dates:
         raise UsageError(
