@@ -18,6 +18,16 @@ OUTCOMES = ("returned", "saved", "resolved", "lost", "false", "expired", "withdr
 """How an alarm may end."""
 
 
+class LossRow(Struct):
+    """How a customer has left, as people are shown it."""
+
+    left_at: str
+    how: str
+    reason: str
+    missed: bool
+    lead_days: float | None = None
+
+
 class CustomerRow(Struct):
     """The fields of a line of `customers.jsonl` that people are shown."""
 
@@ -44,6 +54,7 @@ class CustomerRow(Struct):
     next_due: str | None = None
     risk_by_horizon: dict[str, float] = {}
     horizon_days: float | None = None  # the horizon of `risk`
+    loss: LossRow | None = None
     loyalty_confidence: float = 0.0
 
 

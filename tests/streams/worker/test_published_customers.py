@@ -38,6 +38,17 @@ def test_a_row_is_published_at_the_tick_after_it_changed() -> None:
     assert silent == {"C1": "defector"}, "silence changes a row too"
 
 
+def test_the_row_of_who_has_left_says_how() -> None:
+    """The loss review (A4), until the customer is won back."""
+    desk = Desk()
+    desk.send("purchases", purchase(MAY, "C1"))
+    desk.send("feedback", record("exit.explained", MAY + DAY, "C1", reason="price"))
+    loss = published(desk.tick(MAY + 2 * DAY))["C1"]["loss"]
+    assert (loss["how"], loss["reason"], loss["missed"]) == ("goodbye", "price", True)
+    desk.send("purchases", purchase(MAY + 3 * DAY, "C1"))
+    assert published(desk.tick(MAY + 4 * DAY))["C1"]["loss"] is None
+
+
 def test_the_row_of_the_erased_is_null_at_once() -> None:
     """Also where it waited to be told, and where nobody is known any more nothing is told."""
     desk = Desk()

@@ -17,7 +17,7 @@ from scorers.policy.business_zone import BusinessZone, business_zone
 from vigia.commands.shared import arguments, live
 from vigia.commands.shared.kafka import Prefix
 from vigia.commands.shared.options import Horizon, Live, PolicyFile, Run, Until
-from vigia.readmodel.alarm_summary import CustomerRow, read_alarms, read_customers, status_of
+from vigia.readmodel.alarm_summary import CustomerRow, LossRow, read_alarms, read_customers, status_of
 from vigia.readmodel.amounts import counted, without_cents
 from vigia.readmodel.dates import UTC, local_date
 from vigia.readmodel.run_folder import run_folder
@@ -79,6 +79,7 @@ def card(c: CustomerRow, zone: BusinessZone = UTC) -> Iterator[str]:
         *(("also bought", f"for {money(minor, currency)}") for currency, minor in c.other_amounts.items()),
         ("complaints", f"{c.complaints}, of which {c.complaints_open} open"),
         ("satisfaction", "unknown" if c.satisfaction is None else f"{c.satisfaction:.1f} of 5"),
+        *(() if c.loss is None else (("left", _left(c.loss, zone)),)),
         ("open alarms", ", ".join(map(spoken, c.alarms_open)) or "none"),
     )
     yield from (f"  {name:14} {value}" for name, value in facts)
@@ -87,6 +88,15 @@ def card(c: CustomerRow, zone: BusinessZone = UTC) -> Iterator[str]:
 def _type(c: CustomerRow) -> str:
     """The loyalty type, and how sure it is."""
     return spoken(c.loyalty_type) + (f", {percent(c.loyalty_confidence)} sure" if c.loyalty_confidence else "")
+
+
+def _left(loss: LossRow, zone: BusinessZone) -> str:
+    """Say when and how a customer left, and how long before somebody was told."""
+    why = f"as they said ({loss.reason.replace('_', ' ')})" if loss.how == "goodbye" else "by silence"
+    told = (
+        "no alarm before" if loss.lead_days is None else f"first alarm {counted(round(loss.lead_days), 'day')} before"
+    )
+    return inert(f"{local_date(loss.left_at, zone)}, {why}; {told}")
 
 
 def _horizon(c: CustomerRow) -> str:
