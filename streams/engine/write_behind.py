@@ -291,7 +291,10 @@ class WriteBehind(Generic[Row]):
         while True:
             await self._has_work.wait()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._is_full.wait(), self._interval)
+                async with asyncio.timeout(
+                    self._interval
+                ):  # `wait_for` may swallow the cancellation at the end of `running`
+                    await self._is_full.wait()
             await self.flush()
 
     async def flush(self) -> None:

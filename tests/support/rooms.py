@@ -62,11 +62,12 @@ ROOMS: dict[str, tuple[str, ...]] = {
     # the product around both
     "vigia.readmodel": ("scorers", "streams.replay", "alerts.wording", "vigia.runtime"),
     "vigia.operations": ("scorers", "streams.records", "alerts.pipeline", "vigia.runtime", "vigia.readmodel"),
+    "vigia.client": ("scorers.contract", "streams.gateway", "vigia.runtime"),
     "vigia.schema": ("scorers.contract", "streams.records", "alerts.pipeline"),
     "vigia.lab": ("scorers", "streams", "alerts", "vigia.runtime", "vigia.readmodel"),
     "vigia.commands": (
         *("scorers", "streams", "alerts"),
-        *("vigia.runtime", "vigia.readmodel", "vigia.operations", "vigia.schema", "vigia.lab"),
+        *("vigia.runtime", "vigia.readmodel", "vigia.operations", "vigia.client", "vigia.schema", "vigia.lab"),
     ),
     "vigia.cli": ("vigia.runtime", "vigia.commands"),
     "vigia.__main__": ("vigia.cli",),

@@ -1,10 +1,11 @@
 """`vigia publish`: send files of events to Kafka."""
 
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer import Argument
+from typer import Argument, Option
 
 from scorers.contract.wire import Rejection
 from scorers.policy.spans import format_span
@@ -14,6 +15,7 @@ from streams.files.publish import publish as send
 from streams.gateway.intake import Intake, KafkaAway
 from vigia.commands.shared.kafka import KAFKA, Kafka, Prefix, broker, exit_unavailable, run_once
 from vigia.commands.shared.options import AllowLate
+from vigia.commands.shared.spooling import keep_and_send
 from vigia.readmodel.amounts import counted
 from vigia.readmodel.run_folder import SORT, late_by, no_event
 from vigia.runtime import progress
@@ -26,22 +28,40 @@ LATENESS = Policy().time.allowed_lateness  # of the default policy: publish does
 
 def publish(
     events: Annotated[
-        list[str],
+        list[str] | None,
         Argument(
             metavar="FILE...", help="Files of events, one JSON object a line, plain or .gz; '-' is standard input."
         ),
-    ],
+    ] = None,
     kafka: Kafka = KAFKA,
     prefix: Prefix = "",
     allow_late: AllowLate = False,
+    spool: Annotated[
+        Path | None,
+        Option(
+            metavar="DIR",
+            help="Keep the events in this folder until they are acknowledged; without files, send what waits there.",
+        ),
+    ] = None,
+    gateway: Annotated[
+        str | None,
+        Option(metavar="URL", help="With --spool: send to a gateway instead of Kafka, with the token of VIGIA_TOKEN."),
+    ] = None,
 ) -> None:
     """Send events to Kafka, each to the topic of its type, and wait until all are acknowledged.
 
     Files in the wrong order are sorted within 100,000 lines; a pipe is sent as it comes. A line that is not an event is
     reported on standard error and left out. Exit status: 0 all acknowledged, 1 some lines
     are not events, 2 a file cannot be used, or no line is an event, 3 Kafka did not acknowledge: send the files again,
-    duplicates count once.
+    duplicates count once. With --spool it is 0 once the events are on disk, whether or not they could be sent.
     """
+    if spool is not None:
+        keep_and_send(checked(events or []), spool, kafka, prefix, gateway)
+        return
+    if gateway is not None:
+        raise UsageError("--gateway is for --spool DIR: name the folder where events wait until they are acknowledged")
+    if not events:
+        raise UsageError("name files of events, or --spool DIR to send what waits there")
     files, where, done = checked(events), broker(kafka, prefix, "publish"), Published()
     order, sent = Order(lateness=LATENESS), Lateness(LATENESS)
     if progress.size(files) is None:
