@@ -18,7 +18,7 @@ from scorers.risk.log_odds import log_loss, logit, sigmoid
 HANDICAP = 1.0  # nats that a component must have gained on a simpler one to weigh the same
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the logistic in what is learned, each judged as a forecaster of its own
 HALF_LIFE_YEARS = 1.0  # of evidence
-CHANGES_A_YEAR = 0.2  # how often rules and learned components are expected to change places
+MOST_BEHIND = (15.0, 8.0)  # nats that the rules and that the learned components may be behind the other
 
 TAILS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0)  # log-odds at which each begins
 FIRST_ANSWERS = 50.0  # before any answer each tail counts as this many,
@@ -89,18 +89,13 @@ class Mixture(Struct):
     def age(self, years: float) -> None:
         """Let the evidence fade for so many years.
 
-        Whether rules or learned components are better may have changed meanwhile (Herbster & Warmuth's fixed share). So the loser is never
-        further behind than some 8 nats, and comes back within weeks when it becomes better, whatever it lost before.
+        Rules and learned components are never further behind one another than `MOST_BEHIND`: what was lost long ago need not be won back
+        by who has become better.
         """
         kept = 0.5 ** (years / HALF_LIFE_YEARS)
+        rules, learned = MOST_BEHIND
+        self.learned_gain = min(max(kept * self.learned_gain, -learned), rules)
         self.gains = [kept * gain for gain in self.gains]
-        changed = 1.0 - exp(-CHANGES_A_YEAR * years)
-        learned = sigmoid(kept * self.learned_gain - HANDICAP)
-        rules = 1.0 / (1.0 + exp(min(kept * self.learned_gain - HANDICAP, 700.0)))
-        first = sigmoid(-HANDICAP)
-        self.learned_gain = HANDICAP + log(
-            ((1.0 - changed) * learned + changed * first) / ((1.0 - changed) * rules + changed * (1.0 - first))
-        )
 
 
 def bounded(log_odds: float, bounds: Bounds) -> float:
