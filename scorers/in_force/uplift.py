@@ -66,7 +66,7 @@ def wilson(part: int, of: int) -> tuple[float, float]:
     """Wilson's interval of a share.
 
     >>> [round(bound, 4) for bound in wilson(56, 70)]
-    [0.6921, 0.8768]
+    [0.6918, 0.877]
     """
     share, z2 = part / of, _Z * _Z
     middle, half = share + z2 / (2 * of), _Z * sqrt(share * (1 - share) / of + z2 / (4 * of * of))
@@ -180,7 +180,7 @@ def learned_chances(counts: Counts, policy: Policy) -> tuple[float, ...]:
     >>> from scorers.policy.reading import parse_policy
     >>> some = {"trial:gone-quiet": {TREATMENTS.index("trust") * 4 + n: count for n, count in enumerate((300, 700, 500, 500))}}
     >>> learned_chances(some, parse_policy(""))[TREATMENTS.index("trust")]
-    0.358
+    0.385
     >>> learned_chances({"trial:gone-quiet": {0: 10, 1: 10, 2: 5, 3: 5}}, parse_policy(""))
     ()
     """

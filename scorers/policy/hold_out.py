@@ -13,5 +13,15 @@ def is_held_out(name: str, day: int, share: float) -> bool:
     >>> sum(is_held_out(f"c{n}", 19_000, 0.1) for n in range(10_000))
     999
     """
+    year, number = divmod(quarter_of(day), 4)
+    return crc32(f"{year}-{number}:{name}".encode()) % _MILLION < share * _MILLION
+
+
+def quarter_of(day: int) -> int:
+    """The quarter of a date, which is a day number, as a number that grows by one from quarter to quarter.
+
+    >>> quarter_of(89), quarter_of(90), quarter_of(365)
+    (7880, 7881, 7884)
+    """
     at = date.fromordinal(_EPOCH + day)
-    return crc32(f"{at.year}-{(at.month - 1) // 3}:{name}".encode()) % _MILLION < share * _MILLION
+    return at.year * 4 + (at.month - 1) // 3
