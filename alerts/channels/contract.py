@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from alerts.wording.message import Message
+from alerts.wording.worklist import Listed
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, SECOND, Duration, Instant
 from scorers.policy.spans import Span
@@ -23,7 +24,7 @@ class Notification(Struct, frozen=True, kw_only=True):
     """What a channel sends: one alarm or the alarms of a digest, and the text for people.
 
     `counted` alarms of a digest came faster than the channel takes them: they are counted in the text and not given.
-    `threads` names the matter of each alarm, by the id of the alarm that began it, so that a receiver can show one matter as one.
+    `listed` is the worklist of a date, which goes with a digest. `threads` names the matter of each alarm, by the id of the alarm that began it, so that a receiver can show one matter as one.
     `id` depends only on the alarms and on what changed, so a receiver recognises a repeated delivery by it.
     """
 
@@ -34,6 +35,7 @@ class Notification(Struct, frozen=True, kw_only=True):
     sent_at: Instant
     counted: int = 0
     threads: tuple[str, ...] = ()
+    listed: tuple[Listed, ...] = ()
 
     def matters(self) -> tuple[str, ...]:
         """The matter of each alarm; without `threads` each is its own."""

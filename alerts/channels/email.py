@@ -148,7 +148,7 @@ def mail(notification: Notification, sender: str, to: tuple[str, ...]) -> EmailM
     message["Subject"] = inert(notification.message.title, 150)
     message["Date"] = as_datetime(notification.sent_at)
     message["Message-ID"] = f"<{notification.id}@{domain}>"
-    if len(matters := set(notification.matters())) == 1 and not notification.counted:
+    if len(matters := set(notification.matters())) == 1 and not (notification.counted or notification.listed):
         thread = f"<alarm.{token(matters.pop())}@{domain}>"
         message["In-Reply-To"] = thread
         message["References"] = thread

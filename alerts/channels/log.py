@@ -49,4 +49,6 @@ def line(notification: Notification, *, names: bool) -> str:
     else:
         content = " ".join(f"{alarm.kind}/{alarm.severity}/{alarm.alarm_id}" for alarm in notification.alarms)
         content += f" and {notification.counted} more" if notification.counted else ""
+        if notification.listed:
+            content = f"worklist/{notification.listed[0].entry.date}/{len(notification.listed)} {content}".rstrip()
     return f"{notification.change} {notification.id} {content}"

@@ -28,6 +28,7 @@ from alerts.channels.contract import ChannelSettings, Environment, Notification,
 from alerts.settings.datetimes import as_datetime
 from alerts.settings.secret import Secret, from_environment, from_file, if_name
 from alerts.wording.message import LISTED
+from alerts.wording.worklist import Listed
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, SECOND, Duration
 from scorers.contract.inert import inert
@@ -209,13 +210,31 @@ def body(notification: Notification) -> bytes:
     ]
     lines = [[line.label, line.text] for line in notification.message.lines]
     title, count = notification.message.title, len(notification.alarms) + notification.counted
-    kind = "alarm.digest" if count > 1 else notification.change
+    kind = "alarm.digest" if count > 1 or (count and notification.listed) else notification.change
     while True:
         data = {"title": title, "lines": lines, "alarms": shown, "count": count}
+        if notification.listed:
+            data["worklist"] = [listed_as_json(one) for one in notification.listed[: len(lines)]]
         content = msgspec.json.encode({"type": kind, "timestamp": rfc3339(notification.sent_at), "data": data})
         if len(content) <= MAX_BODY or not lines:
             return content
         shown, lines = shown[: len(shown) // 2], lines if shown else lines[: len(lines) // 2]
+
+
+def listed_as_json(listed: Listed) -> dict[str, Any]:
+    """An entry of the worklist: who, what it is about, and what to do; the reasons stand in the lines."""
+    entry = listed.entry
+    return {
+        "date": entry.date,
+        "rank": entry.rank,
+        "customer_id": inert(entry.customer_id, 80),
+        "name": inert(listed.name, 80),
+        "tier": entry.tier,
+        "risk": entry.risk,
+        "expected_loss_minor": entry.expected_loss_minor,
+        "currency": inert(entry.currency or "", 3),
+        "treatment": entry.treatment,
+    }
 
 
 def as_json(alarm: Alarm) -> dict[str, Any]:

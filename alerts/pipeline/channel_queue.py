@@ -8,7 +8,7 @@ first, all others in the order of their times. What finds the queue full goes wi
 import asyncio
 import hashlib
 import heapq
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -74,7 +74,7 @@ class ChannelQueue:
         if self.disabled:
             return _ended(delivery, "stopped", "channel_disabled", self.disabled, None)
         if overflow.is_folded(delivery) or not (
-            again or overflow.has_place(delivery, self._count, self.settings.queue)
+            again or delivery.listed or overflow.has_place(delivery, self._count, self.settings.queue)
         ):
             delivery = self._fold(delivery)
         group = self._groups.setdefault(delivery.group, {})
@@ -86,6 +86,11 @@ class ChannelQueue:
             self._wait(delivery.group, delivery.due)
         self.wake.set()
         return delivery
+
+    def replace(self, delivery: Delivery) -> None:
+        """Put a delivery in the place of the one with its id, if that still waits and is not being sent."""
+        if delivery.id in self._groups.get(delivery.group, {}) and self.untried(delivery):
+            self._groups[delivery.group][delivery.id] = delivery
 
     @property
     def folded(self) -> int:
@@ -147,14 +152,16 @@ class ChannelQueue:
         return self._finish(name, deliveries, "sent", "", "", now)
 
     def _notification(self, name: str, deliveries: list[Delivery], now: Instant) -> Notification:
-        listed = self._listed.of(name, deliveries)
-        known = [(one, one.alarm or listed.get(one.id)) for one in deliveries]
+        found, listed = self._listed.of(name, deliveries), tuple(one for each in deliveries for one in each.listed)
+        known = [(one, one.alarm or found.get(one.id)) for one in deliveries if not one.listed]
         alarms = tuple(alarm for _, alarm in known if alarm is not None)
         rest = overflow.by_severity(one for one, alarm in known if alarm is None)
         change = deliveries[0].change if len(deliveries) == 1 else "digest"
         alone = len(deliveries) == len(alarms) == 1
         language = self.settings.language or language_of(alarms)
-        message: Message = compose(alarms[0], change, self.zone, language) if alone else digest(alarms, rest, language)
+        message: Message = (
+            compose(alarms[0], change, self.zone, language) if alone else digest(alarms, rest, language, listed)
+        )
         return Notification(
             id=name,
             change=change,
@@ -163,6 +170,7 @@ class ChannelQueue:
             sent_at=now,
             counted=sum(rest.values()),
             threads=tuple(one.thread or alarm.alarm_id for one, alarm in known if alarm is not None),
+            listed=listed,
         )
 
     def _finish(
@@ -268,9 +276,22 @@ def _spread(wait: Duration, seed: str) -> Duration:
 
 
 def _ended(delivery: Delivery, state: State, rule: str, why: str, now: Instant | None) -> Delivery:
-    return msgspec.structs.replace(delivery, state=state, rule=rule, detail=inert(why), done=now, alarm=None)
+    return msgspec.structs.replace(delivery, state=state, rule=rule, detail=inert(why), done=now, alarm=None, listed=())
 
 
 def waiting(deliveries: Iterable[Delivery]) -> list[Delivery]:
     """The deliveries that wait, the oldest first."""
     return sorted((delivery for delivery in deliveries if delivery.state == "waiting"), key=lambda one: one.time)
+
+
+async def wait_until(
+    again: Instant | None, clock: Callable[[], Instant], wake: asyncio.Event, stop: asyncio.Event
+) -> None:
+    """Wait for the instant, for `wake` or for `stop`, whichever is first."""
+    wait = None if again is None else max(0, again - clock()) / SECOND
+    waits = [asyncio.ensure_future(wake.wait()), asyncio.ensure_future(stop.wait())]
+    try:
+        await asyncio.wait(waits, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waits:
+            one.cancel()

@@ -14,7 +14,7 @@ import msgspec
 
 from alerts.channels.contract import Channel
 from alerts.pipeline import erasure
-from alerts.pipeline.channel_queue import ChannelQueue, waiting
+from alerts.pipeline.channel_queue import ChannelQueue, wait_until, waiting
 from alerts.pipeline.incident import (
     CHANGES,
     ENDINGS,
@@ -38,8 +38,9 @@ from alerts.pipeline.retention import Retention, worth_keeping
 from alerts.pipeline.routes import Routes
 from alerts.pipeline.stages import DecisionContext, candidate, decide, explain, hour_of
 from alerts.pipeline.store import Store
+from alerts.pipeline.worklists.daily import DailyWorklists
 from scorers.contract.alarms import Alarm
-from scorers.contract.events import DAY, MINUTE, SECOND, Duration, Instant
+from scorers.contract.events import DAY, MINUTE, Duration, Instant
 from vigia.runtime.privacy.keyed_hash import KeyedHash
 
 RELEASE: Duration = 10 * MINUTE
@@ -69,6 +70,7 @@ class Dispatcher:
             name: ChannelQueue(channels[name], settings, routes.zone) for name, settings in routes.channels.items()
         }
         self.context = DecisionContext(routes, self._open_incidents, self._thread, self._sent_alone, notify_within)
+        self.worklists = DailyWorklists(routes, store, self.queues, self._keep, self._name_of, notify_within)
         self.planned = asyncio.Event()
         self.retention = Retention()
         self._by_customer: dict[str, set[str]] = {}
@@ -78,6 +80,8 @@ class Dispatcher:
 
     async def resume(self, incidents: Iterable[Incident], now: Instant) -> None:
         """Continue from the incidents of an earlier run: their follow-ups, and the deliveries that wait."""
+        incidents = list(incidents)
+        self.worklists.resume(incidents)
         left: list[Delivery] = []
         ended: list[Incident] = []
         for incident in incidents:
@@ -181,6 +185,7 @@ class Dispatcher:
         key = erasure.KEY_PREFIX + self.hashes.of(customer_id)
         after = erasure.marker(key, at, self.hashes.of(event_id), now, before)
         await self.store.put(key, after)
+        await self.worklists.drop(customer_id)
         for alarm_id in sorted(self._by_customer.pop(customer_id, ())):
             incident = self.store.get(alarm_id)
             if again and incident is not None and not erasure.covers(after, incident.alarm, self.hashes):
@@ -222,7 +227,7 @@ class Dispatcher:
         while not stop.is_set():
             wake.clear()
             again = await self.deliver(name, clock())
-            await _wait_until(again, clock, wake, stop)
+            await wait_until(again, clock, wake, stop)
 
     async def _follow_up_until(
         self, clock: Callable[[], Instant], publish: Callable[[Alarm], Awaitable[None]], stop: asyncio.Event
@@ -231,7 +236,7 @@ class Dispatcher:
             self.planned.clear()
             for alarm in await self.tick(clock()):
                 await publish(alarm)
-            await _wait_until(self._follow_ups[0][0] if self._follow_ups else None, clock, self.planned, stop)
+            await wait_until(self._follow_ups[0][0] if self._follow_ups else None, clock, self.planned, stop)
 
     async def _remind(self, incident: Incident, follow_up: FollowUp, now: Instant) -> None:
         current = after_snooze(incident) if follow_up.what == "wake" else incident
@@ -359,6 +364,9 @@ class Dispatcher:
         thread = self._thread(incident.alarm)
         return None if threads.is_covered(incident, thread) else next_follow_up(incident, self.routes, thread)
 
+    def _name_of(self, customer_id: str) -> str:
+        return next((one.alarm.name for one in self._incidents_of(customer_id) if one.alarm.name), "")
+
     def _incidents_of(self, customer_id: str) -> list[Incident]:
         ids = sorted(self._by_customer.get(customer_id, ()))
         return [incident for one in ids if (incident := self.store.get(one)) is not None]
@@ -381,16 +389,3 @@ class Dispatcher:
     def _sent_alone(self, channel: str, hour: Instant) -> int:
         at, count = self._hourly.get(channel, (hour, 0))
         return count if at == hour else 0
-
-
-async def _wait_until(
-    again: Instant | None, clock: Callable[[], Instant], wake: asyncio.Event, stop: asyncio.Event
-) -> None:
-    """Wait for the instant, for `wake` or for `stop`, whichever is first."""
-    wait = None if again is None else max(0, again - clock()) / SECOND
-    waits = [asyncio.ensure_future(wake.wait()), asyncio.ensure_future(stop.wait())]
-    try:
-        await asyncio.wait(waits, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for one in waits:
-            one.cancel()

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from alerts.channels.contract import change_id
+from alerts.wording.worklist import Listed
 from scorers.alarms.catalogue import STATE_CHANGES
 from scorers.contract.alarms import Alarm, Change, Severity
 from scorers.contract.events import DAY, ActionName, Duration, Instant
@@ -33,7 +34,8 @@ class Delivery(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The delivery of one change of an alarm on one channel: its state, and the rule that decided it.
 
     `channel` is empty where a rule stopped the change before channels were chosen. `group` is the notification that it
-    goes with, `thread` the matter that it belongs to, if that is another alarm's. `alarm` is set only while it waits.
+    goes with, `thread` the matter that it belongs to, if that is another alarm's. `alarm` and,
+    of a worklist, `listed` are set only while it waits.
     """
 
     id: str
@@ -51,6 +53,7 @@ class Delivery(Struct, frozen=True, kw_only=True, omit_defaults=True):
     attempts: int = 0
     done: Instant | None = None
     alarm: Alarm | None = None
+    listed: tuple[Listed, ...] = ()
 
 
 class Action(Struct, frozen=True, kw_only=True, omit_defaults=True):

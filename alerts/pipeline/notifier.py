@@ -3,7 +3,7 @@
     alarms, alarm-actions -> take, act -> incident written to `notifications` -> input committed
                                 `-> queues -> channels -> incident written again
 
-Of `feedback` it reads only erasures: an erasure writes nothing to `alarms` if the customer has no open alarm, and older
+Of `worklist` it keeps the funded entries of a date until their digest goes. Of `feedback` it reads only erasures: an erasure writes nothing to `alarms` if the customer has no open alarm, and older
 incidents must be deleted all the same. A record that cannot be used becomes a dead letter.
 
 It is a plain loop over aiokafka and not a Faust agent: an agent commits a record whose processing has failed, its table
@@ -32,7 +32,9 @@ from alerts.pipeline.oldest_member import oldest_member_assignor
 from alerts.pipeline.routes import Routes
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, Duration, Instant
+from scorers.contract.rfc3339 import decode_any_instant
 from scorers.contract.wire import Rejection, decode_alarm, encode_alarm
+from scorers.contract.worklist import WorklistEntry
 from vigia.runtime import dead_letter
 from vigia.runtime.broker import Broker
 from vigia.runtime.erasures import read_erasure
@@ -41,10 +43,13 @@ from vigia.runtime.rights.table import PROCESSES
 
 LOGGER = logging.getLogger("alerts.pipeline.notifier")
 GROUP = "vigia-notifier"
-ALARMS, ACTIONS, FEEDBACK = TOPICS = "alarms", "alarm-actions", "feedback"
+ALARMS, ACTIONS, FEEDBACK, WORKLIST = TOPICS = "alarms", "alarm-actions", "feedback", "worklist"
 RECORDS = 500
 POLL_MS = 300
 SESSION_MS = 6_000  # after this time another notifier replaces one that is dead
+
+
+_decode_entry = msgspec.json.Decoder(WorklistEntry, dec_hook=decode_any_instant).decode
 
 
 def wall_clock() -> Instant:
@@ -199,6 +204,7 @@ class _InputLoop:
         for record in records[FEEDBACK]:
             await self._erase(record)
         await asyncio.gather(*map(self._take, records[ALARMS]))
+        await self._list(records[WORKLIST])
         for record in records[ACTIONS]:
             await self._act(record)
         try:
@@ -220,6 +226,22 @@ class _InputLoop:
         else:
             made = Instant(record.timestamp * 1000) if (record.timestamp or 0) > 0 else None
             self.metrics.decided(await self.dispatcher.take(alarm, self.clock(), made))
+
+    async def _list(self, records: Sequence[Any]) -> None:
+        """Take entries of worklists, in their order; a record without a value takes its customer off."""
+        entries: list[WorklistEntry] = []
+        for record in records:
+            if record.value is None:
+                self.metrics.decided(await self.dispatcher.worklists.take(entries, self.clock()))
+                entries = []
+                date = dict(record.headers or ()).get("date")
+                await self.dispatcher.worklists.drop((record.key or b"").decode(), date.decode() if date else None)
+                continue
+            try:
+                entries.append(_decode_entry(record.value))
+            except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+                await self._reject(record, "bad_value", str(fault))
+        self.metrics.decided(await self.dispatcher.worklists.take(entries, self.clock()))
 
     async def _act(self, record: Any) -> None:
         action = read_action(record.value or b"")

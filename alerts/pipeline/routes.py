@@ -84,6 +84,14 @@ class Ladder(Struct, frozen=True, forbid_unknown_fields=True):
     remind: Span | None = None
 
 
+class WorklistRoute(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When the worklist of the day before goes, and to which channels: those of the last route if none is named."""
+
+    send: bool = True
+    digest: tuple[Minutes, ...] = (Minutes.read("09:00"),)
+    to: tuple[str, ...] = ()
+
+
 class General(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The settings above the tables."""
 
@@ -102,6 +110,12 @@ class Routes(Struct, frozen=True, kw_only=True):
     routes: tuple[Route, ...]
     inhibit: Mapping[str, frozenset[str]]
     ladders: ByTier[Ladder]
+    worklist: WorklistRoute = WorklistRoute()
+
+    @property
+    def worklist_channels(self) -> tuple[str, ...]:
+        """The channels to which the worklist goes."""
+        return self.worklist.to or next((route.to for route in reversed(self.routes) if route.to), ())
 
     def match(self, alarm: Alarm) -> Route | None:
         """The first route that matches the alarm."""
@@ -125,7 +139,7 @@ class Routes(Struct, frozen=True, kw_only=True):
         return self.ladders.of(alarm.tier or "none")
 
 
-TABLES = ("channel", "interval", "route", "inhibit", "ladder")
+TABLES = ("channel", "interval", "route", "inhibit", "ladder", "worklist")
 TIERS: tuple[Tier, ...] = get_args(Tier)
 
 
@@ -162,6 +176,7 @@ def read(text: str, name: str = "routes.toml") -> Routes:
             for number, table in enumerate(toml.convert(raw.get("route", []), list[Any], ("route",)))
         ),
         inhibit=_each(toml, raw, "inhibit", lambda *_: frozenset[str]),
+        worklist=toml.convert(raw.get("worklist", {}), WorklistRoute, ("worklist",)),
         ladders=toml.convert({tier: ladders.pop(tier, {}) for tier in TIERS} | ladders, ByTier[Ladder], ("ladder",)),
     )
     for path, why in _mistakes(routes):
@@ -201,6 +216,9 @@ def _mistakes(routes: Routes) -> Iterator[tuple[Path, str]]:
             yield here, "has no condition, so later routes are never reached; move it to the end"
         if route.name in {other.name for other in routes.routes[:number]}:
             yield (*here, "name"), "is used twice; give each route its own name"
+    yield from _unknown(("worklist", "to"), routes.worklist.to, routes.channels)
+    if not routes.worklist.digest:
+        yield ("worklist", "digest"), "is empty; give a time of day, or write send = false to send no worklist"
     for larger, smaller in routes.inhibit.items():
         yield from _unknown(("inhibit", larger), (larger, *smaller), KINDS)
         if larger in _all_inhibited(routes.inhibit, larger):

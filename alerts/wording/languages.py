@@ -55,12 +55,17 @@ def advice(alarm: Alarm, language: str = "en") -> tuple[str, ...]:
 
 
 def said(reason: Reason, alarm: Alarm, language: str = "en") -> str:
+    """A reason of the alarm in a language."""
+    return said_of(reason, rfc3339(alarm.time)[:10], language)
+
+
+def said_of(reason: Reason, today: str, language: str = "en") -> str:
     """The reason in a language: from its sentence and values, or as it came where the sentence is not known here."""
     speech = TONGUES[language].language
     if language == "en" or reason.sentence not in speech.sentences:
         return inert(reason.text or reason.code)
     try:
-        return inert(speech.say(reason.sentence, reason.values, rfc3339(alarm.time)[:10]))
+        return inert(speech.say(reason.sentence, reason.values, today))
     except (KeyError, ValueError, TypeError):  # of a newer build, with other values
         return inert(reason.text or reason.code)
 

@@ -10,9 +10,11 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from alerts.settings.datetimes import as_datetime
+from alerts.wording import worklist
 from alerts.wording.formats import day_and_time, money, percent
 from alerts.wording.languages import TONGUES, advice, headline, remedy, said
 from alerts.wording.tongue import Tongue
+from alerts.wording.worklist import Listed
 from scorers.contract.alarms import SEVERITIES, Alarm, spoken
 from scorers.contract.events import Instant
 from scorers.contract.inert import inert
@@ -110,13 +112,19 @@ def rank(alarm: Alarm) -> tuple[int, int, Instant]:
     return SEVERITIES.index(alarm.severity), -(alarm.value_at_risk_minor or 0), alarm.at
 
 
-def digest(alarms: Sequence[Alarm], counted: Mapping[str, int] = MappingProxyType({}), language: str = "en") -> Message:
+def digest(
+    alarms: Sequence[Alarm],
+    counted: Mapping[str, int] = MappingProxyType({}),
+    language: str = "en",
+    listed: Sequence[Listed] = (),
+) -> Message:
     """One message for many alarms: the most severe and valuable are listed, the others counted.
 
-    `counted` are alarms, by severity, that came faster than the channel takes them and are not given here.
+    `listed` is the worklist, which comes first; `counted` are alarms, by severity, that came faster than the channel takes them and are not given here.
     """
     tongue, ranked = TONGUES[language], sorted(alarms, key=rank)
-    lines = [Line("", title(one, "", language) + _short(one, language)) for one in ranked[:LISTED]]
+    lines = [Line("", text) for text in (worklist.lines(listed, language) if listed else ())]
+    lines += [Line("", title(one, "", language) + _short(one, language)) for one in ranked[:LISTED]]
     if len(ranked) > LISTED:
         lines.append(Line("", tongue.texts["more"].format(number=len(ranked) - LISTED)))
     if counted:
@@ -124,7 +132,11 @@ def digest(alarms: Sequence[Alarm], counted: Mapping[str, int] = MappingProxyTyp
         lines.append(Line("", tongue.texts["counted"].format(each=each)))
     total = len(ranked) + sum(counted.values())
     whom = _of_whom([who(one, language) for one in ranked], total, tongue)
-    return Message(tongue.texts["digest"].format(alarms=tongue.language.count(total, "alarm"), whom=whom), tuple(lines))
+    heading = tongue.texts["digest"].format(alarms=tongue.language.count(total, "alarm"), whom=whom)
+    if listed:
+        first = worklist.heading(listed, language)
+        heading = tongue.texts["with_alarms"].format(worklist=first, alarms=heading) if total else first
+    return Message(heading, tuple(lines))
 
 
 def _of_whom(names: Sequence[str], total: int, tongue: Tongue) -> str:

@@ -61,7 +61,7 @@ PROCESSES: dict[str, Rights] = {
         checks_settings=True,
     ),
     "notifier": Rights(
-        reads=("alarms", "alarm-actions", "feedback", "notifications"),
+        reads=("alarms", "alarm-actions", "feedback", "worklist", "notifications"),
         writes=("alarms", "notifications", "dead-letters"),
         joins=("vigia-notifier",),
     ),

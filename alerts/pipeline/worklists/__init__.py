@@ -1,0 +1,1 @@
+"""The daily worklist as a digest."""
