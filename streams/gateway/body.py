@@ -6,13 +6,14 @@ refuse them all.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec import Raw, Struct
 
 from scorers.contract.events import DAY, SECOND
 from scorers.contract.wire import MAX_BYTES, Rejection, decode
+from streams.gateway.cloud_events import BATCH, STRUCTURED, of_headers, unwrapped
 from streams.gateway.intake import Fact
 from streams.gateway.tokens import Token
 
@@ -22,6 +23,7 @@ MAX_COMMAS = 10 * MAX_ITEMS  # of an array: finding its items must not cost more
 MAX_NAMED = 100  # rejected items that an answer names; what follows is not looked at
 SLICE = 32 * 1024  # bytes decoded between two pauses
 AHEAD = DAY  # how far an event may be ahead of this machine's clock
+CLOUD = (STRUCTURED, BATCH)
 ONE, LINES = ("application/json",), ("application/x-ndjson", "application/jsonl", "application/ndjson")
 
 _array = msgspec.json.Decoder(list[Raw]).decode
@@ -49,18 +51,37 @@ class Read(Struct, frozen=True):
     unread: int = 0
 
 
-def items(content_type: str, body: bytes) -> list[tuple[int, bytes]]:
-    """The items of a body: the line (of an array the place) and the bytes of each. Raises `TooLarge`."""
+Item = tuple[int, bytes | Rejection]
+"""The line of an item (of an array its place), and its bytes, or why it is none."""
+
+
+def items(content_type: str, headers: Mapping[str, str], body: bytes) -> list[Item]:
+    """The items of a body, CloudEvents unwrapped. Raises `TooLarge`."""
     if content_type in LINES:
         if body.count(b"\n") > MAX_ITEMS:
             raise TooLarge(f"more than {MAX_ITEMS} lines")
         return [(line, raw) for line, text in enumerate(body.split(b"\n"), 1) if (raw := text.strip())]
+    if content_type in ONE and "ce-specversion" in headers:
+        return [(1, of_headers(headers, _one(body)))]
+    found = _values(body)
+    if content_type in CLOUD:
+        return [(place, unwrapped(raw)) for place, raw in found]
+    return [*found]
+
+
+def _one(body: bytes) -> bytes:
+    if len(body) > MAX_BYTES:
+        raise TooLarge(f"more than {MAX_BYTES} bytes of one event")
+    return body
+
+
+def _values(body: bytes) -> list[tuple[int, bytes]]:
+    """The values of an array, or the single value."""
     one = body.strip()
     if not one.startswith(b"["):
-        if len(body) > MAX_BYTES:
-            raise TooLarge(f"more than {MAX_BYTES} bytes of one event")
+        _one(body)
         return [(1, one)] if one else []
-    if body.count(b",") > MAX_COMMAS:
+    if one.count(b",") > MAX_COMMAS:
         raise TooLarge(f"more than {MAX_COMMAS} commas in an array")
     try:
         parts = _array(one)
@@ -71,7 +92,7 @@ def items(content_type: str, body: bytes) -> list[tuple[int, bytes]]:
     return [(place, bytes(part)) for place, part in enumerate(parts, 1)]
 
 
-async def read(parts: Sequence[tuple[int, bytes]], token: Token, *, every: bool) -> Read:
+async def read(parts: Sequence[Item], token: Token, *, every: bool) -> Read:
     """The events of the items that the token may send; `every` item is looked at, or as many as are needed to refuse."""
     facts: list[tuple[int, Fact]] = []
     bad: list[Bad] = []
@@ -85,15 +106,17 @@ async def read(parts: Sequence[tuple[int, bytes]], token: Token, *, every: bool)
             bad.append(Bad(index, line, *found))
             if len(bad) >= MAX_NAMED and not every:
                 return Read(facts, bad, len(parts) - index - 1)
-        done += len(raw) + 256
+        done += len(raw if isinstance(raw, bytes) else b"") + 256
         if done >= SLICE:
             done = 0
             await asyncio.sleep(0)
     return Read(facts, bad)
 
 
-def _look(raw: bytes, token: Token, latest: int) -> Fact | tuple[int, str, str]:
+def _look(raw: bytes | Rejection, token: Token, latest: int) -> Fact | tuple[int, str, str]:
     """The fact in an item that the token may send; else status, code and detail."""
+    if isinstance(raw, Rejection):
+        return (400, raw.code, raw.detail)
     event = decode(raw)
     if isinstance(event, Rejection):
         return (400, event.code, event.detail)

@@ -28,7 +28,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from scorers.contract.events import TOPIC_OF
 from scorers.contract.rejection import RejectCode
 from scorers.contract.wire import EVENT_TYPES, encode_event
-from streams.gateway.body import LINES, MAX_BATCH, MAX_NAMED, ONE, Read, TooLarge, items, read
+from streams.gateway.body import CLOUD, LINES, MAX_BATCH, MAX_NAMED, ONE, Read, TooLarge, items, read
 from streams.gateway.intake import Fact, Intake, KafkaAway
 from streams.gateway.limits import TooMuch, Use
 from streams.gateway.seen import Seen, digest
@@ -151,7 +151,7 @@ class Gateway:
     ) -> tuple[int, dict[str, object]]:
         key = self._key(request, token, body)
         partial = request.query.get("partial", "").lower() in ("true", "1")
-        parts = items(request.content_type, body)
+        parts = items(request.content_type, request.headers, body)
         found = await read(parts, token, every=partial)
         for one in found.bad:
             self._rejects.labels(one.code).inc()
@@ -252,8 +252,11 @@ async def _is_alive(_: web.Request) -> web.Response:
 def _check_kind(request: web.Request) -> None:
     if request.headers.get("Content-Encoding"):
         raise _Refused(415, "send the body as it is, without Content-Encoding")
-    if request.content_type not in ONE + LINES:
-        raise _Refused(415, f"send {ONE[0]} for one event or an array, or {LINES[0]} for lines")
+    if request.content_type not in ONE + LINES + CLOUD:
+        raise _Refused(
+            415,
+            f"send {ONE[0]} for one event or an array, {LINES[0]} for lines, or CloudEvents as {' or '.join(CLOUD)}",
+        )
 
 
 def _refuse_bad(found: Read) -> None:
