@@ -29,9 +29,12 @@ def stores_of(c: Customer) -> tuple[str, ...]:
 
 def closed_for(c: Customer, ctx: Context) -> Closed | None:
     """When a buyer could not buy, or could not have been seen doing so; None for never, as nearly always."""
-    if not ctx.closures.are_known:
+    closures, bought = ctx.closures, c.purchases
+    if not closures.are_known:
         return None
-    return ctx.closures.of(stores_of(c), c.purchases.last_ref.source)
+    if bought.other_stores:
+        return closures.of(stores_of(c), bought.last_ref.source)
+    return closures.of_store(c.profile.store_id, bought.last_ref.source)
 
 
 def closed_time(closed: Closed | None, start: Micros, end: Micros) -> Duration:

@@ -80,10 +80,14 @@ class Closed:
 
     def open_between(self, start: Micros, end: Micros) -> Duration:
         """Open time from start to end; 0 if the end comes first."""
+        if self._is_open(start, end):
+            return end - start
         return self._opened(end) - self._opened(start) if end > start else 0
 
     def until(self, start: Micros, span: Duration) -> Micros:
         """The first instant at which so much open time has passed since the start; `HELD` while nobody knows."""
+        if self._is_open(start, start + span):
+            return start + span
         opened = self._opened(start) + span
         number = bisect_left(self._open_starts, opened)
         closed = self._before[number - 1] + self._ends[number - 1] - self._starts[number - 1] if number else 0
@@ -91,10 +95,19 @@ class Closed:
 
     def since(self, end: Micros, span: Duration) -> Micros:
         """The last instant since which so much open time has passed until the end."""
+        if self._is_open(end - span, end):
+            return end - span
         opened = self._opened(end) - span
         number = bisect_right(self._open_starts, opened)
         closed = self._before[number - 1] + self._ends[number - 1] - self._starts[number - 1] if number else 0
         return min(end, opened + closed)
+
+    def _is_open(self, start: Micros, end: Micros) -> bool:
+        """Whether no closure touches a time; holidays are few, so this is the usual answer, found by one search."""
+        if end < start:
+            return False
+        number = bisect_left(self._ends, start)
+        return number == len(self._starts) or self._starts[number] > end
 
     def _opened(self, at: Micros) -> Duration:
         """Open time before an instant."""
@@ -134,7 +147,7 @@ class Closures:
         self._holidays: tuple[Span, ...] = ()
         self._of_stores: dict[str, tuple[Span, ...]] = {}
         self._found: dict[str, tuple[Span, ...]] = {}  # by feed
-        self._merged: dict[tuple[tuple[str, ...], str], Closed | None] = {}
+        self._merged: dict[tuple[tuple[str, ...] | str, str], Closed | None] = {}
 
     def adopt_holidays(self, calendar: Calendar, of_stores: Mapping[str, Calendar]) -> None:
         """Put the holidays of the business, and those of stores with hours of their own, in force."""
@@ -174,6 +187,15 @@ class Closures:
                 self._merged.clear()
             spans = [*self._found.get(BASE, ()), *self._found.get(feed_of_source(source), ()), *self._of(stores)]
             found = self._merged[key] = Closed(spans) if spans else None
+            return found
+
+    def of_store(self, store: str, source: str) -> Closed | None:
+        """As `of`, for the customers of one store, or of none where its name is empty; these are most, and asked for at every fact."""
+        try:
+            return self._merged[store, source]
+        except KeyError:
+            found = self.of((store,) if store else (), source)
+            self._merged[store, source] = found
             return found
 
     def _of(self, stores: tuple[str, ...]) -> Sequence[Span]:
