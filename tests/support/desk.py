@@ -144,7 +144,7 @@ class Desk:
         return [dict(o.headers)["code"].decode() for o in self.outputs if o.topic == "dead-letters"]
 
     def reports(self) -> list[Report]:
-        return [decode_report(o.value or b"") for o in self.outputs if o.topic == "figures"]
+        return [decode_report(o.value or b"") for o in self.outputs if o.topic == "figures" and o.key == Report.KEY]
 
 
 def figures(policy: Policy, day: int, at: int) -> FiguresInForce:
