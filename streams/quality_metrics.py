@@ -75,13 +75,13 @@ def _of_leavers(total: live_quality.Counts) -> Iterator[Metric]:
 def _of_the_hold_out(total: live_quality.Counts) -> Iterator[Metric]:
     """What became of those told and those held out; the uplift of several workers follows from the sums."""
     answers: Tally[tuple[str, str, str]] = Tally()
-    for (_, treatment), one in uplift.trials(total).items():
+    for treatment, one in uplift.firsts(total).items():
         for arm, number, back in (("told", one.told, one.told_back), ("held_out", one.held_out, one.held_out_back)):
             answers[treatment, arm, "returned"] += back
             answers[treatment, arm, "away"] += number - back
     alarms = GaugeMetricFamily(
         "vigia_trial_alarms",
-        "Answered alarms that could be held out, told or held out, by what the customer did.",
+        "First alarms of customers in a quarter that could be held out, by arm and by what the customer did.",
         labels=["treatment", "arm", "answer"],
     )
     for labels in product(uplift.TREATMENTS, ("told", "held_out"), ("returned", "away")):

@@ -394,6 +394,7 @@ class Customer(State, array_like=True, gc=False):
     efforts: tuple[Effort, ...] = ()  # of the dates whose worklist is not final, one each
     told: tuple[Told, ...] = ()  # alarms of the present silence, or without an answer yet
     loss: Loss | None = None  # of a customer who has left
+    tried: tuple[int, ...] = ()  # the newest quarter with alarms on trial, and their kinds by `uplift.code_of`
 
     def cases(self) -> int:
         """How many cases are kept, closed ones included."""

@@ -16,16 +16,13 @@ class Told(Struct, array_like=True, gc=False):
     key: int  # the first 32 bits of its id
     kind: int  # by `uplift.code_of`
     at: int
-    span: (
-        int  # after which its answer is known at the latest, in open time, a case's in all; 0 once it has been counted
-    )
+    span: int  # until its answer is known at the latest; in open time, but for a case; 0 once it has been counted
     place: int  # tier and stage when it was raised, by `live_quality.place_of`
     held_out: bool = False
     acted: bool = False  # somebody has acted on it
-    treatment: int = -1  # its place among all treatments; -1 where nobody is held out
-    margin: int = (
-        0  # what the customer brings within the horizon at the own pace, in minor units; 0 where nobody is held out
-    )
+    treatment: int = -1  # its place among all; -1 where it is not on trial
+    first: bool = False  # the first of the customer that is on trial in the quarter
+    margin: int = 0  # on trial and told: what the customer brings within the horizon at the own pace
 
 
 class Loss(Struct, array_like=True, gc=False):

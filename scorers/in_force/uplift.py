@@ -15,6 +15,8 @@ from msgspec import Struct
 from scorers.contract.alarms import Treatment
 from scorers.policy.tables import Policy
 
+ANY = ""
+"""In the place of a kind: the first alarm of a customer in a quarter, of whatever kind."""
 TRIAL_OF = "trial:"  # followed by the kind; buckets by treatment, whether held out, and whether the customer came back
 MARGIN_IN = "margin:"  # followed by the currency: margin of those told within the horizon, at their own pace, by kind and treatment
 TREATMENTS: tuple[Treatment, ...] = get_args(Treatment)
@@ -124,7 +126,7 @@ class Uplift(Struct, kw_only=True):
 
 
 class Measured(Struct, kw_only=True):
-    """The uplift of all alarms, by treatment, and by kind and treatment."""
+    """The uplift of the first alarms of customers in a quarter, of all and by treatment; and of the first ones of each kind."""
 
     all: Uplift
     treatments: dict[Treatment, Uplift]
@@ -136,21 +138,22 @@ def measured(counts: Counts, policy: Policy) -> Measured:
     enough = policy.hold_out.answers_at_least
     found = trials(counts)
     kinds = sorted({kind for kind, _ in found})
-    by_treatment = {name: [key for key in found if key[1] == name] for name in TREATMENTS}
 
-    def uplift(keys: Iterable[tuple[str, Treatment]]) -> Uplift:
-        keys = list(keys)
+    def uplift(keys: list[tuple[str, Treatment]]) -> Uplift:
         return Uplift.of(_sum(found[key] for key in keys), _money(counts, keys), enough)
 
+    by_treatment = {
+        kind: {name: uplift([(kind, name)]) for name in TREATMENTS if (kind, name) in found} for kind in kinds
+    }
     return Measured(
-        all=uplift(found),
-        treatments={name: uplift(keys) for name, keys in by_treatment.items() if keys},
-        kinds={kind: {name: uplift([(kind, name)]) for name in TREATMENTS if (kind, name) in found} for kind in kinds},
+        all=uplift([key for key in found if key[0] == ANY]),
+        treatments=by_treatment.pop(ANY, {}),
+        kinds=by_treatment,
     )
 
 
 def trials(counts: Counts) -> dict[tuple[str, Treatment], Trial]:
-    """The answers of alarms that could be held out, by kind and treatment."""
+    """The answers of alarms that could be held out, by kind (and `ANY`) and treatment."""
     found: dict[tuple[str, Treatment], Trial] = {}
     for name, buckets in counts.items():
         if name.startswith(TRIAL_OF):
@@ -160,15 +163,15 @@ def trials(counts: Counts) -> dict[tuple[str, Treatment], Trial]:
     return found
 
 
+def firsts(counts: Counts) -> dict[Treatment, Trial]:
+    """The answers of the first alarms of customers in a quarter, by treatment."""
+    return {treatment: trial for (kind, treatment), trial in trials(counts).items() if kind == ANY}
+
+
 def margins(counts: Counts) -> dict[tuple[Treatment, str], int]:
-    """The margin of those told, by treatment and currency."""
-    found: dict[tuple[Treatment, str], int] = {}
-    for name, held in counts.items():
-        if name.startswith(MARGIN_IN):
-            for bucket, minor in held.items():
-                key = TREATMENTS[bucket % 16], name.removeprefix(MARGIN_IN)
-                found[key] = found.get(key, 0) + minor
-    return found
+    """The margin of those told of a first alarm in a quarter, by treatment and currency."""
+    found = {name: _money(counts, [(ANY, name)]) for name in TREATMENTS}
+    return {(name, currency): minor for name, money in found.items() for currency, minor in money.items()}
 
 
 def learned_chances(counts: Counts, policy: Policy) -> tuple[float, ...]:
@@ -178,16 +181,16 @@ def learned_chances(counts: Counts, policy: Policy) -> tuple[float, ...]:
     spread of .1, so answers weigh as much as they are sure.
 
     >>> from scorers.policy.reading import parse_policy
-    >>> some = {"trial:gone-quiet": {TREATMENTS.index("trust") * 4 + n: count for n, count in enumerate((300, 700, 500, 500))}}
+    >>> some = {"trial:": {TREATMENTS.index("trust") * 4 + n: count for n, count in enumerate((300, 700, 500, 500))}}
     >>> learned_chances(some, parse_policy(""))[TREATMENTS.index("trust")]
     0.385
-    >>> learned_chances({"trial:gone-quiet": {0: 10, 1: 10, 2: 5, 3: 5}}, parse_policy(""))
+    >>> learned_chances({"trial:": {0: 10, 1: 10, 2: 5, 3: 5}}, parse_policy(""))
     ()
     """
-    found = trials(counts)
+    found = firsts(counts)
     chances = [-1.0] * len(TREATMENTS)
     for place, name in enumerate(TREATMENTS):
-        t = _sum(one for (_, treatment), one in found.items() if treatment == name)
+        t = found.get(name, Trial())
         if place != NOT_SPENT and t.has(policy.hold_out.answers_at_least) and t.held_out_back < t.held_out:
             chances[place] = _chance(t, policy.worklist.save_chance.of(name))
     return tuple(chances) if max(chances) >= 0 else ()

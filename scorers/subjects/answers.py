@@ -8,7 +8,7 @@ from scorers.alarms.act_by import act_by
 from scorers.alarms.catalogue import CATALOGUE
 from scorers.alarms.render import proposed_treatment
 from scorers.alarms.risk.reported import reported_horizon
-from scorers.contract.events import DAY, SECOND, Micros
+from scorers.contract.events import DAY, SECOND, Duration, Micros
 from scorers.customer.open_time import closed_for
 from scorers.customer.state import Customer
 from scorers.customer.told import MAX_TOLD, Told
@@ -19,7 +19,7 @@ from scorers.in_force.context import Context
 from scorers.in_force.figures import Contribution
 from scorers.in_force.live_quality import ARMS, place_of
 from scorers.in_force.uplift import TREATMENTS, code_of
-from scorers.policy.hold_out import is_held_out
+from scorers.policy.hold_out import is_held_out, quarter_of
 from scorers.timeline.episodes import NEVER, Episode
 from scorers.timeline.kinds import Kind
 from scorers.timeline.subjects import Effects
@@ -57,8 +57,7 @@ def note(c: Customer, kind: Kind, e: Episode, ctx: Context, effects: Effects) ->
         on_trial and is_held_out(c.id, ctx.zone.day(e.at), share),
     )
     if on_trial:
-        told.treatment = TREATMENTS.index(proposed_treatment(kind, c))
-        told.margin = 0 if told.held_out else margin_within(c, e.at, span, ctx)
+        _try(c, told, kind, span, e.at, ctx)
     last = c.purchases.last // SECOND
     if not kind.is_case and last > at:  # bought between that instant and now
         _count(c, told, last > _until(told, closed_for(c, ctx)), last, effects.counts)
@@ -67,6 +66,20 @@ def note(c: Customer, kind: Kind, e: Episode, ctx: Context, effects: Effects) ->
     if len(kept) > MAX_TOLD and kept.pop(1).span:  # not the first: it says how long before a loss it was told
         c.forget("told")
     c.told = tuple(kept)
+
+
+def _try(c: Customer, told: Told, kind: Kind, span: Duration, at: Micros, ctx: Context) -> None:
+    """Take the first alarm of a kind in a quarter for the trial, in which the customer is told of all alarms or of none.
+
+    Later ones have the same answer more often than chance: counted too, they would pretend to be evidence and money.
+    """
+    quarter = quarter_of(ctx.zone.day(at))
+    tried = c.tried if c.tried and c.tried[0] == quarter else (quarter,)
+    if told.kind in tried[1:]:
+        return
+    told.treatment, told.first = TREATMENTS.index(proposed_treatment(kind, c)), len(tried) == 1
+    told.margin = 0 if told.held_out else margin_within(c, at, span, ctx)
+    c.tried = (*tried, told.kind)
 
 
 def bought(c: Customer, at: Micros, ctx: Context, counts: list[Contribution]) -> None:
@@ -117,7 +130,8 @@ def _count(c: Customer, told: Told, hit: bool, second: int, counts: list[Contrib
     day, kind = second // _DAY, BY_CODE[told.kind].name
     counts.append(live_quality.answered(day, kind, told.place, arm, hit))
     if told.treatment >= 0:
-        counts.append(uplift.trial(day, kind, told.treatment, told.held_out, not hit))
-        if told.margin > 0:
-            counts.append(uplift.margin(day, c.spending.currency, kind, told.treatment, told.margin))
+        for name in (kind, uplift.ANY) if told.first else (kind,):
+            counts.append(uplift.trial(day, name, told.treatment, told.held_out, not hit))
+            if told.margin > 0:
+                counts.append(uplift.margin(day, c.spending.currency, name, told.treatment, told.margin))
     told.span = 0

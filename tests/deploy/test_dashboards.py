@@ -103,7 +103,7 @@ class Running:
             0,
             {
                 "answer:gone-quiet": {0: 1, 1: 2},
-                "trial:gone-quiet": {1: 2, 3: 1},
+                "trial:": {1: 2, 3: 1},
                 "left": {0: 3, 1: 1},
                 "lead": {20: 3},
             },

@@ -1,16 +1,27 @@
 """The effect of telling people of alarms (A8, J6): measured against a hold-out, or not at all."""
 
 import re
+from collections import Counter
 
 import pytest
 
-from scorers.alarms.catalogue import KINDS
+from scorers.alarms.catalogue import KINDS, STATE_CHANGES
+from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY
 from scorers.contract.rfc3339 import parse_instant
 from scorers.in_force.control import FiguresInForce, decode_control, encode_control
 from scorers.in_force.figures import MOST_CURRENCIES, FigureBook
-from scorers.in_force.uplift import TREATMENTS, Trial, learned_chances, margin, measured, newcombe, save_chance
-from scorers.policy.hold_out import is_held_out
+from scorers.in_force.uplift import (
+    TREATMENTS,
+    Measured,
+    Trial,
+    learned_chances,
+    margin,
+    measured,
+    newcombe,
+    save_chance,
+)
+from scorers.policy.hold_out import is_held_out, quarter_of
 from scorers.policy.reading import parse_policy
 from scorers.policy.tables import Policy
 from tests.support.driver import Driver, purchase
@@ -43,10 +54,10 @@ def test_the_interval_is_that_of_newcombe(arms: Trial, interval: tuple[float, fl
 
 def test_it_reads_not_measured_until_both_arms_have_enough():
     """Without a hold-out, and with one that is too small, there is no figure at all."""
-    for counts in ({}, {"trial:gone-quiet": arms(9_000, 8_000, 199, 150)}):
+    for counts in ({}, {"trial:": arms(9_000, 8_000, 199, 150)}):
         one = measured(counts, POLICY).all
         assert (one.state, one.difference, one.interval, one.kept_minor) == ("not measured", None, None, {})
-    assert measured({"trial:gone-quiet": arms(9_000, 8_000, 200, 150)}, POLICY).all.state == "measured"
+    assert measured({"trial:": arms(9_000, 8_000, 200, 150)}, POLICY).all.state == "measured"
 
 
 def test_money_kept_is_the_difference_times_the_margin_of_those_told():
@@ -65,7 +76,7 @@ def test_money_kept_is_the_difference_times_the_margin_of_those_told():
     assert middle == 20_000
     assert (least, most) == (pytest.approx(low * 100_000, abs=10), pytest.approx(high * 100_000, abs=10))
     assert found.kept_minor["JPY"][0] == 10
-    assert measured(counts, POLICY).treatments["help"].state == "not measured"
+    assert measured(counts, POLICY).kinds["risk-high"]["help"].state == "not measured"
 
 
 def margin_bucket(kind: str, treatment: int) -> int:
@@ -77,7 +88,7 @@ def test_chances_to_save_are_learned_and_else_those_of_the_policy():
     """Figures carry them to every partition; the policy's chance is a prior that few answers do not overrule."""
     book = FigureBook(POLICY)
     for bucket, count in arms(40_000, 28_000, 40_000, 20_000).items():
-        book.add([(1, "trial:gone-quiet", bucket, count)])
+        book.add([(1, "trial:", bucket, count)])
     figures = book.close(1)
     assert save_chance("trust", figures.save_chance, POLICY) == pytest.approx(0.4, abs=0.005)
     assert save_chance("help", figures.save_chance, POLICY) == POLICY.worklist.save_chance.help
@@ -85,12 +96,10 @@ def test_chances_to_save_are_learned_and_else_those_of_the_policy():
     again = decode_control(encode_control(control))
     assert isinstance(again, FiguresInForce)
     assert again.figures() == figures
-    few = learned_chances({"trial:gone-quiet": arms(200, 140, 200, 100)}, POLICY)
+    few = learned_chances({"trial:": arms(200, 140, 200, 100)}, POLICY)
     assert 0.3 < save_chance("trust", few, POLICY) < 0.4
-    assert learned_chances({"trial:gone-quiet": arms(4_000, 100, 4_000, 4_000)}, POLICY) == ()  # nobody stays away
-    assert learned_chances({"trial:gone-quiet": arms(4_000, 100, 4_000, 900)}, POLICY)[TRUST] == pytest.approx(
-        0, abs=0.01
-    )
+    assert learned_chances({"trial:": arms(4_000, 100, 4_000, 4_000)}, POLICY) == ()  # nobody stays away
+    assert learned_chances({"trial:": arms(4_000, 100, 4_000, 900)}, POLICY)[TRUST] == pytest.approx(0, abs=0.01)
 
 
 def test_figures_without_a_hold_out_are_those_of_before():
@@ -132,6 +141,46 @@ def test_what_a_business_does_is_measured_against_its_own_hold_out():
     twelve_visits = 12 * 1000 * Policy().value.margin_share
     own_pace = [twelve_visits * 28 * DAY / (at - START + 7 * DAY) for at in told.values()]
     assert one.kept_minor["EUR"][0] == pytest.approx((80 - len(held)) * sum(own_pace) / 80, rel=0.1)
+
+
+ALONE = "[risk]\nhorizon = '28d'\n{}[hold_out]\nshare = 0.000001\nanswers_at_least = 1\n"
+RISKY = "[risk.threshold]\nplatinum = 0.2\ngold = 0.2\niron = 0.2\n"
+
+
+def raised(driver: Driver) -> list[Alarm]:
+    """The alarms about the customer, without changes of state."""
+    return [a for a in driver.alarms if a.type == "alarm.raised" and a.kind not in STATE_CHANGES]
+
+
+def found_in(driver: Driver) -> Measured:
+    """What the hold-out has measured."""
+    assert driver.book is not None
+    return measured(driver.book.so_far(), driver.ctx.policy)
+
+
+def test_a_customer_counts_once_a_quarter():
+    """Silences of one quarter are one draw: told again and again, nobody is brought back, or worth something, several times."""
+    facts, at = [purchase(START + n * DAY, id=f"d{n}") for n in range(20)], START + 20 * DAY
+    for n in range(2):  # silent for twelve days, then back
+        at += 12 * DAY
+        facts.append(purchase(at, id=f"b{n}"))
+    driver = Driver(ALONE.format("occasions_at_least = 99\n")).feed(*facts).advance(at + 5 * DAY)
+    assert [a.kind for a in raised(driver)] == ["gone-quiet", "gone-quiet"]
+    assert len({quarter_of(a.at // DAY) for a in raised(driver)}) == 1
+    found = found_in(driver)
+    assert (found.all.told, found.all.told_returned) == (1, 1)
+    assert found.kinds["gone-quiet"][KINDS["gone-quiet"].treatment] == found.all
+
+
+def test_alarms_of_two_kinds_are_one_answer_of_the_customer():
+    """Each kind has its own figure; all together, and money with them, count the first of a quarter."""
+    facts = [purchase(START + n * 7 * DAY, id=str(n)) for n in range(30)]
+    driver = Driver(ALONE.format(RISKY)).feed(*facts).advance(START + 250 * DAY)
+    quarters = Counter(quarter_of(a.at // DAY) for a in raised(driver))
+    assert max(quarters.values()) >= 2
+    found = found_in(driver)
+    assert found.all.told == len(quarters)
+    assert sum(one.told for by_treatment in found.kinds.values() for one in by_treatment.values()) > found.all.told
 
 
 def test_the_page_says_how_many_alarms_it_takes():

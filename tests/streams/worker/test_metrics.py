@@ -96,7 +96,7 @@ def _counts(n: int) -> dict[str, dict[int, int]]:
     """Figures of a partition, among them one that is about something else."""
     return {
         "answer:gone-quiet": {HELD_AND_RIGHT: n},
-        "trial:gone-quiet": {3: 5},
+        "trial:": {3: 5},
         "left": {1: 1},
         "lead": {16: 1},
         "gap": {7: 9},
