@@ -42,7 +42,7 @@ def said_goodbye(alarm: Alarm) -> bool:
 
 
 def advice(alarm: Alarm, language: str = "en") -> tuple[str, ...]:
-    """What to do now: the plan for why a customer has left, else the proposed treatment."""
+    """What to do now: the plan for why a customer has left, else the step of the kind, where nothing speaks for another treatment."""
     tongue = TONGUES[language]
     if alarm.treatment is None:
         return ()
@@ -51,6 +51,9 @@ def advice(alarm: Alarm, language: str = "en") -> tuple[str, ...]:
         if goodbye or alarm.treatment == "participation":
             code = alarm.reasons[0].code if goodbye else "unknown"
             return tongue.plans[code if code in PLANS else "unknown"]
+    kind = catalogue.KINDS.get(alarm.kind)
+    if alarm.kind in tongue.steps and kind is not None and alarm.treatment == kind.treatment:
+        return (tongue.steps[alarm.kind],)
     return (tongue.treatments[alarm.treatment],)
 
 

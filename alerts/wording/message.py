@@ -97,7 +97,7 @@ def cause(alarm: Alarm, language: str = "en") -> str:
 def at_stake(alarm: Alarm, language: str = "en") -> str:
     """The value at risk and the probability of losing it, as far as known."""
     tongue, parts = TONGUES[language], []
-    if alarm.value_at_risk_minor is not None:
+    if alarm.value_at_risk_minor is not None and alarm.currency:
         amount = money(alarm.value_at_risk_minor, alarm.currency, tongue)
         parts.append(tongue.texts["about"].format(money=amount))
     if alarm.risk is not None:

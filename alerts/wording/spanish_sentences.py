@@ -79,7 +79,7 @@ SENTENCES = {
     "spends_less": "Gasta menos por visita que antes.",
     "spent_little": "Hasta ahora ha gastado poco con nosotros.",
     "small_baskets": "Cestas pequeñas.",
-    "unanswered": "No ha respondido a {sent:count message}.",
+    "unanswered": "{sent:count message} sin respuesta.",
     "rarely_contacts": "Rara vez se pone en contacto.",
     "contacted_unusually": "Lo contactamos con una frecuencia poco habitual.",
     "promises_broken": "{found:count promise} sin cumplir.",

@@ -16,6 +16,7 @@ class Tongue(Struct, frozen=True, kw_only=True):
     milder: Mapping[str, str]  # of the kinds that have another headline
     remedies: Mapping[str, str]  # by kind, with {by}
     treatments: Mapping[Treatment, str]
+    steps: Mapping[str, str]  # by kind, in the place of the kind's own treatment
     skills: Mapping[Skill, str]
     ends: Mapping[str, str]  # by outcome
     plans: Mapping[str, tuple[str, ...]]  # steps by exit reason

@@ -13,7 +13,8 @@ OF_OTHERS = 7 * DAY  # where the subject is no customer
 
 
 def act_by(kind: Kind, state: Any, e: Episode, ctx: Context) -> Instant | None:
-    """One own gap of the customer after the alarm became true, at least a day and at most 30; a case's own deadline if it is sooner.
+    """One own gap of the customer after the alarm became true, at least a day and at most 30; of a case its next deadline, at most 30 days;
+    a day where that has passed.
 
     Alarms about other subjects have seven days. A change of state asks nobody to act, so it has none.
     """
@@ -21,7 +22,9 @@ def act_by(kind: Kind, state: Any, e: Episode, ctx: Context) -> Instant | None:
         return None
     if not isinstance(state, Customer):
         return Instant(e.at + OF_OTHERS)
-    gap = AT_MOST if kind.is_case else round(state.rhythm.mean_gap() * DAY) or AT_MOST
+    gap = AT_LEAST if kind.is_case else round(state.rhythm.mean_gap() * DAY) or AT_MOST
     by = e.at + min(max(gap, AT_LEAST), AT_MOST)
     own = None if kind.deadline is None else kind.deadline(state, e, ctx)
-    return Instant(min(by, own) if own is not None and own > e.at else by)
+    if own is None or own <= e.at:
+        return Instant(by)
+    return Instant(min(own, e.at + AT_MOST) if kind.is_case else min(by, own))

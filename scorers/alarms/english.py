@@ -81,7 +81,7 @@ SENTENCES = {
     "spends_less": "Spends less per visit than before.",
     "spent_little": "Has spent little with us so far.",
     "small_baskets": "Small baskets.",
-    "unanswered": "Has not answered our last {sent:count message}.",
+    "unanswered": "{sent:count message} of ours without an answer.",
     "rarely_contacts": "Rarely contacts us.",
     "contacted_unusually": "Is contacted by us at an unusual rate.",
     "promises_broken": "{found:count promise} broken.",

@@ -124,8 +124,9 @@ def says(case: Case, now: Micros, ctx: Context) -> list[Reason]:
 
 
 def quoted(text: str) -> str:
-    """A text that cannot end the quotes that it stands in."""
-    return text.replace('"', "'")
+    """A text that cannot end the quotes that it stands in; a code such as `order_status` is read as words."""
+    plain = text.replace('"', "'")
+    return plain if " " in plain else plain.replace("_", " ")
 
 
 def named(c: Customer, cause: Cause, code: str, weight: float, now: Micros, ctx: Context) -> list[Reason]:

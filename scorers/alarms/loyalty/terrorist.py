@@ -30,7 +30,13 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     by_subject = (
         [told("negative_experience", 0.25, "bad_by_subject", now, ctx, {**counts})] if any(counts.values()) else []
     )
-    return [tells, *named_ones, _commitment(c, now, ctx), *by_subject]
+    said = [tells, *named_ones, _commitment(c, now, ctx), *by_subject]
+    if newest is None or newest.what != "mark":
+        return said
+    again = {"lowest_mark"} if newest.word == "1" else set()
+    if newest.word == str(c.opinion.mark):
+        again.add("mark_low")
+    return [reason for reason in said if reason.sentence not in again]
 
 
 def _commitment(c: Customer, now: Micros, ctx: Context) -> Reason:

@@ -14,6 +14,7 @@ from scorers.risk.rules import rules_risk
 from scorers.timeline.episodes import Episode
 
 _MOST = 4  # reasons of one alarm
+GOOD = 4  # a mark from this one on explains no risk
 _LEAST = 0.005  # the smallest contribution to the log-odds that becomes a reason
 
 
@@ -26,7 +27,7 @@ def strongest(c: Customer, now: Micros, ctx: Context) -> list[Reason]:
     shares = ctx.model(now).contributions(x, rules_risk(c, now, horizon, base, closed))
     found: dict[str, Reason] = {}  # by sentence
     for name, weight in sorted(shares, key=lambda share: (-share[1], share[0])):
-        if weight > _LEAST:
+        if weight > _LEAST and not _is_odd(name, c):
             reason = _reason(name, round(weight, 3), c, now, ctx)
             if (first := found.get(reason.text)) is not None:
                 reason = replace(first, weight=round(weight + first.weight, 3))
@@ -102,6 +103,24 @@ def _counted(name: str, c: Customer, now: Micros, ctx: Context) -> tuple[str, di
         case "requests_open" if c.contacts.requests:
             return open_cases("request", [request.opened for request in c.contacts.requests], ctx)
     return None
+
+
+def _is_odd(name: str, c: Customer) -> bool:
+    """Whether people would not see why this raises a risk: a good mark, or something that never happened."""
+    match name:
+        case "satisfaction":
+            return c.opinion.mood >= GOOD or not c.opinion.marks
+        case "satisfaction_last":
+            return c.opinion.mark >= GOOD or not c.opinion.mark
+        case "complaints" | "refunds" | "unanswered" | "promises_broken" | "discount_share":
+            return not {
+                "complaints": c.complaints.count,
+                "refunds": c.spending.refunds,
+                "unanswered": len(c.contacts.outreach),
+                "promises_broken": c.promises.broken,
+                "discount_share": c.spending.discounted,
+            }[name]
+    return False
 
 
 def _reason(name: str, weight: float, c: Customer, now: Micros, ctx: Context) -> Reason:

@@ -19,7 +19,7 @@ from tests.support.routefiles import PLAIN
 from tests.support.timeline import Story, alarm, at
 
 ENGLISH, SPANISH = TONGUES["en"], TONGUES["es"]
-TABLES = ("headlines", "milder", "remedies", "treatments", "skills", "ends", "plans", "labels", "texts")
+TABLES = ("headlines", "milder", "remedies", "treatments", "steps", "skills", "ends", "plans", "labels", "texts")
 WITHOUT_SENTENCES = STATE_CHANGES | {"feed-silent", "complaint-theme", "base-outflow", "retention-order"}
 
 

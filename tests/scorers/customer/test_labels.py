@@ -68,7 +68,6 @@ def test_bad_experiences_are_counted_by_what_they_are_with():
     assert texts == [
         "Made 1 public complaint.",
         "Gave 2 of 5 on 18 March.",
-        "The last mark was 2 of 5.",
         "Bad experiences: 2 with products, 1 with the service, 0 with the brand.",
     ]
     told = [a for a in driver.alarms if a.kind in ("terrorist", "loyalty-changed")]
