@@ -286,7 +286,7 @@ class Worklist(_Strict, frozen=True):
         default_factory=lambda: ByTier(platinum=100_000, gold=100_000, iron=50_000, lead=0, none=0)
     )
     save_chance: ByTreatment[Share] = field(default_factory=lambda: ByTreatment[Share].same(0.3))
-    cost_minor: ByTreatment[Minor] = field(default_factory=lambda: ByTreatment[Minor].same(250))
+    cost_minor: ByTreatment[Minor] = field(default_factory=lambda: ByTreatment[Minor].same(500))
 
 
 class HoldOut(_Strict, frozen=True):
