@@ -1,5 +1,7 @@
 """The worklist on Kafka (J7): the lists of a replay, whatever the number of partitions and whoever dies."""
 
+import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -8,9 +10,11 @@ from hypothesis import strategies as st
 
 from scorers.contract.events import DAY, HOUR, MINUTE, Instant
 from scorers.contract.wire import Rejection, decode
-from scorers.contract.worklist import decode_entry
+from scorers.contract.worklist import WorklistEntry, decode_entry
 from scorers.in_force.control import Tick
 from streams.engine.batching_producer import partition_of
+from streams.worker.worklists import parts
+from streams.worker.worklists.parts import ListPart, decode_part
 from tests.scorers.worklist.test_worklist import Lists
 from tests.support.cluster import Cluster
 from tests.support.desk import MAY, Desk, Record
@@ -105,6 +109,46 @@ def test_a_clock_that_is_behind_the_facts_changes_no_list(days: int) -> None:
         cluster.close_days(min(until, END))
     cluster.close_days(END)
     assert cluster.lists.final() == replayed(facts, figures=False)
+
+
+def test_a_long_list_is_told_in_several_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kafka takes no record of a megabyte: the last of several closes the edition, and who tells it again begins anew."""
+    monkeypatch.setattr(parts, "MOST", 700)
+    facts, cluster = story(40), Cluster(2, POLICY)
+    for n, (topic, raw) in enumerate(facts):
+        cluster.publish(topic, raw)
+        if n % 20 == 7:
+            cluster.crash(n % 2, 0.5)
+    until = MAY + 40 * DAY + HOUR
+    cluster.close_days(until)
+    told = [decode_part(o.value or b"") for desk in cluster.desks for o in desk.outputs if o.key == parts.KEY]
+    assert any(isinstance(one, ListPart) and one.number == 2 for one in told)
+    assert cluster.lists.final() == replayed(facts, until=until)
+
+
+def test_who_is_funded_on_an_early_list_is_not_on_the_next_one() -> None:
+    """Also while their date is not final yet: people work from the newest edition."""
+    policy = '[worklist]\nper_day = 2\n[time]\nallowed_lateness = "3d"\n'
+    facts, cluster = story(40, late=0), Cluster(2, policy)
+    for topic, raw in facts:
+        cluster.publish(topic, raw)
+    cluster.close_days(MAY + 40 * DAY)
+    early = [entry for one in cluster.lists.topic if one.value and not (entry := decode_entry(one.value)).final]
+    funded: dict[str, list[int]] = {}
+    for entry in early:
+        if entry.funded:
+            funded.setdefault(entry.customer_id, []).append(int(entry.at) // DAY)
+    news = {(json.loads(raw)["customer_id"], time_of(raw) // DAY) for _, raw in facts}
+    for name, dates in funded.items():
+        for before, after in pairwise(sorted(dates)):
+            known = any((name, day) in news for day in range(before + 1, after + 1))
+            assert known or after - before >= 14 or _has_new_alarm(early, name, before, after), (name, before, after)
+    assert sum(map(len, funded.values())) > 30
+
+
+def _has_new_alarm(entries: list[WorklistEntry], name: str, before: int, after: int) -> bool:
+    by_day = {int(entry.at) // DAY: set(entry.alarms) for entry in entries if entry.customer_id == name}
+    return bool(by_day[after] - by_day[before])
 
 
 def test_who_leaves_a_list_with_a_late_fact_is_taken_off() -> None:
