@@ -53,7 +53,7 @@ SENTENCES = {
     "risk_of_losing": "El riesgo de perderlo es del {risk} %.",
     "has_left": "Lo más probable es que se haya ido.",
     "bond_cut": "Dejó {bond:word} el {at:date}.",
-    "boredom": "En las tres últimas visitas compró en {newest:count department}, antes en {before:decimal}, y viene con menos frecuencia.",
+    "boredom": "En las tres últimas visitas compró en {newest:count department}, antes en {before:decimal} de media, y viene con menos frecuencia.",
     "contact_pressure": "Sin respuesta a {sent:count message} en {within:span}.",
     "contact_pressure_at_least": "Sin respuesta a {sent:count message} como mínimo en {within:span}.",
     "owner_judged": "El responsable lo calificó de {view:word} el {at:date}; el riesgo es del {risk} %.",

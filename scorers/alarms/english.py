@@ -54,7 +54,7 @@ SENTENCES = {
     "risk_of_losing": "The risk of losing them is {risk} %.",
     "has_left": "Has most likely left.",
     "bond_cut": "Gave up {bond:word} on {at:date}.",
-    "boredom": "Bought from {newest:count department} in the last three visits, from {before:decimal} before, "
+    "boredom": "Bought from {newest:count department} in the last three visits, from {before:decimal} on average before, "
     "and comes less often.",
     "contact_pressure": "{sent:count message} of ours within {within:span} had no answer.",
     "contact_pressure_at_least": "At least {sent:count message} of ours within {within:span} had no answer.",

@@ -22,6 +22,7 @@ from scorers.contract.worklist import WorklistEntry
 
 KEY_PREFIX = "worklist/"
 RULE = "worklist"
+NOBODY = "nobody_listed"  # all were taken off before it went
 MOST_LISTED = 30  # of one date; the others are counted
 
 
@@ -68,7 +69,8 @@ class DailyWorklists:
 
     async def _take(self, key: str, entries: list[WorklistEntry], now: Instant) -> tuple[Delivery, ...]:
         fresh = [Listed(entry, self._name_of(entry.customer_id)) for entry in entries]
-        if self._store.get(key) is not None:
+        known = self._store.get(key)
+        if known is not None and any(one.rule != NOBODY for one in known.deliveries):
             await self._change(key, lambda listed: newest_edition((*listed, *fresh)))
             return ()
         listed, route = newest_edition(fresh), self.routes.worklist
@@ -93,7 +95,7 @@ class DailyWorklists:
                 if listed:
                     self._queues[one.channel].replace(one)
                 elif self._queues[one.channel].withdraw(before):
-                    one = msgspec.structs.replace(one, state="stopped", rule="nobody_listed")
+                    one = msgspec.structs.replace(one, state="stopped", rule=NOBODY)
             after.append(one)
         if tuple(after) != incident.deliveries:
             await self._keep(msgspec.structs.replace(incident, deliveries=tuple(after)))

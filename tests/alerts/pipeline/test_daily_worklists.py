@@ -119,6 +119,11 @@ async def test_who_is_erased_or_taken_off_is_on_no_list() -> None:
     await story.dispatcher.worklists.drop("C9")
     await story.until(at(10, days=1))
     assert [one.listed for one in story.sinks["log"].taken] == [()]
+    story = await taken(entry("C9"))
+    await story.dispatcher.worklists.drop("C9")
+    await story.dispatcher.worklists.take([entry("C8")], story.now)
+    await story.until(at(10, days=1))
+    assert [one.entry.customer_id for one in story.sinks["log"].taken[-1].listed] == ["C8"]
 
 
 async def test_an_old_list_is_not_sent() -> None:

@@ -25,9 +25,10 @@ from confluent_kafka import Producer
 from alerts.pipeline.notifier import ALARMS, GROUP
 from alerts.pipeline.oldest_member import oldest_member_assignor
 from scorers.contract.alarms import Alarm
-from scorers.contract.events import DAY, Instant
+from scorers.contract.events import DAY, SECOND, Instant
 from scorers.contract.rfc3339 import rfc3339
-from scorers.contract.wire import decode_alarm, encode_alarm
+from scorers.contract.wire import decode_alarm, encode_alarm, encode_worklist_entry
+from tests.alerts.pipeline.test_daily_worklists import entry
 from tests.support.alarms import an_alarm
 from vigia.lab.embedded_kafka import PARTITIONS, EmbeddedKafka
 from vigia.runtime import dead_letter
@@ -51,7 +52,7 @@ to = ["desk"]
 def kafka() -> Iterator[str]:
     """A broker of the test's own."""
     with EmbeddedKafka() as broker:
-        broker.create("alarms", "alarm-actions", "feedback", "notifications", "dead-letters")
+        broker.create("alarms", "alarm-actions", "feedback", "worklist", "notifications", "dead-letters")
         yield broker.address
 
 
@@ -203,6 +204,20 @@ async def test_what_was_made_over_a_weekend_is_sent_on_monday(
         assert (await desk.got.get())[1] == "fresh"
         assert await first.end(signal.SIGTERM) == 0
     assert desk.got.empty()
+
+
+async def test_the_worklist_of_a_date_waits_for_its_digest(kafka: str, notifier: Callable[[], Process]) -> None:
+    """Entries of the topic `worklist` are stored until they go; a record without a value takes its customer off."""
+    now = Instant(time_ns() // 1000 // SECOND * SECOND)
+    entries = [encode_worklist_entry(entry(name, at=now)) for name in ("C1", "C2")]
+    async with notifier() as first:
+        await publish(kafka, "worklist", ("C1", entries[0]), ("C1", None), ("C2", entries[1]))
+
+        def is_stored(value: bytes | None) -> bool:
+            return value is not None and b"worklist/2024-01-01" in value and b"C2" in value and b'"C1"' not in value
+
+        assert await on_topic(kafka, "notifications", is_stored)
+        assert await first.end(signal.SIGTERM) == 0
 
 
 async def test_a_restart_repeats_nothing_and_a_kill_only_the_id(

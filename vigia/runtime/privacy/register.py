@@ -44,10 +44,16 @@ TOPICS = (
     Place("dead-letters", "rejected records, unchanged", "as rejected", RETENTION, 31),
     Place("lessons", "keyed hashes of ids, and numbers that the risk is learned from", "keyed hash", RETENTION, 401),
     Place("customers", "rows of customers, with names", "customer id", COMPACTION, 1),
-    Place("notifications", "incidents: alarms, deliveries and actions", "alarm id", COMPACTION, 1),
+    Place(
+        "notifications",
+        "incidents: alarms, deliveries and actions; the worklist of a date until it is sent",
+        "alarm id",
+        COMPACTION,
+        1,
+    ),
     Place(
         CHANGELOG,
-        "rows of customers, with the beginning of their complaints' texts; keyed hashes of the erased",
+        "rows of customers, with the beginning of their complaints' and requests' texts, and the reasons of refunds; keyed hashes of the erased",
         "customer id",
         COMPACTION,
         1,
@@ -60,7 +66,7 @@ NO_PERSONAL_DATA = ("clock", "models")
 OTHER = (
     Place(
         "rows in `VIGIA_STATE`",
-        "rows of customers, with the beginning of their complaints' texts; keyed hashes of the erased",
+        "rows of customers, with the beginning of their complaints' and requests' texts, and the reasons of refunds; keyed hashes of the erased",
         "customer id",
         "deleted at once",
         MINUTE,
