@@ -99,11 +99,12 @@ def follow(c: Customer, at: Micros, now: Micros, ctx: Context, counts: list[Cont
 
     Return the next instant at which an alarm has its answer though nothing happens: the end of its last second.
     """
+    pending = [told for told in c.told if told.span]
+    if not pending:
+        return NEVER
     standing = {key_of(e.alarm_id): e for e in c.open if e.status == "open"}
     closed, soon = closed_for(c, ctx), NEVER
-    for told in c.told:
-        if not told.span:
-            continue
+    for told in pending:
         e = standing.get(told.key)
         if e is not None:
             told.acted = e.was_acted_on
