@@ -144,15 +144,23 @@ class Closures:
         self.changed: set[str] = (
             set()
         )  # the feeds whose customers have to be judged again; the partition takes them out
+        self._is_begun = False  # a policy is in force
         self._holidays: tuple[Span, ...] = ()
         self._of_stores: dict[str, tuple[Span, ...]] = {}
         self._found: dict[str, tuple[Span, ...]] = {}  # by feed
         self._merged: dict[tuple[tuple[str, ...] | str, str], Closed | None] = {}
 
     def adopt_holidays(self, calendar: Calendar, of_stores: Mapping[str, Calendar]) -> None:
-        """Put the holidays of the business, and those of stores with hours of their own, in force."""
+        """Put the holidays of the business, and those of stores with hours of their own, in force.
+
+        If others were in force before, everybody is judged again: a break may be told after it has begun.
+        """
+        before = self._holidays, self._of_stores
         self._holidays = _holidays(calendar)
         self._of_stores = {store: _holidays(own) for store, own in of_stores.items()}
+        if self._is_begun and before != (self._holidays, self._of_stores):
+            self.changed.add(BASE)
+        self._is_begun = True
         self._changed()
 
     def adopt(self, feed: str, values: Mapping[str, int]) -> bool:

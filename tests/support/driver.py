@@ -66,7 +66,9 @@ class Driver:
         """Encode and decode all rows, as a restart does."""
         for name, timeline in self.timelines.items():
             timeline.cache()
-            self.timelines[name] = Timeline.decode(timeline.subject, timeline.encode(), self.ctx)
+            again = self.timelines[name] = Timeline.decode(timeline.subject, timeline.encode(), self.ctx)
+            if again.due and again.due != timeline.due:  # under another policy
+                self.partition.expect(again.due, name)
         return self
 
     def outcomes(self) -> set[AlarmOutcome]:

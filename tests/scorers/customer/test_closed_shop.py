@@ -8,6 +8,7 @@ from scorers.contract.events import DAY
 from scorers.contract.rfc3339 import parse_instant
 from scorers.customer.open_time import closed_for
 from scorers.customer.state import Customer
+from scorers.policy.reading import parse_policy
 from scorers.risk.columns import BOUGHT_HORIZON, MEAN_GAP, OVERDUE, SILENCE, SURVIVED_DAYS
 from scorers.risk.features import features
 from scorers.risk.rules import rules_risk
@@ -69,6 +70,23 @@ def test_the_deadline_moves_by_the_closure() -> None:
         Driver(HOLIDAYS).feed(*early).advance(START + SHUT).outcomes()
         == Driver().feed(*early).advance(START + SHUT).outcomes()
     )
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_break_that_is_told_late_withdraws_what_fell_due_in_it(restarts: bool) -> None:
+    """Another policy with other holidays judges everybody again; one with the same holidays judges nobody."""
+    driver = Driver().feed(*weekly(3, range(20))).advance(START + SHUT + 15 * DAY)
+    assert driver.kinds().count("gone-quiet") == 3
+    driver.ctx.adopt_policy(parse_policy("[silence]\nfalse_a_year = 0.6\n"))
+    assert not driver.ctx.closures.changed
+    driver.ctx.adopt_policy(parse_policy(HOLIDAYS))
+    if restarts:
+        driver.restart()
+    driver.advance(START + SHUT + 16 * DAY)
+    withdrawn = [a.customer_id for a in driver.alarms if (a.kind, a.type) == ("gone-quiet", "alarm.withdrawn")]
+    assert sorted(map(str, withdrawn)) == ["C00", "C01", "C02"]
+    known = Driver(HOLIDAYS).feed(*weekly(3, range(20))).advance(START + SHUT + 60 * DAY)
+    assert driver.advance(START + SHUT + 60 * DAY).outcomes() == known.outcomes()
 
 
 def test_a_closing_day_of_the_week_moves_nothing() -> None:
