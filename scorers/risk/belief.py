@@ -41,11 +41,12 @@ class GaussianBelief:
         self.drift = drift
         self.cov: Floats = np.diag(variance)
         self._buffer: Floats = np.empty(0)  # for the outer product
+        self.variance = 0.0  # of the log-odds of the newest answer, just before it was learned
 
     def learn(self, x: Floats, y: bool, weight: float, log_odds: float | None = None) -> float:
         """Learn an answer; returns the probability of True before. `log_odds` is given where x is only their gradient."""
         cov_x = self.cov @ x
-        variance = float(x @ cov_x)
+        variance = self.variance = float(x @ cov_x)
         z = float(x @ self.mean) if log_odds is None else log_odds
         p = sigmoid(z / sqrt(1.0 + pi / 8.0 * variance))
         curvature = weight * max(p * (1.0 - p), _LEAST_CURVATURE)

@@ -4,13 +4,18 @@ Both learn one answer at a time and return the log-odds that they gave to it bef
 badly calibrated (SGD) or a hundred times slower (forests); docs/model.md has the figures.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
+from math import pi, sqrt
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, field
 
 from scorers.risk.belief import BeliefState, Floats, GaussianBelief
 from scorers.risk.log_odds import log_loss, logit, sigmoid
+from scorers.risk.model import KNOTS, RANGES
+
+_NEWEST = 0.005  # weight of an answer in the mean: the newest two hundred of a range count
 
 
 class EnsembleState(Struct):
@@ -38,6 +43,7 @@ class Ensemble:
     def __init__(self, mean: Floats, variances: Sequence[Floats], drift: float) -> None:
         self.beliefs = [GaussianBelief(mean, variance, drift) for variance in variances]
         self.loss = np.zeros(len(variances))
+        self.variance = 0.0  # as that of a belief
 
     def shares(self) -> Floats:
         """How much each belief weighs; they add up to 1."""
@@ -55,7 +61,9 @@ class Ensemble:
     def learn(self, x: Floats, y: bool, weight: float) -> float:
         """Learn an answer; returns the log-odds of True before."""
         before = [logit(belief.learn(x, y, weight)) for belief in self.beliefs]
-        together = float(self.shares() @ np.array(before))
+        shares = self.shares()
+        together = float(shares @ np.array(before))
+        self.variance = float(shares @ np.array([belief.variance for belief in self.beliefs]))
         self.loss += [weight * log_loss(z, y) for z in before]
         return together
 
@@ -76,6 +84,33 @@ class Ensemble:
         for belief, one in zip(self.beliefs, state.beliefs, strict=True):
             belief.restore(one)
         self.loss = np.array(state.loss)
+
+
+class Uncertainty(Struct):
+    """How uncertain the ensemble's log-odds are: the mean of their variance in the newest answers, by ranges of the prior's.
+
+    A forecast whose weights are uncertain has to be less certain by what this takes away (MacKay 1992). The exact variance of each
+    score would need all covariances in every model.
+
+    >>> uncertainty = Uncertainty()
+    >>> for _ in range(300):
+    ...     uncertainty.learn(-5.0, 2.0)
+    >>> [round(share, 2) for share in uncertainty.kept()]
+    [0.75, 1.0, 1.0, 1.0, 1.0, 1.0]
+    """
+
+    answers: list[int] = field(default_factory=lambda: [0] * RANGES)
+    variance: list[float] = field(default_factory=lambda: [0.0] * RANGES)
+
+    def learn(self, prior: float, variance: float) -> None:
+        """Take in the variance of the log-odds that were given to an answer."""
+        n = bisect_left(KNOTS, prior)
+        self.answers[n] += 1
+        self.variance[n] += max(1.0 / self.answers[n], _NEWEST) * (variance - self.variance[n])
+
+    def kept(self) -> tuple[float, ...]:
+        """The share of the log-odds that remains, by ranges of the prior's."""
+        return tuple(1.0 / sqrt(1.0 + pi / 8.0 * variance) for variance in self.variance)
 
 
 class AdaGradState(Struct):

@@ -28,8 +28,9 @@ from scorers.risk.prior import Population, no_purchase, strangers
 
 COMPONENTS = ("rules", "prior", "logistic")
 KNOTS = (-2.0, -1.0, 0.0, 1.0, 2.0)  # log-odds of the prior at which the logistic may correct it differently
+RANGES = len(KNOTS) + 1  # of the prior's log-odds: between knots, and beyond the outer ones
 TIMING_WIDTH = SPENT  # the columns before this one are of timing alone
-FORMAT = 2  # of a model's record; a release reads up to its own. Since 2 a model has bounds
+FORMAT = 2  # of a model's record; a release reads up to its own. Since 2 a model has `bounds` and `kept`
 _MOST_LOG_ODDS = 35.0
 
 
@@ -48,6 +49,9 @@ class LinearModel(Struct, frozen=True):
     coefficients: tuple[float, ...] = ()  # by column
     gated_intercept: float = 0.0
     gated: tuple[float, ...] = ()  # coefficients by column of timing, multiplied by the gate
+    kept: tuple[float, ...] = (
+        1.0,
+    ) * RANGES  # share of the log-odds that remains for their uncertainty, by range of the prior
 
     def log_odds(self, prior: float, features: Sequence[float]) -> float:
         """The log-odds, which are kept inside 16 bits."""
@@ -55,7 +59,14 @@ class LinearModel(Struct, frozen=True):
         for knot, bend in zip(KNOTS, self.bends, strict=True):
             z += bend * max(prior - knot, 0.0)
         gated: float = self.gated_intercept + sum(map(mul, self.gated, features))
-        return min(max(z + gate(prior) * gated, -_MOST_LOG_ODDS), _MOST_LOG_ODDS)
+        z = (z + gate(prior) * gated) * self.kept_at(prior)
+        return min(max(z, -_MOST_LOG_ODDS), _MOST_LOG_ODDS)
+
+    def kept_at(self, prior: float) -> float:
+        """The share that remains, between the middles of two ranges in proportion."""
+        kept, place = self.kept, min(max(prior - KNOTS[0] + 0.5, 0.0), RANGES - 1.0)
+        n = min(int(place), RANGES - 2)
+        return kept[n] + (place - n) * (kept[n + 1] - kept[n])
 
     def segments(self) -> list[tuple[float, float]]:
         """Level and slope in the prior's log-odds, for each stretch between knots."""
@@ -115,6 +126,7 @@ class Model(Struct, frozen=True, dict=True):
         level, slope = segments[bisect_left(KNOTS, prior)]
         logistic = level + slope * prior + sum(map(mul, coefficients, columns))
         logistic += gate(prior) * (gated_intercept + sum(map(mul, gated, columns)))
+        logistic *= self.champion.kept_at(prior)
         weights = self.weights
         log_odds = weights[0] * logit(rules) + weights[1] * prior + weights[2] * logistic
         return sigmoid(bounded(log_odds, self.bounds))
@@ -142,6 +154,7 @@ class Model(Struct, frozen=True, dict=True):
             return [("rules", logit(rules))]
         of_rules, of_prior, of_logistic = self.weights
         champion, prior = self.champion, self._prior(features)
+        of_logistic *= champion.kept_at(prior)
         opening = gate(prior)
         gated = (*champion.gated, *(0.0 for _ in champion.coefficients[len(champion.gated) :]))
         slopes = [weight + opening * more for weight, more in zip(champion.coefficients, gated, strict=True)]
@@ -213,13 +226,17 @@ def version_of(model: Model) -> str:
     """The name of a model: a digest of its content, in the form that it was made in."""
     content = msgspec.structs.replace(model, version="").encode()
     if model.format < 2:
-        content = msgspec.json.encode({k: v for k, v in msgspec.json.decode(content).items() if k != "bounds"})
+        fields = msgspec.json.decode(content)
+        del fields["bounds"]
+        for learner in (fields["champion"], *fields["challengers"]):
+            del learner["kept"]
+        content = msgspec.json.encode(fields)
     return hashlib.sha256(content).hexdigest()[:12]
 
 
 def _check_shape(model: Model) -> None:
     """ValueError unless every tuple has as many numbers as there are columns or knots."""
-    wanted = {"bends": len(KNOTS), "coefficients": WIDTH, "gated": TIMING_WIDTH}
+    wanted = {"bends": len(KNOTS), "coefficients": WIDTH, "gated": TIMING_WIDTH, "kept": RANGES}
     for one in (model.champion, *model.challengers):
         for name, width in wanted.items():
             if len(getattr(one, name)) != width:

@@ -16,7 +16,7 @@ from scorers.risk.belief import Floats
 from scorers.risk.champion_challenger import ChampionChallenger
 from scorers.risk.columns import FEATURES_VERSION, INDEX, SEASON_COS, SEASON_SIN, SIGNALS, WIDTH
 from scorers.risk.drift import DRIFTS, WATCHED, DriftDetector
-from scorers.risk.learners import AdaGrad, AdaGradState, Ensemble, EnsembleState
+from scorers.risk.learners import AdaGrad, AdaGradState, Ensemble, EnsembleState, Uncertainty
 from scorers.risk.log_odds import logit
 from scorers.risk.mixture import HALF_LIFE_YEARS, Certainty, Mixture
 from scorers.risk.model import UNTRAINED, Model, version_of
@@ -58,6 +58,7 @@ class TrainerState(Struct):
     fast_until: Micros
     watched_from: Micros
     certainty: Certainty = field(default_factory=Certainty)
+    uncertainty: Uncertainty = field(default_factory=Uncertainty)
 
 
 class Trainer:
@@ -77,6 +78,7 @@ class Trainer:
         self._sgd = AdaGrad(start)
         self._mixture = Mixture()
         self._certainty = Certainty()
+        self._uncertainty = Uncertainty()
         self.selection = ChampionChallenger()
         self.drift = DriftDetector()
         self.drifted: Micros = 0
@@ -98,6 +100,7 @@ class Trainer:
             "kalman": self._kalman.learn(row, inactive, OVERLAP),
             "sgd": self._sgd.learn(row, inactive),
         }
+        self._uncertainty.learn(prior, self._kalman.variance)
         self._judge(lesson, prior, by_learner[self.selection.champion])
         self.selection.learn(lesson.voices[: len(LEARNERS)], inactive, OVERLAP)
         if int(lesson.asked_at) >= self._watched_from:
@@ -165,6 +168,7 @@ class Trainer:
             "sgd": self._sgd.weights(),
         }
         learners = {name: design.linear_model(name, row, self._scaler) for name, row in rows.items()}
+        learners["kalman"] = msgspec.structs.replace(learners["kalman"], kept=self._uncertainty.kept())
         model = Model(
             version="",
             weights=self.weights(),
@@ -205,6 +209,7 @@ class Trainer:
             fast_until=self._fast_until,
             watched_from=self._watched_from,
             certainty=self._certainty,
+            uncertainty=self._uncertainty,
         )
         return msgspec.msgpack.encode(state)
 
@@ -228,7 +233,7 @@ class Trainer:
         self._kalman.restore(state.kalman)
         self._sgd.restore(state.sgd)
         self._mixture, self.selection, self.drift = state.mixture, state.selection, state.drift
-        self._certainty = state.certainty
+        self._certainty, self._uncertainty = state.certainty, state.uncertainty
         self.drifted, self._fast_until, self._watched_from = state.drifted, state.fast_until, state.watched_from
 
 

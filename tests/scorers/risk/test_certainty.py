@@ -13,7 +13,7 @@ from scorers.contract.lessons import Lesson
 from scorers.risk.columns import FEATURES_VERSION, WIDTH
 from scorers.risk.log_odds import logit, sigmoid
 from scorers.risk.mixture import BEND, UNSHOWN, Certainty, bounded
-from scorers.risk.model import UNTRAINED, Model, version_of
+from scorers.risk.model import RANGES, UNTRAINED, Model, version_of
 from scorers.risk.training import Trainer
 
 HORIZON = 30 * DAY
@@ -116,16 +116,33 @@ def test_a_model_of_the_format_before_is_read() -> None:
     model = taught(0.9, 50).snapshot()
     fields = msgspec.json.decode(msgspec.structs.replace(model, version="", format=1).encode())
     del fields["bounds"]
-    fields["version"] = version_of(msgspec.structs.replace(model, format=1))
+    for learner in (fields["champion"], *fields["challengers"]):
+        del learner["kept"]
+    old_self = msgspec.structs.replace(model.champion, kept=(1.0,) * RANGES)
+    fields["version"] = version_of(msgspec.structs.replace(model, champion=old_self, format=1))
     old = Model.decode(msgspec.json.encode(fields))
     assert old.bounds == UNSHOWN
+    assert set(old.champion.kept) == {1.0}
     assert Model.decode(old.encode()) == old
     with pytest.raises(ValueError, match="was changed after it was made"):
         Model.decode(msgspec.json.encode(fields | {"drifted": 1}))
 
 
+def test_an_uncertain_logistic_is_less_certain() -> None:
+    """What is not known of the weights takes certainty from the champion, less with each answer, and none from SGD."""
+    young, old = taught(0.7, 20).snapshot(), taught(0.7, 800).snapshot()
+    assert min(young.champion.kept) < min(old.champion.kept) < 1.0
+    assert set(old.challengers[0].kept) == {1.0}
+    sure = msgspec.structs.replace(young.champion, kept=(1.0,) * RANGES)
+    for prior in (-30.0, -2.1, 0.3, 2.49, 2.51, 30.0):
+        all_of_it = sure.log_odds(prior, SILENT)
+        assert young.champion.log_odds(prior, SILENT) == pytest.approx(all_of_it * young.champion.kept_at(prior))
+    assert young.champion.kept_at(-30.0) == young.champion.kept[0]
+    assert young.champion.kept_at(30.0) == young.champion.kept[-1]
+
+
 def test_a_state_without_counts_is_read() -> None:
     """The state of a trainer of the release before has shown nothing yet."""
     fields = msgspec.msgpack.decode(taught(0.8, 200).encode())
-    del fields["certainty"]
+    del fields["certainty"], fields["uncertainty"]
     assert Trainer.decode(msgspec.msgpack.encode(fields)).snapshot().bounds == UNSHOWN
