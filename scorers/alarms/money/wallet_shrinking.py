@@ -32,7 +32,10 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     if shrunk.usual_breadth:
         now_from, before = wallet.breadth(c.baskets, rules), shrunk.usual_breadth
         values = {"newest": now_from, "window": window, "usual": round(before)}
-        found.append(told("breadth_shrinks", 1.0, "breadth_shrinks", now, ctx, values))
+        if now_from < round(before):
+            found.append(told("breadth_shrinks", 1.0, "breadth_shrinks", now, ctx, values))
+        elif not found:  # the basket that raised it has grown since
+            found.append(told("breadth_shrinks", 1.0, "fewer_departments", now, ctx))
     return found
 
 
