@@ -98,13 +98,14 @@ def risks_of(history: History, origins: Sequence[Origin], horizon: int) -> dict[
     table = Table(history)
     found = {"BG/NBD": bg_nbd(history, origins, horizon)}
     for name in ("logistic", "boosting"):
-        found[name] = [_learned(name, table, origin, horizon) for origin in origins]
+        found[name] = [learned(name, table, origin, horizon) for origin in origins]
     parts = zip(*found.values(), strict=True)
     found["blend"] = [1 / (1 + np.exp(-np.mean([np.log(p / (1 - p)) for p in each], axis=0))) for each in parts]
     return found
 
 
-def _learned(name: str, table: Table, origin: Origin, horizon: int) -> Floats:
+def learned(name: str, table: Table, origin: Origin, horizon: int) -> Floats:
+    """The risk by a batch model, fitted to all snapshots whose labels are known at the origin."""
     start = table.history.start
     days = [day for day in range(start + FIRST, origin.day - horizon + 1, EVERY) if table.history.known(day)]
     rows = np.vstack([table.at(day) for day in days])
