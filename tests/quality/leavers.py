@@ -1,7 +1,7 @@
 """How many of those who leave are named in time, at a given number of names: `python -m tests.quality.leavers [CUSTOMERS] [DAYS] [SEED...]`.
 
-A name is a customer in one silence, named once. The alarms name whom `gone-quiet` or `risk-high` is raised for; the worklist names, each week,
-the entries with the highest net. Both are cut to the same number of names, as many as the build 9e75286 raised on the same business
+A name is a customer in one silence, named once. The alarms name whom `gone-quiet` or `risk-high` is raised for, each week the gravest first; the worklist
+names, each week, the entries with the highest net. Both are cut to the same number of names, as many as the build 9e75286 raised on the same business
 (`BEFORE`), or as the alarms of today where that is not known. A name is right if the customer has left, or leaves within the horizon. A leaver, who
 had bought on two occasions at least, is found if such a name came before the loss or within `SOON` days after it.
 """
@@ -11,10 +11,11 @@ import tempfile
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import NamedTuple
 
+from scorers.contract.alarms import SEVERITIES
 from scorers.contract.events import DAY
 from scorers.contract.rfc3339 import parse_instant
 from scorers.policy.tables import Policy
@@ -25,10 +26,11 @@ from vigia.lab.simulate import simulate
 KINDS = ("gone-quiet", "risk-high")
 SOON = 60 * DAY
 WEEK = 7 * DAY
-BEFORE: dict[tuple[int, int, int], int] = {}
+BEFORE = {(2000, 730, 1): 803}
 """By customers, days and seed of `vigia simulate`: how many names the build 9e75286 raised."""
 
 Name = tuple[int, str]  # when, who
+Offer = tuple[int, tuple[int, float], str]  # when, in which order, who
 
 
 class Found(NamedTuple):
@@ -80,44 +82,46 @@ class Business:
         return Found(len(names), len(right), len(self.left), len(soon), len({who for _, who in right}))
 
 
-def raised(business: Business, alarms: Path) -> list[Name]:
-    """Whom the alarms name, in their order."""
-    found = sorted(
-        (int(parse_instant(alarm["at"])), alarm["customer_id"])
-        for alarm in read(alarms)
-        if alarm["type"] == "alarm.raised" and alarm["kind"] in KINDS
-    )
-    return list(business.fresh(found, set()))
+def raised(alarms: Path) -> list[Offer]:
+    """Whom the alarms name: the gravest first, then by value times risk."""
+    return [
+        (
+            int(parse_instant(a["at"])),
+            (SEVERITIES.index(a["severity"]), -(a["risk"] or 0) * a["value_at_risk_minor"]),
+            a["customer_id"],
+        )
+        for a in read(alarms)
+        if a["type"] == "alarm.raised" and a["kind"] in KINDS
+    ]
 
 
-def listed(business: Business, worklist: Path, most: int, weeks: int) -> list[Name]:
-    """Whom the worklist names, each week the same number as near as whole names allow; `most` in all."""
-    entries = sorted(
-        (int(parse_instant(entry["at"])), -entry["net_minor"], entry["customer_id"]) for entry in read(worklist)
-    )
+def listed(worklist: Path) -> list[Offer]:
+    """Whom the worklist names: the highest net first."""
+    return [
+        (int(parse_instant(entry["at"])), (0, -entry["net_minor"]), entry["customer_id"]) for entry in read(worklist)
+    ]
+
+
+def weekly(business: Business, offers: list[Offer], most: int, weeks: int) -> list[Name]:
+    """The first of each week, in all weeks the same number as near as whole names allow; `most` in all, fewer where a week has not enough."""
     names: list[Name] = []
     seen: set[tuple[str, int]] = set()
-    start = entries[0][0] if entries else 0
-    for week, these in groupby(entries, key=lambda entry: (entry[0] - start) // WEEK):
-        best = sorted(these, key=lambda entry: (entry[1], entry[0]))
+    start = min(offers)[0] if offers else 0
+    for week, these in groupby(sorted(offers), key=lambda offer: (offer[0] - start) // WEEK):
+        best = sorted(these, key=lambda offer: (offer[1], offer[0], offer[2]))
         room = round(most * (week + 1) / weeks) - len(names)
-        for name in business.fresh(((at, who) for at, _, who in best), seen):
-            if room <= 0:
-                seen.discard((name[1], bisect_right(business.bought[name[1]], name[0])))
-                break
-            names.append(name)
-            room -= 1
+        names += islice(business.fresh(((at, who) for at, _, who in best), seen), max(room, 0))
     return names
 
 
 def measure(folder: Path, out: Path, days: int, before: int | None) -> dict[str, Found]:
-    """What alarms and worklist of a run bring; `before` names, or as many as the alarms of the run."""
+    """What alarms and worklist of a run bring; all alarms, and `before` names of each, or as many as there are of the alarms."""
     business = Business(folder)
-    told = raised(business, out / "alarms.jsonl")
-    most = before or len(told)
-    found = {"alarms": told, "worklist": listed(business, out / "worklist.jsonl", most, days // 7)}
+    offers = {"alarms": raised(out / "alarms.jsonl"), "worklist": listed(out / "worklist.jsonl")}
+    everything = weekly(business, offers["alarms"], 10**9, 1)
+    found = {way: weekly(business, offered, before or len(everything), days // 7) for way, offered in offers.items()}
     horizon = Policy().risk.horizon
-    return {name: business.judge(names, horizon) for name, names in found.items()}
+    return {name: business.judge(names, horizon) for name, names in ({"all alarms": everything} | found).items()}
 
 
 def main(customers: int = 2000, days: int = 730, *seeds: int) -> None:
