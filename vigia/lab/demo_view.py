@@ -119,7 +119,7 @@ def kinds(summary: AlarmSummary) -> Table:
 
 
 def worklist(entries: Iterable[WorklistEntry], rows: Iterable[CustomerRow]) -> Table:
-    """Tabulate the entries of a list: risk, worth, reason, treatment and cost, or that there are no funds."""
+    """Tabulate the entries of a list that are funded: risk, worth, reason and treatment."""
     names = {row.customer_id: row.name for row in rows}
     table = Table.grid(padding=(0, 1), expand=True)
     table.add_column(justify="right", width=2)
@@ -133,7 +133,7 @@ def worklist(entries: Iterable[WorklistEntry], rows: Iterable[CustomerRow]) -> T
         where = Text(f"{entry.tier}, {entry.stage.replace('_', ' ')}", "dim")
         head.add_row(who(names.get(entry.customer_id), entry.customer_id), where, stake)
         why = Text(inert(entry.reasons[0].text))
-        todo = Text(TREATMENTS[entry.treatment] if entry.funded else "Not funded.", "green" if entry.funded else "dim")
+        todo = Text(TREATMENTS[entry.treatment], "green")
         table.add_row(Text(str(entry.rank), "bold"), Group(head, why, todo))
     return table
 

@@ -250,19 +250,20 @@ def _print_worklists(console: Console, lists: Worklists, rows: list[CustomerRow]
         console.print(Text("\nNo worklist: an effort pays for nobody", "bold"))
         return ""
     entries = lists.of(dates[-1])
-    funded = sum(entry.funded for entry in entries)
-    console.print(Text(f"\nThe worklist of {dates[-1]}: {counted(funded, 'customer')} to reach", "bold"))
+    funded = [entry for entry in entries if entry.funded]
+    console.print(Text(f"\nThe worklist of {dates[-1]}: {counted(len(funded), 'customer')} to reach", "bold"))
     console.print("Whom an effort pays for most: risk x worth x the chance to keep them, less the")
     console.print("cost. Who was on a list does not come again for 14 days, unless something is new.\n")
-    console.print(worklist(entries[:SHOWN], rows))
-    if more := max(0, len(entries) - SHOWN) + entries[0].not_listed:
-        console.print(f"... and {counted(more, 'more customer')} for whom an effort pays.")
+    console.print(worklist(funded[:SHOWN], rows))
+    if others := len(entries) - len(funded) + entries[0].not_listed:
+        console.print(f"An effort would pay for {counted(others, 'more customer')}, for whom there are no funds:")
+        console.print("the day has no room, or the tier has no budget.")
     console.print("\nThe days before: customers with funds, and without.")
     for date in dates[-DATES - 1 : -1]:
         listed = lists.of(date)
         reached = sum(entry.funded for entry in listed)
         console.print(f"  {date}  {reached:3}  {len(listed) - reached + listed[0].not_listed:4}")
-    return entries[0].customer_id
+    return (funded or entries)[0].customer_id
 
 
 def _invite(console: Console, stack: DemoStack, out: Path, first: str, last: Micros) -> None:
