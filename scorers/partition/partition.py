@@ -270,9 +270,7 @@ class Partition:
 
     def _is_concerned(self, state: State) -> bool:
         """Whether a customer's clock depends on the closures that have changed."""
-        if not isinstance(state, Customer) or not state.rhythm.occasions:
-            return False
-        return concerns(self._feeds, stores_of(state), state.purchases.last_ref.source)
+        return isinstance(state, Customer) and concerns(self._feeds, stores_of(state), state.purchases.last_ref.source)
 
     def _list(self, until: Micros) -> Iterator[Step]:
         """Collect the candidates of each edition that is closed up to an instant, in order."""
