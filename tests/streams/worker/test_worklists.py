@@ -202,7 +202,7 @@ def test_a_new_owner_has_the_table_without_reading_a_row() -> None:
     desk = Desk()
     for n in range(12):
         for name in ("C1", "C2"):
-            desk.send("purchases", purchase(MAY + n * 7 * DAY, name, amount=9000))
+            desk.send("purchases", purchase(MAY + n * 7 * DAY, name, amount=900_000))
     desk.tick(MAY + (11 * 7 + 12) * DAY)
     kept = dict(desk.processor.lists.dates.table._readings)
     assert kept.keys() == {"C1", "C2"}
@@ -210,7 +210,7 @@ def test_a_new_owner_has_the_table_without_reading_a_row() -> None:
         fault.setattr(desk.processor, "_outputs", lambda step: 1 / 0)
         desk.rows.begin("purchases", 99, b"C1")
         with pytest.raises(ZeroDivisionError):
-            desk.processor.fold(Record("purchases", 99, b"C1", purchase(MAY + 90 * DAY, "C1", amount=9000)))
+            desk.processor.fold(Record("purchases", 99, b"C1", purchase(MAY + 90 * DAY, "C1", amount=900_000)))
         desk.rows.undo()
     assert desk.processor.lists.dates.table._readings == kept
     desk.flush()
