@@ -33,7 +33,7 @@ def story(days: int = DAYS, customers: int = 14, late: int = 20) -> list[tuple[s
         for day in range(n % 3, stop, gap):
             at = MAY + day * DAY + 9 * HOUR + n * MINUTE
             currency = {"currency": "JPY"} if n % 4 == 3 else {}
-            sale = record("purchase.completed", at, f"C{n}", amount_minor=9000 + 700 * n, currency="EUR")
+            sale = record("purchase.completed", at, f"C{n}", amount_minor=60_000 + 5000 * n, currency="EUR")
             sale = sale if not currency else sale.replace(b'"EUR"', b'"JPY"')
             facts.append((at + late * HOUR * (day % 7 == 3), "purchases", sale))
         if n % 3 == 0:
