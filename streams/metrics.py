@@ -34,7 +34,7 @@ SLOW = (1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 TOPICS = frozenset({*TOPIC_OF.values(), "clock", "groups", "lessons", "figures", "models", "alarms", "alarm-actions"})
 EDITIONS = ("early", "final")  # of worklists
 BY_THE_CORE = ("raised", "updated", "withdrawn", "settled")  # changes of alarms that workers send
-WATCHED = ("customer", "site", "store")  # types of subjects that rows are kept of
+WATCHED = ("customer", "site", "store", "feed")  # types of subjects that rows are kept of
 CURRENCIES = 16  # most series of one currency
 OTHER = "other"  # what is on no closed list, in one series
 
@@ -83,6 +83,7 @@ class WorkerMetrics(Collector):
         self._quality: dict[int, Counts] = {}
         self._behind: dict[tuple[str, int], int] = {}
         self._clock: dict[int, Micros] = {}
+        self._silent: dict[int, int] = {}
         self._recovered = 0, 0
         # Every series begins at 0: one that is born at 1 shows no increase.
         for code in get_args(RejectCode):
@@ -160,6 +161,10 @@ class WorkerMetrics(Collector):
         """The event time of a partition has reached this instant."""
         self._clock[partition] = at
 
+    def silent(self, partition: int, feeds: int) -> None:
+        """So many of the feeds of a partition are silent, and an alarm about it is open."""
+        self._silent[partition] = feeds
+
     def recovered(self, done: int, total: int) -> None:
         """This many rows of the partitions assigned last are recovered."""
         self._recovered = done, total
@@ -175,6 +180,7 @@ class WorkerMetrics(Collector):
             self._census.pop(partition, None)
             self._quality.pop(partition, None)
             self._clock.pop(partition, None)
+            self._silent.pop(partition, None)
         self._behind = {key: count for key, count in self._behind.items() if key[1] not in gone}
 
     def collect(self) -> Iterator[Metric]:
@@ -203,6 +209,8 @@ class WorkerMetrics(Collector):
         if self._clock:
             late.add_metric([], self._now() - min(self._clock.values()) / SECOND)
         yield late
+        silent = sum(self._silent.values())
+        yield GaugeMetricFamily("vigia_feeds_silent", "Stores and sources that are silent for too long.", value=silent)
         done, total = self._recovered
         yield GaugeMetricFamily("vigia_recovered_rows", "Rows read back since partitions were given last.", value=done)
         yield GaugeMetricFamily(

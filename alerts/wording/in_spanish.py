@@ -72,6 +72,7 @@ SPANISH = Tongue(
         "bond-cut": "Recuperar el vínculo la cierra.",
         "owner-disagrees": "Un riesgo que coincida con la valoración, u otra valoración, la cierra.",
         "score-money-disagree": "Gastar como antes, o un riesgo que coincida con el gasto, la cierra.",
+        "feed-silent": "Un solo dato que llegue de ahí la cierra.",
         "staff-unasked": "Una pregunta al personal la cierra.",
         "staff-unthanked": "Dar las gracias al personal la cierra.",
     },

@@ -12,7 +12,6 @@ from scorers.contract.alarms import Skill, Treatment
 
 PLANNED_HEADLINES: dict[str, str] = {
     "exposed-silently": "{who} bought something that others complain about",
-    "feed-silent": "No data comes from {who}",
 }
 """Kinds that nothing raises yet and that routes name already. A kind that is built has its headline in its own file."""
 

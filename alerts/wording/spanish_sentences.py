@@ -87,6 +87,7 @@ SENTENCES = {
     "tenure": "Es cliente desde hace {tenure:days}.",
     # sites
     "staff_unasked": "Nadie ha preguntado al personal cómo está desde hace {since:days}, desde el {last:date}.",
+    "feed_silent": "No ha llegado nada desde el {last:date} a las {clock}; más de {allowed:span} de silencio no es normal aquí.",
     "staff_unthanked": "Nadie ha dado las gracias al personal desde hace {since:days}, desde el {last:date}.",
 }
 

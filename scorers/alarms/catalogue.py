@@ -11,6 +11,7 @@ from scorers.alarms.complaints import (
     single_failure,
     small_mishap,
 )
+from scorers.alarms.feeds import feed_silent
 from scorers.alarms.loyalty import apostle_lost, bond_cut, boredom, contact_pressure, hostage, terrorist
 from scorers.alarms.money import score_money_disagree, tier_drop, wallet_shrinking
 from scorers.alarms.risk import owner_disagrees, risk_high, risk_rising
@@ -45,6 +46,7 @@ CATALOGUE: tuple[Kind, ...] = (
     small_mishap.KIND,
     staff_unasked.KIND,
     staff_unthanked.KIND,
+    feed_silent.KIND,
     STAGE_CHANGED,
     TIER_CHANGED,
     LOYALTY_CHANGED,

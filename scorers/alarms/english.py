@@ -89,6 +89,7 @@ SENTENCES = {
     "tenure": "Customer for {tenure:days}.",
     # sites
     "staff_unasked": "The staff have not been asked how they are for {since:days}, since {last:date}.",
+    "feed_silent": "Nothing was reported since {last:date}, {clock}; more than {allowed:span} of silence is unusual here.",
     "staff_unthanked": "The staff have not been thanked for {since:days}, since {last:date}.",
 }
 

@@ -206,6 +206,11 @@ class Closures:
             self._merged[store, source] = found
             return found
 
+    def holidays_of(self, store: str | None) -> Closed | None:
+        """The holidays of a store, or without one those of the business; None if there are none."""
+        spans = self._holidays if store is None else self._of_stores.get(store, self._holidays)
+        return Closed(spans) if spans else None
+
     def _of(self, stores: tuple[str, ...]) -> Sequence[Span]:
         """When all of some stores were closed; without stores, the holidays of the business."""
         if not stores:

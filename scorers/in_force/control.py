@@ -4,7 +4,7 @@ Each partition gets a copy, so that everything a verdict depends on is in the pa
 is older than the newest of its type. Which process sends these records, when, and how it signs them is not known here.
 """
 
-from typing import Annotated, get_args
+from typing import Annotated, Literal, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -17,19 +17,23 @@ from scorers.in_force.base_rhythm import BaseRhythm
 from scorers.in_force.context import Context
 from scorers.in_force.figures import Bounds, Figures
 
+Phase = Literal["tell", "base", "groups"]
+"""What a tick for groups asks for: that partitions tell what feeds reported, that the feeds of all events are judged, or all others."""
+
 
 class Tick(Struct, frozen=True, kw_only=True, tag_field="type", tag="clock.ticked", omit_defaults=True):
     """Everything before the instant `until` has been read, so every deadline before it is judged.
 
     `follows`: the clock follows the events and not the wall clock, so no event can be ahead of it. `groups`: only groups are judged,
     so that their reports are in force before the tick of the customers; they come into force at `in_force`, which is later than any
-    instant judged so far.
+    instant judged so far. `phase` says what of that is done.
     """
 
     until: Instant
     follows: bool = False
     groups: bool = False
     in_force: Instant | None = None
+    phase: Phase = "groups"
 
 
 class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="figures.in_force"):
@@ -133,7 +137,7 @@ def decode_control(raw: bytes) -> Control | Rejection:
     """The control record in these bytes, or why they are none.
 
     >>> decode_control(b'{"type": "clock.ticked", "until": "2024-05-06T00:00:00Z"}')
-    Tick(until=1714953600000000, follows=False, groups=False, in_force=None)
+    Tick(until=1714953600000000, follows=False, groups=False, in_force=None, phase='groups')
     """
     if len(raw) > MAX_BYTES:
         return Rejection("too_large", f"{len(raw)} bytes, allowed are {MAX_BYTES}")

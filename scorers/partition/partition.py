@@ -5,12 +5,7 @@ trains, a new model comes into force. The replay and the worker both fold throug
 clock (`feed`), on Kafka only ticks do (`fold` and `tick`), because topics are read at unequal speed.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Protocol
-
-from msgspec import Struct, field
-from msgspec.structs import replace
 
 from scorers.contract.events import DAY, SECOND, AlarmAction, AnyEvent, Micros
 from scorers.customer.open_time import stores_of
@@ -19,9 +14,21 @@ from scorers.in_force.closures import concerns
 from scorers.in_force.context import Context
 from scorers.in_force.figures import FigureBook
 from scorers.partition.deadlines import Deadlines
+from scorers.partition.feed_log import FeedLog
+from scorers.partition.feeds import Feeds
 from scorers.partition.places import Places
-from scorers.partition.routing import Address, address_of, erases, other_subjects, own_subject, subject_type
+from scorers.partition.routing import (
+    FEED_PREFIX,
+    Address,
+    Timelines,
+    address_of,
+    erases,
+    other_subjects,
+    own_subject,
+    subject_type,
+)
 from scorers.partition.suppression import PlainSuppressions, Suppression, Suppressions
+from scorers.partition.tally import Tally, joined
 from scorers.risk.training import Trainer
 from scorers.timeline.emitter import Step
 from scorers.timeline.facts import Ref
@@ -33,36 +40,13 @@ from scorers.worklist.ranking import Candidates
 AGAIN_A_TICK = 5_000  # customers that are judged again because of a closure, so that no tick takes long
 
 
-class Tally(Struct):
-    """How many events were read, and how many of them had no effect, by cause."""
-
-    events: int = 0
-    anonymous: int = 0
-    duplicates: int = 0
-    conflicts: int = 0
-    too_late: int = 0
-    core_errors: int = 0
-    unfolded: int = 0  # accepted, but without effect: merges, and actions about no known customer
-    forgotten: Counter[str] = field(default_factory=Counter)  # by bound of a subject's state: what it made forget
-
-
-class Timelines(Protocol):
-    """Timelines by name. A changed timeline is set again, so that an implementation can store it."""
-
-    def get(self, name: str, /) -> AnyTimeline | None: ...
-
-    def __setitem__(self, name: str, timeline: AnyTimeline, /) -> None: ...
-
-    def __delitem__(self, name: str, /) -> None: ...
-
-
 class Partition:
     """The subjects of one partition and their common clock.
 
     `book` adds up contributions and closes days; without it the figures come from control records. `trainer` learns from lessons; without
     it models come from control records. `due` gives the deadline of a subject by name, so that no timeline is read for a deadline that
     has moved. `suppressed` holds what remains of erased customers. With `lists` the candidates for the worklist of each date are
-    collected in `ended`.
+    collected in `ended`. `heard` notes what feeds report where ticks of their own ask for it; without it every tick judges feeds.
     """
 
     def __init__(
@@ -74,6 +58,7 @@ class Partition:
         due: Callable[[str], Micros] | None = None,
         suppressed: Suppressions | None = None,
         lists: DatesToList | None = None,
+        heard: FeedLog | None = None,
     ) -> None:
         self.ctx = ctx
         self.timelines = timelines
@@ -82,6 +67,10 @@ class Partition:
         self.tally = Tally()
         self.clock: Micros = 0
         self.places = Places()
+        self._hears = heard is None
+        self.feeds = Feeds(ctx, timelines, self.places, heard or FeedLog())
+        if self._hears:
+            self.feeds.attend()
         self._book = book
         self._trainer = trainer
         self._boundary: Micros = 0  # the next instant at which a day's figures come into force
@@ -94,12 +83,17 @@ class Partition:
 
     def expect(self, due: Micros, name: str) -> None:
         """Add the deadline of a subject that was stored earlier."""
-        self._deadlines.add(due, name)
+        if name.startswith(FEED_PREFIX):
+            self.feeds.expect(due, name.removeprefix(FEED_PREFIX))
+        else:
+            self._deadlines.add(due, name)
 
     def feed(self, event: AnyEvent, ref: Ref) -> Iterator[Step]:
         """Advance the clock to an event, then fold it for every subject that it concerns; one step for each."""
         if event.time > self.clock:
-            yield from self.tick(int(event.time))
+            if event.time >= self.feeds.next:
+                yield from map(self._counted, self.feeds.hear(int(event.time), self.clock))
+            yield from self._advance(int(event.time))
             if self.ended:
                 yield Step()  # the runner takes out what has ended before a fact changes it
         step = self.fold(event, ref)
@@ -109,7 +103,7 @@ class Partition:
             for number, address in enumerate(other_subjects(event)):
                 other = self.fold_for(address, event, ref)
                 if step is None and not number and event.customer_id is not None:
-                    self._count(other)
+                    self.tally.count(other)
                 yield other
 
     def fold(self, event: AnyEvent, ref: Ref, arrival: Micros = 0) -> Step | None:
@@ -122,7 +116,7 @@ class Partition:
         if erases(event):
             assert address is not None
             step = self._erase(address.name, int(event.time), ref, arrival)
-            self._count(step)
+            self.tally.count(step)
             return step
         acts = type(event) is AlarmAction
         if event.time > self.newest and not acts:
@@ -134,9 +128,13 @@ class Partition:
                 self.tally.anonymous += 1
             elif not other_subjects(event):
                 self.tally.unfolded += 1
+            if not acts:
+                self.feeds.log.note(event, ref)
             return None
         step = self.fold_for(address, event, ref)
-        self._count(step)
+        self.tally.count(step)
+        if step.is_new and not acts:
+            self.feeds.log.note(event, ref)
         return step
 
     def fold_for(self, address: Address, event: AnyEvent, ref: Ref, origin: tuple[str, int] | None = None) -> Step:
@@ -150,7 +148,7 @@ class Partition:
             retires = timeline.subject.retires(timeline.state, self.ctx)
             if 0 < retires < event.time:
                 retired = self._retire(address, timeline, retires)
-                before = retired if before is None else _joined(before, retired)
+                before = retired if before is None else joined(before, retired)
                 timeline = None
         if timeline is None:
             if type(event) is AlarmAction:
@@ -170,7 +168,7 @@ class Partition:
         step = self._after(name, timeline, timeline.step(event, ref, self.clock, self.ctx, origin))
         if parts and step.is_new:
             self.ended += parts
-        return step if before is None else _joined(before, step)
+        return step if before is None else joined(before, step)
 
     def _part_of(self, timeline: AnyTimeline | None, at: Micros) -> tuple[Step | None, list[Candidates]]:
         """What a customer adds to the lists that no fact from an instant on can change, before such a fact is folded.
@@ -186,7 +184,7 @@ class Partition:
         for day, final_at in self.lists.final_before(at, timeline.state.last_fact, self.ctx):
             if 0 < timeline.state.due < final_at:
                 step = self._effects(timeline.judge_until(final_at, self.clock, self.ctx))
-                out = step if out is None else _joined(out, step)
+                out = step if out is None else joined(out, step)
             if part := self.lists.part_of(timeline, day, self.ctx):
                 parts.append(part)
         return out, parts
@@ -231,7 +229,12 @@ class Partition:
         return self._effects(step)
 
     def tick(self, until: Micros) -> Iterator[Step]:
-        """Advance the clock to an instant: judge the deadlines before it and close days, in order."""
+        """Advance the clock to an instant: judge feeds, then the deadlines before it and close days, in order."""
+        if self._hears:
+            yield from map(self._counted, self.feeds.hear(until, self.clock, of_all=True))
+        yield from self._advance(until)
+
+    def _advance(self, until: Micros) -> Iterator[Step]:
         if not self._boundary:
             self._boundary = self._next_boundary(until)
             if self.lists is not None:
@@ -339,7 +342,7 @@ class Partition:
             return self._after(name, timeline, step)
         self._effects(self._counted(step))
         address = address_of(name.encode()) or Address("customer", name)
-        return _joined(step, self._retire(address, timeline, due))
+        return joined(step, self._retire(address, timeline, due))
 
     def _after(self, name: str, timeline: AnyTimeline, step: Step) -> Step:
         self.timelines[name] = timeline
@@ -374,27 +377,3 @@ class Partition:
             model = self._trainer.snapshot(self.ctx.policy.risk.champion)
             if model.version != self.ctx.newest_model.version:
                 self.ctx.adopt_model(model, self._boundary)
-
-    def _count(self, step: Step) -> None:
-        tally = self.tally
-        if step.status == "duplicate":
-            tally.duplicates += 1
-        elif step.status == "conflict":
-            tally.duplicates += 1
-            tally.conflicts += 1
-        elif step.status == "too_late":
-            tally.too_late += 1
-        elif step.status == "core_error":
-            tally.core_errors += 1
-
-
-def _joined(first: Step, second: Step) -> Step:
-    """Both steps as one, with the status of the second."""
-    return replace(
-        second,
-        alarms=first.alarms + second.alarms,
-        lessons=first.lessons + second.lessons,
-        counts=first.counts + second.counts,
-        reports=first.reports + second.reports,
-        forgotten=dict(Counter(first.forgotten) + Counter(second.forgotten)),
-    )

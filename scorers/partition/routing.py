@@ -4,22 +4,39 @@ The name of a customer is its id. The name of a group begins with a control char
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from scorers.contract.alarms import SubjectType as SubjectName
 from scorers.contract.events import AnyEvent, ComplaintOpened, CustomerErased, CustomerMerged, StaffPulse
 from scorers.partition.places import slot_of
 from scorers.subjects.customer import CUSTOMER
+from scorers.subjects.feed import FEED
+from scorers.subjects.feed_timeline import FeedTimeline
 from scorers.subjects.site import SITE
 from scorers.subjects.store import STORE
 from scorers.timeline.subjects import SubjectType
+from scorers.timeline.timeline import AnyTimeline, Timeline
 
 GROUP_PREFIX = "\x01"
 GROUPS: dict[str, SubjectType[Any]] = {
     SITE.name: SITE,
     STORE.name: STORE,
+    FEED.name: FEED,
 }
 """The subjects that are no customers, by the name of their type."""
+
+
+class Timelines(Protocol):
+    """Timelines by name. A changed timeline is set again, so that an implementation can store it."""
+
+    def get(self, name: str, /) -> AnyTimeline | None: ...
+
+    def __setitem__(self, name: str, timeline: AnyTimeline, /) -> None: ...
+
+    def __delitem__(self, name: str, /) -> None: ...
+
+
+FEED_PREFIX = f"{GROUP_PREFIX}{FEED.name}:"
 
 
 class Address(NamedTuple):
@@ -48,6 +65,11 @@ def subject_type(name: str) -> SubjectType[Any]:
     if not name.startswith(GROUP_PREFIX):
         return CUSTOMER
     return GROUPS[name[1:].partition(":")[0]]
+
+
+def timeline_of(subject: SubjectType[Any]) -> type[AnyTimeline]:
+    """The machine that keeps a subject's facts in order."""
+    return FeedTimeline if subject is FEED else Timeline
 
 
 def address_of(key: bytes | None) -> Address | None:

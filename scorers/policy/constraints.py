@@ -100,6 +100,16 @@ CONSTRAINTS = (
         "what is raised would be settled at once; give a settled up to change",
     ),
     Constraint(
+        ("feeds.at_least", "feeds.factor"),
+        lambda p: p.feeds.at_least >= p.feeds.factor * HOUR,
+        "gaps under an hour are only counted; give an at_least of at least as many hours as factor says",
+    ),
+    Constraint(
+        ("feeds.quantile",),
+        lambda p: 0 < p.feeds.quantile < 1,
+        "give a share above 0 and below 1, like 0.999",
+    ),
+    Constraint(
         ("retention.silent", "tiers.window"),
         lambda p: p.retention.silent > p.tiers.window + p.time.allowed_lateness,
         "a customer would be deleted while the purchases still count for the tier; give a silent longer than tiers.window and "

@@ -212,6 +212,17 @@ class Stores(_Strict, frozen=True):
     mention_from: Count = 3
 
 
+class Feeds(_Strict, frozen=True):
+    """J3: the silence of a store or a source that is too long for it."""
+
+    factor: Annotated[float, Meta(ge=1, le=100)] = 3.0
+    quantile: Share = 0.999
+    recurring: Annotated[float, Meta(ge=1, le=100)] = 1.5
+    at_least: Span = hours(6)
+    history: Span = days(14)
+    events_at_least: Count = 100
+
+
 class Retention(_Strict, frozen=True):
     """How long what has fallen silent stays in the state."""
 
@@ -349,6 +360,7 @@ class Policy(_Strict, frozen=True):
     owner: Owner = Owner()
     staff: Staff = Staff()
     stores: Stores = Stores()
+    feeds: Feeds = Feeds()
     retention: Retention = Retention()
     risk: Risk = field(default_factory=Risk)
     value: Value = Value()

@@ -23,7 +23,7 @@ from scorers.contract.events import SECOND, Instant, Micros
 from scorers.in_force.control import PolicyInForce, Tick
 from scorers.in_force.figures import in_force, last_day
 from scorers.policy.tables import Policy
-from streams.clock.group_phase import GroupPhase, end_of_day
+from streams.clock.group_phase import PHASES, GroupPhase, reports_of
 from streams.records.control_log import send_to_all
 from streams.records.sealed_control import open_control, sealed
 from streams.records.signing import keyring
@@ -131,14 +131,14 @@ class Clock:
             if all(done.get(tp, 0) >= end for tp, end in noted.ends.items())
         }
         if caught_up:
-            day = end_of_day(min(caught_up.values()), self.policy)
+            end = reports_of(min(caught_up.values()), self.policy)
             # A partition that was ticked up to the newest event has nothing noted.
-            is_over = all(number in caught_up or self.sent[number] >= day for number in self._inputs)
-            if is_over and await self.groups.holds_back(day, consumer):
-                await self.groups.advance(day, self._newest_event(), done, consumer, producer)
+            is_over = all(number in caught_up or self.sent[number] >= end for number in self._inputs)
+            if is_over:
+                await self.groups.advance(end, self._newest_event(), done, consumer, producer)
         for number, tps in self._inputs.items():
             noted = caught_up.get(number)
-            if noted is not None and not await self.groups.holds_back(end_of_day(noted, self.policy), consumer):
+            if noted is not None and not self.groups.holds_back(reports_of(noted, self.policy)):
                 del self._noted[number]
                 await self._tick(producer, number, noted)
             if number not in self._noted and until > self.sent[number]:
@@ -186,6 +186,8 @@ class Clock:
         async for record in read_range(consumer, starts, ends):
             control, number = open_control(self._keys, record), record.partition
             if isinstance(control, Tick) and control.groups:
+                if control.phase != PHASES[-1]:
+                    continue
                 reported[number] = max(reported[number], int(control.until))
             elif isinstance(control, Tick):
                 self.sent[number] = max(self.sent[number], int(control.until))

@@ -26,6 +26,7 @@ from scorers.in_force.context import Context
 from scorers.in_force.control import Control, FiguresInForce, GroupInForce, ModelInForce, put_group_in_force
 from scorers.in_force.figures import FigureBook
 from scorers.in_force.live_quality import Quality, measure
+from scorers.partition.feeds import is_of_feeds
 from scorers.partition.partition import Partition
 from scorers.policy.tables import Policy
 from scorers.risk.model import UNTRAINED, read_model
@@ -230,6 +231,7 @@ class _Run:
     def finish(self) -> Summary:
         """Advance the clock to the end, and write customers and summary."""
         end = self.until if self.until is not None else self.partition.clock
+        self.partition.feeds.is_over = True
         self._pass_controls(end)
         self._score_before(end + 1)
         self._apply(self.partition.tick(end))
@@ -295,6 +297,8 @@ class _Run:
             if isinstance(control, FiguresInForce):
                 self.ctx.adopt_figures(control.figures())
             elif isinstance(control, GroupInForce):
+                if is_of_feeds(control.subject):  # this run finds closures itself
+                    continue
                 put_group_in_force(self.ctx, control)
             else:
                 self.ctx.adopt_model(read_model(control), int(control.in_force))

@@ -13,6 +13,7 @@ from msgspec import Struct
 from scorers.contract.events import AnyEvent
 from scorers.contract.rejection import Rejection
 from scorers.contract.wire import decode, encode_event
+from scorers.groups.runs import Told
 from scorers.partition.routing import Address, address_of
 from scorers.timeline.facts import Ref
 from streams.engine.batching_producer import Output, partition_of
@@ -40,6 +41,7 @@ class Forwarded(NamedTuple):
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Origin).decode
+_decode_told = msgspec.json.Decoder(Told).decode
 
 
 def forward(topic: str, partitions: int, address: Address, event: AnyEvent, record: Any, source: str) -> Output:
@@ -50,6 +52,29 @@ def forward(topic: str, partitions: int, address: Address, event: AnyEvent, reco
     origin = _encode(Origin(record.topic, record.partition, record.offset, source))
     key = address.name.encode()
     return Output(topic, key, encode_event(event), ((HEADER, origin),), partition_of(partitions, home_key(key)))
+
+
+def tell(topic: str, partitions: int, told: Told) -> Output:
+    """The record that tells a feed what was noted. It needs no origin: what is told twice changes nothing."""
+    key = Address("feed", told.feed).name.encode()
+    return Output(topic, key, _encode(told), (), partition_of(partitions, home_key(key)))
+
+
+def is_for_feed(record: Any) -> bool:
+    """Whether a record of `groups` tells a feed something, and is no fact for another group."""
+    address = address_of(record.key)
+    return address is not None and address.type == "feed"
+
+
+def read_told(record: Any) -> Told:
+    """What a record tells a feed; ValueError if it tells nothing."""
+    try:
+        told = _decode_told(record.value or b"")
+    except msgspec.DecodeError as error:
+        raise ValueError(f"what is told to a feed cannot be read: {error}") from None
+    if not told.runs or not all(run.first <= run.last and run.events > 0 for run in told.runs):
+        raise ValueError("runs need a first and a last instant in order, and a count")
+    return told
 
 
 def home_key(key: bytes) -> bytes:

@@ -37,7 +37,8 @@ from streams.records.lessons import pseudonymous
 from streams.records.sealed_control import open_control, sealed
 from streams.records.signing import Keyring
 from streams.records.written import is_ahead, written_at
-from streams.worker.forwarded import forward, read_forwarded
+from streams.worker.feed_rows import FEED_ROW, FeedRows
+from streams.worker.forwarded import forward, is_for_feed, read_forwarded, read_told, tell
 from streams.worker.in_force import Adopted, InForce, shared
 from streams.worker.partition_state import CONTROL, GROUP, KEY, NOTHING_ADOPTED, PartitionState, Progress
 from streams.worker.published_customers import PublishedCustomers
@@ -82,9 +83,11 @@ class PartitionProcessor:
         self.timelines = RowTimelines(rows, self.ctx, self._expect)
         self.published = PublishedCustomers(names("customers"), self.timelines, self.ctx)
         self.suppressed = RowSuppressions(rows, hashes)
-        self.lists = PartitionLists(rows.partition, names)
+        self.lists, self.heard = PartitionLists(rows.partition, names), FeedRows(rows)
         due, suppressed, dates = self.timelines.due, self.suppressed, self.lists.dates
-        self.partition = Partition(self.ctx, self.timelines, due=due, suppressed=suppressed, lists=dates)
+        self.partition = Partition(
+            self.ctx, self.timelines, due=due, suppressed=suppressed, lists=dates, heard=self.heard
+        )
         self._stale: list[bytes] = []  # rows of erased customers that an old disk has brought back
         self._in_force = InForce(self.ctx, rows)
         self._keys, self._hashes = keys, hashes
@@ -112,12 +115,18 @@ class PartitionProcessor:
                 self.lists.dates.resume(self.state.progress.lists, self.ctx)
             elif key.startswith(GONE):
                 self.suppressed.recover(key, row.data)
+            elif key.startswith(FEED_ROW):
+                self.heard.recover(key.removeprefix(FEED_ROW).decode(), row.data)
             elif key.startswith((CONTROL, GROUP)):
                 self._in_force.recover(key, row.data)
             return
         name = key.decode()
         if (address := address_of(key)) is not None:
             self.partition.places.recover(address.slot)
+            if address.type == "feed":
+                assert isinstance(row.data, bytes)
+                self.partition.feeds.recover(address.id, row.data)
+                self._metrics.silent(self.rows.partition, len(self.partition.feeds.silent))
         else:
             if self.suppressed.is_stale(name, row):
                 self._stale.append(key)
@@ -144,6 +153,7 @@ class PartitionProcessor:
             changed = self.timelines.undo()
             self.lists.undo(changed, self.partition.ended, self.state.progress.lists, self.ctx)
             self.partition.places.undo()
+            self.heard.undone()
             raise
         self._stale.clear()
         return outputs
@@ -217,6 +227,8 @@ class PartitionProcessor:
 
     def _fold_forwarded(self, record: Any) -> list[Output]:
         try:
+            if is_for_feed(record):
+                return self._outputs(self.partition.feeds.merge(read_told(record)))
             address, event, ref, origin = read_forwarded(record)
         except ValueError as error:
             return [self.dead_letter(record, "bad_value", str(error))]
@@ -278,11 +290,17 @@ class PartitionProcessor:
             return [self.dead_letter(record, control.code, control.detail)]
         if not isinstance(control, Tick):
             return self._adopt(record, shared(control))
-        if control.groups:
-            at_least = int(control.in_force or control.until)
-            steps = self.partition.tick_groups(int(control.until))
-            return [out for step in steps for out in self._outputs(step, at_least)]
-        return self._tick(control)
+        return self._tick_groups(control, record) if control.groups else self._tick(control)
+
+    def _tick_groups(self, tick: Tick, record: Any) -> list[Output]:
+        until, at_least, feeds = int(tick.until), int(tick.in_force or tick.until), self.partition.feeds
+        if tick.phase == "tell":
+            return [tell(self._groups, self._partitions, told) for told in feeds.tell(until)]
+        steps = feeds.judge(until, self.partition.clock, base=tick.phase == "base")
+        if tick.phase == "groups":
+            steps += self.partition.tick_groups(until)
+            self._metrics.silent(self.rows.partition, len(feeds.silent))
+        return [out for step in steps for out in self._outputs(step, at_least)]
 
     def _tick(self, tick: Tick) -> list[Output]:
         until = int(tick.until)

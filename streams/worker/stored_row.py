@@ -14,10 +14,10 @@ from scorers.contract.alarms import Stage, Tier
 from scorers.contract.events import Micros
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
-from scorers.partition.routing import subject_type
+from scorers.partition.routing import subject_type, timeline_of
 from scorers.subjects.customer import CUSTOMER
 from scorers.timeline.row import brief_of
-from scorers.timeline.timeline import AnyTimeline, Timeline
+from scorers.timeline.timeline import AnyTimeline
 from scorers.worklist.candidates import Readings, decode_readings, encode_readings
 from streams.engine.rows import Codec
 
@@ -75,7 +75,7 @@ class StoredRow(Struct):
             data = self.data if self.timeline is None else self.timeline.encode()
             assert isinstance(data, bytes)
             subject = subject_type(name)
-            self.timeline, self.era, self.data = Timeline.decode(subject, data, ctx), era, b""
+            self.timeline, self.era, self.data = timeline_of(subject).decode(subject, data, ctx), era, b""
             self.is_customer = subject is CUSTOMER
         return self.timeline
 

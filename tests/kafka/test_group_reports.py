@@ -114,7 +114,7 @@ class Groups(Running):
         found: dict[str, list[Known]] = {store: [{} for _ in range(PARTITIONS)] for store in STORES}
         for record in await self.read("clock"):
             control = decode_control(record.value)
-            if isinstance(control, GroupInForce):
+            if isinstance(control, GroupInForce) and control.subject.type == "store":
                 assert control.in_force >= control.reported
                 found[control.subject.id][record.partition][int(control.reported)] = control.values
         return found

@@ -6,8 +6,8 @@ from scorers.contract.events import Instant, Micros
 from scorers.contract.wire import Rejection, decode
 from scorers.in_force.context import Context
 from scorers.in_force.control import Tick
-from scorers.in_force.figures import last_day
-from streams.clock.group_phase import end_of_day
+from scorers.in_force.figures import in_force, last_day
+from streams.clock.group_phase import PHASES, reports_of
 from streams.engine.batching_producer import Output, partition_of
 from streams.worker.reports import Sums, decode_report
 from streams.worker.worklists import parts
@@ -46,16 +46,16 @@ class Cluster:
         day = last_day(now, self.policy)
         first = last_day(self.closed, self.policy) + 1 if self.closed else day
         for number in range(first, day + 1):
-            self.tick(
-                end_of_day(Instant((number + 1) * 86_400_000_000 + self.policy.time.allowed_lateness), self.policy)
-            )
+            self.tick(in_force(number, self.policy))
         self.closed = max(self.closed, now)
 
     def tick(self, at: Micros) -> None:
         """Tick every partition."""
-        for groups in (True, False):
+        until = Instant(reports_of(at, self.policy))
+        ticks = [Tick(until=until, follows=True, groups=True, phase=phase) for phase in PHASES]
+        for tick in [*ticks, Tick(until=Instant(at), follows=True)]:
             for desk in self.desks:
-                self.route(desk.control(Tick(until=Instant(at), follows=True, groups=groups)))
+                self.route(desk.control(tick))
 
     def route(self, outputs: list[Output]) -> None:
         """Deliver records to the partitions that read them."""

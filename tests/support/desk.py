@@ -12,6 +12,7 @@ from scorers.contract.lessons import Lesson
 from scorers.contract.wire import decode_alarm
 from scorers.in_force.control import Control, FiguresInForce, Tick
 from scorers.in_force.figures import FigureBook
+from scorers.partition.routing import FEED_PREFIX
 from scorers.policy.reading import parse_policy
 from scorers.policy.tables import Policy
 from scorers.risk.columns import FEATURES_VERSION, WIDTH
@@ -136,9 +137,10 @@ class Desk:
         return [a for o in self.outputs if o.topic == "alarms" and isinstance(a := decode_alarm(o.value or b""), Alarm)]
 
     def subjects(self) -> set[str]:
-        """The names of the subjects that have a row."""
+        """The names of the subjects that have a row, without the feeds, which every fact makes known."""
         rows = self.rows._cache.items()
-        return {key.decode() for key, row in rows if row is not None and not key.startswith(b"\x00")}
+        names = {key.decode() for key, row in rows if row is not None and not key.startswith(b"\x00")}
+        return {name for name in names if not name.startswith(FEED_PREFIX)}
 
     def codes(self) -> list[str]:
         return [dict(o.headers)["code"].decode() for o in self.outputs if o.topic == "dead-letters"]

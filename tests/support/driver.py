@@ -18,11 +18,12 @@ from scorers.contract.wire import Rejection, decode, decode_alarm, encode_alarm
 from scorers.in_force.context import Context
 from scorers.in_force.figures import FigureBook
 from scorers.partition.partition import Partition
+from scorers.partition.routing import FEED_PREFIX, timeline_of
 from scorers.policy.reading import parse_policy
 from scorers.risk.model import UNTRAINED, Model
 from scorers.timeline.emitter import Step
 from scorers.timeline.facts import Ref
-from scorers.timeline.timeline import AnyTimeline, Timeline
+from scorers.timeline.timeline import AnyTimeline
 
 AlarmOutcome = tuple[str, str, Micros, str]
 
@@ -66,7 +67,9 @@ class Driver:
         """Encode and decode all rows, as a restart does."""
         for name, timeline in self.timelines.items():
             timeline.cache()
-            again = self.timelines[name] = Timeline.decode(timeline.subject, timeline.encode(), self.ctx)
+            again = self.timelines[name] = timeline_of(timeline.subject).decode(
+                timeline.subject, timeline.encode(), self.ctx
+            )
             if again.due and again.due != timeline.due:  # under another policy
                 self.partition.expect(again.due, name)
         return self
@@ -76,12 +79,16 @@ class Driver:
         return outcomes_of(self.alarms)
 
     def states(self) -> dict[str, bytes]:
-        """The final state of each known customer, byte for byte."""
+        """The final state of each known customer and group, byte for byte; that of a feed says when it was asked, too."""
         return {
             name: msgspec.msgpack.encode(m.state, enc_hook=int)
             for name, m in sorted(self.timelines.items())
-            if m.state.first_seen
+            if m.state.first_seen and not name.startswith(FEED_PREFIX)
         }
+
+    def subjects(self) -> set[str]:
+        """The names of the subjects that are known, without the feeds, which every fact makes known."""
+        return {name for name in self.timelines if not name.startswith(FEED_PREFIX)}
 
     def kinds(self, customer: str | None = None) -> list[str]:
         """The kinds raised, in order, without state changes."""

@@ -7,6 +7,7 @@ policy [loyalty] hostage_occasions = 3                a line of the policy file
 2024-01-26T10:00:00Z C1 acts dismiss on hostage by eva   what a person does about the newest alarm of a kind
 until 2024-02-01T00:00:00Z                            the clock advances
 without state changes                                 stages, tiers and types are left out below
+together ... apart                                    the facts of the lines between are read in the order of their times
 again                                                 everything above is read a second time
 """
 
@@ -58,6 +59,7 @@ OPTIONS = {
     "discount": "discount_minor",
     "request": "request_id",
     "status": "request_status",
+    "store": "store_id",
     "recommend": "would_recommend",
     "on": "alarm_id",
 }
@@ -110,9 +112,17 @@ def about_alarm(raw: bytes, driver: Driver) -> bytes:
 def play(text: str, make: Callable[[str], Driver] = Driver) -> tuple[Driver, bool]:
     """The driver after a story, and whether the story lists state changes."""
     policy = "\n".join(re.sub(r"^(\[\w+\]) ", r"\1\n", line) for line in re.findall(r"(?m)^policy (.*)$", text))
-    driver, fed = make(policy), []
+    driver, fed, block = make(policy), [], None
     for number, line in enumerate(text.splitlines(), 1):
-        if line.startswith("until "):
+        if line == "together":
+            block = []
+        elif line == "apart":
+            fed += (facts := sorted(block, key=time_of))
+            driver.feed(*facts)
+            block = None
+        elif block is not None:
+            block += records(line, number)
+        elif line.startswith("until "):
             driver.advance(line.split()[1])
         elif line == "again":
             driver.feed(*fed)
@@ -122,6 +132,10 @@ def play(text: str, make: Callable[[str], Driver] = Driver) -> tuple[Driver, boo
             driver.feed(*facts)
             assert not driver.rejected, (line, driver.rejected)
     return driver, "\nwithout state changes" not in text
+
+
+def time_of(raw: bytes) -> int:
+    return parse_instant(json.loads(raw)["time"])
 
 
 def as_line(a: Alarm) -> str:

@@ -24,12 +24,12 @@ def test_the_silent_are_deleted_at_their_own_deadline() -> None:
     """To the instant: a fact at the deadline is in time, and what they contributed to the figures is taken back."""
     driver = Driver(POLICY).feed(*buys("C1", 0, 10, 20), *buys("C2", 21))
     driver.advance(MAY + (20 + KEPT) * DAY)
-    assert set(driver.timelines) == {"C1", "C2"}
+    assert driver.subjects() == {"C1", "C2"}
     driver.advance(MAY + (20 + KEPT) * DAY + 1)
-    assert set(driver.timelines) == {"C2"}
+    assert driver.subjects() == {"C2"}
     assert driver.partition.tally.forgotten["silent_customer"] == 1
     driver.advance(MAY + (22 + KEPT) * DAY)
-    assert driver.timelines == {}
+    assert driver.subjects() == set()
     years = Counter[int]()
     for (_, name, bucket), count in driver.figures.items():
         years[bucket] += count if name == years_of("EUR") else 0
@@ -57,7 +57,7 @@ def test_what_is_read_again_after_the_deletion_is_too_late() -> None:
     old = buys("C1", 0)
     driver = Driver(POLICY).feed(*old, *buys("C2", KEPT + 30), *old)
     assert driver.statuses[-1] == "too_late"
-    assert set(driver.timelines) == {"C2"}
+    assert driver.subjects() == {"C2"}
     assert driver.partition.tally.forgotten["silent_customer"] == 1
 
 
@@ -82,7 +82,7 @@ def test_workers_delete_whom_a_replay_deletes(partitions: int) -> None:
     }
     assert ended == {b"C1", b"C3"}  # C3 comes back later, under a row of its own
     rows = {name for desk in cluster.desks for name in desk.subjects()}
-    assert rows == set(driver.timelines) == {"C2", "C3", "C4", "\x01site:S1"}
+    assert rows == driver.subjects() == {"C2", "C3", "C4", "\x01site:S1"}
 
 
 def test_a_retention_that_would_cut_the_tier_is_refused() -> None:

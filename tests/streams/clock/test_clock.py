@@ -7,7 +7,7 @@ from typing import Any
 from aiokafka import TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
-from scorers.contract.events import DAY
+from scorers.contract.events import HOUR
 from scorers.in_force.control import Tick, decode_control
 from scorers.policy.tables import Policy
 from streams.clock.clock import Clock
@@ -23,7 +23,7 @@ class Log:
     def __init__(self) -> None:
         self.ends: dict[TopicPartition, int] = {}
         self.done: dict[TopicPartition, int] = {}
-        self.ticks: list[tuple[int, bool, int]] = []
+        self.ticks: list[tuple[int, str, int]] = []
 
     async def getmany(self, **_: Any) -> Mapping[TopicPartition, list[Any]]:
         return {}
@@ -39,7 +39,7 @@ class Log:
     async def send_and_wait(self, topic: str, value: bytes, headers: Any, partition: int) -> Any:
         control, tp = decode_control(value), TopicPartition(topic, partition)
         assert isinstance(control, Tick)
-        self.ticks.append((partition, control.groups, int(control.until)))
+        self.ticks.append((partition, control.phase if control.groups else "", int(control.until)))
         self.ends[tp] = self.ends.get(tp, 0) + 1
         return SimpleNamespace(offset=self.ends[tp] - 1)
 
@@ -50,21 +50,32 @@ async def turns(clock: Clock, log: Log, count: int = 5) -> None:
         log.done |= {tp: end for tp, end in log.ends.items() if tp.topic == "clock"}
 
 
-async def test_the_first_forwarded_fact_holds_nobody_back_for_good() -> None:
-    """One partition has been ticked up to the newest event when the other forwards the first fact."""
+async def test_groups_report_before_the_ticks_of_customers() -> None:
+    """Each phase waits until all partitions have committed the one before it, and what was forwarded meanwhile."""
     log, clock = (
         Log(),
         Clock(Broker("nowhere", ""), Settings(partitions=2, seal=SECRET), Policy(), follows=True, every=1),
     )
-    clock.newest = MAY + 5 * DAY + 1
-    slow, groups = TopicPartition("complaints", 1), TopicPartition("groups", 0)
+    clock.newest = MAY + 5 * HOUR + 1
+    slow, groups, end = TopicPartition("complaints", 1), TopicPartition("groups", 0), MAY + 5 * HOUR
     log.ends[slow] = 1
     await turns(clock, log)
-    assert log.ticks == [(0, False, clock.newest)]
+    assert not log.ticks, "one partition has not committed what was written"
     log.ends[groups] = log.done[slow] = 1
     await turns(clock, log)
-    assert len(log.ticks) == 1, "the fact is not folded yet"
+    assert not log.ticks, "the fact is not folded yet"
     log.done[groups] = 1
+    await turns(clock, log, 1)
+    assert log.ticks == [(0, "tell", end), (1, "tell", end)]
+    log.ends[groups] = 2
     await turns(clock, log)
-    day = MAY + 5 * DAY
-    assert log.ticks[1:] == [(0, True, day), (1, True, day), (1, False, clock.newest)]
+    assert len(log.ticks) == 2, "what was told is not folded yet"
+    log.done[groups] = 2
+    await turns(clock, log, 9)
+    assert log.ticks[2:] == [
+        *((number, phase, end) for phase in ("base", "groups") for number in (0, 1)),
+        *((number, "", clock.newest) for number in (0, 1)),
+    ]
+    clock.newest += HOUR // 2
+    await turns(clock, log)
+    assert log.ticks[-2:] == [(number, "", clock.newest) for number in (0, 1)], "inside an hour nothing is reported"

@@ -14,6 +14,7 @@ LAST = MAY + 12 * 7 * DAY
 SHUT = Span(LAST + 3 * DAY, LAST + 30 * DAY)
 FOUND, ENDED = LAST + 14 * DAY, SHUT.end + HOUR
 END = ENDED + 60 * DAY
+POLICY = "[feeds]\nevents_at_least = 1000\n"  # nothing but what is told here is found
 STEPS = ((FOUND, Span(SHUT.start, HELD)), (ENDED, SHUT))
 
 
@@ -29,7 +30,7 @@ def time_of(raw: bytes) -> Micros:
 
 
 def replayed(feed: str) -> Driver:
-    driver, pending = Driver(), list(STEPS)
+    driver, pending = Driver(POLICY), list(STEPS)
     for raw in [*sales(), None]:
         while pending and (raw is None or time_of(raw) > pending[0][0]):
             at, span = pending.pop(0)
@@ -44,7 +45,7 @@ def replayed(feed: str) -> Driver:
 @pytest.mark.parametrize(("partitions", "crashes"), [(1, False), (2, False), (4, False), (4, True)])
 def test_any_number_of_partitions_gives_the_alarms_of_a_replay(feed: str, partitions: int, crashes: bool) -> None:
     """Also where workers die right after they have read that a closure was found, or has ended, before anybody was judged again."""
-    cluster, pending, driver = Cluster(partitions), list(STEPS), replayed(feed)
+    cluster, pending, driver = Cluster(partitions, POLICY), list(STEPS), replayed(feed)
     for raw in [*sales(), None]:
         while pending and (raw is None or time_of(raw) > pending[0][0]):
             at, span = pending.pop(0)

@@ -16,13 +16,16 @@ from scorers.contract.rfc3339 import rfc3339
 from scorers.contract.wire import decode_alarm
 from scorers.in_force.control import Control, ModelInForce, PolicyInForce, Tick, decode_control, encode_control
 from scorers.in_force.figures import FigureBook
+from scorers.partition.feed_log import Heard
 from scorers.policy.reading import parse_policy
 from scorers.policy.tables import Policy
 from scorers.timeline.packing import encode
 from scorers.timeline.timeline import Timeline
 from streams.records.lessons import decode_lesson, encode_lesson
 from streams.records.written import written_at
+from streams.worker.feed_rows import FEED_ROW
 from streams.worker.partition_state import COMPACT, KEY, PartitionState
+from streams.worker.stored_row import CODEC
 from tests.support.desk import MAY, Desk, Record, a_lesson, figures
 from tests.support.driver import purchase, record
 from vigia.runtime.erasures import read_erasure
@@ -322,6 +325,11 @@ def judged(desk: Desk) -> dict[bytes, Any]:
     """
     found: dict[bytes, Any] = {}
     for key, stored in desk.store.rows.items():
+        if key.startswith(FEED_ROW):  # whether a run's last event is known depends on when it was written
+            data = CODEC.decode(stored.partition(b"\n")[2]).data
+            assert isinstance(data, bytes)
+            found[key] = [run._replace(ref=None) for run in Heard.decode("", data).runs]
+            continue
         if key.startswith(b"\x00"):
             found[key] = stored.partition(b"\n")[2]
             continue

@@ -1,0 +1,1 @@
+"""Kinds about feeds: the stores and sources that report."""
