@@ -27,7 +27,8 @@ def days_from(offset: int, count: int) -> str:
     return str([str(first + timedelta(days=n)) for n in range(count)]).replace("'", '"')
 
 
-HOLIDAYS = f"[calendar]\nholidays = {days_from(SHUT, 21)}\n"
+NOTHING_FOUND = "[feeds]\nevents_at_least = 10000\n"  # all of these shops fall silent as a whole
+HOLIDAYS = f"[calendar]\nholidays = {days_from(SHUT, 21)}\n{NOTHING_FOUND}"
 
 
 def weekly(customers: int, weeks: range, shut: range = range(0), **own: str) -> list[bytes]:
@@ -51,7 +52,7 @@ def test_sixty_weekly_buyers_are_not_quiet_while_the_shop_is_shut() -> None:
     sales = weekly(60, range(30), range(20, 23))
     known = Driver(HOLIDAYS).feed(*sales)
     assert not SILENCES & set(known.kinds())
-    assert Driver().feed(*sales).kinds().count("gone-quiet") == 60
+    assert Driver(NOTHING_FOUND).feed(*sales).kinds().count("gone-quiet") == 60
     before = [sale for sale in sales if parse_instant(sale.decode().split('"time": "')[1][:20]) < START + SHUT]
     left = Driver(HOLIDAYS).feed(*before).advance(START + SHUT + 60 * DAY)
     assert left.kinds().count("gone-quiet") == 60
@@ -60,7 +61,7 @@ def test_sixty_weekly_buyers_are_not_quiet_while_the_shop_is_shut() -> None:
 def test_the_deadline_moves_by_the_closure() -> None:
     """A silence from before the closure falls due later by its length, to the second; one that was due before is not moved."""
     sales = weekly(1, range(20))
-    plain = Driver().feed(*sales).advance(START + SHUT + 60 * DAY)
+    plain = Driver(NOTHING_FOUND).feed(*sales).advance(START + SHUT + 60 * DAY)
     moved = Driver(HOLIDAYS).feed(*sales).advance(START + SHUT + 60 * DAY)
     [at] = [a.at for a in plain.alarms if (a.type, a.kind) == ("alarm.raised", "gone-quiet")]
     [then] = [a.at for a in moved.alarms if (a.type, a.kind) == ("alarm.raised", "gone-quiet")]
@@ -68,14 +69,14 @@ def test_the_deadline_moves_by_the_closure() -> None:
     early = weekly(1, range(15))
     assert (
         Driver(HOLIDAYS).feed(*early).advance(START + SHUT).outcomes()
-        == Driver().feed(*early).advance(START + SHUT).outcomes()
+        == Driver(NOTHING_FOUND).feed(*early).advance(START + SHUT).outcomes()
     )
 
 
 @pytest.mark.parametrize("restarts", [False, True])
 def test_a_break_that_is_told_late_withdraws_what_fell_due_in_it(restarts: bool) -> None:
     """Another policy with other holidays judges everybody again; one with the same holidays judges nobody."""
-    driver = Driver().feed(*weekly(3, range(20))).advance(START + SHUT + 15 * DAY)
+    driver = Driver(NOTHING_FOUND).feed(*weekly(3, range(20))).advance(START + SHUT + 15 * DAY)
     assert driver.kinds().count("gone-quiet") == 3
     driver.ctx.adopt_policy(parse_policy("[silence]\nfalse_a_year = 0.6\n"))
     assert not driver.ctx.closures.changed
@@ -93,7 +94,7 @@ def test_a_closing_day_of_the_week_moves_nothing() -> None:
     """It is part of each rhythm."""
     sales = weekly(3, range(20))
     end = START + SHUT + 100 * DAY
-    plain = Driver().feed(*sales).advance(end)
+    plain = Driver(NOTHING_FOUND).feed(*sales).advance(end)
     sundays = Driver('[calendar]\nsunday = []\nsaturday = ["09:00-13:00"]\n').feed(*sales).advance(end)
     assert sundays.outcomes() == plain.outcomes()
     assert sundays.states() == plain.states()
@@ -120,7 +121,7 @@ def test_the_limit_of_the_second_purchase_is_open_time() -> None:
     [at] = [a.at for a in late.alarms if a.type == "alarm.raised" and a.kind == "second-purchase-overdue"]
     assert at == first + (60 + 21) * DAY
     gaps = Driver(HOLIDAYS).feed(purchase(first), purchase(first + 78 * DAY)).figures
-    plain = Driver().feed(purchase(first), purchase(first + 57 * DAY)).figures
+    plain = Driver(NOTHING_FOUND).feed(purchase(first), purchase(first + 57 * DAY)).figures
     names = ("first-gap", "cohort", "gap")
     assert {key[1:] for key in gaps if key[1] in names} == {key[1:] for key in plain if key[1] in names}
 
@@ -128,7 +129,7 @@ def test_the_limit_of_the_second_purchase_is_open_time() -> None:
 def test_a_gap_over_a_closure_counts_its_open_time_only() -> None:
     """The rhythm, and what the risk reads of it, are those of a weekly buyer whose shop was never shut."""
     shut = state(Driver(HOLIDAYS).feed(*weekly(1, range(26), range(20, 23))))
-    plain = state(Driver().feed(*weekly(1, range(23))))
+    plain = state(Driver(NOTHING_FOUND).feed(*weekly(1, range(23))))
     assert shut.rhythm.mean_gap() == pytest.approx(7.0)
     assert shut.rhythm.longest == pytest.approx(7.0)
     assert shut.purchases.quiet_limit == plain.purchases.quiet_limit
@@ -149,7 +150,7 @@ def test_the_risk_reads_no_closure_as_silence() -> None:
 
 def test_the_risk_of_a_row_is_that_within_calendar_time() -> None:
     """A closure ahead leaves less time to buy in; the told risk has the whole horizon of open time."""
-    driver, plain = Driver(HOLIDAYS).feed(*weekly(1, range(20))), Driver().feed(*weekly(1, range(20)))
+    driver, plain = Driver(HOLIDAYS).feed(*weekly(1, range(20))), Driver(NOTHING_FOUND).feed(*weekly(1, range(20)))
     now = START + 19 * 7 * DAY + DAY
     with_closure, without = (assess(state(d), now, d.ctx).risk for d in (driver, plain))
     assert with_closure > without

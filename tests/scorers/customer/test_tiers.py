@@ -46,9 +46,14 @@ def test_everybody_is_iron_while_too_few_are_ranked():
     assert place(10**9, "none", None, POLICY) == "iron"
     driver = Driver().feed(*(purchase(START + n, f"C{n:02}", amount=100 + n) for n in range(49)))
     driver.advance(START + 40 * DAY)
-    assert {m.state.tiering.tier for m in driver.timelines.values()} == {"iron"}
+    assert {driver.timelines[name].state.tiering.tier for name in driver.subjects()} == {"iron"}
     driver.feed(purchase(START + 41 * DAY, "C99")).advance(START + 80 * DAY)
-    assert {m.state.tiering.tier for m in driver.timelines.values()} == {"platinum", "gold", "iron", "lead"}
+    assert {driver.timelines[name].state.tiering.tier for name in driver.subjects()} == {
+        "platinum",
+        "gold",
+        "iron",
+        "lead",
+    }
 
 
 def test_a_prospect_has_no_tier():

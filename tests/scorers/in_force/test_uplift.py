@@ -121,6 +121,7 @@ def test_no_sender_makes_histograms_without_end():
 def test_what_a_business_does_is_measured_against_its_own_hold_out():
     """Weekly customers stop; those who hear of it come back after ten days, those held out stay away for the horizon."""
     policy = "[risk]\nhorizon = '28d'\noccasions_at_least = 99\n[hold_out]\nshare = 0.5\nanswers_at_least = 20\n"
+    policy += "[feeds]\nevents_at_least = 10000\n"  # they all stop in one week, and the shop is not shut
     facts = []
     for n in range(80):
         facts += [(START + (7 * week + n % 7) * DAY, f"C{n}") for week in range(12)]

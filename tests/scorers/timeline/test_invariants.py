@@ -29,7 +29,8 @@ def last_emitted(driver: Driver) -> dict[str, Alarm]:
 def check(driver: Driver) -> None:
     """Raise AssertionError if a timeline of the driver breaks an invariant."""
     last = last_emitted(driver)
-    for timeline in driver.timelines.values():
+    for name in driver.subjects():  # what a feed keeps is played again, see test_feed
+        timeline = driver.timelines[name]
         check_row(timeline)
         check_state(timeline, driver)
         check_silence(timeline, driver)

@@ -71,6 +71,14 @@ async def became_ready(running: Running, name: str, url: str) -> list[str]:
         assert status == 503
 
 
+BEFORE_READY = {
+    "starting\n",
+    "partitions are being assigned\n",
+    "rows are being recovered\n",
+    "rows are being read\n",
+}
+
+
 async def test_ready_is_who_has_read_the_rows_of_every_partition(running: Running, tmp_path: Path) -> None:
     """Not while starting, sharing out or recovering; who is ready has counted every customer, without an event."""
     lines = simulated(tmp_path / "sim", 600, 20, 11)
@@ -87,8 +95,9 @@ async def test_ready_is_who_has_read_the_rows_of_every_partition(running: Runnin
     running.kill("a")
     url = await started_anew(running, tmp_path)
     said = await became_ready(running, "b", url)
-    assert said[0] != "ready\n"
-    assert "rows are being recovered\n" in said
+    *before_ready, _ = said
+    assert before_ready
+    assert set(before_ready) <= BEFORE_READY  # which of them is seen depends on when somebody asks
     after = await figures(url)
     assert after["vigia_customers"] == before["vigia_customers"]
     assert after["vigia_recovered_rows"] == after["vigia_recovery_rows"] > 500

@@ -211,10 +211,10 @@ def test_no_body_of_good_events_has_too_many() -> None:
     shortest = b'{"type":"customer.erased","id":"a","source":"b","time":"2024-05-06T07:08:09Z","customer_id":"c"}'
     assert not isinstance(decode(shortest), Rejection)
     count = bodies.MAX_BATCH // (len(shortest) + 1)
-    assert len(bodies.items(LINES["Content-Type"], (shortest + b"\n") * count)) == count
+    assert len(bodies.items(LINES["Content-Type"], {}, (shortest + b"\n") * count)) == count
     basket = sale(items=[{"sku": "a", "quantity": 1}] * 100).replace(b" ", b"")
     count = bodies.MAX_BATCH // (len(basket) + 1)
-    assert len(bodies.items(ONE["Content-Type"], b"[" + b",".join([basket] * count) + b"]")) == count
+    assert len(bodies.items(ONE["Content-Type"], {}, b"[" + b",".join([basket] * count) + b"]")) == count
 
 
 async def test_a_body_of_bad_lines_is_read_until_enough_are_known(tight: Door) -> None:

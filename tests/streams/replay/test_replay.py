@@ -278,5 +278,5 @@ def test_reports_of_a_store_in_a_long_silence_are_known_at_their_instants(tmp_pa
     (quiet,) = [alarm for alarm in alarms if alarm.kind == "gone-quiet" and alarm.type == "alarm.raised"]
     known = 5 + (int(quiet.at) - first) // DAY
     assert [r.text for r in quiet.reasons if r.code == "store_complaints"] == [
-        f"{known} complaints about their store in 14 days."
+        f"{known} complaints about their store within 14 days."
     ]

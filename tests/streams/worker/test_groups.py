@@ -98,7 +98,7 @@ def test_gone_quiet_mentions_complaints_about_the_store() -> None:
     quiet = [a for a in driver.alarms if a.kind == "gone-quiet" and a.type == "alarm.raised"]
     assert {a.customer_id for a in quiet} == {"C0", "C1"}
     signed_record = {a.customer_id: [r.text for r in a.reasons if r.code == "store_complaints"] for a in quiet}
-    assert signed_record["C0"] == ["6 complaints about their store in 14 days."]
+    assert signed_record["C0"] == ["6 complaints about their store within 14 days."]
 
 
 def test_a_malformed_record_of_groups_is_a_dead_letter() -> None:

@@ -182,7 +182,9 @@ def test_an_action_counts_at_its_time_or_that_of_its_record(typed: bool) -> None
     (quiet,) = [a for a in desk.alarms() if a.kind == "gone-quiet"]
     act, at = {**ACT, "alarm_id": quiet.alarm_id, "customer_id": "C1"}, MAY + 36 * DAY
     raw = record("alarm.action", at, **act) if typed else msgspec.json.encode(act)
-    assert {one.topic for one in desk.send("alarm-actions", raw, b"C1", written=at // 1_000)} == {"figures"}
+    assert {one.topic for one in desk.send("alarm-actions", raw, b"C1", written=at // 1_000)} <= {
+        "figures"
+    }  # of a worklist
     assert desk.processor.state.progress.newest == newest
     desk.send("purchases", purchase(MAY + 37 * DAY))
     assert [a.outcome for a in desk.alarms() if a.kind == "gone-quiet" and a.outcome] == ["saved"]
