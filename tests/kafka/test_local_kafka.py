@@ -48,3 +48,21 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
         port = other.getsockname()[1]
         with pytest.raises(KafkaUnavailable, match=f"port {port} is taken: .* make kafka ARGS={port + 1}"):
             LocalKafka(tmp_path, port).start()
+
+
+SLOW = """#!/bin/sh
+echo begins >> {log}; sleep 0.5; echo ends >> {log}; exit 1
+"""
+
+
+def test_two_that_need_the_jars_fetch_them_one_after_the_other(tmp_path: Path) -> None:
+    """Else one checks the jars that the other is writing; seen where two files of tests began with an empty cache."""
+    log, maven = tmp_path / "log", tmp_path / "bin" / "mvn"
+    maven.parent.mkdir()
+    maven.write_text(SLOW.format(log=log))
+    maven.chmod(0o755)
+    here = environment() | {"XDG_CACHE_HOME": str(tmp_path), "PATH": f"{maven.parent}:{os.environ['PATH']}"}
+    fetch = [sys.executable, "-c", "from vigia.lab.local_kafka import jars; jars()"]
+    both = [subprocess.Popen(fetch, env=here, stderr=subprocess.DEVNULL) for _ in range(2)]
+    assert [one.wait(timeout=60) for one in both] == [1, 1]
+    assert log.read_text().split() == ["begins", "ends"] * 2

@@ -4,6 +4,7 @@
 Maven and two files of deploy/kafka.
 """
 
+import fcntl
 import hashlib
 import os
 import random
@@ -42,9 +43,17 @@ def require(program: str, fix: str) -> str:
 
 
 def jars() -> Path:
-    """Return the directory of Kafka's jars, downloading them with Maven the first time."""
-    if (JARS / "complete").exists():
-        return JARS
+    """Return the directory of Kafka's jars, downloading them with Maven the first time; only one process downloads."""
+    if not (JARS / "complete").exists():
+        JARS.parent.mkdir(parents=True, exist_ok=True)
+        with (JARS.parent / f"{JARS.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # of two that copy, one would check the jars that the other is writing
+            if not (JARS / "complete").exists():
+                _fetch()
+    return JARS
+
+
+def _fetch() -> None:
     pom = SETTINGS / "pom.xml"
     if not pom.exists():
         raise KafkaUnavailable(f"{pom} is missing: run from a checkout of Vigía, or use docker compose up")
@@ -60,7 +69,6 @@ def jars() -> Path:
             f"and if they differ again, ask where Maven gets them"
         )
     (JARS / "complete").touch()
-    return JARS
 
 
 def changed_jars(folder: Path, listed: str) -> list[str]:
