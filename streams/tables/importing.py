@@ -4,33 +4,26 @@ Rows of a group need not be neighbours. They are sorted by their group first, an
 through files if there is more than memory is meant to hold.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct
 
+from scorers.contract.events import AnyEvent
 from scorers.contract.wire import RejectCode, Rejection, decode
 from streams.files.external_sort import MEMORY, sorted_lines
 from streams.tables.map_file import FileMap
 from streams.tables.mapping import Mapped, Mapping
-from streams.tables.rows import Progress, read_rows
-from vigia.runtime.files.event_lines import distinct_names
+from streams.tables.rows import read_rows
+from vigia.runtime.files.event_lines import Progress, distinct_names
 from vigia.runtime.files.lines import Line
 
 KEY = 16 + 1 + 6 + 1 + 12 + 1  # bytes before an event: time, number of the file, number of the row, each with a blank
 
 Reject = Callable[[Line], object]
-
-
-class Imported(Struct):
-    """What became of the rows."""
-
-    rows: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)  # rows by code
 
 
 class _Place(NamedTuple):
@@ -49,7 +42,7 @@ class _Kept(Struct, array_like=True):
 class _Made(NamedTuple):
     place: _Place
     raw: bytes
-    time: int
+    event: AnyEvent
 
 
 _encode = msgspec.json.Encoder().encode
@@ -57,10 +50,10 @@ _decode = msgspec.json.Decoder(_Kept).decode
 
 
 class Import:
-    """One import of files by a map; `done` counts the rows, `reject` is called with each row that is left out."""
+    """One import of files by a map; `rows` counts what was read, `reject` is called with each row that is left out."""
 
     def __init__(self, sources: Sequence[str], form: FileMap, reject: Reject, progress: Progress | None = None) -> None:
-        self.done = Imported()
+        self.rows = 0
         self._sources, self._form, self._mapping = sources, form, Mapping(form)
         self._names = distinct_names(sources)
         self._told, self._progress = reject, progress
@@ -70,15 +63,13 @@ class Import:
         made = self._grouped(folder, memory) if self._form.group else self._single()
         if not self._form.group and not by_time:
             for one in made:
-                yield self._line(one.place, one.raw)
+                yield Line(self._names[one.place.file], one.place.number, one.event, one.raw)
             return
-        keyed = (b"%016d %06d %012d %b\n" % (one.time if by_time else 0, *one.place, one.raw) for one in made)
+        keyed = (b"%016d %06d %012d %b\n" % (one.event.time if by_time else 0, *one.place, one.raw) for one in made)
         with sorted_lines(keyed, folder, memory) as found:
             for line in found.lines:
-                yield self._line(_Place(int(line[17:23]), int(line[24:36])), line[KEY:-1])
-
-    def _line(self, place: _Place, raw: bytes) -> Line:
-        return Line(self._names[place.file], place.number, decode(raw), raw)
+                raw = line[KEY:-1]
+                yield Line(self._names[int(line[17:23])], int(line[24:36]), decode(raw), raw)
 
     def _rows(self) -> Iterator[tuple[_Place, str, Mapped | Rejection]]:
         """Each row with its group: converted, or why it is left out. A row whose group is unknown is a group of its own."""
@@ -86,7 +77,7 @@ class Import:
         for number, source in enumerate(self._sources):
             for row in read_rows(source, columns, self._form.csv, self._progress):
                 place = _Place(number, row.number)
-                self.done.rows += 1
+                self.rows += 1
                 if isinstance(row.cells, Rejection):
                     yield place, f"\x00{number}-{row.number}", row.cells
                     continue
@@ -105,7 +96,7 @@ class Import:
             if isinstance(event, Rejection):
                 self._reject(place, event)
             else:
-                yield _Made(place, raw, int(event.time))
+                yield _Made(place, raw, event)
 
     def _grouped(self, folder: Path, memory: int) -> Iterator[_Made]:
         def keyed() -> Iterable[bytes]:
@@ -124,7 +115,7 @@ class Import:
             first = rows[0][0]
             raw, event = self._mapping.event([one.mapped for _, one in rows if one.mapped is not None])
             if not isinstance(event, Rejection):
-                yield _Made(first, raw, int(event.time))
+                yield _Made(first, raw, event)
                 return
             bad = {first: event}
         (file, number), fault = next(iter(bad.items()))
@@ -134,5 +125,4 @@ class Import:
             self._reject(place, bad.get(place, with_it))
 
     def _reject(self, place: _Place, fault: Rejection) -> None:
-        self.done.rejected[fault.code] += 1
         self._told(Line(self._names[place.file], place.number, fault))

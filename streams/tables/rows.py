@@ -5,25 +5,20 @@ where a file has no lines. A file that has not got a column is refused before it
 """
 
 import csv
-import gzip
 import io
 import itertools
 import json
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from scorers.contract.wire import Rejection
 from scorers.policy.toml_errors import did_you_mean
 from streams.tables.map_file import Csv
+from vigia.runtime.files.event_lines import BOM, Progress, open_unpacked
 from vigia.runtime.usage_error import UsageError
 
-Progress = Callable[[int], None]
-"""Called with the number of bytes read since the last call."""
-
-GZIP, ZIP, PARQUET, BOM = b"\x1f\x8b", b"PK\x03\x04", b"PAR1", b"\xef\xbb\xbf"
+ZIP, PARQUET = b"PK\x03\x04", b"PAR1"
 DELIMITERS = ",;|\t"
 EXTRA = "pip install 'vigia-lookout[tables]'"
 _EVERY = 1000  # rows between two reports of progress
@@ -39,7 +34,7 @@ class Row(NamedTuple):
 def columns_of(source: str, form: Csv) -> list[str]:
     """The names of the columns of a file; of JSONL those of its first lines."""
     with ExitStack() as stack:
-        file = _open(source, stack)
+        file, _ = _open(source, stack)
         match _sort_of(file):
             case "excel":
                 return [str(one) for one in _excel_rows(file, source, stack, form)[0]]
@@ -59,7 +54,7 @@ def read_rows(source: str, columns: Sequence[str], form: Csv, progress: Progress
     """The rows of a file. `-` is standard input, for CSV and JSONL. Raises `UsageError` and OSError."""
     rows: Iterator[Row]
     with ExitStack() as stack:
-        file = _open(source, stack)
+        file, shown = _open(source, stack)
         match _sort_of(file):
             case "excel":
                 names, excel = _excel_rows(file, source, stack, form)
@@ -75,24 +70,18 @@ def read_rows(source: str, columns: Sequence[str], form: Csv, progress: Progress
             case _:
                 names, lines = _csv_rows(file, source, stack, form)
                 rows = _cells(lines, _places(columns, names, source), len(names))
-        yield from rows if progress is None else _reporting(rows, file, progress)
+        yield from rows if progress is None or shown is None else _reporting(rows, shown, progress)
 
 
 # --- files ---------------------------------------------------------------------------------------------------------
 
 
-def _open(source: str, stack: ExitStack) -> IO[bytes]:
-    """The unpacked bytes of a file, without a byte order mark."""
-    if source == "-":
-        file: Any = io.BufferedReader(sys.stdin.buffer)
-    else:
-        file = stack.enter_context(Path(source).open("rb"))  # noqa: SIM115  # the stack closes it
-    if file.peek(2)[:2] == GZIP:
-        file = stack.enter_context(io.BufferedReader(gzip.GzipFile(fileobj=file)))
-    if file.peek(3)[:3] == BOM:
-        file.read(3)
-    found: IO[bytes] = file
-    return found
+def _open(source: str, stack: ExitStack) -> tuple[IO[bytes], IO[bytes] | None]:
+    """The unpacked bytes of a file without a byte order mark, and the file whose position shows the progress."""
+    unpacked, file = open_unpacked(source, stack)
+    if unpacked.peek(3)[:3] == BOM:  # type: ignore[attr-defined]
+        unpacked.read(3)
+    return unpacked, file
 
 
 def _sort_of(file: Any) -> str:
@@ -104,18 +93,14 @@ def _sort_of(file: Any) -> str:
     return "jsonl" if head.lstrip()[:1] == b"{" else "csv"
 
 
-def _reporting(rows: Iterator[Row], file: Any, progress: Progress) -> Iterator[Row]:
+def _reporting(rows: Iterator[Row], file: IO[bytes], progress: Progress) -> Iterator[Row]:
     """The rows; how far their file was read is told now and then."""
-    under = file.raw._fp if isinstance(getattr(file, "raw", None), gzip.GzipFile) else file
     told = 0
     for number, row in enumerate(rows):
-        if number % _EVERY == 0:
-            try:
-                at = under.tell()
-            except (OSError, ValueError, AttributeError):  # a pipe, or a file that its reader has closed
-                at = told
-            progress(max(0, at - told))
-            told = max(told, at)
+        if number % _EVERY == 0 and not file.closed:
+            at = file.tell()
+            progress(at - told)
+            told = at
         yield row
 
 

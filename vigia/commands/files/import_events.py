@@ -18,6 +18,7 @@ from streams.gateway.intake import Fact, Intake, KafkaAway
 from streams.tables.importing import Import
 from streams.tables.map_file import FileMap, read_map
 from streams.tables.propose import propose as proposal
+from vigia.commands.shared.arguments import text
 from vigia.commands.shared.kafka import Prefix, broker, exit_unavailable, run_once
 from vigia.readmodel.amounts import counted
 from vigia.readmodel.run_folder import no_event
@@ -88,7 +89,7 @@ def import_events(
             assert out is not None
             _sort(sources, out, report)
         else:
-            form = read_map(_text(map), str(map))
+            form = read_map(text(map), str(map))
             if out is not None:
                 _to_file(sources, form, out, sort, report)
             elif kafka is not None:
@@ -136,31 +137,22 @@ class _Report:
             raise UsageError("no row is an event" if self.rows else no_event(sources))
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise UsageError(f"{path}: not UTF-8 text; save it as UTF-8") from None
-
-
 def _sort(sources: list[str], out: Path, report: _Report) -> None:
     def reject(line: Line, fault: Rejection) -> None:
         report.reject(line)
 
     with progress.of_bytes("Sorting", progress.size(sources)) as advance, damage_named(sources):
         done = sort_events(sources, out, reject, advance)
-    report.types["events"] = done.events
     if done.events:
+        report.types["events"] = done.events
         typer.echo(f"{counted(done.events, 'event')} -> {out}")
-    else:
-        del report.types["events"]
 
 
 def _events(work: Import, folder: str, by_time: bool, report: _Report) -> Iterator[Line]:
     for line in work.lines(Path(folder), by_time):
         report.event(line)
         yield line
-    report.rows = work.done.rows
+    report.rows = work.rows
 
 
 def _to_file(sources: list[str], form: FileMap, out: Path, sort: bool, report: _Report) -> None:

@@ -57,7 +57,7 @@ def span(text: str, option: str, least: Duration = 1) -> Span:
 def policy(path: Path | None, horizon: str | None = None) -> Policy:
     """Load the policy of a file, or the defaults, and replace its risk horizon if one is given."""
     try:
-        read = Policy() if path is None else parse_policy(_text(path), str(path))
+        read = Policy() if path is None else parse_policy(text(path), str(path))
     except PolicyError as error:
         raise UsageError(str(error)) from None
     if horizon is None:
@@ -68,10 +68,11 @@ def policy(path: Path | None, horizon: str | None = None) -> Policy:
 
 def policy_text(path: Path | None) -> str:
     """Return the text of a policy file, or of the policy that ships with Vigía, comments included."""
-    return shipped_text("policy.toml") if path is None else _text(path)
+    return shipped_text("policy.toml") if path is None else text(path)
 
 
-def _text(path: Path) -> str:
+def text(path: Path) -> str:
+    """Return the text of a settings file; `UsageError` if it is not UTF-8."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:

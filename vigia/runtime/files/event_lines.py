@@ -133,8 +133,8 @@ def distinct_names(sources: Sequence[str]) -> list[str]:
     return names
 
 
-def _open(source: str, stack: ExitStack) -> tuple[IO[bytes], IO[bytes] | None]:
-    """The unpacked lines of a source, and the file whose position shows the progress; none for a pipe, which has none."""
+def open_unpacked(source: str, stack: ExitStack) -> tuple[IO[bytes], IO[bytes] | None]:
+    """The unpacked bytes of a source, and the file whose position shows the progress; none for a pipe, which has none."""
     with ExitStack() as opened:  # closed at once if it cannot be read
         if source == "-":
             standard = sys.stdin.buffer
@@ -148,7 +148,7 @@ def _open(source: str, stack: ExitStack) -> tuple[IO[bytes], IO[bytes] | None]:
 
 
 def _lines(source: str, name: str, stack: ExitStack, progress: Progress | None) -> Iterator[Line]:
-    lines, file = _open(source, stack)
+    lines, file = open_unpacked(source, stack)
     reported = 0
     for number, raw in enumerate(lines, 1):
         if progress is not None and file is not None and number % 1000 == 0:
