@@ -63,7 +63,7 @@ def said(reason: Reason, alarm: Alarm, language: str = "en") -> str:
 
 
 def said_of(reason: Reason, today: str, language: str = "en") -> str:
-    """The reason in a language: from its sentence and values, or as it came where the sentence is not known here."""
+    """The reason in a language, from its sentence and values; in English, as it came, if its sentence has no translation."""
     speech = TONGUES[language].language
     if language == "en" or reason.sentence not in speech.sentences:
         return inert(reason.text or reason.code)
