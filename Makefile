@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PACKAGES := scorers streams alerts vigia
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-kafka faults soak lint goldens quality bench gate kafka lock sbom audit pin-images clean
+.PHONY: help demo test test-kafka faults operator-path soak lint goldens quality bench gate kafka lock sbom audit site grafana-types pin-images clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-18s%s\n", $$1, $$2}'
@@ -32,7 +32,10 @@ test-kafka: $(VENV)/dev.stamp ## the tests on a real Apache Kafka (Java 17 and M
 
 faults: $(VENV)/dev.stamp ## the whole fault matrix on a real Apache Kafka, and its table; about an hour
 	VIGIA_TEST_GONE=$${VIGIA_TEST_GONE:-600} VIGIA_TEST_STORM=$${VIGIA_TEST_STORM:-300} \
-	  $(BIN)/python -m pytest -m "kafka or faults" tests/faults $(ARGS)
+	  $(BIN)/python -m pytest -m "kafka or faults" --timeout 5400 tests/faults $(ARGS)
+
+operator-path: $(VENV)/dev.stamp ## install, connect, upgrade, lose a disk, scale, grow, restore: timed; ARGS=COMMIT begins with its release
+	$(BIN)/python -m tests.faults.operator_path $(ARGS)
 
 HOURS ?= 1
 soak: $(VENV)/dev.stamp ## workers under random faults for HOURS=n; fails if anything is lost or memory grows
@@ -55,16 +58,18 @@ goldens: $(VENV)/dev.stamp ## write the expected alarms of the scenarios; review
 quality: $(VENV)/dev.stamp ## how good risk and alarms are: CDNOW, the Complete Journey, a simulated business
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.quality $(ARGS)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.quality.alarms
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.quality.simulated
 
 gate: $(VENV)/dev.stamp ## fail if the worker keeps less than 0.6 of a bare loop that hosts the same core
 	$(BIN)/python -m tests.bench.sides --rounds 3 --customers 2000 --least 0.6
 
 CUSTOMERS ?= 10000 100000
 ROUNDS ?= 5
-bench: $(VENV)/dev.stamp $(QUIX)/stamp ## measure: core, worker beside Quix Streams and a bare loop, latency, scale; half an hour
+bench: $(VENV)/dev.stamp $(QUIX)/stamp ## measure: core, worker beside Quix Streams and a bare loop, latency, gateway, scale; half an hour
 	$(BIN)/python -m tests.bench $(ARGS)
 	$(BIN)/python -m tests.bench.sides --rounds $(ROUNDS)
 	$(BIN)/python -m tests.bench.latency
+	$(BIN)/python -m tests.bench.intake
 	$(BIN)/python -m tests.bench.places
 	$(BIN)/python -m tests.bench.scale $(CUSTOMERS)
 	$(BIN)/python -m tests.bench.sizing
@@ -99,6 +104,12 @@ sbom: $(TOOLS)/stamp ## write the list of all packages of an installation, in Cy
 
 audit: $(TOOLS)/stamp ## ask a service for known vulnerabilities of all packages; status 3 if none answers
 	$(TOOLS)/bin/python deploy/audit.py requirements.lock requirements-demo.lock requirements-dev.lock
+
+site: $(TOOLS)/stamp ## build the site of the documents into out/site; a link that leads nowhere is an error
+	$(TOOLS)/bin/mkdocs build --strict --quiet
+
+grafana-types: $(VENV)/dev.stamp ## check the dashboards against Grafana's own types; needs Node.js and a registry of npm
+	$(BIN)/python deploy/grafana/typecheck.py out/grafana-types
 
 pin-images: ## write the digests of the images into docker-compose.yml and deploy/Dockerfile; needs Docker and a registry
 	$(PYTHON) deploy/pin_images.py docker-compose.yml deploy/Dockerfile

@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 
 from scorers.policy.tables import Policy
-from streams.metrics import WorkerMetrics
+from streams.metrics.worker import WorkerMetrics
 from streams.worker.worker import Worker
 from tests.kafka.running import Running
 from tests.support.canaries import (

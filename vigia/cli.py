@@ -19,7 +19,7 @@ from typer.main import get_command
 from vigia.runtime.usage_error import UsageError
 
 HELP = {"help_option_names": ["-h", "--help"]}
-ASK_LIVE = ("roster", "customer", "import")  # commands whose --kafka may stand without an address
+ASK_LIVE = ("roster", "customer", "import", "policy", "shadow")  # commands whose --kafka may stand without an address
 
 COMMANDS = {
     "demo": "files.demo",
@@ -27,6 +27,7 @@ COMMANDS = {
     "worklist": "files.worklist",
     "roster": "files.roster",
     "compare": "files.compare",
+    "report": "files.report",
     "simulate": "files.simulate",
     "schema": "files.schema",
     "up": "processes.up",
@@ -35,12 +36,15 @@ COMMANDS = {
     "trainer": "processes.trainer",
     "gateway": "processes.gateway",
     "notifier": "processes.notifier",
+    "console": "processes.console",
     "publish": "files.publish",
     "import": "files.import_events",
+    "hooks": "files.hooks",
     "explain": "live.explain",
     "doctor": "live.doctor",
     "customer": "files.customer",
     "policy": "files.policy",
+    "shadow": "live.shadow",
     "topics": "live.topics",
     "control": "live.control",
     "seal": "files.seal",
@@ -52,6 +56,7 @@ COMMANDS = {
     "privacy": "live.privacy",
     "backup": "live.backup",
     "restore": "live.restore",
+    "partitions": "live.partitions",
 }
 """Each command and its module in `vigia.commands`.
 

@@ -12,10 +12,10 @@ from typing import Any, get_args
 import msgspec
 
 from scorers.contract.alarms import Alarm
-from scorers.contract.events import TOPIC_OF, AnyEvent, CustomerMerged, Instant
-from scorers.contract.wire import NOT_BUILT
+from scorers.contract.events import TOPIC_OF, AnyEvent, Instant
 from scorers.contract.worklist import WorklistEntry
 from streams.records.lessons import LessonRecord
+from vigia.policies.schema import NAME, policy_schema
 
 Schema = dict[str, Any]
 
@@ -65,10 +65,11 @@ TOPICS: tuple[tuple[str, str, bool, bool, str], ...] = (
 
 
 def write_schemas(out: Path) -> list[Path]:
-    """Write `<type>.json` for every event, the alarm, the lesson and the entry of a worklist, and `asyncapi.json`; return the files."""
+    """Write `<type>.json` for every event, the alarm, the lesson and the entry of a worklist, `asyncapi.json`, and the policy's schema."""
     out.mkdir(parents=True, exist_ok=True)
     documents = {f"{name}.json": schema for name, schema in json_schemas().items()}
     documents["asyncapi.json"] = asyncapi()
+    documents[NAME] = policy_schema()
     written = []
     for name, document in documents.items():
         path = out / name
@@ -90,7 +91,7 @@ def asyncapi() -> Schema:
     """Return the AsyncAPI 3.0 document: topics as channels, types as messages."""
     messages = {name: _topic_of(name) for name, _ in _records()}
     types = [record for _, record in _records()]
-    _, schemas = msgspec.json.schema_components(types, schema_hook=_instant, ref_template="#/components/schemas/{name}")
+    _, schemas = msgspec.json.schema_components(types, schema_hook=instants, ref_template="#/components/schemas/{name}")
     return {
         "asyncapi": "3.0.0",
         "info": INFO,
@@ -150,16 +151,14 @@ def _operations() -> Iterable[tuple[str, Schema]]:
 
 
 def _alone(name: str, record: type) -> Schema:
-    (top,), parts = msgspec.json.schema_components([record], schema_hook=_instant)
+    (top,), parts = msgspec.json.schema_components([record], schema_hook=instants)
     own = parts.pop(top["$ref"].rsplit("/", 1)[1])
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"urn:vigia:{name}:1"}
-    unbuilt = (
-        {"not": {}, "$comment": NOT_BUILT} if record is CustomerMerged else {}
-    )  # what the decoder rejects, whatever it says
-    return {**head, **own, **unbuilt, **({"$defs": parts} if parts else {})}
+    return {**head, **own, **({"$defs": parts} if parts else {})}
 
 
-def _instant(kind: type) -> Schema:
+def instants(kind: type) -> Schema:
+    """The schema of a type that msgspec does not know."""
     if kind is Instant:
         return {"type": "string", "format": "date-time"}
     raise NotImplementedError(f"{kind.__name__} is not a type of the contract")

@@ -12,6 +12,13 @@ NAMES = (
     "log",
     "email",
     "webhook",
+    "kafka",
+    "slack",
+    "teams",
+    "telegram",
+    "pagerduty",
+    "alertmanager",
+    "apprise",
 )
 
 CHANNELS: Mapping[str, type[ChannelSettings]] = {

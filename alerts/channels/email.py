@@ -6,6 +6,8 @@ over an unencrypted connection.
 """
 
 import ipaddress
+import mimetypes
+from collections.abc import Sequence
 from email.headerregistry import HeaderRegistry, MessageIDHeader
 from email.message import EmailMessage
 from email.policy import default
@@ -17,10 +19,12 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from alerts.channels.contract import ChannelSettings, Environment, Notification, Refused, Retry
 from alerts.settings.datetimes import as_datetime
 from alerts.settings.secret import Secret, from_environment, from_file
+from alerts.wording.languages import TONGUES
 from alerts.wording.message import Message
-from scorers.contract.events import SECOND
+from scorers.contract.events import SECOND, Instant
 from scorers.contract.inert import inert
 
+MAX_FILES = 20_000_000  # bytes that most mail servers take
 HEADERS = HeaderRegistry()
 for name in ("in-reply-to", "references"):  # one id each: Python would fold a long one as text, and encode it
     HEADERS.map_to_type(name, MessageIDHeader)  # type: ignore[arg-type]  # typeshed knows no mixins
@@ -33,7 +37,7 @@ PAGE = ImmutableSandboxedEnvironment(autoescape=True, trim_blocks=True, lstrip_b
 <h2 style="font-size: 1.1em">{{ message.title }}</h2>
 <table style="border-spacing: 0 0.3em">
 {% for line in message.lines %}
-<tr><td style="vertical-align: top; padding-right: 1em"><b>{{ line.label }}</b></td><td>{{ line.text }}</td></tr>
+<tr><td style="vertical-align: top; padding-right: 1em"><b>{{ line.label }}</b></td><td>{{ line.text }}{% if line.link %} <a href="{{ line.link }}">{{ link_text }}</a>{% endif %}</td></tr>
 {% endfor %}
 </table>
 </body></html>
@@ -54,6 +58,7 @@ class Settings(ChannelSettings, frozen=True, kw_only=True, tag="email"):
     password_file: str = ""
     per_hour: int = 60
 
+    knows_repeats: ClassVar[bool] = True
     example: ClassVar[str] = """\
 host = "smtp.example.com"
 sender = "vigia@example.com"
@@ -92,9 +97,13 @@ class Email:
 
     async def send(self, notification: Notification) -> None:
         """Return once the mail server has accepted the mail for at least one recipient."""
+        await self.deliver(mail(notification, self.settings.sender, self.settings.to))
+
+    async def deliver(self, message: EmailMessage) -> None:
+        """Return once the mail server has accepted this mail for at least one recipient."""
         try:
             await aiosmtplib.send(
-                mail(notification, self.settings.sender, self.settings.to),
+                message,
                 hostname=self.settings.host,
                 port=self.settings.port,
                 username=self.settings.username or None,
@@ -154,13 +163,35 @@ def mail(notification: Notification, sender: str, to: tuple[str, ...]) -> EmailM
         message["References"] = thread
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(f"{notification.message.title}\n\n{notification.message.plain()}\n")
-    message.add_alternative(page(notification.message), subtype="html")
+    message.add_alternative(page(notification.message, notification.language), subtype="html")
     return message
 
 
-def page(message: Message) -> str:
+def with_files(
+    settings: Settings, subject: str, files: Sequence[tuple[str, bytes]], at: Instant, message_id: str
+) -> EmailMessage:
+    """A mail of files, such as a weekly report and the roster; `ValueError` if they are too large for mail."""
+    size = sum(len(content) for _, content in files)
+    if size > MAX_FILES:
+        raise ValueError(f"the files have {size // 1_000_000} MB together; mail takes {MAX_FILES // 1_000_000}")
+    message = EmailMessage(POLICY)
+    message["From"] = settings.sender
+    message["To"] = ", ".join(settings.to)
+    message["Subject"] = inert(subject, 150)
+    message["Date"] = as_datetime(at)
+    message["Message-ID"] = f"<{message_id}@{settings.sender.rpartition('@')[2]}>"
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(f"{inert(subject, 150)}\n\n" + "".join(f"- {inert(name, 100)}\n" for name, _ in files))
+    for name, content in files:
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        main, _, sub = kind.partition("/")
+        message.add_attachment(content, maintype=main, subtype=sub, filename=inert(name, 100))
+    return message
+
+
+def page(message: Message, language: str = "en") -> str:
     """The message as HTML, with every text escaped."""
-    return PAGE.render(message=message)
+    return PAGE.render(message=message, link_text=TONGUES[language].texts["open"])
 
 
 def token(text: str) -> str:

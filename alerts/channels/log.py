@@ -17,6 +17,7 @@ class Settings(ChannelSettings, frozen=True, kw_only=True, tag="log"):
 
     names: bool = False
 
+    knows_repeats: ClassVar[bool] = True
     example: ClassVar[str] = "names = false"
 
     def connect(self, environment: Environment) -> "Log":

@@ -9,7 +9,6 @@ import asyncio
 import hashlib
 import heapq
 from collections.abc import Callable, Iterable
-from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Struct
@@ -17,10 +16,10 @@ from msgspec import Struct
 from alerts.channels.contract import Channel, ChannelSettings, Notification, Refused, Retry
 from alerts.pipeline import overflow
 from alerts.pipeline.incident import Delivery, State
-from alerts.wording.languages import language_of
-from alerts.wording.message import Message, compose, digest
+from alerts.pipeline.sending.notification import Composer, in_doubt
 from scorers.contract.events import HOUR, MINUTE, SECOND, Duration, Instant
 from scorers.contract.inert import inert
+from vigia.runtime.crash.failpoints import failpoint
 
 BACKOFF: tuple[Duration, ...] = (
     5 * SECOND, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR,
@@ -45,10 +44,10 @@ class Step(Struct, frozen=True):
 class ChannelQueue:
     """The notifications that wait for one channel."""
 
-    def __init__(self, channel: Channel, settings: ChannelSettings, zone: ZoneInfo) -> None:
+    def __init__(self, channel: Channel, settings: ChannelSettings, composer: Composer) -> None:
         self.channel = channel
         self.settings = settings
-        self.zone = zone
+        self.composer = composer
         self.disabled = ""
         self.failures = 0
         self.paused_until = Instant(0)
@@ -62,6 +61,8 @@ class ChannelQueue:
         self._count = 0
         self._sequence = 0
         self._in_flight = ""
+        self._begun: set[str] = set()
+        self._doubtful: set[str] = set()  # begun before a restart: the receiver may have them
 
     def __len__(self) -> int:
         return self._count
@@ -79,6 +80,8 @@ class ChannelQueue:
             delivery = self._fold(delivery)
         group = self._groups.setdefault(delivery.group, {})
         self._count += delivery.id not in group and not overflow.is_folded(delivery)
+        if again and delivery.begun:
+            self._doubtful.add(delivery.group)
         group[delivery.id] = delivery
         if delivery.group not in self._position:
             self._sequence += 1
@@ -113,7 +116,7 @@ class ChannelQueue:
 
     def untried(self, delivery: Delivery) -> bool:
         """Whether no attempt to send it has begun."""
-        return not delivery.attempts and delivery.group != self._in_flight
+        return not (delivery.attempts or delivery.begun) and delivery.group != self._in_flight
 
     async def step(self, now: Instant) -> Step:
         """Try the oldest notification that is due, if any."""
@@ -131,14 +134,18 @@ class ChannelQueue:
         return Step((*gave_up, *done), self._again())
 
     async def _try(self, name: str, deliveries: list[Delivery], now: Instant) -> tuple[Delivery, ...]:
+        if not self.settings.knows_repeats and name not in self._begun:
+            return self._begin(name, deliveries[0], now)
         try:
             notification = self._notification(name, deliveries, now)
         except Exception as fault:  # another attempt would fail in the same way
             return self._finish(name, deliveries, "failed", "no_words", type(fault).__name__, now)
         self._in_flight = name
         try:
+            failpoint("sending")
             async with asyncio.timeout(self.settings.timeout / SECOND):
                 await self.channel.send(notification)
+            failpoint("accepted")
         except Refused as fault:
             gone = self._finish(name, deliveries, "failed", "refused", str(fault), now)
             return (*gone, *self._disable(str(fault), now)) if fault.disable else gone
@@ -151,27 +158,22 @@ class ChannelQueue:
         self.failures = 0
         return self._finish(name, deliveries, "sent", "", "", now)
 
+    def _begin(self, name: str, first: Delivery, now: Instant) -> tuple[Delivery, ...]:
+        """Mark that an attempt begins; it is made at the next step, when that is stored, so that a kill leaves no doubt unseen."""
+        self._begun.add(name)
+        begun = msgspec.structs.replace(first, begun=True)
+        self._groups[name][first.id] = begun
+        self._wait(name, now)
+        return (begun,)
+
     def _notification(self, name: str, deliveries: list[Delivery], now: Instant) -> Notification:
-        found, listed = self._listed.of(name, deliveries), tuple(one for each in deliveries for one in each.listed)
+        found = self._listed.of(name, deliveries)
         known = [(one, one.alarm or found.get(one.id)) for one in deliveries if not one.listed]
-        alarms = tuple(alarm for _, alarm in known if alarm is not None)
         rest = overflow.by_severity(one for one, alarm in known if alarm is None)
-        change = deliveries[0].change if len(deliveries) == 1 else "digest"
-        alone = len(deliveries) == len(alarms) == 1
-        language = self.settings.language or language_of(alarms)
-        message: Message = (
-            compose(alarms[0], change, self.zone, language) if alone else digest(alarms, rest, language, listed)
-        )
-        return Notification(
-            id=name,
-            change=change,
-            alarms=alarms,
-            message=message,
-            sent_at=now,
-            counted=sum(rest.values()),
-            threads=tuple(one.thread or alarm.alarm_id for one, alarm in known if alarm is not None),
-            listed=listed,
-        )
+        shown = [(one, alarm) for one, alarm in known if alarm is not None]
+        listed = tuple(entry for one in deliveries for entry in one.listed)
+        composed = self.composer.compose(name, shown, now, rest=rest, listed=listed)
+        return in_doubt(composed) if name in self._doubtful else composed
 
     def _finish(
         self, name: str, deliveries: list[Delivery], state: State, rule: str, why: str, now: Instant
@@ -201,8 +203,11 @@ class ChannelQueue:
             self.paused_until = Instant(now + pause)
         due = Instant(now + pause)
         group = self._groups.get(name, {})
+        self._begun.discard(name)
         tried = tuple(
-            msgspec.structs.replace(delivery, attempts=attempts, due=due, detail=inert(why))
+            msgspec.structs.replace(
+                delivery, attempts=attempts, due=due, detail=inert(why), begun=name in self._doubtful
+            )
             for delivery in deliveries
             if delivery.id in group  # its customer may have been erased during the attempt
         )
@@ -228,6 +233,8 @@ class ChannelQueue:
             self._count -= held is not None and not overflow.is_folded(held)
         if not group:
             del self._groups[name], self._due[name], self._position[name]
+            self._begun.discard(name)
+            self._doubtful.discard(name)
             self._listed.forget(name)
 
     def _wait(self, name: str, due: Instant) -> None:

@@ -36,11 +36,17 @@ from alerts.pipeline.matters.ladders import FollowUp, next_follow_up
 from alerts.pipeline.overflow import is_folded
 from alerts.pipeline.retention import Retention, worth_keeping
 from alerts.pipeline.routes import Routes
-from alerts.pipeline.stages import DecisionContext, candidate, decide, explain, hour_of
+from alerts.pipeline.sending.hourly import Hourly
+from alerts.pipeline.sending.notification import Composer
+from alerts.pipeline.sending.spared import Spared
+from alerts.pipeline.sending.standing import Standing
+from alerts.pipeline.stages import DecisionContext, candidate, decide, explain
 from alerts.pipeline.store import Store
 from alerts.pipeline.worklists.daily import DailyWorklists
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, MINUTE, Duration, Instant
+from vigia.runtime.answering.links import Links
+from vigia.runtime.crash.failpoints import failpoint
 from vigia.runtime.privacy.keyed_hash import KeyedHash
 
 RELEASE: Duration = 10 * MINUTE
@@ -62,21 +68,31 @@ class Dispatcher:
         notify_within: Duration = 2 * DAY,
         *,
         hashes: KeyedHash,
+        links: Links | None = None,
     ) -> None:
         self.routes = routes
         self.hashes = hashes  # of erased customers
         self.store = store
+        self.spared = Spared()
         self.queues = {
-            name: ChannelQueue(channels[name], settings, routes.zone) for name, settings in routes.channels.items()
+            name: ChannelQueue(
+                channels[name],
+                settings,
+                Composer(name, settings, routes.zone, links, routes.templates, self.spared.count),
+            )
+            for name, settings in routes.channels.items()
         }
-        self.context = DecisionContext(routes, self._open_incidents, self._thread, self._sent_alone, notify_within)
+        self._hourly = Hourly()
+        self.context = DecisionContext(
+            routes, self._open_incidents, self._thread, self._hourly.sent_alone, notify_within
+        )
         self.worklists = DailyWorklists(routes, store, self.queues, self._keep, self._name_of, notify_within)
+        self.standing = Standing(routes.channels, channels, store)
         self.planned = asyncio.Event()
         self.retention = Retention()
         self._by_customer: dict[str, set[str]] = {}
         self._follow_ups: list[tuple[Instant, str]] = []
         self._escalated: dict[str, int] = {}
-        self._hourly: dict[str, tuple[Instant, int]] = {}
 
     async def resume(self, incidents: Iterable[Incident], now: Instant) -> None:
         """Continue from the incidents of an earlier run: their follow-ups, and the deliveries that wait."""
@@ -86,10 +102,11 @@ class Dispatcher:
         ended: list[Incident] = []
         for incident in incidents:
             self._index(incident)
+            self.spared.note(incident.alarm.customer_id, incident.deliveries)
             if incident.ended:
                 ended.append(incident)
             for delivery in incident.deliveries:
-                self._count(delivery)
+                self._hourly.count(delivery)
                 if is_folded(delivery) and delivery.state == "waiting" and delivery.channel in self.queues:
                     self.queues[delivery.channel].offer(with_alarm(delivery, incident), again=True)  # held without it
                 elif delivery.state == "waiting":
@@ -125,6 +142,7 @@ class Dispatcher:
             folded = msgspec.structs.replace(folded, thread=self._find_thread(alarm))
         found = decide(candidate(alarm, incident, now, self.context, made=made))
         deliveries = self._offer(found, folded.thread)
+        self.spared.note(alarm.customer_id, deliveries)
         after = with_deliveries(folded, *deliveries)
         if after.ended and not worth_keeping(after):
             await self._drop(alarm.alarm_id, incident)
@@ -143,13 +161,17 @@ class Dispatcher:
             raise ActionRejected(
                 f"there is no alarm {action.alarm_id!r}; take the id from the message or from alarms tail"
             )
-        done = next((entry.time for entry in incident.audit if entry.action == action), None)
-        after = apply_action(incident, action, now)
-        await self._keep(after)
+        done = next((entry for entry in incident.audit if entry.action.same_as(action)), None)
+        if done is None:
+            action = msgspec.structs.replace(action, time=min(action.time or now, now))
+            after = apply_action(incident, action, now)
+            await self._keep(after)
+        else:
+            action, after = done.action, incident
         change = CHANGES.get(action.action)
         if change is None or (action.action == "ack" and done is None and incident.acked_by is not None):
             return None
-        record = action_record(after, change, done or now, (action.id,) if action.id else ())
+        record = action_record(after, action, change, done.done_at if done is not None else action.time or now)
         # an action that is read again is published again, unless its record came back: a kill may have come between
         return None if done is not None and change_of(record) in incident.seen else record
 
@@ -180,12 +202,13 @@ class Dispatcher:
         Alarms and erasures are on different topics, so an alarm from before the erasure may be read after it. An erasure that is
         read again deletes nothing of a customer who came back since.
         """
-        before, erased = self._marker(customer_id), set(self.hashes.all(event_id))
+        before, erased = erasure.find_marker(customer_id, self.store, self.hashes), set(self.hashes.all(event_id))
         again = before is not None and not erased.isdisjoint(before.alarm.cause)
         key = erasure.KEY_PREFIX + self.hashes.of(customer_id)
         after = erasure.marker(key, at, self.hashes.of(event_id), now, before)
         await self.store.put(key, after)
         await self.worklists.drop(customer_id)
+        self.spared.forget(customer_id)
         for alarm_id in sorted(self._by_customer.pop(customer_id, ())):
             incident = self.store.get(alarm_id)
             if again and incident is not None and not erasure.covers(after, incident.alarm, self.hashes):
@@ -217,6 +240,8 @@ class Dispatcher:
             async with asyncio.TaskGroup() as tasks:
                 for name in self.queues:
                     tasks.create_task(self._deliver_until(name, clock, stop))
+                for name in self.standing.names:
+                    tasks.create_task(self.standing.repeat_until(name, clock, stop))
                 tasks.create_task(self._follow_up_until(clock, publish, stop))
         finally:
             for queue in self.queues.values():
@@ -288,30 +313,14 @@ class Dispatcher:
     def _offer(self, deliveries: Iterable[Delivery], thread: str) -> tuple[Delivery, ...]:
         offered = []
         for delivery in (msgspec.structs.replace(one, thread=thread) if thread else one for one in deliveries):
-            self._count(delivery)
+            self._hourly.count(delivery)
             offered.append(self.queues[delivery.channel].offer(delivery) if delivery.state == "waiting" else delivery)
         return tuple(offered)
 
-    def _count(self, delivery: Delivery) -> None:
-        """Count a delivery that goes alone against the hourly limit."""
-        hour = hour_of(delivery.time)
-        if (
-            delivery.group == delivery.id
-            and delivery.state != "stopped"
-            and hour >= self._hourly.get(delivery.channel, (0, 0))[0]
-        ):
-            self._hourly[delivery.channel] = (hour, self._sent_alone(delivery.channel, hour) + 1)
-
     def _is_erased(self, alarm: Alarm) -> bool:
         """Whether the alarm is older than the erasure of its customer, or was ended by it."""
-        if alarm.customer_id is None:
-            return False
-        marker = self._marker(alarm.customer_id)
+        marker = erasure.find_marker(alarm.customer_id, self.store, self.hashes)
         return marker is not None and erasure.covers(marker, alarm, self.hashes)
-
-    def _marker(self, customer_id: str) -> Incident | None:
-        keys = (erasure.KEY_PREFIX + one for one in self.hashes.all(customer_id))
-        return next((found for key in keys if (found := self.store.get(key)) is not None), None)
 
     async def _drop(self, alarm_id: str, incident: Incident | None) -> None:
         """Delete the incident and its deliveries that wait."""
@@ -327,6 +336,7 @@ class Dispatcher:
             if not own:
                 del self._by_customer[customer]
         self._escalated.pop(alarm_id, None)
+        self.standing.forget(alarm_id)
         await self.store.put(alarm_id, None)
 
     async def _save(self, deliveries: Iterable[Delivery]) -> None:
@@ -334,6 +344,7 @@ class Dispatcher:
         left = list(deliveries)
         for start in range(0, len(left), SAVED_AT_ONCE):
             await asyncio.gather(*map(self._save_one, left[start : start + SAVED_AT_ONCE]))
+            failpoint("recorded")
 
     async def _save_one(self, delivery: Delivery) -> None:
         incident = self.store.get(delivery.alarm_id)
@@ -347,6 +358,7 @@ class Dispatcher:
 
     def _index(self, incident: Incident) -> None:
         alarm = incident.alarm
+        self.standing.note(incident)
         if alarm.customer_id is not None:
             self._by_customer.setdefault(alarm.customer_id, set()).add(alarm.alarm_id)
         if follow_up := self._follow_up(incident):
@@ -385,7 +397,3 @@ class Dispatcher:
         own = self.store.get(alarm.alarm_id)
         thread = threads.thread_of(own) if own is not None else threads.find_thread(alarm, others)
         return [one for one in others if threads.thread_of(one) == thread]
-
-    def _sent_alone(self, channel: str, hour: Instant) -> int:
-        at, count = self._hourly.get(channel, (hour, 0))
-        return count if at == hour else 0

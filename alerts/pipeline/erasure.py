@@ -6,6 +6,7 @@ Which record of a topic erases whom is read by `vigia.runtime.erasures`.
 """
 
 from alerts.pipeline.incident import Incident
+from alerts.pipeline.store import Store
 from scorers.contract.alarms import Alarm, Subject
 from scorers.contract.events import DAY, Duration, Instant
 from vigia.runtime.privacy.keyed_hash import KeyedHash
@@ -35,6 +36,12 @@ def marker(key: str, at: Instant, erasure: str, now: Instant, before: Incident |
         model_version="",
     )
     return Incident(alarm=alarm, raised_at=upto, true_since=upto, made_at=now, ended=True)
+
+
+def find_marker(customer_id: str | None, store: Store, hashes: KeyedHash) -> Incident | None:
+    """The marker of a customer, if there is one."""
+    keys = (KEY_PREFIX + one for one in hashes.all(customer_id)) if customer_id is not None else ()
+    return next((found for key in keys if (found := store.get(key)) is not None), None)
 
 
 def covers(marker: Incident, alarm: Alarm, hashes: KeyedHash) -> bool:

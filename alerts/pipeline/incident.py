@@ -4,7 +4,7 @@ It is one value under one key, so decisions and deliveries are always written to
 incident to the next; whether to notify is decided in `stages`, whether the alarm is still open by the core.
 """
 
-from typing import Literal
+from typing import Literal, cast, get_args
 
 import msgspec
 from msgspec import Struct
@@ -12,8 +12,8 @@ from msgspec import Struct
 from alerts.channels.contract import change_id
 from alerts.wording.worklist import Listed
 from scorers.alarms.catalogue import STATE_CHANGES
-from scorers.contract.alarms import Alarm, Change, Severity
-from scorers.contract.events import DAY, ActionName, Duration, Instant
+from scorers.contract.alarms import Alarm, Change, Severity, Treatment
+from scorers.contract.events import DAY, ActionName, Code, Duration, Instant, Name, Text
 
 State = Literal["waiting", "sent", "stopped", "failed"]
 CHANGES: dict[ActionName, Change] = {
@@ -27,6 +27,7 @@ CHANGES: dict[ActionName, Change] = {
 BY_PEOPLE = frozenset(CHANGES.values())
 ENDINGS: frozenset[Change] = frozenset({"alarm.settled", "alarm.withdrawn"})
 UNDO_WITHIN: Duration = DAY
+TREATMENTS = frozenset(get_args(Treatment))
 MAX_KEPT = 64  # deliveries, audit entries and change ids of an incident; the topics keep all of them
 
 
@@ -51,21 +52,32 @@ class Delivery(Struct, frozen=True, kw_only=True, omit_defaults=True):
     group: str = ""
     thread: str = ""
     attempts: int = 0
+    begun: bool = False  # an attempt has begun, and how it ended is not known yet
     done: Instant | None = None
     alarm: Alarm | None = None
     listed: tuple[Listed, ...] = ()
 
 
 class Action(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a person did about an alarm, as far as the notifier reads the records of `alarm-actions`."""
+    """What a person did about an alarm, as far as the notifier reads the records of `alarm-actions`.
+
+    `source` and `id` are its identity, `time` is when it was done; the notifier gives them to a record without them.
+    """
 
     alarm_id: str
     customer_id: str | None = None
     action: ActionName
-    by: str
+    by: Name
     until: Instant | None = None
-    reason: str | None = None
+    reason: Text | None = None
+    treatment: Code | None = None
     id: str = ""
+    source: str = ""
+    time: Instant | None = None
+
+    def same_as(self, other: "Action") -> bool:
+        """Whether both are one action: the identity if it has one, else the content."""
+        return (self.source, self.id) == (other.source, other.id) if self.id else self == other
 
 
 class Audit(Struct, frozen=True, omit_defaults=True):
@@ -74,6 +86,11 @@ class Audit(Struct, frozen=True, omit_defaults=True):
     action: Action
     time: Instant
     undone: bool = False
+
+    @property
+    def done_at(self) -> Instant:
+        """When the person did it."""
+        return self.action.time or self.time
 
 
 _WIRE_NAMES = {
@@ -108,6 +125,7 @@ class Incident(Struct, frozen=True, kw_only=True, omit_defaults=True, rename=_WI
     deliveries: tuple[Delivery, ...] = ()
     audit: tuple[Audit, ...] = ()
     dismissed_by: str | None = None
+    resolved_by: str | None = None  # it is closed for people
     thread: str = ""  # empty where it is the alarm's own id
 
     def notified(self) -> dict[str, Delivery]:
@@ -169,7 +187,11 @@ def fold(incident: Incident | None, alarm: Alarm, made: Instant) -> Incident:
     if alarm.type == "alarm.snoozed":
         return msgspec.structs.replace(incident, seen=seen)
     if alarm.type in BY_PEOPLE:
-        return msgspec.structs.replace(incident, seen=seen, acked_by=incident.acked_by or "somebody")
+        known = any(entry.action.id in alarm.cause for entry in incident.audit if entry.action.id)
+        acked = (
+            incident.acked_by if known else incident.acked_by or alarm.by or "somebody"
+        )  # known: it may be undone by now
+        return msgspec.structs.replace(incident, seen=seen, acked_by=acked)
     if alarm.type == "alarm.escalated":
         return msgspec.structs.replace(incident, seen=seen, escalations=incident.escalations + 1)
     return msgspec.structs.replace(incident, alarm=alarm, seen=seen, ended=incident.ended or ended)
@@ -192,7 +214,7 @@ def with_alarm(delivery: Delivery, incident: Incident) -> Delivery:
 
 def apply_action(incident: Incident, action: Action, now: Instant) -> Incident:
     """The incident after an action, with an audit entry; the same action twice counts once."""
-    if any(entry.action == action for entry in incident.audit):
+    if any(entry.action.same_as(action) for entry in incident.audit):
         return incident
     if not action.by.strip():
         raise ActionRejected(f"{action.action} needs the name of the person; give by")
@@ -223,20 +245,27 @@ def _with_effect(incident: Incident, action: Action) -> Incident:
         return incident
     if action.action == "snooze":
         return msgspec.structs.replace(incident, snoozed_until=action.until)
-    dismissed = action.by if action.action == "dismiss" else incident.dismissed_by
-    acked = incident.acked_by or action.by
-    return msgspec.structs.replace(incident, acked_by=acked, snoozed_until=None, dismissed_by=dismissed)
+    return msgspec.structs.replace(
+        incident,
+        acked_by=incident.acked_by or action.by,
+        snoozed_until=None,
+        dismissed_by=action.by if action.action == "dismiss" else incident.dismissed_by,
+        resolved_by=action.by if action.action == "resolve" else incident.resolved_by,
+    )
 
 
 def _undone(incident: Incident, undo: Action, now: Instant) -> Incident:
-    """The incident without the last action of the same person: what the others left of the audit say together."""
+    """The incident without the last action of the same person: what the others left of the audit say together.
+
+    Last, and within a day, is judged by when things were done, as in the core.
+    """
     known = [
-        place
+        (entry.done_at, place)
         for place, entry in enumerate(incident.audit)
         if entry.action.by == undo.by
         and entry.action.action != "undo"
         and not entry.undone
-        and now - UNDO_WITHIN <= entry.time
+        and (undo.time or now) - UNDO_WITHIN <= entry.done_at
         and (
             incident.made_at <= entry.time or entry.action.action == "dismiss"
         )  # its undo may have raised the alarm again
@@ -244,8 +273,11 @@ def _undone(incident: Incident, undo: Action, now: Instant) -> Incident:
     if not known:
         raise ActionRejected(f"{undo.by} has done nothing about this alarm within a day that could be undone")
     audit = list(incident.audit)
-    audit[known[-1]] = msgspec.structs.replace(audit[known[-1]], undone=True)
-    after = msgspec.structs.replace(incident, audit=tuple(audit), acked_by=None, snoozed_until=None, dismissed_by=None)
+    last = max(known)[1]
+    audit[last] = msgspec.structs.replace(audit[last], undone=True)
+    after = msgspec.structs.replace(
+        incident, audit=tuple(audit), acked_by=None, snoozed_until=None, dismissed_by=None, resolved_by=None
+    )
     for entry in audit:
         if not entry.undone and incident.made_at <= entry.time:
             after = _with_effect(after, entry.action)
@@ -254,9 +286,18 @@ def _undone(incident: Incident, undo: Action, now: Instant) -> Incident:
     return _with_entry(after, Audit(undo, now))
 
 
-def action_record(incident: Incident, change: Change, now: Instant, cause: tuple[str, ...] = ()) -> Alarm:
-    """The record for `alarms` of what somebody has done about the alarm."""
-    return msgspec.structs.replace(incident.alarm, type=change, time=now, cause=cause)
+def action_record(incident: Incident, action: Action, change: Change, at: Instant) -> Alarm:
+    """The record for `alarms` of what somebody has done about the alarm: who, when, why, until when, and with which treatment."""
+    return msgspec.structs.replace(
+        incident.alarm,
+        type=change,
+        time=at,
+        cause=(action.id,) if action.id else (),
+        by=action.by,
+        reason=action.reason,
+        until=action.until,
+        treatment=cast(Treatment, action.treatment) if action.treatment in TREATMENTS else incident.alarm.treatment,
+    )
 
 
 def escalated(incident: Incident, at: Instant) -> Alarm:

@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from alerts.pipeline.incident import Incident, decode_incident, encode_incident
 from vigia.runtime.broker import Broker
+from vigia.runtime.crash.failpoints import failpoint
 from vigia.runtime.topic_reader import bounds, read_range
 
 TOPIC = "notifications"
@@ -55,9 +56,11 @@ class IncidentStore:
         packed = None if incident is None else encode_incident(incident)
         self._remember(alarm_id, packed)
         self._on_change(alarm_id, incident)
+        failpoint("decided")
         async with self._lock:  # the lock is fair, so the topic gets the order of memory
             written = await self._producer.send(self._topic, packed, key=alarm_id.encode())
         await written
+        failpoint("stored")
 
     async def fill(self) -> None:
         """Read the whole topic."""

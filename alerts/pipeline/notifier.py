@@ -36,7 +36,9 @@ from scorers.contract.rfc3339 import decode_any_instant
 from scorers.contract.wire import Rejection, decode_alarm, encode_alarm
 from scorers.contract.worklist import WorklistEntry
 from vigia.runtime import dead_letter
+from vigia.runtime.answering.links import Links
 from vigia.runtime.broker import Broker
+from vigia.runtime.crash.failpoints import failpoint
 from vigia.runtime.erasures import read_erasure
 from vigia.runtime.privacy.keyed_hash import KeyedHash
 from vigia.runtime.rights.table import PROCESSES
@@ -91,6 +93,7 @@ class Notifier:
         hashes: KeyedHash,
         notify_within: Duration = 2 * DAY,
         clock: Callable[[], Instant] = wall_clock,
+        links: Links | None = None,
     ) -> None:
         self.broker = broker.limited_to(PROCESSES["notifier"].names)
         self.routes = routes
@@ -99,7 +102,9 @@ class Notifier:
         self.hashes = hashes
         self.notify_within = notify_within
         self.clock = clock
+        self.links = links
         self.serving = False
+        metrics.serves(lambda: self.serving)
 
     async def ready(self) -> str:
         """Why it is not serving now; empty if it is."""
@@ -137,7 +142,9 @@ class Notifier:
         incidents = IncidentStore(producer, self.broker, self.metrics.incident)
         await incidents.fill()
         channels = self.metrics.counted(self.connect())
-        dispatcher = Dispatcher(self.routes, channels, incidents, self.notify_within, hashes=self.hashes)
+        dispatcher = Dispatcher(
+            self.routes, channels, incidents, self.notify_within, hashes=self.hashes, links=self.links
+        )
         self.metrics.queues(dispatcher.queues)
         await dispatcher.resume(incidents, self.clock())
         LOGGER.info("active; %d incidents", len(incidents))
@@ -209,6 +216,7 @@ class _InputLoop:
             await self._act(record)
         try:
             await self.consumer.commit({partition: some[-1].offset + 1 for partition, some in batch.items()})
+            failpoint("committed")
         except CommitFailedError:
             LOGGER.info("the group has changed: some records will be read again")
         for partition in batch:
@@ -249,9 +257,13 @@ class _InputLoop:
             return None
         if isinstance(action, Rejection):
             return await self._reject(record, action.code, action.detail)
-        known = action.id or f"{record.partition}/{record.offset}"  # the same if it is read again
+        known = msgspec.structs.replace(
+            action,
+            id=action.id or f"{record.partition}/{record.offset}",  # the same if it is read again
+            time=action.time or (Instant(record.timestamp * 1000) if (record.timestamp or 0) > 0 else None),
+        )
         try:
-            acknowledgement = await self.dispatcher.act(msgspec.structs.replace(action, id=known), self.clock())
+            acknowledgement = await self.dispatcher.act(known, self.clock())
         except ActionRejected as fault:
             return await self._reject(record, "bad_value", str(fault))
         if acknowledgement is not None:

@@ -32,8 +32,12 @@ def is_folded(delivery: Delivery) -> bool:
 
 
 def folded(delivery: Delivery, waiting: int) -> Delivery:
-    """The delivery as a part of the digest of its hour, without its alarm."""
-    due = Instant(hour_of(max(delivery.time, delivery.due)) + HOUR)
+    """The delivery as a part of the digest of its hour, without its alarm.
+
+    One that waits for a full hour already, as those over the limit of their channel do, goes at that hour.
+    """
+    begun = hour_of(delivery.due)
+    due = begun if begun == delivery.due > delivery.time else Instant(hour_of(max(delivery.time, delivery.due)) + HOUR)
     return msgspec.structs.replace(
         delivery,
         rule=RULE,

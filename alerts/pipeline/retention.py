@@ -1,7 +1,8 @@
 """Which ended incidents are deleted, and when: those of which nothing was sent at once, the others after their time.
 
-An open alarm keeps its incident. An ended one keeps it for 90 days after the last delivery, as people ask what was sent,
-but no more than `MOST_ENDED` are kept, the newest; the topics `alarms` and `alarm-actions` hold the whole story longer.
+An open alarm keeps its incident. An ended one keeps it for 90 days after the last delivery, as people ask what was sent, one of
+severity info of which only a digest told for 7, but no more than `MOST_ENDED` are kept, the newest; the topics `alarms` and
+`alarm-actions` hold the whole story longer.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,8 +12,9 @@ from alerts.pipeline.incident import Incident
 from scorers.contract.events import DAY, Duration, Instant
 
 KEPT_AFTER_END: Duration = 90 * DAY
+INFO_KEPT: Duration = 7 * DAY
 MOST_ENDED = 100_000
-SILENT = frozenset({"too_old", "no_route", "state_change", "info", "never_told", "over", "bookkeeping"})
+SILENT = frozenset({"too_old", "history", "no_route", "state_change", "info", "never_told", "over", "bookkeeping"})
 """The rules that concern every alarm of a kind or time, so that `explain` says the same without an incident."""
 
 
@@ -27,10 +29,11 @@ class Retention:
     def __init__(self, most: int = MOST_ENDED) -> None:
         self._most = most
         self._ended: dict[str, Instant] = {}
+        self._info: dict[str, Instant] = {}
         self._markers: dict[str, Instant] = {}
 
     def __len__(self) -> int:
-        return len(self._ended)
+        return len(self._ended) + len(self._info)
 
     def start(self, incidents: Iterable[Incident]) -> None:
         """Begin with the incidents of an earlier run."""
@@ -44,12 +47,14 @@ class Retention:
     def forget(self, alarm_id: str) -> None:
         """An incident was deleted."""
         self._ended.pop(alarm_id, None)
+        self._info.pop(alarm_id, None)
         self._markers.pop(alarm_id, None)
 
     def due(self, now: Instant) -> Iterator[str]:
         """The incidents to delete now; each is forgotten here as it is named."""
         for kept, span, most in (
             (self._ended, KEPT_AFTER_END, self._most),
+            (self._info, INFO_KEPT, self._most),
             (self._markers, erasure.RETENTION, None),
         ):
             while kept:
@@ -64,7 +69,13 @@ class Retention:
         self.forget(alarm_id)
         if incident.ended and not any(delivery.state == "waiting" for delivery in incident.deliveries):
             is_marker = alarm_id.startswith(erasure.KEY_PREFIX)
-            (self._markers if is_marker else self._ended)[alarm_id] = touched
+            kept = self._markers if is_marker else self._info if is_minor(incident) else self._ended
+            kept[alarm_id] = touched
+
+
+def is_minor(incident: Incident) -> bool:
+    """Whether nothing but digests told of it, under severity info, and nobody acted on it."""
+    return not incident.audit and all(one.severity == "info" for one in incident.deliveries)
 
 
 def last_touched(incident: Incident) -> Instant:

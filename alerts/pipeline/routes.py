@@ -16,18 +16,24 @@ from msgspec import Struct
 
 from alerts.channels.catalogue import CHANNELS
 from alerts.channels.contract import ChannelSettings
+from alerts.settings.away import Away, stand_in
+from alerts.settings.away import mistakes as wrong_absences
 from alerts.settings.hours import Interval, Minutes
 from alerts.settings.toml import BadSetting, SettingsText
 from alerts.wording.playbooks import KINDS
+from alerts.wording.templates import BadTemplate, MessageTemplate, read_template
 from scorers.contract.alarms import Alarm, Severity, Skill, SubjectType, Tier, Treatment
 from scorers.contract.events import Instant
+from scorers.policy.business_calendar import Calendar
 from scorers.policy.by_tier import ByTier
 from scorers.policy.spans import Span
 from scorers.policy.tables import Policy
 from scorers.policy.toml_errors import Path, did_you_mean
+from vigia.runtime.answering.links import wrong_address
 
 T = TypeVar("T")
 UTC = ZoneInfo("UTC")
+CLOSED = "closed"  # the quiet hours in which the business is closed, by the calendar of the policy
 NIGHT = "night"  # the quiet hours of reminders and escalations whose route names none
 DEFAULT_NIGHT = Interval(Minutes.read("21:00"), Minutes.read("08:00"))
 SECRET_WORDS = ("secret", "password", "passwd", "token", "apikey", "api_key", "key", "credential")
@@ -44,6 +50,8 @@ class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     treatment: tuple[Treatment, ...] = ()
     skill: tuple[Skill, ...] = ()
     store: tuple[str, ...] = ()
+    owner: tuple[str, ...] = ()
+    language: tuple[str, ...] = ()
     to: tuple[str, ...] = ()
     quiet: str = ""
     digest: tuple[Minutes, ...] = ()
@@ -61,13 +69,16 @@ class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 (self.treatment, alarm.treatment),
                 (self.skill, alarm.skill),
                 (self.store, alarm.store_id),
+                (self.owner, alarm.owner_id),
+                (self.language, (alarm.locale or "").replace("_", "-").partition("-")[0].lower()),
             )
         )
 
     @property
     def has_conditions(self) -> bool:
         """Whether it has any condition."""
-        return any((self.severity, self.tier, self.kind, self.subject, self.treatment, self.skill, self.store))
+        conditions = (self.severity, self.tier, self.kind, self.subject, self.treatment, self.skill, self.store)
+        return any((*conditions, self.owner, self.language))
 
 
 class Rung(Struct, frozen=True, forbid_unknown_fields=True):
@@ -98,6 +109,19 @@ class General(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     zone: ZoneInfo | None = None  # that of the policy, if it is left out
 
 
+class Messages(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The files of own templates of messages, by language, as seen from the folder of the routes."""
+
+    en: str = ""
+    es: str = ""
+
+
+class Console(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where people answer: the address of the console, which signed links in messages lead to; empty makes no links."""
+
+    public_url: str = ""
+
+
 class Routes(Struct, frozen=True, kw_only=True):
     """The whole file."""
 
@@ -111,6 +135,10 @@ class Routes(Struct, frozen=True, kw_only=True):
     inhibit: Mapping[str, frozenset[str]]
     ladders: ByTier[Ladder]
     worklist: WorklistRoute = WorklistRoute()
+    console: Console = Console()
+    away: tuple[Away, ...] = ()
+    templates: Mapping[str, MessageTemplate] = {}  # by language, in the place of those that ship with Vigía
+    calendars: Mapping[str, Calendar] = {}  # of stores with hours of their own, and under "" that of the business
 
     @property
     def worklist_channels(self) -> tuple[str, ...]:
@@ -124,22 +152,36 @@ class Routes(Struct, frozen=True, kw_only=True):
     def under(self, policy: Policy) -> "Routes":
         """The routes with the hold-out of the policy, and in its zone unless their file names another."""
         zone = self.zone if self.has_own_zone else ZoneInfo(policy.time.zone)
-        return msgspec.structs.replace(self, zone=zone, hold_out=policy.hold_out.share)
+        opening, name = policy.calendar, policy.time.zone
+        calendars = {store: Calendar(opening.of_store(store), name) for store in opening.stores}
+        calendars[""] = Calendar(opening, name)
+        return msgspec.structs.replace(self, zone=zone, hold_out=policy.hold_out.share, calendars=calendars)
 
     def awake(self, alarm: Alarm, at: Instant) -> Instant:
         """The instant, or the end of the quiet hours that it is in: those of the alarm's route, else `night`. Nothing critical waits."""
         if alarm.severity == "critical":
             return at
         route = self.match(alarm)
-        quiet = self.intervals.get(route.quiet if route is not None and route.quiet else NIGHT, DEFAULT_NIGHT)
-        return quiet.ends(at, self.zone) or at
+        return self.quiet_until(route.quiet if route is not None and route.quiet else NIGHT, alarm, at) or at
+
+    def quiet_until(self, name: str, alarm: Alarm, at: Instant) -> Instant | None:
+        """The end of these quiet hours if the instant is in them; `closed` are those in which the alarm's store, or the business, is."""
+        if name != CLOSED:
+            return self.intervals.get(name, DEFAULT_NIGHT).ends(at, self.zone)
+        calendar = self.calendars.get(alarm.store_id or "", self.calendars.get(""))
+        opens = at if calendar is None else Instant(calendar.add(at, 1) - 1)
+        return opens if opens > at else None
+
+    def stand_in(self, channel: str, now: Instant) -> str:
+        """The channel that gets what would go to this one now: its deputy while it is away."""
+        return stand_in(self.away, channel, now, self.zone)
 
     def ladder(self, alarm: Alarm) -> Ladder:
         """The ladder of the alarm's tier; an empty one does nothing."""
         return self.ladders.of(alarm.tier or "none")
 
 
-TABLES = ("channel", "interval", "route", "inhibit", "ladder", "worklist")
+TABLES = ("channel", "interval", "route", "inhibit", "ladder", "worklist", "console", "away", "messages")
 TIERS: tuple[Tier, ...] = get_args(Tier)
 
 
@@ -177,6 +219,12 @@ def read(text: str, name: str = "routes.toml") -> Routes:
         ),
         inhibit=_each(toml, raw, "inhibit", lambda *_: frozenset[str]),
         worklist=toml.convert(raw.get("worklist", {}), WorklistRoute, ("worklist",)),
+        templates=dict(_templates(toml, toml.convert(raw.get("messages", {}), Messages, ("messages",)))),
+        away=tuple(
+            toml.convert(table, Away, ("away", number))
+            for number, table in enumerate(toml.convert(raw.get("away", []), list[Any], ("away",)))
+        ),
+        console=toml.convert(raw.get("console", {}), Console, ("console",)),
         ladders=toml.convert({tier: ladders.pop(tier, {}) for tier in TIERS} | ladders, ByTier[Ladder], ("ladder",)),
     )
     for path, why in _mistakes(routes):
@@ -190,6 +238,15 @@ def _each(
     """The entries of a table by name, each as the type that `type_of` names for it."""
     entries = toml.convert(raw.get(table, {}), dict[str, Any], (table,))
     return {name: toml.convert(value, type_of(toml, name, value), (table, name)) for name, value in entries.items()}
+
+
+def _templates(toml: SettingsText, named: Messages) -> Iterator[tuple[str, MessageTemplate]]:
+    for language, file in msgspec.structs.asdict(named).items():
+        if file:
+            try:
+                yield language, read_template(FilePath(toml.name).parent / file)
+            except BadTemplate as fault:
+                raise toml.wrong(("messages", language), str(fault)) from None
 
 
 def _channel_type(toml: SettingsText, name: str, value: object) -> type[ChannelSettings]:
@@ -209,13 +266,25 @@ def _mistakes(routes: Routes) -> Iterator[tuple[Path, str]]:
         yield from _unknown((*here, "to"), route.to, routes.channels)
         yield from _unknown((*here, "kind"), route.kind, KINDS)
         if route.quiet:
-            yield from _unknown((*here, "quiet"), (route.quiet,), routes.intervals)
+            yield from _unknown((*here, "quiet"), (route.quiet,), (*routes.intervals, CLOSED))
         if bool(route.to) == bool(route.suppress):
             yield (*here, "to"), "needs channels here or a reason in suppress, not both; give one of the two"
         if not route.has_conditions and number < len(routes.routes) - 1:
             yield here, "has no condition, so later routes are never reached; move it to the end"
         if route.name in {other.name for other in routes.routes[:number]}:
             yield (*here, "name"), "is used twice; give each route its own name"
+    if CLOSED in routes.intervals:
+        yield (
+            ("interval", CLOSED),
+            "is the name of the hours in which the business is closed, by the policy; give another",
+        )
+    for number, absence in enumerate(routes.away):
+        for key in ("channel", "deputy"):
+            yield from _unknown(("away", number, key), (getattr(absence, key),), routes.channels)
+    for number, key, why in wrong_absences(routes.away):
+        yield ("away", number, key), why
+    if routes.console.public_url and (wrong := wrong_address(routes.console.public_url)):
+        yield ("console", "public_url"), wrong
     yield from _unknown(("worklist", "to"), routes.worklist.to, routes.channels)
     if not routes.worklist.digest:
         yield ("worklist", "digest"), "is empty; give a time of day, or write send = false to send no worklist"

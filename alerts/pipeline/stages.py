@@ -89,8 +89,16 @@ Stop = str | None
 
 
 def bookkeeping(c: Candidate) -> Stop:
-    """Stop what somebody did about it: it is recorded, and the person who did it knows."""
-    return f"somebody has {c.change.removeprefix('alarm.')} it" if c.change in BY_PEOPLE else None
+    """Stop what somebody did about it, unless a channel that was told of the alarm keeps its state: the person who did it knows."""
+    if c.change not in BY_PEOPLE or told_of_actions(c):
+        return None
+    return f"{inert(c.alarm.by or 'somebody', 80)} has {c.change.removeprefix('alarm.')} it"
+
+
+def told_of_actions(c: Candidate) -> tuple[str, ...]:
+    """The channels that were told of the alarm and keep its state, so that they are told what people do about it."""
+    channels = c.context.routes.channels
+    return tuple(name for name in c.notified() if name in channels and channels[name].tell_actions)
 
 
 def never_told(c: Candidate) -> Stop:
@@ -102,6 +110,13 @@ def over(c: Candidate) -> Stop:
     """Stop what follows the end of an alarm, unless it is raised again."""
     ended = c.incident is not None and c.incident.ended and c.change != "alarm.raised"
     return "the alarm is over" if ended and not c.ends else None
+
+
+def history(c: Candidate) -> Stop:
+    """Stop what became true before the instant from which the business wants alarms, unless somebody was told of it already."""
+    if c.ends or c.alarm.history is not True or c.notified():
+        return None
+    return "it became true before the time from which alarms are sent (vigia import --alarms-from)"
 
 
 def too_old(c: Candidate) -> Stop:
@@ -134,8 +149,10 @@ def state_change(c: Candidate) -> Stop:
 
 def info(c: Candidate) -> Stop:
     """Stop severity info unless a route names it or the kind."""
+    if c.alarm.severity != "info" or c.ends or c.change in BY_PEOPLE:
+        return None
     named = c.route is not None and ("info" in c.route.severity or c.alarm.kind in c.route.kind)
-    return "severity info is not sent to people" if c.alarm.severity == "info" and not named and not c.ends else None
+    return None if named else "severity info is not sent to people"
 
 
 def held_out(c: Candidate) -> Stop:
@@ -154,7 +171,7 @@ def held_out(c: Candidate) -> Stop:
 def snoozed(c: Candidate) -> Stop:
     """Stop everything but the end of the alarm while it is snoozed."""
     until = c.incident.snoozed_until if c.incident else None
-    if until is None or until <= c.now or c.ends:
+    if until is None or until <= c.now or c.ends or c.change in BY_PEOPLE:
         return None
     return f"snoozed until {day_and_time(until, c.context.routes.zone)}"
 
@@ -162,12 +179,20 @@ def snoozed(c: Candidate) -> Stop:
 def dismissed(c: Candidate) -> Stop:
     """Stop everything, its end included, about an alarm that somebody has called false."""
     by = c.incident.dismissed_by if c.incident else None
-    return f"{inert(by, 80)} has dismissed it as false" if by is not None else None
+    if by is None or c.change in BY_PEOPLE or (c.ends and told_of_actions(c)):
+        return None
+    return f"{inert(by, 80)} has dismissed it as false"
+
+
+def resolved(c: Candidate) -> Stop:
+    """Stop everything but the end of an alarm that somebody has resolved: for people the matter is closed."""
+    by = c.incident.resolved_by if c.incident else None
+    return f"{inert(by, 80)} has resolved it" if by is not None and not c.ends and c.change not in BY_PEOPLE else None
 
 
 def inhibited(c: Candidate) -> Stop:
     """Stop what a larger open alarm of the same customer inhibits, if that one was sent or held out."""
-    if c.alarm.customer_id is None or c.ends:
+    if c.alarm.customer_id is None or c.ends or c.change in BY_PEOPLE:
         return None
     for other in c.context.open_incidents(c.alarm.customer_id):
         larger = other.alarm
@@ -181,6 +206,7 @@ STAGES: tuple[Callable[[Candidate], Stop], ...] = (
     bookkeeping,
     never_told,
     over,
+    history,
     too_old,
     no_route,
     state_change,
@@ -188,6 +214,7 @@ STAGES: tuple[Callable[[Candidate], Stop], ...] = (
     held_out,
     snoozed,
     dismissed,
+    resolved,
     inhibited,
 )
 
@@ -199,6 +226,9 @@ def same_matter(smaller: Alarm, larger: Alarm) -> bool:
 
 def targets(c: Candidate) -> tuple[str, ...]:
     """The channels to which the change goes."""
+    dismissed = c.incident is not None and c.incident.dismissed_by is not None
+    if c.change in BY_PEOPLE or (c.ends and dismissed):
+        return told_of_actions(c)
     if c.ends or c.change == REMINDER:
         return tuple(c.notified())
     if c.change == "alarm.escalated":
@@ -215,6 +245,8 @@ def dedupe(c: Candidate, channel: str) -> tuple[bool, str]:
         if settings is None or not settings.tell_end:
             return False, "end_not_wanted"
         return (False, "matter_goes_on") if any(not one.ended for one in c.context.thread(c.alarm)) else (True, "ended")
+    if c.change in BY_PEOPLE:
+        return True, "by_people"
     if c.change == REMINDER:
         return True, "still_open"
     if c.change == "alarm.escalated":
@@ -232,11 +264,11 @@ def dedupe(c: Candidate, channel: str) -> tuple[bool, str]:
 def timing(c: Candidate, channel: str) -> tuple[Instant, str]:
     """When it goes, and why not at once: a digest's hour, the end of quiet hours, or of an hour at its limit."""
     routes, route = c.context.routes, c.route
-    if c.change == "alarm.escalated" or route is None:
+    if c.change == "alarm.escalated" or c.change in BY_PEOPLE or route is None:
         return c.now, ""
     if route.digest:
         return next_of(route.digest, c.now, routes.zone), "digest"
-    quiet = routes.intervals[route.quiet].ends(c.now, routes.zone) if route.quiet else None
+    quiet = routes.quiet_until(route.quiet, c.alarm, c.now) if route.quiet else None
     if quiet is not None:
         return quiet, "quiet"
     limit = settings.per_hour if (settings := routes.channels.get(channel)) else 0
@@ -260,16 +292,27 @@ def decide(c: Candidate) -> tuple[Delivery, ...]:
         return (_stopped(c, key, "", c.route.suppress, f"by route {c.route.name!r}"),)
     if not (channels := targets(c)):
         return (_stopped(c, key, "", "no_rung", "the ladder has no further rung"),)
-    return tuple(_for_channel(c, key, channel) for channel in channels)
+    return tuple(_for_channel(c, key, channel, who) for channel, who in stand_ins(c, channels).items())
 
 
-def _for_channel(c: Candidate, key: str, channel: str) -> Delivery:
+def stand_ins(c: Candidate, channels: Iterable[str]) -> dict[str, str]:
+    """The channels to which the change really goes, each with the one that it stands in for; what tells an end goes where it was told."""
+    if c.ends or c.change in BY_PEOPLE:
+        return dict.fromkeys(channels, "")
+    found = {channel: c.context.routes.stand_in(channel, c.now) for channel in channels}
+    present = {channel: "" for channel, deputy in found.items() if channel == deputy}
+    return {deputy: channel for channel, deputy in found.items() if channel != deputy} | present
+
+
+def _for_channel(c: Candidate, key: str, channel: str, away: str) -> Delivery:
     wanted, reason = dedupe(c, channel)
     if not wanted:
         return _stopped(c, key, channel, reason, "")
     due, why = timing(c, channel)
     delivery = _stopped(c, key, channel, reason, why)
     group = change_id(channel, "digest", due) if why else key
+    if away:
+        delivery = msgspec.structs.replace(delivery, detail=", ".join(filter(None, (why, f"for {away}, who is away"))))
     return msgspec.structs.replace(delivery, state="waiting", due=due, group=group, alarm=c.alarm)
 
 

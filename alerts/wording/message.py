@@ -3,8 +3,9 @@
 A message is a title and labelled lines of inert text; each channel decides how they look.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -13,6 +14,8 @@ from alerts.settings.datetimes import as_datetime
 from alerts.wording import worklist
 from alerts.wording.formats import day_and_time, money, percent
 from alerts.wording.languages import TONGUES, advice, headline, remedy, said
+from alerts.wording.nouns import NOUNS
+from alerts.wording.templates import SHIPPED, Line, MessageTemplate
 from alerts.wording.tongue import Tongue
 from alerts.wording.worklist import Listed
 from scorers.contract.alarms import SEVERITIES, Alarm, spoken
@@ -23,13 +26,6 @@ NAMED = 3  # subjects that the title of a digest names
 LISTED = 30  # alarms that a digest lists; the others are counted
 
 
-class Line(Struct, frozen=True):
-    """A label and its text; a line of a digest has no label."""
-
-    label: str
-    text: str
-
-
 class Message(Struct, frozen=True):
     """A title and the lines under it."""
 
@@ -38,7 +34,8 @@ class Message(Struct, frozen=True):
 
     def plain(self) -> str:
         """The message as plain text, without its title."""
-        return "\n".join(f"{line.label}: {line.text}" if line.label else f"- {line.text}" for line in self.lines)
+        texts = (f"{line.label}: {line.text}" if line.label else f"- {line.text}" for line in self.lines)
+        return "\n".join(f"{text} {line.link}".rstrip() for text, line in zip(texts, self.lines, strict=True))
 
 
 def who(alarm: Alarm, language: str = "en") -> str:
@@ -56,36 +53,58 @@ def title(alarm: Alarm, change: str, language: str = "en") -> str:
         return texts["over"].format(text=text)
     if alarm.type == "alarm.escalated":
         return texts["not_acknowledged"].format(text=text)
+    if (done := texts.get(alarm.type)) is not None:
+        return done.format(text=text, by=inert(alarm.by or "?", 80))
     return texts["still_open"].format(text=text) if change == "reminder" else text
 
 
-def compose(alarm: Alarm, change: str = "", zone: ZoneInfo | None = None, language: str = "en") -> Message:
-    """The message about one alarm; `change` is empty, its type or `reminder`."""
-    tongue = TONGUES[language]
-    found = [(label, text) for label, text in _lines(alarm, zone, language) if text]
-    return Message(title(alarm, change, language), tuple(Line(tongue.labels[label], text) for label, text in found))
+def compose(
+    alarm: Alarm,
+    change: str = "",
+    zone: ZoneInfo | None = None,
+    language: str = "en",
+    link: str = "",
+    template: MessageTemplate | None = None,
+) -> Message:
+    """The message about one alarm; `change` is empty, its type or `reminder`, `link` is where to answer, if anywhere."""
+    found = (template or SHIPPED[language]).lines(_fields(alarm, change, zone, language, bool(link)), link)
+    return Message(*found)
 
 
-def _lines(alarm: Alarm, zone: ZoneInfo | None, language: str) -> Iterator[tuple[str, str]]:
+def _fields(alarm: Alarm, change: str, zone: ZoneInfo | None, language: str, linked: bool) -> dict[str, Any]:
+    """What a template may say, each text inert."""
     tongue = TONGUES[language]
-    if alarm.type == "alarm.withdrawn":
-        yield "Why", tongue.texts["false_alarm"]
-        return
-    if alarm.type == "alarm.settled":
-        yield "How it ended", tongue.ends.get(alarm.outcome or "", tongue.ends[""])
-        return
-    yield "Since", day_and_time(alarm.at, zone, tongue)
-    yield from (("Why", said(reason, alarm, language)) for reason in alarm.reasons[:3])
-    yield "At stake", at_stake(alarm, language)
-    yield from (("Do", step) for step in advice(alarm, language))
-    yield "Best done by", tongue.skills[alarm.skill] if alarm.skill else ""
     by = "" if alarm.deadline is None else as_datetime(alarm.deadline).astimezone(zone).date().isoformat()
-    yield "Until", day_and_time(alarm.deadline, zone, tongue) if alarm.deadline is not None else ""
-    yield "What would settle it", remedy(alarm, by, language) if alarm.counterfactual else ""
-    yield "Customer", inert(alarm.customer_id or "", 80)
-    yield "Store", inert(alarm.store_id or "", 80)
-    yield "Alarm", f"{spoken(alarm.kind)}, {alarm.severity}"
-    yield "To answer", tongue.texts["answer"].format(id=inert(alarm.alarm_id, 80))
+    return {
+        "title": title(alarm, change, language),
+        "who": who(alarm, language),
+        "name": inert(alarm.name or "", 80),
+        "over": _over(alarm, tongue),
+        "since": day_and_time(alarm.at, zone, tongue),
+        "reasons": tuple(said(reason, alarm, language) for reason in alarm.reasons[:3]),
+        "stake": at_stake(alarm, language),
+        "steps": advice(alarm, language),
+        "skill": tongue.skills[alarm.skill] if alarm.skill else "",
+        "until": day_and_time(alarm.deadline, zone, tongue) if alarm.deadline is not None else "",
+        "remedy": remedy(alarm, by, language) if alarm.counterfactual else "",
+        "customer": inert(alarm.customer_id or "", 80),
+        "store": inert(alarm.store_id or "", 80),
+        "kind": NOUNS[language].kinds.get(alarm.kind) or inert(spoken(alarm.kind), 80),
+        "severity": NOUNS[language].names[alarm.severity],
+        "tier": tongue.language.words.get(alarm.tier, "") if alarm.tier else "",
+        "change": change,
+        "by": inert(alarm.by or "", 80),
+        "answer": tongue.texts["answer_here"]
+        if linked
+        else tongue.texts["answer"].format(id=inert(alarm.alarm_id, 80)),
+    }
+
+
+def _over(alarm: Alarm, tongue: Tongue) -> str:
+    """How the alarm ended; empty while it stands."""
+    if alarm.type == "alarm.withdrawn":
+        return tongue.texts["false_alarm"]
+    return tongue.ends.get(alarm.outcome or "", tongue.ends[""]) if alarm.type == "alarm.settled" else ""
 
 
 def cause(alarm: Alarm, language: str = "en") -> str:
@@ -108,8 +127,13 @@ def at_stake(alarm: Alarm, language: str = "en") -> str:
 
 
 def rank(alarm: Alarm) -> tuple[int, int, Instant]:
-    """Sort key of a digest: the most severe first, then the most valuable, then the oldest."""
-    return SEVERITIES.index(alarm.severity), -(alarm.value_at_risk_minor or 0), alarm.at
+    """Sort key of a digest: the most severe first, then by priority, where that is not known by value, then the oldest."""
+    value = alarm.value_at_risk_minor or 0
+    return (
+        SEVERITIES.index(alarm.severity),
+        -(alarm.priority_minor if isinstance(alarm.priority_minor, int) else value),
+        alarm.at,
+    )
 
 
 def digest(
@@ -117,19 +141,28 @@ def digest(
     counted: Mapping[str, int] = MappingProxyType({}),
     language: str = "en",
     listed: Sequence[Listed] = (),
+    links: Sequence[str] = (),
+    spared: int = 0,
 ) -> Message:
     """One message for many alarms: the most severe and valuable are listed, the others counted.
 
     `listed` is the worklist, which comes first; `counted` are alarms, by severity, that came faster than the channel takes them and are not given here.
+    `spared` is how many customers nothing is to be spent on, of whom nothing else is said (T4).
     """
     tongue, ranked = TONGUES[language], sorted(alarms, key=rank)
+    link_of = {alarm.alarm_id: link for alarm, link in zip(alarms, links, strict=False)}
     lines = [Line("", text) for text in (worklist.lines(listed, language) if listed else ())]
-    lines += [Line("", title(one, "", language) + _short(one, language)) for one in ranked[:LISTED]]
+    lines += [
+        Line("", title(one, "", language) + _short(one, language), link_of.get(one.alarm_id, ""))
+        for one in ranked[:LISTED]
+    ]
     if len(ranked) > LISTED:
         lines.append(Line("", tongue.texts["more"].format(number=len(ranked) - LISTED)))
     if counted:
         each = ", ".join(f"{number:,} {severity}" for severity, number in counted.items())
         lines.append(Line("", tongue.texts["counted"].format(each=each)))
+    if spared:
+        lines.append(Line("", tongue.texts["spared"].format(customers=tongue.language.count(spared, "customer"))))
     total = len(ranked) + sum(counted.values())
     whom = _of_whom([who(one, language) for one in ranked], total, tongue)
     heading = tongue.texts["digest"].format(alarms=tongue.language.count(total, "alarm"), whom=whom)
@@ -149,4 +182,5 @@ def _of_whom(names: Sequence[str], total: int, tongue: Tongue) -> str:
 
 def _short(alarm: Alarm, language: str) -> str:
     why, stake, step = cause(alarm, language), at_stake(alarm, language), advice(alarm, language)[:1]
-    return "".join([f". {why}" if why else "", f" {stake}." if stake else "", f" {step[0]}" if step else ""])
+    staked = TONGUES[language].texts["stake"].format(stake=stake) if stake else ""
+    return "".join([f". {why}" if why else "", f" {staked}" if staked else "", f" {step[0]}" if step else ""])

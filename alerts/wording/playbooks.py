@@ -10,12 +10,7 @@ from msgspec import Struct
 from scorers.alarms import catalogue
 from scorers.contract.alarms import Skill, Treatment
 
-PLANNED_HEADLINES: dict[str, str] = {
-    "exposed-silently": "{who} bought something that others complain about",
-}
-"""Kinds that nothing raises yet and that routes name already. A kind that is built has its headline in its own file."""
-
-HEADLINES = PLANNED_HEADLINES | {name: kind.headline for name, kind in catalogue.KINDS.items()}
+HEADLINES: dict[str, str] = {name: kind.headline for name, kind in catalogue.KINDS.items()}
 KINDS = frozenset(HEADLINES)
 
 TREATMENTS: dict[Treatment, str] = {
@@ -105,8 +100,8 @@ PLANS: dict[str, Plan] = {
     "unknown": Plan(
         "participation",
         (
-            "Ask, in one short call, why they left.",
-            "Write the reason down.",
+            "Hold the exit interview: ask, in one short call, why they left.",
+            "Write the reason down, as an explained exit.",
             "Make no offer before you know the reason.",
         ),
     ),

@@ -1,9 +1,13 @@
 """The Spanish of the reasons: the sentences of `scorers.alarms.english`, with the same places."""
 
+from alerts.wording.nouns import NOUNS
+from scorers.alarms.english import ENGLISH as CORE
 from scorers.alarms.speech import Language
 
 SENTENCES = {
     # silence
+    "came": "Compró por última vez el {last:date}.",
+    "came_usual": "Compró por última vez el {last:date}; suele venir {usual:every}.",
     "silence": "Sin compras desde hace {silent:days}{closed:closed}, desde el {last:date}.",
     "silence_usual": "Sin compras desde hace {silent:days}{closed:closed}, desde el {last:date}; suele venir {usual:every}.",
     "silence_after_comeback": "Sin compras desde hace {silent:days}{closed:closed}, desde que volvió el {last:date}.",
@@ -11,6 +15,8 @@ SENTENCES = {
     "given_up": "De los clientes con un silencio tan largo, menos del {share} % volvió en {within:span}.",
     "goodbye": "Se despidió el {at:date}; el motivo: {reason:word}.",
     "window_running_out": "El primer contacto fue el {first:date}, hace {since:span}; aún no ha comprado nada.",
+    "conversion": "De los interesados como este compra el {share} %; de todos, el {all} %.",
+    "conversion_unknown": "Aún no se sabe cuántos de estos interesados compran.",
     "pace": "Compró en {visits:count day} a lo largo de {within:days}, la última vez el {last:date}.",
     "pace_usual": "Compró en {visits:count day} a lo largo de {within:days}, la última vez el {last:date}; suele venir {usual:every}.",
     # what may explain it
@@ -20,6 +26,7 @@ SENTENCES = {
     "requests_open": "{open:count request} sin respuesta, la más antigua del {opened:date}.",
     "mark_low": "La última nota fue {mark} de 5.",
     "competitor": "Habló de la competencia el {at:date}.",
+    "reward_only": "Viene casi solo por los premios: el {share} % de las visitas llegó en {within:span} tras uno.",
     "store_complaints": "{found:count complaint} sobre su tienda en {within:span}.",
     # troubles, by name and date
     "complaint": "Queja {severity:word} del {opened:date}{about:word}.",
@@ -53,6 +60,7 @@ SENTENCES = {
     "risk_of_losing": "El riesgo de perderlo es del {risk} %.",
     "has_left": "Lo más probable es que se haya ido.",
     "bond_cut": "Dejó {bond:word} el {at:date}.",
+    "bundle_cut": "No se ha llevado el lote en las tres últimas visitas, hasta el {at:date}.",
     "boredom": "En las tres últimas visitas compró en {newest:count department}, antes en {before:decimal} de media, y viene con menos frecuencia.",
     "contact_pressure": "Sin respuesta a {sent:count message} en {within:span}.",
     "contact_pressure_at_least": "Sin respuesta a {sent:count message} como mínimo en {within:span}.",
@@ -62,9 +70,12 @@ SENTENCES = {
     "spend_up": "Gastó un {share} % más de lo habitual en {window:span}, aunque el riesgo es del {risk} %.",
     "spend_shrinks": "Gasta un {share} % menos en {window:span} de lo habitual en los {before:span} anteriores.",
     "breadth_shrinks": "Compra en {newest:count department} en {window:span}, antes en {usual}.",
+    "cost_to_serve": "Atenderle ha costado el {share} % del margen de {window:span}.",
     "tier_drop": "Bajó de {before:word} a {after:word} y lleva así {dwell:span}.",
     # risk
     "risk_rose": "El riesgo subió del {low} % al {high} % en {within:span}.",
+    "margin_share": "Aporta el {share} % de lo que aportan todos los clientes en un año.",
+    "since_last": "En la última alarma, del {at:date}, el riesgo era del {before} %; ahora es del {risk} %.",
     "unproven": "Aún no se sabe si estos riesgos son ciertos; se han podido comparar muy pocos con lo que pasó después.",
     "discounts": "El {share} % de las compras fue con descuento.",
     "complaints_so_far": "{found:count complaint} hasta ahora.",
@@ -85,9 +96,21 @@ SENTENCES = {
     "promises_broken": "{found:count promise} sin cumplir.",
     "visits": "Ha comprado en {visits:count day}.",
     "tenure": "Es cliente desde hace {tenure:days}.",
+    # themes
+    "exposed_silently": "{found:count complaint}{by:word} {thing} en {within:span}, que según el factor de la política (no medido) equivalen a unos {implied:count dissatisfied customer}; "
+    "lo compró el {at:date} y no ha dicho nada desde entonces.",
+    "exposed_at_store": "{found:count complaint}{by:word} {thing} en {within:span}, que según el factor de la política (no medido) equivalen a unos "
+    "{implied:count dissatisfied customer}; compró allí el {at:date} y no ha dicho nada desde entonces.",
+    "complaint_theme": "{found:count complaint}{subject:word}{by:word} {thing} en {within:span}; lo habitual son {usual:decimal}.",
     # sites
     "staff_unasked": "Nadie ha preguntado al personal cómo está desde hace {since:days}, desde el {last:date}.",
     "feed_silent": "No ha llegado nada desde el {last:date} a las {clock}; más de {allowed:span} de silencio no es normal aquí.",
+    # the base
+    "outflow": "{lost:count customer} perdidos y {won:count customer} ganados en {window:span}.",
+    "outflow_gap": "Está en juego lo que los perdidos habrían gastado en los próximos {window:span} a su ritmo, "
+    "una compra habitual por cada intervalo habitual, menos lo que gastarán los ganados.",
+    "retention_order": "En {horizon:span} volvió a comprar el {first} % de los que habían comprado una vez, "
+    "el {early} % de los que empezaban a repetir y el {core} % de los clientes fieles.",
     "staff_unthanked": "Nadie ha dado las gracias al personal desde hace {since:days}, desde el {last:date}.",
 }
 
@@ -101,6 +124,7 @@ LANGUAGE = Language(
         "customer": ("cliente", "clientes"),
         "day": ("día", "días"),
         "department": ("sección", "secciones"),
+        "dissatisfied customer": ("cliente descontento", "clientes descontentos"),
         "good experience": ("buena experiencia", "buenas experiencias"),
         "hour": ("hora", "horas"),
         "message": ("mensaje nuestro", "mensajes nuestros"),
@@ -111,12 +135,18 @@ LANGUAGE = Language(
         "request": ("solicitud", "solicitudes"),
     },
     words={
+        **{code: name for code, name in NOUNS["es"].names.items() if code in CORE.words},
         "": "",
         "minor": "leve",
         "major": "grave",
         "critical": "crítica",
         "about_product": " sobre un producto",
         "about_service": " sobre el servicio",
+        "about_brand": " sobre la marca",
+        "by_reason": " por el motivo",
+        "by_sku": " con el artículo",
+        "by_store": " en la tienda",
+        "by_lot": " con el lote",
         "cross_sell": "un segundo producto",
         "bundle": "un paquete",
         "reward": "el programa de recompensas",
@@ -126,22 +156,6 @@ LANGUAGE = Language(
         "bond": "un vínculo",
         "good": "bueno",
         "not_good": "no bueno",
-        "platinum": "platino",
-        "gold": "oro",
-        "iron": "hierro",
-        "lead": "plomo",
-        "none": "ningún nivel",
-        "competitor": "la competencia",
-        "unattended_service": "una solicitud sin respuesta",
-        "unrectified_defect": "algo que no se arregló",
-        "boredom": "nada nuevo",
-        "price": "el precio",
-        "service_quality": "el servicio",
-        "product_quality": "los productos",
-        "pressure": "demasiados mensajes",
-        "moved_away": "se mudó",
-        "no_more_need": "ya no lo necesita",
-        "unknown": "no se sabe",
     },
     months=(
         *("enero", "febrero", "marzo", "abril", "mayo", "junio"),

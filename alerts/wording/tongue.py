@@ -20,7 +20,6 @@ class Tongue(Struct, frozen=True, kw_only=True):
     skills: Mapping[Skill, str]
     ends: Mapping[str, str]  # by outcome
     plans: Mapping[str, tuple[str, ...]]  # steps by exit reason
-    labels: Mapping[str, str]  # of the lines of a message, by their English label
     texts: Mapping[str, str]  # whole phrases, by name
     weekdays: tuple[str, ...]
     short_months: tuple[str, ...]

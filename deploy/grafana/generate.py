@@ -1,20 +1,22 @@
-"""Writes the dashboards from a short list: `python deploy/grafana/generate.py`; a test holds that nobody edits the JSON.
+"""Writes the dashboards: `python deploy/grafana/generate.py`; a test checks that nobody has edited the JSON.
 
-A panel is a title, what it says, its unit and its queries; the grid, the variables and the rest are the same for all.
+A panel is a title, its queries and its unit. What a query needs to know of a metric (its labels, whether several processes add up, its
+meaning) comes from the table of metrics; grid, variables, links and annotations are the same for all dashboards.
 """
 
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from scorers.contract.currencies import CURRENCIES_BY_DIGITS
+from vigia.runtime.metrics.table import METRICS
+
 OUT = Path(__file__).parent / "dashboards"
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
-MINE = '{job=~"$job", instance=~"$instance"}'
-RAISED = 'change="raised", severity!="info"'  # without mere changes of state
-ABOUT_LEAVING = 'kind=~"second-purchase-overdue|gone-quiet|risk-high|defected"'
-RIGHT = 'answer="right"'
-FUNDED = 'state="funded"'
-WIDTH = 24
+FILTERS = ("tier", "stage", "store")  # labels that are variables of a dashboard
+WIDTH, STEP = 24, "$__rate_interval"
+LEAVING = 'kind=~"second-purchase-overdue|gone-quiet|risk-high|distributor-risk|defected"'
+RAISED = 'change="raised", severity!="info"'  # without changes of state, which alarm nobody
 
 
 class Panel(NamedTuple):
@@ -23,283 +25,335 @@ class Panel(NamedTuple):
     title: str
     description: str
     queries: tuple[tuple[str, str], ...]
-    unit: str = "short"
-    kind: str = "timeseries"
-    width: int = 8
-    height: int = 8
+    unit: str
+    kind: str
+    width: int
+    height: int
 
 
-def mine(more: str = "") -> str:
-    """The labels of every query: this dashboard's jobs and instances, and more."""
-    return MINE if not more else MINE[:-1] + f", {more}}}"
+def chosen(name: str, more: str = "") -> str:
+    """The series of a metric that the variables of the dashboard choose."""
+    definition = METRICS[name.removesuffix("_bucket")]
+    matches = [f'{label}=~"${label}"' for label in ("job", "instance", *(x for x in FILTERS if x in definition.labels))]
+    exposed = name if name.endswith("_bucket") else definition.exposed
+    return f"{exposed}{{{', '.join([*matches, more] if more else matches)}}}"
+
+
+def value(name: str, by: str = "", more: str = "") -> str:
+    """A gauge of all processes, by labels."""
+    return f"{METRICS[name].together}{f' by ({by})' if by else ''} ({chosen(name, more)})"
+
+
+def rate(name: str, by: str = "", more: str = "") -> str:
+    """What a counter counts in a second, by labels."""
+    return f"sum{f' by ({by})' if by else ''} (rate({chosen(name, more)}[{STEP}]))"
+
+
+def money(name: str, by: str = "currency", more: str = "") -> str:
+    """An amount in units of its currency; minor units are hundredths in most currencies."""
+    parts = []
+    for digits, currencies in CURRENCIES_BY_DIGITS.items():
+        which = f'currency=~"{"|".join(currencies)}"'
+        part = value(name, by, ", ".join(filter(None, (more, which))))
+        parts.append(f"{part} / {10**digits}" if digits else part)
+    listed = "|".join(code for currencies in CURRENCIES_BY_DIGITS.values() for code in currencies)
+    usual = value(name, by, ", ".join(filter(None, (more, f'currency!~"{listed}"'))))
+    return " or ".join([f"{usual} / 100", *parts])
+
+
+def share(name: str, part: str, by: str = "", of: str = "") -> str:
+    """The share of a part in the whole, by labels."""
+    return f"{value(name, by, ', '.join(filter(None, (of, part))))} / {value(name, by, of)}"
+
+
+def of_events(fate: str) -> str:
+    """The share of the events that had a fate lately."""
+    which = f'fate="{fate}"'
+    return f"{rate('vigia_fates', more=which)} / {rate('vigia_fates')}"
 
 
 def quantile(q: float, name: str, by: str = "") -> str:
-    """A quantile of a histogram over the rate interval."""
-    labels = f"le, {by}" if by else "le"
-    return f"histogram_quantile({q}, sum by ({labels}) (rate({name}_bucket{MINE}[$__rate_interval])))"
+    """A quantile of what a histogram counted lately."""
+    return f"histogram_quantile({q}, {rate(name + '_bucket', ', '.join(filter(None, ('le', by))))})"
 
 
-def rate(name: str, by: str, more: str = "") -> str:
-    """Events a second of a counter, by a label."""
-    return f"sum by ({by}) (rate({name}{mine(more)}[$__rate_interval]))"
+def panel(title: str, *queries: tuple[str, str], say: str = "", of: str = "", unit: str = "short", kind: str = "timeseries",
+          width: int = 8, height: int = 8) -> Panel:  # fmt: skip
+    """A panel; its description is `say`, or the meaning of the metric `of`."""
+    return Panel(title, say or METRICS[of].meaning, queries, unit, kind, width, height)
 
 
-def share(name: str, by: str, of: str, part: str) -> str:
-    """The share of a part of a gauge in the whole, by a label."""
-    return f"sum by ({by}) ({name}{mine(of + ', ' + part)}) / sum by ({by}) ({name}{mine(of)})"
+def by(
+    name: str, label: str, title: str, more: str = "", unit: str = "short", kind: str = "timeseries", width: int = 8
+) -> Panel:
+    """A gauge by one label, or by several."""
+    legend = " ".join(f"{{{{{one}}}}}" for one in label.split(", "))
+    return panel(title, (value(name, label, more), legend), of=name, unit=unit, kind=kind, width=width)
 
 
-ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
-    (
-        "Customers",
-        (
-            Panel(
-                "Customers at risk",
-                "Customers with at least one open alarm.",
-                ((f"sum(vigia_customers_at_risk{MINE})", "customers"),),
-                kind="stat", width=6, height=5,
-            ),
-            Panel(
-                "Value at risk",
-                "What these customers are worth, each with the dearest of the open alarms, in units of the currency.",
-                ((f"sum by (currency) (vigia_value_at_risk_minor{MINE}) / 100", "{{currency}}"),),
-                kind="stat", width=6, height=5,
-            ),
-            Panel(
-                "Raised in a day",
-                "Alarms raised within 24 hours, without mere changes of state.",
-                ((f"sum(increase(vigia_alarms_total{mine(RAISED)}[1d]))", "alarms"),),
-                kind="stat", width=6, height=5,
-            ),
-            Panel(
-                "Customers known",
-                "All customers that the workers watch.",
-                ((f"sum(vigia_customers{MINE})", "customers"),),
-                kind="stat", width=6, height=5,
-            ),
-            Panel(
-                "At risk by tier",
-                "Customers with open alarms.",
-                ((f"sum by (tier) (vigia_customers_at_risk{MINE})", "{{tier}}"),),
-            ),
-            Panel(
-                "Value at risk by tier",
-                "Expected margin of the customers with open alarms plus their replacement, in units of the currency.",
-                ((f"sum by (tier, currency) (vigia_value_at_risk_minor{MINE}) / 100", "{{tier}} {{currency}}"),),
-            ),
-            Panel(
-                "Customers by stage",
-                "Customers by stage; a growing share of dormant ones announces losses.",
-                ((f"sum by (stage) (vigia_customers{MINE})", "{{stage}}"),),
-            ),
-            Panel(
-                "Open alarms by kind",
-                "Why customers are at risk now.",
-                ((f"sort_desc(sum by (kind) (vigia_alarms_open{MINE}))", "{{kind}}"),),
-                kind="bargauge", height=9,
-            ),
-            Panel(
-                "Raised by kind",
-                "Alarms raised, an hour.",
-                (("3600 * " + rate("vigia_alarms_total", "kind", RAISED), "{{kind}}"),),
-                height=9,
-            ),
-            Panel(
-                "Changes of alarms",
-                "Raised, updated, settled and withdrawn, an hour. Many withdrawn ones mean that facts arrive late.",
-                (("3600 * " + rate("vigia_alarms_total", "change", 'severity!="info"'), "{{change}}"),),
-                height=9,
-            ),
-        ),
-    ),
-    (
-        "Quality of the alarms",
-        (
-            Panel(
-                "Right, by kind",
-                "Share of the answered alarms about leaving whose customers bought nothing within the horizon, since the first alarm.",
-                ((share("vigia_alarms_answered", "kind", ABOUT_LEAVING, RIGHT), "{{kind}}"),),
-                unit="percentunit", width=6,
-            ),
-            Panel(
-                "Told before",
-                "Share of those who have left by silence of whom an alarm was told before, since the first alarm.",
-                ((share("vigia_leavers", "type", 'type="silence"', 'state="told"'), "{{type}}"),),
-                unit="percentunit", width=6,
-            ),
-            Panel(
-                "Came back, told and held out",
-                "Share that bought within the horizon, since the first alarm; the difference is what telling brings. Needs hold_out.share.",
-                ((share("vigia_trial_alarms", "arm", 'arm=~".+"', 'answer="returned"'), "{{arm}}"),),
-                unit="percentunit", width=6,
-            ),
-            Panel(
-                "Days before the loss",
-                "Median from the first alarm of a silence to the instant at which the customer is given up, by kind.",
-                ((f"histogram_quantile(0.5, sum by (le, kind) (vigia_lead_days_bucket{MINE}))", "{{kind}}"),),
-                unit="d", width=6,
-            ),
-        ),
-    ),
-    (
-        "Worklist",
-        (
-            Panel(
-                "To reach",
-                "Customers with funds on the newest worklist.",
-                ((f"sum(vigia_worklist_customers{mine(FUNDED)})", "customers"),),
-                kind="stat", width=6, height=5,
-            ),
-            Panel(
-                "For whom an effort pays",
-                "Customers of the newest worklist: with funds, without, beyond its length, and held out.",
-                ((f"sum by (state) (vigia_worklist_customers{MINE})", "{{state}}"),),
-                width=6, height=5,
-            ),
-            Panel(
-                "What the funded efforts bring",
-                "Risk x worth x chance to save less the cost, of the newest worklist, in units of the currency.",
-                ((f"sum by (currency) (vigia_worklist_funded_net_minor{MINE}) / 100", "{{currency}}"),),
-                width=6, height=5,
-            ),
-            Panel(
-                "Age of the newest worklist",
-                "How long ago its date ended: a day and a little more, unless a partition or the clock is behind.",
-                ((f"min(vigia_worklist_age_seconds{MINE})", "age"),),
-                unit="s", kind="stat", width=6, height=5,
-            ),
-        ),
-    ),
-    (
-        "Notifications",
-        (
-            Panel(
-                "Deliveries",
-                "Attempts a second, by channel and outcome.",
-                ((rate("vigia_deliveries_total", "channel, outcome"), "{{channel}} {{outcome}}"),),
-                unit="ops",
-            ),
-            Panel(
-                "Waiting before channels",
-                "Notifications not delivered yet; a digest waits on purpose.",
-                ((f"sum by (channel) (vigia_notifications_waiting{MINE})", "{{channel}}"),),
-            ),
-            Panel(
-                "Decisions of the notifier",
-                "Decisions a second, by the rule that made them.",
-                ((rate("vigia_notifications_decided_total", "state, rule"), "{{state}} {{rule}}"),),
-                unit="ops",
-            ),
-        ),
-    ),
-    (
-        "Running",
-        (
-            Panel(
-                "Events folded",
-                "Events a second, by topic.",
-                ((rate("vigia_events_total", "topic"), "{{topic}}"),),
-                unit="ops",
-            ),
-            Panel(
-                "Records behind",
-                "Records still to be read, by topic.",
-                (
-                    (f"sum by (topic) (vigia_lag_records{MINE})", "{{topic}}"),
-                    (f"sum by (topic) (vigia_notifier_lag_records{MINE})", "{{topic}} (notifier)"),
-                ),
-            ),
-            Panel(
-                "Behind in event time",
-                "How far the slowest partition's time lies back. Years while history is read.",
-                ((f"max by (instance) (vigia_event_time_lag_seconds{MINE})", "{{instance}}"),),
-                unit="s",
-            ),
-            Panel(
-                "Folding one event",
-                "Median and 99th percentile.",
-                ((quantile(0.5, "vigia_step_seconds"), "p50"), (quantile(0.99, "vigia_step_seconds"), "p99")),
-                unit="s",
-            ),
-            Panel(
-                "Until durable",
-                "Median and 99th percentile of what a chunk takes until all that follows from it is written.",
-                ((quantile(0.5, "vigia_commit_seconds"), "p50"), (quantile(0.99, "vigia_commit_seconds"), "p99")),
-                unit="s",
-            ),
-            Panel(
-                "Rejected",
-                "Rejected records and lines, a second, by reason.",
-                (
-                    (rate("vigia_rejects_total", "code") + " > 0", "{{code}}"),
-                    (rate("vigia_gateway_rejects_total", "code") + " > 0", "{{code}} (gateway)"),
-                ),
-                unit="ops",
-            ),
-            Panel(
-                "Results of events",
-                "Folded, refolded because they were late, too late, duplicates: a second.",
-                ((rate("vigia_fates_total", "fate"), "{{fate}}"),),
-                unit="ops",
-            ),
-            Panel(
-                "Gateway",
-                "Requests a second, by status.",
-                ((rate("vigia_gateway_requests_total", "status"), "{{status}}"),),
-                unit="reqps",
-            ),
-            Panel(
-                "Gateway: until acknowledged",
-                "Median and 99th percentile of the wait for Kafka.",
-                (
-                    (quantile(0.5, "vigia_gateway_ack_seconds"), "p50"),
-                    (quantile(0.99, "vigia_gateway_ack_seconds"), "p99"),
-                ),
-                unit="s",
-            ),
-        ),
-    ),
+def counted(name: str, label: str, title: str, more: str = "", unit: str = "ops", width: int = 8) -> Panel:
+    """What a counter counts in a second, by labels."""
+    legend = " ".join(f"{{{{{one}}}}}" for one in label.split(", "))
+    return panel(title, (rate(name, label, more), legend), of=name, unit=unit, width=width)
+
+
+def number(
+    title: str, query: str, of: str = "", say: str = "", unit: str = "short", legend: str = "", width: int = 6
+) -> Panel:
+    """One number, or one for each label of the legend."""
+    return panel(title, (query, legend or title), of=of, say=say, unit=unit, kind="stat", width=width, height=5)
+
+
+def paid(
+    name: str, label: str, title: str, kind: str = "timeseries", width: int = 8, height: int = 8, more: str = ""
+) -> Panel:
+    """An amount by labels, of which the last one is the currency."""
+    legend = " ".join(f"{{{{{one}}}}}" for one in label.split(", "))
+    say = METRICS[name].meaning[:-1] + ", in units of the currency."
+    return panel(title, (money(name, label, more), legend), say=say, kind=kind, width=width, height=height)
+
+
+def times(q: str, title: str, unit: str = "s", width: int = 8) -> Panel:
+    """Median and 99th percentile of a time."""
+    shown = ((quantile(0.5, q), "p50"), (quantile(0.99, q), "p99"))
+    return panel(title, *shown, say=f"{METRICS[q].meaning[:-1]}: median and 99th percentile.", unit=unit, width=width)
+
+
+Rows = tuple[tuple[str, tuple[Panel, ...]], ...]
+
+AT_RISK: Rows = (
+    ("Now", (
+        number("Customers at risk", value("vigia_customers_at_risk"), of="vigia_customers_at_risk"),
+        paid("vigia_value_at_risk_minor", "currency", "Value at risk", kind="stat", width=6, height=5),
+        number("Customers known", value("vigia_customers"), of="vigia_customers"),
+        number("Since the last loss", f"time() - {value('vigia_last_loss_time_seconds', 'tier')}", legend="{{tier}}", unit="s",
+               say="How long ago a customer of each tier was lost last; the goal is that it grows."),
+        by("vigia_customers_at_risk", "tier", "At risk by tier"),
+        paid("vigia_value_at_risk_minor", "tier, currency", "Value at risk by tier"),
+        by("vigia_alarms_open", "kind", "Open alarms by kind", kind="bargauge"),
+    )),
+    ("The base", (
+        by("vigia_customers", "stage", "Customers by stage"),
+        by("vigia_customers", "tier", "Customers by tier"),
+        by("vigia_base_customers", "loyalty_type", "Customers by loyalty type"),
+        paid("vigia_customers_year_minor", "stage, currency", "What they bring in a year, by stage"),
+        paid("vigia_base_value_minor", "tier, currency", "Worth by tier"),
+        paid("vigia_base_expected_loss_minor", "loyalty_type, currency", "Expected loss by loyalty type"),
+    )),
+    ("Coming and going", (
+        by("vigia_flow_customers", "direction", "Lost and won", more='flow="base"'),
+        by("vigia_flow_customers", "flow", "Lost by tier", more='flow!="base", direction="lost"'),
+        paid("vigia_flow_minor", "direction, currency", "Lost and won in money", more='flow="base"'),
+        by("vigia_stage_changes", "before, after", "Changes of stage", kind="bargauge"),
+        panel("Retention by stage", (share("vigia_retention_customers", 'answer="stayed"', "stage"), "{{stage}}"),
+              say="The share of the customers of a stage who bought within a horizon; it must rise from stage to stage.", unit="percentunit"),
+        panel("When customers leave", (share("vigia_leaving_tenure", 'answer="left"', "from_day"), "from day {{from_day}}"),
+              say="Of the customers who bought at so many days since the first purchase, the share that left then.",
+              unit="percentunit", kind="bargauge"),
+        by("vigia_leavers_by_reason", "reason", "Why customers left", kind="bargauge"),
+        by("vigia_leavers_back", "state", "Winning back"),
+        by("vigia_leavers", "type, state", "Who has left"),
+    )),
 )  # fmt: skip
 
+ALARMS: Rows = (
+    ("Worklist", (
+        number("To reach", value("vigia_worklist_customers", more='state="funded"'), say="Customers with funds on the newest worklist."),
+        number("Acted on", share("vigia_worklist_done", 'state="acted"'), of="vigia_worklist_done", unit="percentunit"),
+        paid("vigia_worklist_funded_net_minor", "currency", "What the funded efforts bring", kind="stat", width=6, height=5),
+        number("Age of the worklist", value("vigia_worklist_age_seconds"), of="vigia_worklist_age_seconds", unit="s"),
+        by("vigia_worklist_customers", "state", "For whom an effort pays"),
+        by("vigia_worklist_done", "state", "With funds: acted on or not"),
+        by("vigia_outreach", "answer", "Our outreach and its answers"),
+    )),
+    ("Alarms", (
+        by("vigia_alarms_open", "kind", "Open by kind", kind="bargauge"),
+        by("vigia_alarms_open", "severity", "Open by severity"),
+        by("vigia_alarms_open_by_age", "age", "Open by age"),
+        counted("vigia_alarms", "kind", "Raised by kind", RAISED),
+        counted("vigia_alarms", "change", "Changes of alarms", 'severity!="info"'),
+        panel("How alarms ended", (f"sum by (outcome) (increase({chosen('vigia_alarm_outcomes')}[$__range]))", "{{outcome}}"),
+              say="Alarms that have ended in the time that is shown, by outcome.", kind="bargauge"),
+        panel("Deadlines met", (share("vigia_deadlines", 'answer="met"', "deadline"), "{{deadline}}"),
+              say="The share of the deadlines of complaints and requests that were met.", unit="percentunit"),
+        panel("Deadlines met by tier", (share("vigia_deadlines", 'answer="met"', "tier"), "{{tier}}"),
+              say="The share of all deadlines that were met, by tier.", unit="percentunit"),
+        by("vigia_customers_at_risk", "tier", "Customers with open alarms"),
+    )),
+    ("Notifications", (
+        counted("vigia_notifications_decided", "rule", "Held back, by rule", 'state="stopped"'),
+        counted("vigia_deliveries", "channel, outcome", "Deliveries"),
+        times("vigia_delivery_seconds", "Time to deliver"),
+        by("vigia_notifications_waiting", "channel", "Waiting before channels"),
+        by("vigia_notifications_folded", "channel", "In a digest because the queue is full"),
+        by("vigia_channel_disabled", "channel", "Channels whose receiver refuses"),
+    )),
+)  # fmt: skip
 
-def drawn(panel: Panel, number: int, x: int, y: int) -> dict[str, Any]:
+STORES: Rows = (
+    ("Stores", (
+        by("vigia_store_customers", "store", "Customers by store", kind="bargauge"),
+        paid("vigia_store_value_minor", "store, currency", "Worth by store", kind="bargauge"),
+        paid("vigia_store_expected_loss_minor", "store, currency", "Expected loss by store", kind="bargauge"),
+        by("vigia_store_alarms_open", "store", "Open alarms by store"),
+        by("vigia_store_customers", "store", "Dormant customers by store", more='stage="dormant"'),
+        by("vigia_store_customers", "store, tier", "Platinum and gold by store", more='tier=~"platinum|gold"'),
+    )),
+    ("What customers say", (
+        by("vigia_dissatisfied_customers", "state", "Dissatisfied, observed and implied"),
+        by("vigia_word_of_mouth_people", "state", "Word of mouth"),
+        panel("Stores that are heard", (value("vigia_stores_heard"), "heard"), (value("vigia_stores_selling"), "selling"),
+              say="Stores with a complaint or a mark lately, beside those that sell; of a store that is never heard, silence proves nothing."),
+        counted("vigia_alarms", "severity", "Rising themes", 'kind="complaint-theme", change="raised"'),
+        counted("vigia_events", "type", "Complaints", 'topic="complaints"'),
+        counted("vigia_alarms", "kind", "Alarms about the base", 'kind=~"base-outflow|retention-order", change="raised"'),
+    )),
+    ("Sites and feeds", (
+        by("vigia_staff_pulse_age_seconds", "pulse", "Since staff were asked and thanked", unit="s"),
+        panel("Sites", (value("vigia_sites"), "sites"), of="vigia_sites"),
+        panel("Silent feeds", (value("vigia_feeds_silent"), "silent"), of="vigia_feeds_silent"),
+    )),
+)  # fmt: skip
+
+MODEL: Rows = (
+    ("The told risk", (
+        number("Log-loss", value("vigia_model_log_loss"), of="vigia_model_log_loss"),
+        number("AUC", value("vigia_model_auc"), of="vigia_model_auc", unit="percentunit"),
+        number("Calibration error", value("vigia_model_calibration_error"), of="vigia_model_calibration_error", unit="percentunit"),
+        number("Answers", value("vigia_model_answers"), of="vigia_model_answers"),
+        panel("Log-loss over time", (value("vigia_model_log_loss"), "told risk"), of="vigia_model_log_loss"),
+        panel("Separation and calibration", (value("vigia_model_auc"), "AUC"), (value("vigia_model_calibration_error"), "calibration error"),
+              say="How well the told risk separates who left from who stayed, and how far it lies from what happened.", unit="percentunit"),
+        panel("Age of the labels", (value("vigia_model_label_age_seconds"), "newest label"),
+              (f"time() - {value('vigia_model_time_seconds')}", "newest model"),
+              say="How long ago the newest learned question was asked, and since when the newest model is in force.", unit="s"),
+    )),
+    ("Champion and challengers", (
+        by("vigia_trainer_loss", "learner", "Log-loss by learner"),
+        by("vigia_trainer_gain", "learner", "Gain on the champion"),
+        by("vigia_trainer_champion", "learner", "Champion"),
+        panel("Lessons", (value("vigia_trainer_lessons"), "lessons"), of="vigia_trainer_lessons"),
+        panel("Drifts", (value("vigia_trainer_drifts"), "of answers"), (value("vigia_trainer_shifts"), "of columns"),
+              (value("vigia_trainer_shaken"), "forgets faster"), say="How often answers or columns drifted, and whether the model forgets faster now."),
+        panel("Changes of champion", (value("vigia_trainer_elections"), "changes"), of="vigia_trainer_elections"),
+    )),
+    ("The alarms", (
+        panel("Right, by kind", (share("vigia_alarms_answered", 'answer="right"', "kind", LEAVING), "{{kind}}"),
+              say="Precision: of the answered alarms about leaving, the share whose customers bought nothing within the horizon.", unit="percentunit"),
+        panel("Right, by tier", (share("vigia_alarms_answered_leaving", 'answer="right"', "tier"), "{{tier}}"),
+              say="Precision of the alarms about leaving, by the tier when they were raised.", unit="percentunit"),
+        panel("Told before", (share("vigia_leavers", 'state="told"', "type"), "{{type}}"),
+              say="Recall: of those who have left, the share of whom an alarm was told before.", unit="percentunit"),
+        panel("Days before the loss", (f"histogram_quantile(0.5, sum by (le, kind) ({chosen('vigia_lead_days_bucket')}))", "{{kind}}"),
+              say="Median lead from the first alarm of a silence to the instant at which the customer is given up.", unit="d"),
+        panel("Came back, told and held out", (share("vigia_trial_alarms", 'answer="returned"', "arm"), "{{arm}}"),
+              say="The share that bought within the horizon; the difference is what telling brings. Needs hold_out.share.", unit="percentunit"),
+        by("vigia_contradictions", "what", "Contradictions"),
+    )),
+)  # fmt: skip
+
+HEALTH: Rows = (
+    ("Flow", (
+        counted("vigia_events", "topic", "Events folded"),
+        by("vigia_lag_records", "topic", "Records behind"),
+        panel("Behind in event time", (value("vigia_event_time_lag_seconds", "instance"), "{{instance}}"), of="vigia_event_time_lag_seconds", unit="s"),
+        times("vigia_step_seconds", "Folding one event"),
+        times("vigia_commit_seconds", "Until durable"),
+        counted("vigia_fates", "fate", "What became of the events"),
+    )),
+    ("What is not taken", (
+        counted("vigia_rejects", "code", "Dead letters by reason"),
+        counted("vigia_rejects", "topic", "Dead letters by topic"),
+        panel("Too late and in conflict", (of_events("too_late"), "too late"), (of_events("conflict"), "in conflict"),
+              say="The share of the events that came after the allowed lateness, or contradict an event of the same identity.", unit="percentunit"),
+    )),
+    ("Workers", (
+        panel("Partitions", (value("vigia_partitions", "instance"), "{{instance}}"), of="vigia_partitions"),
+        panel("Recovery", (value("vigia_recovered_rows"), "done"), (value("vigia_recovery_rows"), "to do"),
+              say="Rows that are read back after partitions were assigned."),
+        panel("Rebalances and fences", (rate("vigia_rebalances"), "rebalances"), (rate("vigia_fence_hits"), "records read again"),
+              say="Assignments of partitions, and records that were in the rows already.", unit="ops"),
+        panel("State", (value("vigia_state_bytes"), "used"), (value("vigia_state_free_bytes"), "free on the disk"),
+              say="Size of the state directories, and the least free space of their disks.", unit="bytes"),
+        panel("Records and rows", (rate("vigia_records"), "records taken"), (rate("vigia_rows_written"), "rows written"),
+              say="Records of all inputs, and rows of the state that were written for them.", unit="ops"),
+        counted("vigia_forgotten", "bound", "What bounds made it forget"),
+    )),
+    ("Clock, notifier, console", (
+        panel("Clock", (value("vigia_clock_lag_seconds"), "lag"), of="vigia_clock_lag_seconds", unit="s"),
+        panel("Partitions that the clock waits for", (value("vigia_clock_waiting_partitions"), "waiting"), of="vigia_clock_waiting_partitions"),
+        panel("Policy refused", (value("vigia_policy_refused"), "refused"), of="vigia_policy_refused"),
+        by("vigia_notifier_lag_records", "topic", "Notifier behind"),
+        panel("Console behind", (value("vigia_console_behind"), "records"), of="vigia_console_behind"),
+        panel("Customer cards", (value("vigia_board_up"), "kept up to date"), of="vigia_board_up"),
+    )),
+    ("Gateway", (
+        counted("vigia_gateway_requests", "status", "Requests by status", unit="reqps"),
+        counted("vigia_gateway_token_events", "token", "Events by token"),
+        times("vigia_gateway_ack_seconds", "Until acknowledged"),
+        counted("vigia_gateway_token_requests", "token, result", "Requests by token", unit="reqps"),
+        counted("vigia_gateway_rejects", "code", "Items that are no events"),
+        panel("Certificates", (f'{value("vigia_certificate_end_time_seconds", "job, certificate")} - time()', "{{job}} {{certificate}}"),
+              say="Time until a certificate ends that a process was given at its start.", unit="s"),
+        panel("Versions", (value("vigia_build_info", "job, version"), "{{job}} {{version}}"), of="vigia_build_info"),
+    )),
+)  # fmt: skip
+
+BOARDS: dict[str, tuple[str, str, str, Rows]] = {
+    "customers-at-risk": (
+        "vigia-at-risk",
+        "Customers at risk",
+        "Who may leave, what it would cost, and how the base moves.",
+        AT_RISK,
+    ),
+    "worklist-and-alarms": (
+        "vigia-alarms",
+        "Worklist and alarms",
+        "Whom to reach, which alarms stand, and what was sent.",
+        ALARMS,
+    ),
+    "stores-and-themes": (
+        "vigia-stores",
+        "Stores and themes",
+        "Stores, what customers say there, their staff and their feeds.",
+        STORES,
+    ),
+    "model-quality": ("vigia-model", "Model quality", "How good the told risk and the alarms were.", MODEL),
+    "pipeline-health": ("vigia-health", "Pipeline health", "Whether Vigía itself is well.", HEALTH),
+}
+"""By the name of the file: uid, title, description and rows."""
+
+
+def drawn(one: Panel, place: int, x: int, y: int) -> dict[str, Any]:
     """A panel in its place."""
     options: dict[str, Any] = {"legend": {"displayMode": "list", "placement": "bottom", "showLegend": True}}
-    if panel.kind != "timeseries":
+    if one.kind != "timeseries":
         options = {"reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False}, "orientation": "auto"}
+    now = {"instant": True, "range": False} if one.kind == "bargauge" else {}
+    targets = [{"refId": chr(65 + n), "datasource": SOURCE, "expr": expression, "legendFormat": legend} | now
+               for n, (expression, legend) in enumerate(one.queries)]  # fmt: skip
     return {
-        "id": number,
-        "type": panel.kind,
-        "title": panel.title,
-        "description": panel.description,
-        "datasource": SOURCE,
-        "gridPos": {"x": x, "y": y, "w": panel.width, "h": panel.height},
-        "fieldConfig": {"defaults": {"unit": panel.unit, "min": 0}, "overrides": []},
-        "options": options,
-        "targets": [
-            {"refId": chr(65 + n), "datasource": SOURCE, "expr": expression, "legendFormat": legend}
-            | ({"instant": True, "range": False} if panel.kind == "bargauge" else {})
-            for n, (expression, legend) in enumerate(panel.queries)
-        ],
-    }
+        "id": place, "type": one.kind, "title": one.title, "description": one.description, "datasource": SOURCE,
+        "gridPos": {"x": x, "y": y, "w": one.width, "h": one.height},
+        "fieldConfig": {"defaults": {"unit": one.unit}, "overrides": []}, "options": options, "targets": targets,
+    }  # fmt: skip
 
 
-def panels() -> list[dict[str, Any]]:
+def panels(rows: Rows) -> list[dict[str, Any]]:
     """All rows and panels, each row from left to right."""
     found: list[dict[str, Any]] = []
     y = 0
-    for title, row in ROWS:
+    for title, row in rows:
         place = {"x": 0, "y": y, "w": WIDTH, "h": 1}
         found.append(
             {"id": len(found) + 1, "type": "row", "title": title, "collapsed": False, "gridPos": place, "panels": []}
         )
         x, y = 0, y + 1
-        for panel in row:
-            if x + panel.width > WIDTH:
+        for one in row:
+            if x + one.width > WIDTH:
                 x, y = 0, y + found[-1]["gridPos"]["h"]
-            found.append(drawn(panel, len(found) + 1, x, y))
-            x += panel.width
+            found.append(drawn(one, len(found) + 1, x, y))
+            x += one.width
         y += found[-1]["gridPos"]["h"]
     return found
 
@@ -307,45 +361,66 @@ def panels() -> list[dict[str, Any]]:
 def variable(name: str, of: str) -> dict[str, Any]:
     """A choice of several values of a label."""
     return {
-        "name": name, "label": name, "type": "query", "datasource": SOURCE, "query": of, "definition": of,
+        "name": name, "label": name, "type": "query", "datasource": SOURCE, "query": of,
         "includeAll": True, "allValue": ".*", "multi": True, "refresh": 2, "sort": 1,
         "current": {"selected": True, "text": ["All"], "value": ["$__all"]},
     }  # fmt: skip
 
 
-def dashboard() -> dict[str, Any]:
-    """Customers at risk: who may leave, what it would cost, and whether Vigía itself is well."""
+def marks(name: str, color: str, expression: str) -> dict[str, Any]:
+    """Instants that every chart marks."""
+    asked = {"refId": "Anno", "expr": expression, "interval": "60s"}
+    return {"name": name, "datasource": SOURCE, "enable": True, "hide": False, "iconColor": color, "target": asked,
+            "titleFormat": name, "useValueForTime": False}  # fmt: skip
+
+
+def dashboard(name: str) -> dict[str, Any]:
+    """One dashboard."""
+    uid, title, description, rows = BOARDS[name]
     source = {"name": "datasource", "label": "datasource", "type": "datasource", "query": "prometheus", "refresh": 1}
-    return {
-        "uid": "vigia-at-risk",
-        "title": "Customers at risk",
-        "description": "Who may leave, what it would cost, who was notified, and whether Vigía itself is well.",
-        "tags": ["vigia"],
-        "schemaVersion": 41,
-        "version": 1,
-        "editable": False,
-        "graphTooltip": 1,
-        "refresh": "30s",
-        "time": {"from": "now-24h", "to": "now"},
-        "timezone": "browser",
-        "annotations": {"list": []},
-        "links": [],
-        "templating": {
-            "list": [
-                source,
-                variable("job", 'label_values({__name__=~"vigia_.+"}, job)'),
-                variable("instance", 'label_values({__name__=~"vigia_.+", job=~"$job"}, instance)'),
-            ]
-        },
-        "panels": panels(),
+    address = "http://localhost:8090"
+    console = {"name": "console", "label": "address of the console", "type": "textbox", "query": address,
+               "current": {"selected": True, "text": address, "value": address}}  # fmt: skip
+    link = {
+        "asDropdown": False,
+        "icon": "external link",
+        "includeVars": True,
+        "keepTime": True,
+        "targetBlank": False,
+        "tooltip": "",
     }
+    return {
+        "uid": uid, "title": title, "description": description, "tags": ["vigia"], "schemaVersion": 41, "version": 1,
+        "editable": False, "graphTooltip": 1, "refresh": "30s", "time": {"from": "now-24h", "to": "now"}, "timezone": "browser",
+        "annotations": {"list": [
+            marks("policy", "blue", f"sum(increase({chosen('vigia_policy_changes')}[{STEP}])) > 0"),
+            marks("model", "purple", f"sum(changes({chosen('vigia_model_time_seconds')}[{STEP}])) > 0"),
+            marks("deployment", "orange", f"sum by (job) (changes({chosen('vigia_start_time_seconds')}[{STEP}])) > 0"),
+        ]},
+        "links": [
+            link | {"type": "dashboards", "title": "Dashboards", "tags": ["vigia"], "url": "", "asDropdown": True},
+            link | {"type": "link", "title": "Console", "tags": [], "url": "${console}", "includeVars": False, "keepTime": False,
+                    "targetBlank": True},
+        ],
+        "templating": {"list": [
+            source,
+            variable("job", 'label_values({__name__=~"vigia_.+"}, job)'),
+            variable("instance", 'label_values({__name__=~"vigia_.+", job=~"$job"}, instance)'),
+            variable("tier", 'label_values(vigia_customers{job=~"$job"}, tier)'),
+            variable("stage", 'label_values(vigia_customers{job=~"$job"}, stage)'),
+            variable("store", 'label_values(vigia_store_customers{job=~"$job"}, store)'),
+            console,
+        ]},
+        "panels": panels(rows),
+    }  # fmt: skip
 
 
-def text() -> str:
-    """The file's content."""
-    return json.dumps(dashboard(), indent=2, ensure_ascii=False) + "\n"
+def text(name: str) -> str:
+    """The content of a file."""
+    return json.dumps(dashboard(name), indent=2, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":
     OUT.mkdir(exist_ok=True)
-    (OUT / "customers-at-risk.json").write_text(text(), encoding="utf-8")
+    for name in BOARDS:
+        (OUT / f"{name}.json").write_text(text(name), encoding="utf-8")

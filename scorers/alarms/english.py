@@ -4,6 +4,8 @@ from scorers.alarms.speech import Language
 
 SENTENCES = {
     # silence
+    "came": "Bought last on {last:date}.",
+    "came_usual": "Bought last on {last:date}; usually comes {usual:every}.",
     "silence": "No purchase for {silent:days}{closed:closed}, since {last:date}.",
     "silence_usual": "No purchase for {silent:days}{closed:closed}, since {last:date}; usually comes {usual:every}.",
     "silence_after_comeback": "No purchase for {silent:days}{closed:closed}, since the comeback of {last:date}.",
@@ -11,6 +13,8 @@ SENTENCES = {
     "given_up": "Of customers silent for so long, fewer than {share} % came back within {within:span}.",
     "goodbye": "Said goodbye on {at:date}; the reason: {reason:word}.",
     "window_running_out": "First contact was on {first:date}, {since:span} ago; nothing has been bought yet.",
+    "conversion": "Of prospects like this one {share} % buy, of all {all} %.",
+    "conversion_unknown": "How many of such prospects buy is not known yet.",
     "pace": "Bought on {visits:count day} within {within:days}, last on {last:date}.",
     "pace_usual": "Bought on {visits:count day} within {within:days}, last on {last:date}; usually comes {usual:every}.",
     # what may explain it
@@ -20,6 +24,7 @@ SENTENCES = {
     "requests_open": "{open:count request} without an answer, the oldest of {opened:date}.",
     "mark_low": "The last mark was {mark} of 5.",
     "competitor": "Spoke of a competitor on {at:date}.",
+    "reward_only": "Comes nearly only for rewards: {share} % of the visits were within {within:span} of one.",
     "store_complaints": "{found:count complaint} about their store within {within:span}.",
     # troubles, by name and date
     "complaint": "{severity:word} complaint of {opened:date}{about:word}.",
@@ -54,6 +59,7 @@ SENTENCES = {
     "risk_of_losing": "The risk of losing them is {risk} %.",
     "has_left": "Has most likely left.",
     "bond_cut": "Gave up {bond:word} on {at:date}.",
+    "bundle_cut": "The bundle has not been bought in the last three visits, up to {at:date}.",
     "boredom": "Bought from {newest:count department} in the last three visits, from {before:decimal} on average before, "
     "and comes less often.",
     "contact_pressure": "{sent:count message} of ours within {within:span} had no answer.",
@@ -64,9 +70,12 @@ SENTENCES = {
     "spend_up": "Spent {share} % more in {window:span} than usual, although the risk is {risk} %.",
     "spend_shrinks": "Spends {share} % less in {window:span} than was usual in the {before:span} before.",
     "breadth_shrinks": "Buys from {newest:count department} in {window:span}, from {usual} before.",
+    "cost_to_serve": "Serving them has cost {share} % of the margin of {window:span}.",
     "tier_drop": "Fell from {before:word} to {after:word} and has stayed there for {dwell:span}.",
     # risk
     "risk_rose": "The risk rose from {low} % to {high} % within {within:span}.",
+    "margin_share": "Brings {share} % of what all customers bring in a year.",
+    "since_last": "At the last alarm, of {at:date}, the risk was {before} %; now it is {risk} %.",
     "unproven": "It is not known yet how true such risks are; too few could be compared with what followed.",
     "discounts": "{share} % of the purchases were at a discount.",
     "complaints_so_far": "{found:count complaint} so far.",
@@ -87,9 +96,21 @@ SENTENCES = {
     "promises_broken": "{found:count promise} broken.",
     "visits": "Has bought on {visits:count day}.",
     "tenure": "Customer for {tenure:days}.",
+    # themes
+    "exposed_silently": "{found:count complaint}{by:word} {thing} within {within:span}, which by the policy's factor (not measured) stand for about "
+    "{implied:count dissatisfied customer}; bought it on {at:date} and has said nothing since.",
+    "exposed_at_store": "{found:count complaint}{by:word} {thing} within {within:span}, which by the policy's factor (not measured) stand for about "
+    "{implied:count dissatisfied customer}; bought there on {at:date} and has said nothing since.",
+    "complaint_theme": "{found:count complaint}{subject:word}{by:word} {thing} within {within:span}; {usual:decimal} are usual.",
     # sites
     "staff_unasked": "The staff have not been asked how they are for {since:days}, since {last:date}.",
     "feed_silent": "Nothing was reported since {last:date}, {clock}; more than {allowed:span} of silence is unusual here.",
+    # the base
+    "outflow": "{lost:count customer} lost and {won:count customer} won within {window:span}.",
+    "outflow_gap": "At stake is what those lost would have spent in the next {window:span} at their own pace, "
+    "a usual purchase at each usual gap, less what those won will spend.",
+    "retention_order": "Within {horizon:span} {first} % of the first-time buyers bought again, "
+    "{early} % of the early repeat buyers and {core} % of the core customers.",
     "staff_unthanked": "The staff have not been thanked for {since:days}, since {last:date}.",
 }
 
@@ -103,6 +124,7 @@ ENGLISH = Language(
         "customer": ("customer", "customers"),
         "day": ("day", "days"),
         "department": ("department", "departments"),
+        "dissatisfied customer": ("dissatisfied customer", "dissatisfied customers"),
         "good experience": ("good experience", "good experiences"),
         "hour": ("hour", "hours"),
         "message": ("message", "messages"),
@@ -119,6 +141,11 @@ ENGLISH = Language(
         "critical": "Critical",
         "about_product": " about a product",
         "about_service": " about a service",
+        "about_brand": " about the brand",
+        "by_reason": " for the reason",
+        "by_sku": " on the article",
+        "by_store": " at the store",
+        "by_lot": " on the lot",
         "cross_sell": "a second product",
         "bundle": "a bundle",
         "reward": "the reward programme",

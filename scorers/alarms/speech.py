@@ -36,8 +36,10 @@ class Language(Struct, frozen=True, kw_only=True):
     def say(self, sentence: str, values: Values, today: str = "") -> str:
         """The sentence with its values; a date of the year of `today`, which is one like 2024-05-12, is said without the year."""
         return "".join(
-            literal if name is None else literal + _FORMS[form](self, values[name], what, today)
-            for literal, name, form, what in _parts(self.sentences[sentence])
+            [
+                literal if name is None else literal + _FORMS[form](self, values[name], what, today)
+                for literal, name, form, what in _parts(self.sentences[sentence])
+            ]
         )
 
     def count(self, number: int, noun: str) -> str:

@@ -4,6 +4,7 @@ Only `says`, and the topics of requests and promises, quote a customer's text; a
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from statistics import median
 from typing import Literal
@@ -13,8 +14,11 @@ from scorers.alarms.speech import Value
 from scorers.contract.alarms import Reason
 from scorers.contract.events import DAY, HOUR, Duration, Micros
 from scorers.contract.rfc3339 import rfc3339
+from scorers.customer.facts.bundles import is_reward_only
 from scorers.customer.open_time import closed_for, closed_time
-from scorers.customer.state import Case, Cause, Customer
+from scorers.customer.parts.cases import Case
+from scorers.customer.parts.experience import Cause
+from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 
 USUAL_GAPS = 3  # with fewer gaps nothing is called usual
@@ -43,7 +47,12 @@ def told(
 
 def date(at: Micros, ctx: Context) -> str:
     """The date of an instant, as the calendar of the business has it (`time.zone`)."""
-    return rfc3339(at + ctx.zone.offset(at))[:10]
+    return _date((at + ctx.zone.offset(at)) // DAY)
+
+
+@lru_cache(maxsize=4096)
+def _date(day: int) -> str:
+    return rfc3339(day * DAY)[:10]
 
 
 def times(n: int, what: str) -> str:
@@ -69,16 +78,19 @@ def usual_gap(c: Customer) -> float:
 
 
 def silence(c: Customer, weight: float, now: Micros, ctx: Context) -> Reason:
-    """How long the customer has not bought, and what is usual."""
+    """How long the customer has not bought, and what is usual; days as a reader counts them, from date to date."""
+    silent = ctx.zone.day(now) - ctx.zone.day(c.purchases.last)
     values: dict[str, Value] = {
-        "silent": round((now - c.purchases.last) / DAY),
+        "silent": silent,
         "last": date(c.purchases.last, ctx),
         "closed": round(closed_time(closed_for(c, ctx), c.purchases.last, now) / DAY),
     }
     if usual := usual_gap(c):
-        return told("silence", weight, "silence_usual", now, ctx, values | {"usual": round(usual, 1)})
+        sentence = "silence_usual" if silent else "came_usual"
+        return told("silence", weight, sentence, now, ctx, values | {"usual": round(usual, 1)})
     came_back = c.rhythm.renewed is not None and not c.rhythm.renewed.gaps
-    return told("silence", weight, "silence_after_comeback" if came_back else "silence", now, ctx, values)
+    sentence = "came" if not silent else "silence_after_comeback" if came_back else "silence"
+    return told("silence", weight, sentence, now, ctx, values)
 
 
 def background(c: Customer, now: Micros, ctx: Context) -> list[Reason]:
@@ -94,6 +106,10 @@ def background(c: Customer, now: Micros, ctx: Context) -> list[Reason]:
         found.append(_low_mark(c, now, ctx))
     if c.opinion.competitors and c.opinion.competitor_at > c.purchases.last - 60 * DAY:
         found.append(told("competitor", 0.3, "competitor", now, ctx, {"at": date(c.opinion.competitor_at, ctx)}))
+    if c.ties.rewards_since and is_reward_only(c, now, ctx.policy.bonds):
+        share = round(100 * c.ties.rewarded / c.ties.visits)
+        values = {"share": share, "within": int(ctx.policy.bonds.reward_within)}
+        found.append(told("reward_only", 0.2, "reward_only", now, ctx, values))
     rules = ctx.policy.stores
     complaints = ctx.group("store", c.profile.store_id, now).get("complaints", 0)
     if complaints >= rules.mention_from:

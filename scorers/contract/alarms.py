@@ -7,7 +7,7 @@ same id.
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from scorers.contract.events import Instant
 
@@ -59,7 +59,7 @@ class Subject(Struct, frozen=True):
     id: str
 
 
-class Reason(Struct, frozen=True, omit_defaults=True):
+class Reason(Struct, frozen=True, omit_defaults=True, gc=False):
     """One cause: its code, its signed share, and a sentence for a shop manager.
 
     `sentence` and `values` are what the text was made from, so that other languages say the same: the name of the sentence, and
@@ -73,7 +73,7 @@ class Reason(Struct, frozen=True, omit_defaults=True):
     values: dict[str, int | float | str] = {}
 
 
-class Evidence(Struct, frozen=True, omit_defaults=True):
+class Evidence(Struct, frozen=True, omit_defaults=True, gc=False):
     """The position of a fact in its topic; in a replay the file name, 0 and the line number."""
 
     topic: str
@@ -82,8 +82,13 @@ class Evidence(Struct, frozen=True, omit_defaults=True):
     event_id: str
 
 
-class Alarm(Struct, frozen=True, kw_only=True):
-    """One record of the topic `alarms`."""
+class Alarm(Struct, frozen=True, kw_only=True, gc=False):
+    """One record of the topic `alarms`.
+
+    Where a person did something about the alarm, `by` is who, `time` when, `reason` why, `until` the end of a snooze, and
+    `treatment` what was done, if they said so. `history` marks one that became true before the instant from which alarms are wanted:
+    it is recorded, and sent to nobody.
+    """
 
     type: Change
     alarm_id: str
@@ -102,6 +107,7 @@ class Alarm(Struct, frozen=True, kw_only=True):
     risk: float | None = None
     horizon_days: float | None = None
     value_at_risk_minor: int | None = None
+    priority_minor: int | UnsetType = UNSET  # chance x value x chance to save - cost (A5); left out where not known
     currency: str | None = None
     reasons: tuple[Reason, ...] = ()
     treatment: Treatment | None = None
@@ -113,6 +119,10 @@ class Alarm(Struct, frozen=True, kw_only=True):
     locale: str | None = None
     skill: Skill | None = None
     evidence: tuple[Evidence, ...] = ()
+    by: str | None = None
+    reason: str | None = None
+    until: Instant | None = None
+    history: bool | UnsetType = UNSET
     policy_version: str
     figures_version: str
     model_version: str

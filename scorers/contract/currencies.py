@@ -21,7 +21,9 @@ _NONE = [
 ]
 _THREE = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"]
 _FOUR = ["CLF", "UYW"]
-_DIGITS = {**dict.fromkeys(_NONE, 0), **dict.fromkeys(_THREE, 3), **dict.fromkeys(_FOUR, 4)}
+CURRENCIES_BY_DIGITS: dict[int, list[str]] = {0: _NONE, 3: _THREE, 4: _FOUR}
+"""The currencies whose minor unit is no hundredth."""
+_DIGITS = {code: digits for digits, codes in CURRENCIES_BY_DIGITS.items() for code in codes}
 
 
 def minor_digits(currency: str | None) -> int:

@@ -106,10 +106,11 @@ class Purchase(Event, frozen=True, kw_only=True, gc=False, tag="purchase.complet
 
 
 class Refund(Event, frozen=True, kw_only=True, gc=False, tag="purchase.refunded"):
-    """Money given back. It never moves the stage back."""
+    """Money given back. It never moves the stage back. Without a customer it is that of an anonymous sale."""
 
     amount_minor: Amount
     currency: Currency
+    customer_id: Key | None = None  # type: ignore[assignment]  # as of the sale
     purchase_id: Key | None = None
     sku: Key | None = None
     reason: Text | None = None
@@ -264,7 +265,7 @@ class StaffPulse(Event, frozen=True, kw_only=True, gc=False, tag="staff.pulse"):
 
 
 class CustomerDescribed(Event, frozen=True, kw_only=True, gc=False, tag="customer.described"):
-    """The customer's name and attributes, for rosters and messages, and since when they are known as a customer."""
+    """The customer's name, other ids and attributes, for rosters and messages, and since when they are known as a customer."""
 
     name: Name | None = None
     party_type: PartyType | None = None

@@ -97,8 +97,8 @@ def decode(raw: bytes) -> AnyEvent | Rejection:
         event = event if plain else _composed(event)
         if rejection is not None:
             return rejection
-    if type(event) is CustomerMerged:
-        return _rejection("bad_value", NOT_BUILT, event)
+    if type(event) is CustomerMerged and event.into == event.customer_id:
+        return _rejection("bad_value", MERGED_INTO_ITSELF, event)
     return event
 
 
@@ -120,7 +120,7 @@ def decode_alarm(raw: bytes) -> Alarm | Rejection:
 
 def encode_alarm(alarm: Alarm) -> bytes:
     """The alarm as JSON for its topic, with every field."""
-    return _encoder.encode(_with_instants(alarm, "time", "at", "deadline"))
+    return _encoder.encode(_with_instants(alarm, "time", "at", "deadline", "until"))
 
 
 def encode_worklist_entry(entry: WorklistEntry) -> bytes:
@@ -194,7 +194,7 @@ def _has_odd_bytes(raw: bytes) -> bool:
 
 
 _SPACE = 0x20
-NOT_BUILT = "customer.merged is not built yet: send later facts of this person under one id"
+MERGED_INTO_ITSELF = "into is the customer_id itself: name the id that goes on"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CONTROL_BUT_BREAKS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from msgspec import Struct, json
+from msgspec import UNSET, Struct, UnsetType, json
 
 from scorers.contract.alarms import Reason, Stage, Tier, Treatment
 from scorers.contract.events import Instant
@@ -37,6 +37,7 @@ class WorklistEntry(Struct, frozen=True, kw_only=True, tag_field="type", tag="wo
     final: bool  # no late fact can change the list any more
     listed: int  # how many entries this edition of the list has
     not_listed: int  # how many customers are only counted: an effort would pay for them too
+    history: bool | UnsetType = UNSET  # the list is of a time before alarms are wanted, and is sent to nobody
 
 
 decode_entry = json.Decoder(WorklistEntry, dec_hook=decode_any_instant).decode

@@ -6,7 +6,8 @@ A purchase is a good experience if the week after it passes without a bad one. T
 from math import log2
 
 from scorers.contract.events import SECOND, Micros
-from scorers.customer.state import MAX_PENDING, Account, Customer
+from scorers.customer.parts.experience import MAX_PENDING, Account
+from scorers.customer.state import Customer
 from scorers.policy.tables import Ledger
 
 
@@ -52,7 +53,7 @@ def bought(c: Customer, at: Micros, rules: Ledger) -> None:
     if account.merged:
         account.merged = (*account.merged, 0)
     if len(account.pending) > MAX_PENDING:
-        _merge_nearest(account)
+        merge_nearest(account)
 
 
 def settled_after(c: Customer, rules: Ledger) -> Micros:
@@ -63,7 +64,7 @@ def settled_after(c: Customer, rules: Ledger) -> Micros:
     return account.debt_at + int(rules.half_life * log2(account.debt / rules.debt_settled)) + SECOND
 
 
-def _merge_nearest(account: Account) -> None:
+def merge_nearest(account: Account) -> None:
     """Let one instant, the later, stand for the two that are nearest to each other, so that no purchase is lost."""
     pending = account.pending
     merged = list(account.merged) or [0] * len(pending)

@@ -4,13 +4,17 @@ Everything that decides a stage is in this file. `TRANSITIONS` names each transi
 from it. A transition is caused by a fact, or by time that passes without one.
 """
 
+from typing import Literal
+
 from scorers.contract.alarms import Stage
 from scorers.contract.events import SECOND, Micros
-from scorers.customer.state import MARK_BITS, Customer
+from scorers.customer.parts.experience import MARK_BITS
+from scorers.customer.state import Customer
 from scorers.in_force.closures import Closed, open_until
 from scorers.policy.tables import Policy
 from scorers.timeline.episodes import NEVER
 
+WinBack = Literal["lost", "approached", "won_back"]
 LEFT: frozenset[Stage] = frozenset({"defector", "core_defector"})
 PRESENT: frozenset[Stage] = frozenset(
     {"prospect", "first_time_buyer", "early_repeat_buyer", "core_customer", "dormant"}
@@ -63,6 +67,13 @@ RETURNS_FROM: frozenset[Stage] = frozenset({"dormant", "defector", "core_defecto
 
 class IllegalTransition(ValueError):
     """A transition that `TRANSITIONS` does not have; a fault of the core, never of the data."""
+
+
+def win_back(c: Customer) -> WinBack | None:
+    """How far winning back is (L6): nobody has tried, somebody has, or it succeeded; None for one who has not left."""
+    if c.loss is not None:
+        return "approached" if c.loss.approached else "lost"
+    return "won_back" if c.life.won_back else None
 
 
 def quiet_after(c: Customer, closed: Closed | None) -> Micros:

@@ -97,6 +97,45 @@ def intensity(c: Customer, marks: list[int], policy: Policy) -> float:
     return (1.0 - _WORD_OF_MOUTH) * (mood(marks) - 1.0) / 4.0 + _WORD_OF_MOUTH * recommended
 
 
+def engagement(c: Customer) -> float:
+    """How much of the relation comes from the customer (Q6): what they asked, answered and told us, as a share of that and their visits.
+
+    0 is a customer who only receives; silence of one who is passive is judged by the purchases alone, as of everybody.
+
+    >>> engagement(Customer("c1"))
+    0.0
+    """
+    own = c.contacts.received + c.contacts.answered + c.opinion.marks + c.opinion.referrals + c.complaints.count
+    return own / (own + c.rhythm.occasions) if own else 0.0
+
+
+def price_reaction(c: Customer, policy: Policy) -> float | None:
+    """How many times as much the customer takes, at full prices, where there is a discount (T5); None where too little is known of either.
+
+    >>> price_reaction(Customer("c1"), Policy()) is None
+    True
+    """
+    held, enough = c.spending, policy.loyalty.price_purchases_at_least
+    full = c.purchases.count - held.discounted
+    paid_in_full = held.amount_minor - held.discounted_minor
+    if held.others or min(held.discounted, full) < enough or paid_in_full <= 0:
+        return None
+    return (held.discounted_minor + held.discount_minor) / held.discounted / (paid_in_full / full)
+
+
+def is_price_sensitive(c: Customer, policy: Policy) -> bool:
+    """Whether the customer depends on discounts, or takes much more where there is one (T5)."""
+    held, rules = c.spending, policy.loyalty
+    if not held.discount_minor:
+        return False
+    if held.discounted >= rules.price_purchases_at_least and (
+        held.discounted_minor >= rules.mercenary_discount_share * held.amount_minor
+    ):
+        return True
+    reaction = price_reaction(c, policy)
+    return reaction is not None and reaction >= rules.price_reaction_from
+
+
 def judge(c: Customer, stage: Stage, now: Micros, ctx: Context) -> tuple[LoyaltyType, Micros]:
     """The loyalty type of a customer in a stage, and the next instant at which time alone may change it (`NEVER` if none).
 

@@ -7,7 +7,7 @@ from scorers.contract.events import (
     AnyEvent,
     CompetitorMentioned,
     Complaint,
-    Contact,
+    ContactReceived,
     CustomerDescribed,
     ExitExplained,
     LeadCreated,
@@ -16,19 +16,20 @@ from scorers.contract.events import (
     ReferralMade,
     Refund,
 )
+from scorers.customer.exposed import pack
 from scorers.timeline.retained_fields import RetainedFields, Unread
 
 _UNREAD: Unread = {
-    AlarmAction: {"until": None, "reason": None, "treatment": None, "channel": None, "cost_minor": None},
+    AlarmAction: {"until": None, "reason": None, "treatment": None, "channel": None},
     Purchase: {"channel": None, "staff_id": None},
     Refund: {"purchase_id": None},
-    Contact: {"staff_id": None},
+    ContactReceived: {"staff_id": None},
     Complaint: {"sku": None, "lot": None},
     ReferralMade: {"referred_customer_id": None},
     OwnerJudged: {"by": None, "note": None},
     ExitExplained: {"competitor": None, "note": None},
     CompetitorMentioned: {"competitor": "-"},
-    LeadCreated: {"traits": None, "location": None, "affiliation": None, "campaign": None},
+    LeadCreated: {"campaign": None},
     CustomerDescribed: {"aliases": (), "attributes": None},
 }
-RETAINED = RetainedFields(get_args(AnyEvent), _UNREAD)
+RETAINED = RetainedFields(get_args(AnyEvent), _UNREAD, pack)

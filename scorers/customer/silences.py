@@ -45,6 +45,15 @@ def end(c: Customer, at: Micros, ctx: Context, counts: list[Contribution]) -> No
     bought.reached = bought.gone = 0
 
 
+def take_back(c: Customer, ctx: Context, counts: list[Contribution]) -> None:
+    """Take back what was counted of the present silence, which was none: the customer bought under another id (`customer.merged`)."""
+    once, closed = is_first_time(c), closed_for(c, ctx)
+    for number in range(c.purchases.reached):
+        day, name, bucket, count = comebacks.reached(_reaches(c, number, closed), number, once, ctx.policy)
+        counts.append((day, name, bucket, -count))
+    c.purchases.reached = c.purchases.gone = 0
+
+
 def _correct(c: Customer, now: Micros, ctx: Context) -> None:
     """Set the instants again: closures may have been found, or withdrawn, since they were set.
 

@@ -8,7 +8,8 @@ from bisect import bisect_right
 
 from scorers.contract.alarms import Tier
 from scorers.contract.events import DAY, Micros
-from scorers.customer.state import Customer, Purse, Spending
+from scorers.customer.parts.buying import Purse, Spending
+from scorers.customer.state import Customer
 from scorers.in_force.figures import Bounds
 from scorers.policy.tables import Policy
 

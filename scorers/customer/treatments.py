@@ -2,7 +2,9 @@
 
 from scorers.contract.alarms import Treatment
 from scorers.contract.events import DAY
+from scorers.customer.loyalty import is_price_sensitive
 from scorers.customer.state import Customer
+from scorers.policy.tables import Policy
 
 OFFERS: frozenset[Treatment] = frozenset({"special_offer", "incentive", "privileged_information"})
 """The treatments that promote something."""
@@ -32,8 +34,8 @@ def suitable(treatment: Treatment, c: Customer) -> Treatment:
     return "tailored_service" if c.profile.refuses_offers else treatment
 
 
-def of_silence(usual: Treatment, c: Customer) -> Treatment:
-    """What to do about a silence: what answers the strongest known cause of it, else the usual."""
+def of_silence(usual: Treatment, c: Customer, policy: Policy) -> Treatment:
+    """What to do about a silence: what answers the strongest known cause of it, else the usual; gold that reacts to the price gets an offer (T5)."""
     if c.exit.at:
         return suitable(FOR_REASON.get(c.exit.reason, FOR_REASON["unknown"]), c)
     if c.complaints.open:
@@ -44,4 +46,9 @@ def of_silence(usual: Treatment, c: Customer) -> Treatment:
         return FOR_REASON["service_quality"]
     if c.opinion.competitors and c.opinion.competitor_at > c.purchases.last - 60 * DAY:
         return FOR_REASON["competitor"]
-    return suitable(usual, c)
+    return suitable("special_offer" if wants_offer(c, policy) else usual, c)
+
+
+def wants_offer(c: Customer, policy: Policy) -> bool:
+    """Whether an offer is what keeps this customer: one of the tier gold who reacts to the price (T5)."""
+    return c.tiering.tier == "gold" and is_price_sensitive(c, policy)

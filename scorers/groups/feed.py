@@ -17,7 +17,7 @@ from scorers.groups.runs import MAX_RUNS, Run, Told, known
 from scorers.in_force.closures import BASE, HELD, MAX_FOUND, Closed, Span, open_between, open_until, spans_of
 from scorers.in_force.context import Context
 from scorers.in_force.hours import hour_end
-from scorers.policy.tables import Feeds
+from scorers.policy.group_tables import Feeds
 from scorers.timeline.facts import Ref
 from scorers.timeline.subjects import State
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from scorers.contract.events import Micros
 from scorers.in_force.closures import FEED, Closures
+from scorers.in_force.exposures import Exposures
 from scorers.in_force.figures import Figures, no_figures
 from scorers.in_force.group_histories import GroupHistories
 from scorers.in_force.risk_model import RiskModel
@@ -15,6 +16,7 @@ from scorers.policy.business_calendar import Calendar
 from scorers.policy.business_zone import business_zone
 from scorers.policy.tables import Policy
 
+_NEVER: Micros = 1 << 62
 _KEPT = 800  # daily figures, over two years; older instants are judged by the oldest kept
 
 
@@ -36,7 +38,9 @@ class Context:
         self._model_times: list[Micros] = [0]
         self.newest_figures = self._figures[0]
         self.newest_model: RiskModel = untrained
+        self.history_before: Micros = 0  # alarms that became true before it are not sent
         self.groups = GroupHistories()
+        self.exposures = Exposures()
         self._figures_from = 0
         self._model_from = 0
 
@@ -82,11 +86,17 @@ class Context:
             return False
         if subject == FEED and self.closures.adopt(name, values):
             self.judged_by = self.policy_version + self.closures.digest()
+        self.exposures.adopt(subject, name, in_force, values)
         return True
 
     def group(self, subject: str, name: str, now: Micros) -> Mapping[str, int]:
         """What was known of a group at an instant; empty before its first report."""
         return self.groups.at((subject, name), now)
+
+    @property
+    def observed_since(self) -> Micros:
+        """Since when figures have been in force, so facts of all customers have been read; far ahead if there are none yet."""
+        return self._figure_times[1] if len(self._figure_times) > 1 else _NEVER
 
     def figures(self, now: Micros) -> Figures:
         """The figures in force at an instant."""

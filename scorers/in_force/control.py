@@ -1,4 +1,4 @@
-"""Control records: ticks, and the figures, model, policy and groups in force, as records of the topic `clock`.
+"""Control records: ticks, and the figures, model, policy, groups and history in force, as records of the topic `clock`.
 
 Each partition gets a copy, so that everything a verdict depends on is in the partition's own log. A record is adopted once, and none that
 is older than the newest of its type. Which process sends these records, when, and how it signs them is not known here.
@@ -9,14 +9,17 @@ from typing import Annotated, Literal, get_args
 import msgspec
 from msgspec import Meta, Struct
 
-from scorers.contract.alarms import Subject
+from scorers.contract.alarms import SubjectType
 from scorers.contract.events import Duration, Instant
 from scorers.contract.rejection import MAX_BYTES, Rejection, rejection_of
-from scorers.contract.rfc3339 import decode_any_instant, encode_instant
+from scorers.contract.rfc3339 import decode_any_instant, encode_instant, rfc3339
 from scorers.in_force.base_rhythm import BaseRhythm
 from scorers.in_force.context import Context
+from scorers.in_force.counted.conversions import Conversions
 from scorers.in_force.figures import Bounds, Figures
 
+GroupName = SubjectType | Literal["thing"]
+"""The types of subjects that rows are kept of; a thing, which is an article or a lot, is the subject of no alarm."""
 Phase = Literal["tell", "base", "groups"]
 """What a tick for groups asks for: that partitions tell what feeds reported, that the feeds of all events are judged, or all others."""
 
@@ -51,6 +54,11 @@ class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="f
     given_up: tuple[int, int] = (0, 0)
     save_chance: tuple[float, ...] = ()
     discount: float = -1.0
+    brought: tuple[tuple[str, int], ...] = ()
+    costs_told: bool = False
+    conversions: Conversions = ()
+    danger: float = 0.0
+    unanswered: bool = False
 
     @classmethod
     def of(cls, day: int, figures: Figures) -> "FiguresInForce":
@@ -69,6 +77,11 @@ class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="f
             given_up=f.given_up,
             save_chance=f.save_chance,
             discount=f.discount,
+            brought=tuple(f.brought.items()),
+            costs_told=f.costs_told,
+            conversions=f.conversions,
+            danger=f.danger,
+            unanswered=f.unanswered,
         )
 
     @property
@@ -80,7 +93,20 @@ class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="f
         """The figures as verdicts use them."""
         bounds = dict(self.by_currency) or ({} if self.bounds is None else {"": self.bounds})
         at, shown = int(self.in_force), (self.proven, self.given_up, self.save_chance, self.discount)
-        return Figures(self.version, at, self.base, self.ranked, bounds, self.second_limit, *shown)
+        return Figures(
+            self.version,
+            at,
+            self.base,
+            self.ranked,
+            bounds,
+            self.second_limit,
+            *shown,
+            dict(self.brought),
+            self.costs_told,
+            self.conversions,
+            self.danger,
+            self.unanswered,
+        )
 
 
 class ModelInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="model.in_force"):
@@ -110,6 +136,13 @@ class PolicyInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="po
         return int(self.sent)
 
 
+class Group(Struct, frozen=True):
+    """A group by its type and id."""
+
+    type: GroupName
+    id: str
+
+
 class GroupInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="group.in_force"):
     """What is known of a group, such as a store, used by verdicts on its customers from `in_force` on.
 
@@ -118,11 +151,32 @@ class GroupInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="gro
 
     in_force: Instant
     reported: Instant
-    subject: Subject
+    subject: Group
     values: dict[str, int]
 
 
-Control = Tick | GroupInForce | FiguresInForce | ModelInForce | PolicyInForce
+class HistoryInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="history.in_force"):
+    """Alarms that became true before the instant `before` are history: recorded, and sent to nobody. The one that was sent last counts.
+
+    It changes no verdict, so it is in force at once for everything that is folded after it.
+    """
+
+    before: Instant
+    sent: Instant = Instant(0)
+    in_force: Instant = Instant(0)  # takes its turn before all events, as it is written before those that it is about
+
+    @property
+    def order(self) -> int:
+        """They follow each other by the instant at which they were sent."""
+        return int(self.sent)
+
+    @property
+    def version(self) -> str:
+        """What tells two of them apart."""
+        return rfc3339(self.before)
+
+
+Control = Tick | GroupInForce | FiguresInForce | ModelInForce | PolicyInForce | HistoryInForce
 CONTROL_TYPES = frozenset(str(control.__struct_config__.tag) for control in get_args(Control))
 
 

@@ -14,6 +14,11 @@ from msgspec import Struct
 from scorers.contract.events import DAY, SECOND, Duration, Micros
 from scorers.in_force.base_rhythm import BaseRhythm, gap_quantile
 from scorers.in_force.comebacks import COMEBACKS, given_up_from
+from scorers.in_force.counted.base_counts import BY_CURRENCY
+from scorers.in_force.counted.conversions import LEADS, Conversions, conversions
+from scorers.in_force.counted.credit import CREDIT, MOST_STAFF
+from scorers.in_force.counted.danger import TOLD, counted_for, danger_line
+from scorers.in_force.counted.flows import FLOW_OF_STORE, MOST_STORES, is_dated, oldest_bucket
 from scorers.in_force.discounts import DISCOUNTS, usual_discount
 from scorers.in_force.proven_risk import ANSWERS, is_proven, proven
 from scorers.in_force.uplift import MARGIN_IN, learned_chances
@@ -26,7 +31,16 @@ COHORT_GAPS = "cohort"  # as FIRST_GAPS, each counted once the first purchase is
 FORGOTTEN = "-"  # precedes the name of the histogram from which a count is taken back
 YEARS = "year:"  # followed by the currency
 ALL_YEARS = "year"  # of all currencies together, which the rows of former builds are counted in until they change
+TRADE = "trade:"  # the same of external parties (P1), who do not move the tiers of customers
+SERVED = "served"  # customers whose costs to serve are told (T3), in one bucket
 MOST_CURRENCIES = 16  # in which customers are ranked; those of later ones stay iron
+_MOST = {
+    **dict.fromkeys((YEARS, TRADE, MARGIN_IN, *BY_CURRENCY), MOST_CURRENCIES),
+    FLOW_OF_STORE: MOST_STORES,
+    CREDIT: MOST_STAFF,
+}
+"""How many histograms there may be whose names begin so: the rest of the name comes from outside."""
+_TIDY = 7  # days after which old days of flows are dropped
 _GROWTH = math.log(1.005)  # a bucket of yearly values is half a percent wide
 
 
@@ -60,6 +74,11 @@ class Figures(Struct, frozen=True):
     `given_up` are the multiples of the own limit from which few come back, of repeat and of first-time buyers; 0 while unknown.
     `save_chance` is what the hold-out has measured of each treatment (`uplift.learned_chances`).
     `discount` is the mean share of their money that discounts save customers; -1 while unknown.
+    `brought` is what all customers bring in a year by currency, where distributors are among them (P1).
+    `costs_told`: the costs to serve of enough customers are known (T3).
+    `conversions`: which prospects have bought (L2).
+    `danger` is the reported risk from which on silence and risk are news in this base; 0 while it is unknown.
+    `unanswered`: a base large enough for a danger line has answered too few questions, so its risks are guesses of the rules.
     """
 
     version: str
@@ -72,10 +91,19 @@ class Figures(Struct, frozen=True):
     given_up: tuple[int, int] = (0, 0)
     save_chance: tuple[float, ...] = ()
     discount: float = -1.0
+    brought: dict[str, int] = {}
+    costs_told: bool = False
+    conversions: Conversions = ()
+    danger: float = 0.0
+    unanswered: bool = False
 
     def is_proven(self, risk: float) -> bool:
         """Whether the base has shown that reported risks like this one are true (J5)."""
         return is_proven(self.proven, risk)
+
+    def is_news(self, risk: float) -> bool:
+        """Whether a risk by the model is news in this base."""
+        return risk >= self.danger and not self.unanswered
 
 
 def no_figures(policy: Policy) -> Figures:
@@ -89,7 +117,7 @@ Totals = dict[str, Counter[int]]
 
 def no_totals() -> Totals:
     """Empty histograms; those of yearly values are added with the first customer of their currency."""
-    names = (GAPS, FIRST_GAPS, COHORT_GAPS, ANSWERS, COMEBACKS, DISCOUNTS)
+    names = (GAPS, FIRST_GAPS, COHORT_GAPS, ANSWERS, COMEBACKS, DISCOUNTS, TOLD)
     return {name: Counter() for name in names}
 
 
@@ -108,6 +136,8 @@ class FigureBook:
         self._policy = policy
         self.pending: dict[int, Counter[tuple[str, int]]] = {}
         self.total: Totals = no_totals()
+        self._refused = 0  # counts of stores that found no place
+        self._tidied = 0
 
     def add(self, contributions: list[Contribution]) -> None:
         """Add counts; those of a day already closed count from the next closing on."""
@@ -121,31 +151,52 @@ class FigureBook:
         """Add the pending counts dated on a day or before to the totals."""
         while self.pending and (due := min(self.pending)) <= day:
             for (name, bucket), count in self.pending.pop(due).items():
-                if name == ANSWERS and count:
-                    self._forget_after_horizon(due, name, bucket, count)
+                if name in (ANSWERS, TOLD) and count:
+                    self._forget_later(due, name, bucket, count)
+                if is_dated(name) and bucket < oldest_bucket(name, day, self._policy):
+                    continue
                 total = self._histogram(name.removeprefix(FORGOTTEN))
                 if total is None:
+                    self._refused += name.startswith(FLOW_OF_STORE)
                     continue
                 if left := total.get(bucket, 0) + count:
                     total[bucket] = left
                 else:
                     total.pop(bucket, None)
-                    if not total and (name == ALL_YEARS or _is_years(name)):
+                    if not total and (name == ALL_YEARS or name.startswith((YEARS, TRADE)) or is_dated(name)):
                         del self.total[name]
+        if day >= self._tidied + _TIDY:
+            self._forget_days_of_flows(day)
 
-    def _forget_after_horizon(self, day: int, name: str, bucket: int, count: int) -> None:
-        """Take a count back a horizon after its day; under another name, so that this is not taken back in turn."""
-        later = day + max(self._policy.risk.horizon // DAY, 1)
+    def _forget_days_of_flows(self, day: int) -> None:
+        """Drop what windows do not need any more, and the histograms of stores of which nothing is left."""
+        self._tidied = day
+        for name in [name for name in self.total if is_dated(name)]:
+            oldest = oldest_bucket(name, day, self._policy)
+            left = {bucket: count for bucket, count in self.total[name].items() if bucket >= oldest}
+            if left:
+                self.total[name] = Counter(left)
+            else:
+                del self.total[name]
+
+    def _forget_later(self, day: int, name: str, bucket: int, count: int) -> None:
+        """Take a count back a horizon after its day, or when it is counted anew; under another name, so that this is not taken back in turn."""
+        later = day + (counted_for(self._policy) if name == TOLD else max(self._policy.risk.horizon // DAY, 1))
         self.add([(later, FORGOTTEN + name, bucket, -count)])
 
     def _histogram(self, name: str) -> Counter[int] | None:
-        """The counts of a histogram; None for that of a currency that has no place, as codes come from outside."""
+        """The counts of a histogram; None for that of a currency or store that has no place, as names come from outside."""
         total = self.total.get(name)
         if total is None:
-            family = next((family for family in (YEARS, MARGIN_IN) if name.startswith(family)), None)
-            if family is None or sum(held.startswith(family) for held in self.total) < MOST_CURRENCIES:
+            family = next((family for family in _MOST if name.startswith(family)), None)
+            if family is None or sum(held.startswith(family) for held in self.total) < _MOST[family]:
                 total = self.total[name] = Counter()
         return total
+
+    def take_refused(self) -> dict[str, int]:
+        """How many counts of stores found no place since this was asked last, as a bound of the state; empty for none."""
+        refused, self._refused = self._refused, 0
+        return {"other_base": refused} if refused else {}
 
     def so_far(self) -> Totals:
         """All counts, those of days that are not closed included."""
@@ -191,20 +242,45 @@ def close(day: int, total: Totals, policy: Policy) -> Figures:
         for name, count in ranked.items()
         if count >= policy.tiers.ranked_at_least
     }
+    for name, counts in sorted(total.items()):
+        currency, count = name.removeprefix(TRADE), sum(counts.values())
+        if name.startswith(TRADE) and currency not in bounds and count >= policy.tiers.ranked_at_least:
+            bounds[currency] = _bounds(counts, count, policy)  # a business that sells to distributors only
     second_limit = (second or rules.second_purchase_default) // SECOND * SECOND
     one = next(iter(bounds.values()), None)  # of one currency the version is that of former builds
     agree, given_up = proven(total[ANSWERS], policy), given_up_from(total[COMEBACKS], policy)
     chances, off = learned_chances(total, policy), usual_discount(total.get(DISCOUNTS, {}), policy)
     content = repr((day, sum(ranked.values()), one if len(bounds) < 2 else bounds, second_limit, base, agree, given_up))
     # what is unknown is left out, so that the version is that of former builds
-    content += repr(chances) * bool(chances) + f" {off}" * (off >= 0.0)
+    brought = _brought(total, policy)
+    costs_told = total.get(SERVED, Counter[int]())[0] >= policy.serving.customers_at_least
+    content += repr(chances) * bool(chances) + f" {off}" * (off >= 0.0) + repr(brought) * bool(brought)
+    leads = conversions(total.get(LEADS, Counter[int]()), policy)
+    content += " costs" * costs_told + repr(leads) * bool(leads)
+    danger = danger_line(total.get(TOLD, Counter[int]()), policy)
+    is_large = sum(ranked.values()) >= policy.risk.danger_known and policy.risk.danger_share < 1.0
+    unanswered = is_large and sum(total[ANSWERS].values()) < policy.risk.proven_answers
+    content += f" danger {danger}" * bool(danger) + " unanswered" * unanswered
     version = hashlib.sha256(content.encode()).hexdigest()[:12]
     ranked_all, at = sum(ranked.values()), in_force(day, policy)
-    return Figures(version, at, base, ranked_all, bounds, second_limit, agree, given_up, chances, off)
+    shown = agree, given_up, chances, off, brought, costs_told, leads, danger, unanswered
+    return Figures(version, at, base, ranked_all, bounds, second_limit, *shown)
 
 
 def _is_years(name: str) -> bool:
     return name.startswith(YEARS)
+
+
+def _brought(total: Totals, policy: Policy) -> dict[str, int]:
+    """The yearly value of all customers, to half a percent, in each currency in which distributors buy and enough customers are known."""
+    found = {}
+    for name in sorted(total):
+        if name.startswith(TRADE):
+            currency = name.removeprefix(TRADE)
+            held = (total[name], total.get(years_of(currency), Counter[int]()))
+            if sum(sum(counts.values()) for counts in held) >= policy.tiers.ranked_at_least:
+                found[currency] = round(sum(_lower_edge(bucket) * n for counts in held for bucket, n in counts.items()))
+    return found
 
 
 def _bounds(years: Counter[int], ranked: int, policy: Policy) -> Bounds:

@@ -5,6 +5,7 @@ histograms begin with the first alarm and are never forgotten, so a difference o
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import product
 from math import log2
 from typing import Literal, TypeVar, get_args
 
@@ -12,6 +13,7 @@ from msgspec import Struct
 
 from scorers.contract.alarms import Stage, Tier
 from scorers.contract.events import DAY, EXIT_REASONS, Duration
+from scorers.in_force.counted.credit import CREDIT, Credit, credits
 from scorers.in_force.uplift import MARGIN_IN, TRIAL_OF, Measured, measured
 from scorers.policy.tables import Policy
 
@@ -22,10 +24,12 @@ Contribution = tuple[int, str, int, int]
 ANSWERS_OF = "answer:"  # followed by the kind; buckets by place, arm and answer
 LEFT = "left"  # buckets by place, whether they said so, and whether nobody was told before
 WHY = "why"  # buckets by `REASONS`
+CONTRADICTIONS = "contradiction"  # facts that contradict what is known, buckets by `CONTRADICTION_NAMES`
+WIN_BACK = "back-won"  # buckets by APPROACHED, WON_AFTER, WON_ALONE
 LEAD = "lead"  # from the first alarm of the silence, of any kind
 LEAD_OF = "lead:"  # followed by the kind: from the first alarm of that kind
 
-LEAVING = ("second-purchase-overdue", "gone-quiet", "risk-high", "defected")
+LEAVING = ("second-purchase-overdue", "gone-quiet", "risk-high", "distributor-risk", "defected")
 """The kinds that say of a buyer that they may leave, or have left."""
 
 REASONS = (*EXIT_REASONS, "other")
@@ -33,9 +37,16 @@ REASONS = (*EXIT_REASONS, "other")
 
 Arm = Literal["told", "held_out", "acted"]
 """What became of an alarm: told to people, held out, or somebody has acted on it."""
+Contradiction = Literal["unknown_complaint", "unknown_promise", "refunds_above_purchases"]
+"""A step of a complaint or promise that was never opened, or is no longer kept; more given back than was paid, in one currency.
+
+An answer to an unknown request is none: requests are answered several times, and then closed.
+"""
+CONTRADICTION_NAMES: tuple[Contradiction, ...] = get_args(Contradiction)
 ARMS: tuple[Arm, ...] = get_args(Arm)
 TIERS: tuple[Tier, ...] = get_args(Tier)
 STAGES: tuple[Stage, ...] = get_args(Stage)
+_PLACES: dict[tuple[Tier, Stage], int] = {pair: place for place, pair in enumerate(product(TIERS, STAGES))}
 
 N = TypeVar("N", bound=str)
 
@@ -46,7 +57,13 @@ LONGEST_LEAD = 80  # the last bucket, from eleven years on
 
 def is_of_quality(name: str) -> bool:
     """Whether a histogram says how good alarms were, or what they brought."""
-    return name.startswith((ANSWERS_OF, LEAD_OF, TRIAL_OF, MARGIN_IN)) or name in (LEFT, LEAD, WHY)
+    return name.startswith((ANSWERS_OF, LEAD_OF, TRIAL_OF, MARGIN_IN, CREDIT)) or name in (
+        LEFT,
+        LEAD,
+        WHY,
+        WIN_BACK,
+        CONTRADICTIONS,
+    )
 
 
 def place_of(tier: Tier, stage: Stage) -> int:
@@ -55,7 +72,7 @@ def place_of(tier: Tier, stage: Stage) -> int:
     >>> tier_and_stage(place_of("gold", "dormant"))
     ('gold', 'dormant')
     """
-    return TIERS.index(tier) * len(STAGES) + STAGES.index(stage)
+    return _PLACES[tier, stage]
 
 
 def tier_and_stage(place: int) -> tuple[Tier, Stage]:
@@ -95,6 +112,15 @@ def has_left(day: int, place: int, said: bool, missed: bool) -> Contribution:
 def why(day: int, reason: int, count: int) -> Contribution:
     """A customer has left for a reason, by its place in `REASONS`; -1 takes that back."""
     return day, WHY, reason, count
+
+
+APPROACHED, WON_AFTER, WON_ALONE = range(3)
+"""Of customers who have left: somebody tried to win them back, they came back after that, they came back by themselves."""
+
+
+def win_back(day: int, what: int) -> Contribution:
+    """A customer who has left was approached, or came back."""
+    return day, WIN_BACK, what, 1
 
 
 def led(day: int, kind: str, lead: Duration) -> Contribution:
@@ -140,6 +166,10 @@ class Leavers(Struct, kw_only=True):
     said_so_missed: int
     reasons: dict[str, int]
     reason_unknown: float | None  # share
+    approached: int  # somebody tried to win them back
+    won_back: int  # after that
+    came_back: int  # by themselves
+    save_rate: float | None  # the share of those approached who came back
 
 
 class Quality(Struct, kw_only=True):
@@ -148,6 +178,7 @@ class Quality(Struct, kw_only=True):
     kinds: dict[str, KindQuality]
     leavers: Leavers
     uplift: Measured
+    staff: dict[str, Credit] = {}
 
 
 def measure(counts: Counts, policy: Policy) -> Quality:
@@ -163,6 +194,7 @@ def measure(counts: Counts, policy: Policy) -> Quality:
         kinds={kind: _of_kind(kind, counts, left.by_silence) for kind in names},
         leavers=left,
         uplift=measured(counts, policy),
+        staff=credits(counts),
     )
 
 
@@ -217,6 +249,7 @@ def leavers(counts: Counts) -> Leavers:
     for bucket, count in counts.get(LEFT, {}).items():
         number[bucket % 4] += count
     told, missed, said, said_missed = number
+    tried, won, alone = [counts.get(WIN_BACK, {}).get(what, 0) for what in (APPROACHED, WON_AFTER, WON_ALONE)]
     reasons = {REASONS[place]: n for place, n in sorted(counts.get(WHY, {}).items()) if n}
     return Leavers(
         by_silence=told + missed,
@@ -228,6 +261,10 @@ def leavers(counts: Counts) -> Leavers:
         said_so_missed=said_missed,
         reasons=reasons,
         reason_unknown=round(reasons.get("unknown", 0) / sum(reasons.values()), 4) if reasons else None,
+        approached=tried,
+        won_back=won,
+        came_back=alone,
+        save_rate=round(won / tried, 4) if tried else None,
     )
 
 

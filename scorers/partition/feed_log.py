@@ -4,17 +4,15 @@ Forwarding each event to its feeds would double the traffic. So a partition note
 somebody asks, and tells only these. A store reports by its sales, anonymous ones included; a source, and the base, by any fact.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 from scorers.contract.events import DAY, HOUR, AnyEvent, Duration, Micros, Purchase
 from scorers.groups.feed import SOURCE, STORE
 from scorers.groups.runs import MAX_RUNS, Run, Told, added, since
 from scorers.in_force.closures import BASE
-from scorers.timeline.facts import NO_FACT, Ref, short, short_ref
+from scorers.timeline.facts import NO_FACT, Ref, nameless, short
 from scorers.timeline.packing import decoder, encode
 
 MAX_FEEDS = 1024  # in one partition
@@ -64,7 +62,7 @@ class Heard(Struct, gc=False):
                 first, count = at, 0
             last = at
             count += 1
-        runs.append(Run(int(first), int(last), count, _nameless(self.ref, self.customer)))
+        runs.append(Run(int(first), int(last), count, nameless(self.ref, self.customer)))
         times.clear()
         self.made = last
         del runs[:-MAX_RUNS]
@@ -198,11 +196,3 @@ class FeedLog:
         """The changes of rows at the record at hand were undone: whatever changes next has to be written again."""
         for heard in self.heard.values():
             heard.stored = True
-
-
-def _nameless(ref: Ref, customer: str | None) -> Ref:
-    """The reference without the customer's id: an erasure does not reach what is stored of feeds."""
-    ref = short_ref(ref)
-    if not customer or customer not in ref.id:
-        return ref
-    return replace(ref, id=hashlib.blake2b(ref.id.encode(), digest_size=8).hexdigest())

@@ -8,12 +8,12 @@ told and judged when it may be silent, when much is to be told, and when somebod
 from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
 
-from scorers.contract.alarms import Subject
 from scorers.contract.events import DAY, HOUR, Micros
-from scorers.groups.feed import PAUSES, PAUSES_OF, Feed
+from scorers.groups.feed import PAUSES, PAUSES_OF, STORE, Feed
 from scorers.groups.runs import Told
 from scorers.in_force.closures import BASE, HELD, report_values, spans_of
 from scorers.in_force.context import Context
+from scorers.in_force.control import Group
 from scorers.in_force.hours import hour_end, last_hour
 from scorers.partition.feed_log import FeedLog
 from scorers.partition.places import Places
@@ -119,6 +119,15 @@ class Feeds:
             self.expect(timeline.state.due, feed)
         return step
 
+    def selling(self) -> list[str]:
+        """The stores that have reported sales here and are still known."""
+        return [feed.removeprefix(STORE) for feed in self.log.heard if feed.startswith(STORE)]
+
+    @property
+    def stores(self) -> int:
+        """How many stores are watched here as feeds: they sell, whether anything was voiced there or not."""
+        return sum(feed.startswith(STORE) for feed in self._due)
+
     # --- in a replay ----------------------------------------------------------------------------------------------
 
     def attend(self) -> None:
@@ -184,6 +193,6 @@ class Feeds:
         return timeline.state if isinstance(timeline, FeedTimeline) else None
 
 
-def is_of_feeds(subject: Subject) -> bool:
+def is_of_feeds(group: Group) -> bool:
     """Whether feeds report under this name."""
-    return subject.type == FEED.name or (subject.type, subject.id) == (PAUSES_OF, PAUSES)
+    return group.type == FEED.name or (group.type, group.id) == (PAUSES_OF, PAUSES)

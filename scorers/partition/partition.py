@@ -5,17 +5,22 @@ trains, a new model comes into force. The replay and the worker both fold throug
 clock (`feed`), on Kafka only ticks do (`fold` and `tick`), because topics are read at unequal speed.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
 
-from scorers.contract.events import DAY, SECOND, AlarmAction, AnyEvent, Micros
-from scorers.customer.open_time import stores_of
+from scorers.contract.events import DAY, AlarmAction, AnyEvent, CustomerErased, CustomerMerged, Micros
 from scorers.customer.state import Customer
-from scorers.in_force.closures import concerns
 from scorers.in_force.context import Context
+from scorers.in_force.counted.flows import told_of
 from scorers.in_force.figures import FigureBook
+from scorers.partition.buyers import Buyers
 from scorers.partition.deadlines import Deadlines
 from scorers.partition.feed_log import FeedLog
 from scorers.partition.feeds import Feeds
+from scorers.partition.flows import Flows
+from scorers.partition.judged_again import JudgedAgain
+from scorers.partition.listing import Listing
+from scorers.partition.merges import Merges, erasures, let_go
 from scorers.partition.places import Places
 from scorers.partition.routing import (
     FEED_PREFIX,
@@ -27,26 +32,28 @@ from scorers.partition.routing import (
     own_subject,
     subject_type,
 )
-from scorers.partition.suppression import PlainSuppressions, Suppression, Suppressions
+from scorers.partition.sites import Sites
+from scorers.partition.stores import Stores
+from scorers.partition.suppression import PlainSuppressions, Suppression, Suppressions, kept_out_until
 from scorers.partition.tally import Tally, joined
 from scorers.risk.training import Trainer
+from scorers.subjects.site import SITE
+from scorers.subjects.store import STORE
 from scorers.timeline.emitter import Step
-from scorers.timeline.facts import Ref
-from scorers.timeline.subjects import State
+from scorers.timeline.episodes import NEVER
+from scorers.timeline.facts import Ref, nameless
+from scorers.timeline.merging.parcels import Parcel
 from scorers.timeline.timeline import AnyTimeline, Timeline
 from scorers.worklist.dates import DatesToList
-from scorers.worklist.ranking import Candidates
-
-AGAIN_A_TICK = 5_000  # customers that are judged again because of a closure, so that no tick takes long
 
 
 class Partition:
     """The subjects of one partition and their common clock.
 
-    `book` adds up contributions and closes days; without it the figures come from control records. `trainer` learns from lessons; without
-    it models come from control records. `due` gives the deadline of a subject by name, so that no timeline is read for a deadline that
-    has moved. `suppressed` holds what remains of erased customers. With `lists` the candidates for the worklist of each date are
-    collected in `ended`. `heard` notes what feeds report where ticks of their own ask for it; without it every tick judges feeds.
+    `book` adds up contributions and closes days, `trainer` learns from lessons; without them figures and models come from control records.
+    Without `own_figures` the book only tells flows. `due` gives a subject's deadline, so that no timeline is read for one that has moved.
+    `suppressed` holds what remains of erased customers. With `lists` the candidates for each date's worklist are collected in
+    `listing.ended`. `heard` notes what feeds report where ticks of their own ask for it; without it every tick judges feeds.
     """
 
     def __init__(
@@ -59,6 +66,7 @@ class Partition:
         suppressed: Suppressions | None = None,
         lists: DatesToList | None = None,
         heard: FeedLog | None = None,
+        own_figures: bool = True,
     ) -> None:
         self.ctx = ctx
         self.timelines = timelines
@@ -66,20 +74,28 @@ class Partition:
         self.newest: Micros = 0  # of all facts, erasures and actions excepted
         self.tally = Tally()
         self.clock: Micros = 0
+        self._groups_told: Micros = 0  # the instant up to which groups have been told all facts
         self.places = Places()
         self._hears = heard is None
         self.feeds = Feeds(ctx, timelines, self.places, heard or FeedLog())
         if self._hears:
             self.feeds.attend()
-        self._book = book
+        self._merges = Merges(ctx, timelines, self)
+        self._book, self._own_figures = book, own_figures
         self._trainer = trainer
         self._boundary: Micros = 0  # the next instant at which a day's figures come into force
         self._due = due
         self._deadlines = Deadlines()
-        self.lists = lists
-        self._again: list[str] = []  # customers who wait to be judged again,
-        self._feeds: set[str] = set()  # because closures of these feeds have changed
-        self.ended: list[Candidates] = []  # for editions of worklists; the runner takes them out
+        self.flows = Flows(ctx, timelines, self.places, self._deadlines.add)
+        self.listing = Listing(ctx, timelines, lists, self._settle, self._effects)
+        self.buyers = Buyers()
+        self.stores = Stores()
+        self.sites = Sites()
+        self.again = JudgedAgain()
+
+    def judge_all_again(self) -> None:
+        """Judge everybody again with the next instant, because another policy is in force: a deadline may come earlier under it."""
+        self.again.under_another_policy(self._deadlines.names())
 
     def expect(self, due: Micros, name: str) -> None:
         """Add the deadline of a subject that was stored earlier."""
@@ -90,21 +106,48 @@ class Partition:
 
     def feed(self, event: AnyEvent, ref: Ref) -> Iterator[Step]:
         """Advance the clock to an event, then fold it for every subject that it concerns; one step for each."""
+        for step in self._feed(event, ref):
+            yield step
+            if step.parcels:
+                yield from self._deliver(step)
+
+    def _feed(self, event: AnyEvent, ref: Ref) -> Iterator[Step]:
         if event.time > self.clock:
             if event.time >= self.feeds.next:
                 yield from map(self._counted, self.feeds.hear(int(event.time), self.clock))
             yield from self._advance(int(event.time))
-            if self.ended:
+            if self.listing.ended:
                 yield Step()  # the runner takes out what has ended before a fact changes it
         step = self.fold(event, ref)
         if step is not None:
             yield step
         if step is None or step.is_new:
             for number, address in enumerate(other_subjects(event)):
-                other = self.fold_for(address, event, ref)
+                other = self.fold_forwarded(address, event, ref)
                 if step is None and not number and event.customer_id is not None:
                     self.tally.count(other)
                 yield other
+
+    def _deliver(self, step: Step) -> Iterator[Step]:
+        """What a step sends to customers, taken in this partition."""
+        waiting = deque(step.parcels)
+        while waiting:
+            parcel = waiting.popleft()
+            taken = self.receive(parcel)
+            if parcel.content == "fact" and not taken.parcels and not erases(parcel.event):
+                self.tally.count(taken)
+            yield taken
+            waiting += taken.parcels
+
+    def receive(self, parcel: Parcel, origin: tuple[str, int] | None = None, arrival: Micros = 0) -> Step:
+        """Take what another customer has sent to one of this partition, because their ids were merged; `origin` as in `Timeline.step`."""
+        before, parts = None, None
+        if parcel.content == "known":
+            before, parts = self.listing.before(self.timelines.get(parcel.to), int(parcel.event.time), self.clock)
+        step = self._merges.receive(parcel, origin, arrival)
+        if parts and step.is_new:
+            self.listing.ended += parts
+        return step if before is None else joined(before, step)
 
     def fold(self, event: AnyEvent, ref: Ref, arrival: Micros = 0) -> Step | None:
         """Fold one event for the subject of its key, after judging that subject's earlier deadlines; None if it has no subject.
@@ -115,18 +158,16 @@ class Partition:
         address = own_subject(event)
         if erases(event):
             assert address is not None
-            step = self._erase(address.name, int(event.time), ref, arrival)
+            step = self.erase(address.name, event, ref, arrival)
             self.tally.count(step)
             return step
         acts = type(event) is AlarmAction
         if event.time > self.newest and not acts:
             self.newest = int(event.time)
         if address is None or (acts and self.timelines.get(address.name) is None):
-            if acts:
-                self.tally.unfolded += 1  # there is nobody whose alarm it could concern
-            elif event.customer_id is None:
+            if not acts and event.customer_id is None:
                 self.tally.anonymous += 1
-            elif not other_subjects(event):
+            elif acts or not other_subjects(event):  # an action about nobody's alarm, or a fact about nothing watched
                 self.tally.unfolded += 1
             if not acts:
                 self.feeds.log.note(event, ref)
@@ -139,83 +180,84 @@ class Partition:
 
     def fold_for(self, address: Address, event: AnyEvent, ref: Ref, origin: tuple[str, int] | None = None) -> Step:
         """Fold one event for one subject, new or known; `origin` as in `Timeline.step`."""
-        name = address.name
+        name, complete_to = address.name, self._complete_to(address)
         timeline = self.timelines.get(name)
-        before, parts = None, None
-        if self.lists is not None and event.time >= self.lists.final_at:
-            before, parts = self._part_of(timeline, int(event.time))
-        if timeline is not None and timeline.state.due < event.time:  # the clock has not passed this deadline yet
+        if timeline is not None and timeline.row.moved is not None:
+            return self._merges.follow(timeline, Parcel(name, event, ref), origin)
+        if type(event) is AlarmAction and (timeline is None or not timeline.state.first_seen):
+            return Step()  # it makes nobody a customer
+        before, parts = self.listing.before(timeline, int(event.time), self.clock)
+        passed = min(int(event.time), complete_to)
+        if timeline is not None and timeline.state.due < passed:  # the clock has not passed this deadline yet
             retires = timeline.subject.retires(timeline.state, self.ctx)
-            if 0 < retires < event.time:
+            if 0 < retires < passed:
                 retired = self._retire(address, timeline, retires)
                 before = retired if before is None else joined(before, retired)
                 timeline = None
         if timeline is None:
-            if type(event) is AlarmAction:
-                return before or Step()  # it makes nobody a customer
             subject = subject_type(name)
             kept = subject.retires(subject.new(address.id), self.ctx)  # from 0, so it is the length of time
-            if kept and event.time + kept < self.clock:
+            if kept and event.time + kept < self.clock and type(event) is not CustomerMerged:
                 return Step(status="too_late")  # if it was known before, it has been deleted since
             if address.type != "customer" and not self.places.take(address.slot):
                 return self._counted(Step(forgotten={f"other_{address.type}": 1}))
-            suppression = self.suppressed.get(name)
-            if suppression is not None and event.time <= suppression.until:
+            if (suppression := self.suppressed.get(name)) is not None and event.time <= suppression.until:
                 return Step(status="too_late")
-            timeline = Timeline.new(subject, address.id, self.ctx)
-            if suppression is not None:
-                timeline.row.erased = suppression.until
-        step = self._after(name, timeline, timeline.step(event, ref, self.clock, self.ctx, origin))
+            timeline = self.begin(name) if address.type == "customer" else Timeline.new(subject, address.id, self.ctx)
+        if type(event) is CustomerMerged:
+            step = self._merges.merge(timeline, event, ref, origin)
+            if step.is_new:
+                self.buyers.remove(name)
+        else:
+            step = timeline.step(event, ref, self.clock, self.ctx, origin, complete_to)
+            step = self.after(name, timeline, self._merges.described(timeline.row, event, ref, step))
         if parts and step.is_new:
-            self.ended += parts
+            self.listing.ended += parts
         return step if before is None else joined(before, step)
 
-    def _part_of(self, timeline: AnyTimeline | None, at: Micros) -> tuple[Step | None, list[Candidates]]:
-        """What a customer adds to the lists that no fact from an instant on can change, before such a fact is folded.
+    def fold_forwarded(
+        self, address: Address, event: AnyEvent, ref: Ref, origin: tuple[str, int] | None = None
+    ) -> Step:
+        """Fold an event for a group. The reference that a theme keeps, and shows in its alarm, does not name the customer."""
+        if address.type == "theme":
+            ref = nameless(ref, event.customer_id)
+        return self.fold_for(address, event, ref, origin)
 
-        On Kafka facts may be read before the tick that closes these lists; a later fact replaces what was known before it.
-        """
-        assert self.lists is not None
-        self.lists.begin(at, self.ctx)
-        out: Step | None = None
-        parts: list[Candidates] = []
-        if timeline is None or not isinstance(timeline.state, Customer):
-            return out, parts
-        for day, final_at in self.lists.final_before(at, timeline.state.last_fact, self.ctx):
-            if 0 < timeline.state.due < final_at:
-                step = self._effects(timeline.judge_until(final_at, self.clock, self.ctx))
-                out = step if out is None else joined(out, step)
-            if part := self.lists.part_of(timeline, day, self.ctx):
-                parts.append(part)
-        return out, parts
+    def _complete_to(self, address: Address) -> Micros:
+        """Up to when all facts of a subject have come. Those of a customer come in one log; the logs of a group's may be read days apart."""
+        if address.type == "customer":
+            return NEVER
+        return self.clock if self._hears else self._groups_told
+
+    def begin(self, name: str) -> AnyTimeline:
+        """The timeline of a customer of whom nothing is known, but perhaps that they were erased."""
+        timeline = Timeline.new(subject_type(name), name, self.ctx)
+        if (suppression := self.suppressed.get(name)) is not None:
+            timeline.row.erased = suppression.until
+        return timeline
 
     def _retire(self, address: Address, timeline: AnyTimeline, at: Micros) -> Step:
         """Delete a subject at its last deadline: nothing is known of it any more, and its place is free."""
         step = timeline.retire(at + 1, max(self.clock, at), self.ctx)
-        self._delete(address.name)
+        self.delete(address.name)
         if address.type != "customer":
             self.places.give_back(address.slot)
         step.forgotten = {**step.forgotten, f"silent_{address.type}": 1}
+        step.parcels += let_go(address.name, timeline.row.ids, at)
         return self._effects(self._counted(step))
 
     def _counted(self, step: Step) -> Step:
         self.tally.forgotten.update(step.forgotten)
         return step
 
-    def _erase(self, name: str, at: Micros, ref: Ref, arrival: Micros) -> Step:
-        """Delete all that is known of a customer. An erasure that was carried out before is a duplicate.
-
-        Facts up to `until` stay out: the time of the erasure if that is no later than its arrival and no further ahead of the newest
-        fact than the allowed lateness. An erasure that is dated ahead must not keep out the sales that follow it. Where no fact was read
-        yet, nothing says that it is ahead.
-        """
+    def erase(self, name: str, event: CustomerErased, ref: Ref, arrival: Micros) -> Step:
+        """Delete all that is known of a customer, under all ids that were merged. An erasure that was carried out before is a duplicate."""
+        at = int(event.time)
         before = self.suppressed.get(name) or Suppression()
         erasure = self.suppressed.digests(f"{ref.source}\x1f{ref.id}")
         if not set(erasure).isdisjoint(before.erasures):
             return Step(status="duplicate")
-        is_ahead = 0 < self.newest < at - self.ctx.policy.time.allowed_lateness
-        until = self.newest if is_ahead else at
-        until = min(until, arrival or until)
+        until = kept_out_until(at, arrival, self.newest, self.ctx.policy.time.allowed_lateness)
         step = Step()
         timeline = self.timelines.get(name)
         if timeline is not None:
@@ -224,7 +266,8 @@ class Partition:
                 step = timeline.erase(at, ref, self.clock, self.ctx)
             except Exception as fault:  # the customer is deleted all the same
                 step = Step(status="core_error", fault=f"{type(fault).__name__}: {fault}")
-            self._delete(name)
+            step.parcels += erasures(timeline.row, event, ref)
+            self.delete(name)
         self.suppressed[name] = before.extended(until, erasure[0])
         return self._effects(step)
 
@@ -232,82 +275,61 @@ class Partition:
         """Advance the clock to an instant: judge feeds, then the deadlines before it and close days, in order."""
         if self._hears:
             yield from map(self._counted, self.feeds.hear(until, self.clock, of_all=True))
-        yield from self._advance(until)
+        for step in self._advance(until):
+            yield step
+            if step.parcels and self._hears:
+                yield from self._deliver(step)
 
     def _advance(self, until: Micros) -> Iterator[Step]:
+        if self.ctx.exposures.begun:
+            self.wake()
         if not self._boundary:
-            self._boundary = self._next_boundary(until)
-            if self.lists is not None:
-                self.lists.begin(until, self.ctx)
+            lateness = self.ctx.policy.time.allowed_lateness
+            self._boundary = (until - lateness) // DAY * DAY + DAY + lateness
+            self.listing.begin(until)
         while self._boundary <= until:
-            yield from self._list(self._boundary)
+            yield from self.listing.close(self._boundary)
             yield from self._settle(self._boundary)
-            self._close_day()
+            yield from map(self._counted, self._close_day())
             self._boundary += DAY
-        yield from self._list(until)
+        yield from self.listing.close(until)
         yield from self._settle(until)
-        if self.ctx.closures.changed or self._again:
+        if self.ctx.closures.changed or self.again.waiting:
             yield from self._judge_again(until)
             yield from self._settle(until)
         self.clock = max(self.clock, until)
 
+    def wake(self) -> None:
+        """Let customers be judged who are exposed to what more complain of than usual; called as soon as that is known."""
+        for name, timeline in self.buyers.exposed(self.timelines.get, self.ctx):
+            self.timelines[name] = timeline
+            self._deadlines.add(timeline.state.due, name)
+
     def _judge_again(self, now: Micros) -> Iterator[Step]:
-        """Judge customers again for whom closures were found, have ended, or were withdrawn.
-
-        A worker judges some thousands a tick; those who wait meet their deadlines under the closures that are known. It begins with
-        all of them when it starts, so that none is missed if one ended halfway; who was judged before is not changed by it.
-        """
-        closures = self.ctx.closures
-        if closures.changed:
-            self._feeds |= closures.changed
-            closures.changed.clear()
-            self._again = sorted(self._deadlines.names(), reverse=True)
-        in_memory = self._due is None
-        for _ in range(len(self._again) if in_memory else min(AGAIN_A_TICK, len(self._again))):
-            name = self._again.pop()
+        """Judge customers again for whom closures were found, have ended, or were withdrawn; all of them under a new policy."""
+        if self.ctx.closures.changed:
+            self.again.closures_changed(self.ctx.closures, self._deadlines.names())
+        for name in self.again.take(in_memory := self._due is None):
             timeline = self.timelines.get(name)
-            if timeline is not None and self._is_concerned(timeline.state):
-                yield self._after(name, timeline, timeline.judge_again(now, self.ctx))
-        if not self._again:
-            self._feeds.clear()
+            if timeline is not None and self.again.concerns(timeline.state, groups_too=in_memory):
+                yield self.after(name, timeline, timeline.judge_again(now, self.ctx))
+        self.again.end_round()
 
-    def _is_concerned(self, state: State) -> bool:
-        """Whether a customer's clock depends on the closures that have changed."""
-        return isinstance(state, Customer) and concerns(self._feeds, stores_of(state), state.purchases.last_ref.source)
-
-    def _list(self, until: Micros) -> Iterator[Step]:
-        """Collect the candidates of each edition that is closed up to an instant, in order."""
-        lists = self.lists
-        while lists is not None:
-            early = lists.next_early(until, self.ctx)
-            if lists.final_at <= until and (early is None or lists.final_at <= early):
-                yield from self._settle(lists.final_at)
-                self._collect(lists, final=True)
-            elif early is not None:
-                yield from self._settle(early)
-                self._collect(lists, final=False)
-            else:
-                return
-
-    def list_ended(self, end: Micros) -> None:
-        """Collect the candidates of the last dates that have ended, although late facts could still come: the run ends."""
-        lists = self.lists
-        while lists is not None and lists.end(lists.final, self.ctx) - SECOND <= end:
-            self._collect(lists, final=True)
-
-    def _collect(self, lists: DatesToList, final: bool) -> None:
-        found = lists.close(final, lambda name: self.timelines.get(name), self.ctx)
-        if found is not None:
-            self.ended.append(found)
-
-    def _delete(self, name: str) -> None:
+    def delete(self, name: str) -> None:
+        """Delete what is known of a subject."""
         del self.timelines[name]
-        if self.lists is not None:
-            self.lists.table.remove(name)
+        self.buyers.remove(name)
+        self.stores.remove(name)
+        self.sites.remove(name)
+        self.listing.remove(name)
 
     def tick_groups(self, until: Micros) -> list[Step]:
-        """Judge the deadlines of groups up to an instant, that instant included; customers and the clock do not change."""
+        """Judge the deadlines of groups up to an instant, that instant included; customers and the clock do not change.
+
+        Every fact before the instant was forwarded by then, by all partitions.
+        """
         waiting, steps = [], []
+        self._groups_told = max(self._groups_told, until)
         try:
             while (entry := self._deadlines.take(until + 1)) is not None:
                 if subject_type(entry[1]).name == "customer":
@@ -336,18 +358,24 @@ class Partition:
             return None
         step = timeline.judge_until(due + 1, self.clock, self.ctx)
         if timeline.state.due or step.status == "core_error":
-            return self._after(name, timeline, step)
+            return self.after(name, timeline, step)
         retires = timeline.subject.retires(timeline.state, self.ctx)
         if not retires or due < retires:
-            return self._after(name, timeline, step)
+            return self.after(name, timeline, step)
         self._effects(self._counted(step))
         address = address_of(name.encode()) or Address("customer", name)
         return joined(step, self._retire(address, timeline, due))
 
-    def _after(self, name: str, timeline: AnyTimeline, step: Step) -> Step:
+    def after(self, name: str, timeline: AnyTimeline, step: Step) -> Step:
+        """Note what a step has changed of a subject: its row, its deadline, its readings for worklists."""
         self.timelines[name] = timeline
-        if self.lists is not None and isinstance(timeline.state, Customer):
-            self.lists.table.put(name, timeline.state)
+        if isinstance(timeline.state, Customer):
+            self.listing.put(name, timeline.state)
+            self.buyers.put(name, timeline.state)
+        elif timeline.subject is STORE:
+            self.stores.put(timeline.state)
+        elif timeline.subject is SITE:
+            self.sites.put(name, timeline.state)
         if step.forgotten:
             self._counted(step)
         if due := timeline.state.due:
@@ -358,21 +386,25 @@ class Partition:
         if self._book is not None:
             if step.counts:
                 self._book.add(step.counts)
-            for report in step.reports:
+            for report in step.reports if self._own_figures else ():
                 self.ctx.adopt_group(report.subject, report.id, report.in_force, report.in_force, report.values)
+            if self.ctx.exposures.begun:
+                self.wake()
         if self._trainer is not None:
             for lesson in step.lessons:
                 self._trainer.learn(lesson)
         return step
 
-    def _next_boundary(self, now: Micros) -> Micros:
-        lateness = self.ctx.policy.time.allowed_lateness
-        return (now - lateness) // DAY * DAY + DAY + lateness
-
-    def _close_day(self) -> None:
+    def _close_day(self) -> Iterator[Step]:
         lateness = self.ctx.policy.time.allowed_lateness
         if self._book is not None:
-            self.ctx.adopt_figures(self._book.close((self._boundary - lateness) // DAY - 1))
+            day = (self._boundary - lateness) // DAY - 1
+            figures = self._book.close(day)
+            if self._own_figures:
+                self.ctx.adopt_figures(figures)
+            yield Step(forgotten=self._book.take_refused())
+            for told in told_of(self._book.total, day):
+                yield self.flows.take(told, self.clock)
         if self._trainer is not None:
             model = self._trainer.snapshot(self.ctx.policy.risk.champion)
             if model.version != self.ctx.newest_model.version:

@@ -3,17 +3,31 @@
 The name of a customer is its id. The name of a group begins with a control character, which ids cannot contain.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, Protocol, TypeGuard
 
-from scorers.contract.alarms import SubjectType as SubjectName
-from scorers.contract.events import AnyEvent, ComplaintOpened, CustomerErased, CustomerMerged, StaffPulse
+from scorers.contract.events import (
+    AnyEvent,
+    ComplaintOpened,
+    Contact,
+    ContactMade,
+    ContactReceived,
+    CustomerErased,
+    Event,
+    StaffPulse,
+)
+from scorers.groups.store import things_of
+from scorers.groups.theme import of as themes_of
+from scorers.in_force.control import GroupName
 from scorers.partition.places import slot_of
 from scorers.subjects.customer import CUSTOMER
 from scorers.subjects.feed import FEED
 from scorers.subjects.feed_timeline import FeedTimeline
+from scorers.subjects.flows.flow import FLOW
+from scorers.subjects.flows.flow_timeline import FlowTimeline
 from scorers.subjects.site import SITE
-from scorers.subjects.store import STORE
+from scorers.subjects.store import STORE, THING
+from scorers.subjects.theme import THEME
 from scorers.timeline.subjects import SubjectType
 from scorers.timeline.timeline import AnyTimeline, Timeline
 
@@ -22,6 +36,9 @@ GROUPS: dict[str, SubjectType[Any]] = {
     SITE.name: SITE,
     STORE.name: STORE,
     FEED.name: FEED,
+    THEME.name: THEME,
+    FLOW.name: FLOW,
+    THING.name: THING,
 }
 """The subjects that are no customers, by the name of their type."""
 
@@ -42,7 +59,7 @@ FEED_PREFIX = f"{GROUP_PREFIX}{FEED.name}:"
 class Address(NamedTuple):
     """A subject by its type and id."""
 
-    type: SubjectName
+    type: GroupName
     id: str
 
     @property
@@ -69,7 +86,7 @@ def subject_type(name: str) -> SubjectType[Any]:
 
 def timeline_of(subject: SubjectType[Any]) -> type[AnyTimeline]:
     """The machine that keeps a subject's facts in order."""
-    return FeedTimeline if subject is FEED else Timeline
+    return FeedTimeline if subject is FEED else FlowTimeline if subject is FLOW else Timeline
 
 
 def address_of(key: bytes | None) -> Address | None:
@@ -83,40 +100,56 @@ def address_of(key: bytes | None) -> Address | None:
     return Address(GROUPS[kind].name, subject_id) if not prefix and kind in GROUPS and subject_id else None
 
 
-_OF_NO_CUSTOMER = (CustomerMerged, StaffPulse)  # a union type would be made, and searched, for each event
-
-
 def own_subject(event: AnyEvent) -> Address | None:
-    """The customer with the key of the event's own record; None for anonymous facts, for merges and for facts about a site."""
-    if event.customer_id is None or isinstance(event, _OF_NO_CUSTOMER):
+    """The customer with the key of the event's own record; None for anonymous facts and for facts about a site."""
+    if event.customer_id is None or isinstance(event, StaffPulse):
         return None
     return Address("customer", event.customer_id)
 
 
-def _store(event: AnyEvent) -> Address | None:
-    if isinstance(event, ComplaintOpened) and event.store_id:
-        return Address("store", event.store_id)
-    return None
+def _store(e: ComplaintOpened) -> Iterator[Address]:
+    if e.store_id:
+        yield Address("store", e.store_id)
 
 
-def _site(event: AnyEvent) -> Address | None:
-    if isinstance(event, StaffPulse):
-        return Address("site", event.store_id)
-    return None
+def _marked_store(e: Contact) -> Iterator[Address]:
+    if e.store_id and e.satisfaction is not None:
+        yield Address("store", e.store_id)
 
 
-FORWARDS: tuple[Callable[[AnyEvent], Address | None], ...] = (
-    _store,
-    _site,
-)
-"""For each type of group: the address that a fact is forwarded to, or None."""
+def _things(e: ComplaintOpened) -> Iterator[Address]:
+    for thing in things_of(e):
+        yield Address("thing", thing)
+
+
+def _themes(e: ComplaintOpened) -> Iterator[Address]:
+    for theme in themes_of(e):
+        yield Address("theme", theme.id)
+
+
+def _site(e: StaffPulse) -> Iterator[Address]:
+    yield Address("site", e.store_id)
+
+
+FORWARDS: dict[type[Event], tuple[Callable[[Any], Iterator[Address]], ...]] = {
+    ComplaintOpened: (
+        _store,
+        _things,
+        _themes,
+    ),
+    ContactMade: (_marked_store,),
+    ContactReceived: (_marked_store,),
+    StaffPulse: (_site,),
+}
+"""By type of event: the addresses that a fact is forwarded to, for each type of group."""
 
 
 def other_subjects(event: AnyEvent) -> list[Address]:
     """The subjects with other keys that a fact concerns, to which it is forwarded."""
-    return [address for forward in FORWARDS if (address := forward(event)) is not None]
+    forwards = FORWARDS.get(type(event))
+    return [] if forwards is None else [address for forward in forwards for address in forward(event)]
 
 
-def erases(event: AnyEvent) -> bool:
+def erases(event: AnyEvent) -> TypeGuard[CustomerErased]:
     """Whether the event asks to forget its customer."""
     return isinstance(event, CustomerErased)

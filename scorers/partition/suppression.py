@@ -8,7 +8,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from scorers.contract.events import Micros
+from scorers.contract.events import Duration, Micros
 
 MAX_ERASURES = 8  # of one customer that are still recognised if they are read again
 
@@ -40,3 +40,14 @@ class PlainSuppressions(dict[str, Suppression]):
     def digests(self, identity: str, /) -> tuple[str, ...]:
         """The identity itself."""
         return (identity,)
+
+
+def kept_out_until(erased: Micros, arrival: Micros, newest: Micros, lateness: Duration) -> Micros:
+    """Up to when facts stay out because of an erasure: its time, but no later than its `arrival` (0 if that is unknown).
+
+    One that is dated further ahead of the `newest` fact than the allowed lateness must not keep out the sales that follow it. Where no
+    fact was read yet, `newest` is 0, and nothing says that it is ahead.
+    """
+    is_ahead = 0 < newest < erased - lateness
+    until = newest if is_ahead else erased
+    return min(until, arrival or until)

@@ -17,7 +17,7 @@ class Tally(Struct):
     conflicts: int = 0
     too_late: int = 0
     core_errors: int = 0
-    unfolded: int = 0  # accepted, but without effect: merges, and actions about no known customer
+    unfolded: int = 0  # accepted, but without effect: actions about no known customer
     forgotten: Counter[str] = field(default_factory=Counter)  # by bound of a subject's state: what it made forget
 
     def count(self, step: Step) -> None:
@@ -41,5 +41,7 @@ def joined(first: Step, second: Step) -> Step:
         lessons=first.lessons + second.lessons,
         counts=first.counts + second.counts,
         reports=first.reports + second.reports,
+        parcels=first.parcels + second.parcels,
+        refused=first.refused + second.refused,
         forgotten=dict(Counter(first.forgotten) + Counter(second.forgotten)),
     )

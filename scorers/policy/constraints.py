@@ -100,6 +100,21 @@ CONSTRAINTS = (
         "what is raised would be settled at once; give a settled up to change",
     ),
     Constraint(
+        ("exposure.bought_within",),
+        lambda p: DAY <= p.exposure.bought_within <= 180 * DAY,
+        "give a time from '1d' to '180d': so long it is kept what a customer bought",
+    ),
+    Constraint(
+        ("themes.window", "themes.history"),
+        lambda p: DAY <= p.themes.window <= 60 * DAY and p.themes.window < p.themes.history,
+        "give a window from '1d' to '60d', and a longer history: what is usual is known from the days before the window",
+    ),
+    Constraint(
+        ("base.window",),
+        lambda p: DAY <= p.base.window <= 364 * DAY and not p.base.window % DAY,
+        "customers lost and won are counted by whole days; give '1d' to '364d', like '28d'",
+    ),
+    Constraint(
         ("feeds.at_least", "feeds.factor"),
         lambda p: p.feeds.at_least >= p.feeds.factor * HOUR,
         "gaps under an hour are only counted; give an at_least of at least as many hours as factor says",

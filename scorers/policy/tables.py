@@ -12,23 +12,16 @@ from msgspec import Meta, Struct, field
 
 from scorers.contract.alarms import Treatment
 from scorers.policy.by_tier import ByTier
+from scorers.policy.group_tables import Base, Exposure, Feeds, Iceberg, Stores, Themes
 from scorers.policy.spans import Span, days, hours
+from scorers.policy.values import Ceiling, Count, Minor, Positive, Share, Strict
 
-Share = Annotated[float, Meta(ge=0, le=1)]
-Count = Annotated[int, Meta(ge=1, le=1_000_000)]
-Ceiling = Annotated[int, Meta(ge=0, le=11)]  # under the number of messages that a customer keeps
-Positive = Annotated[float, Meta(gt=0, le=1e9)]
-Minor = Annotated[int, Meta(ge=0, le=10**12)]
 T = TypeVar("T")
 
 AUTO = "auto"  # the champion is the learner with the best evidence
 
 
-class _Strict(Struct, frozen=True, forbid_unknown_fields=True):
-    """A table of the file; an unknown key is an error."""
-
-
-class Time(_Strict, frozen=True):
+class Time(Strict, frozen=True):
     """The business's time zone, and how late facts and notifications may be."""
 
     zone: str = "UTC"
@@ -36,15 +29,16 @@ class Time(_Strict, frozen=True):
     notify_within: Span = days(2)
 
 
-class Prospects(_Strict, frozen=True):
+class Prospects(Strict, frozen=True):
     """L2: from the first contact to the first purchase."""
 
     conversion_window: Span = days(30)
     cooling_share: Share = 2 / 3
     golden_quiet: Span = days(7)
+    conversions_known: Count = 50
 
 
-class Lifecycle(_Strict, frozen=True):
+class Lifecycle(Strict, frozen=True):
     """L1, L3-L5: the stages."""
 
     core_occasions: Count = 5
@@ -59,7 +53,7 @@ class Lifecycle(_Strict, frozen=True):
     known_before: Span = days(90)
 
 
-class Silence(_Strict, frozen=True):
+class Silence(Strict, frozen=True):
     """L1, Q6, J2, J8: silence compared with the customer's rhythm."""
 
     false_a_year: Annotated[float, Meta(gt=0, le=12)] = 0.5
@@ -69,7 +63,7 @@ class Silence(_Strict, frozen=True):
     given_up_known: Count = 50
 
 
-class Tiers(_Strict, frozen=True):
+class Tiers(Strict, frozen=True):
     """T1, T2: ranked by margin, else revenue, over a rolling year."""
 
     platinum_share: Share = 0.05
@@ -81,7 +75,7 @@ class Tiers(_Strict, frozen=True):
     dwell: Span = days(14)
 
 
-class Clocks(_Strict, frozen=True):
+class Clocks(Strict, frozen=True):
     """X6, X7: how long a complaint or a request may stay open, by the tier at its opening."""
 
     acknowledge: ByTier[Span] = field(
@@ -95,7 +89,7 @@ class Clocks(_Strict, frozen=True):
     )
 
 
-class Loyalty(_Strict, frozen=True):
+class Loyalty(Strict, frozen=True):
     """Q1-Q6: the types, from behaviour and attitude."""
 
     evidence_at_least: Count = 3
@@ -109,6 +103,9 @@ class Loyalty(_Strict, frozen=True):
     mercenary_against_base: Positive = 1.5
     mercenary_switches: Count = 2
     discounts_known: Count = 50
+    price_reaction_from: Positive = 1.5
+    price_purchases_at_least: Count = 3
+    active_from: Share = 0.25
     hostage_occasions: Count = 2
     low_mark: Annotated[int, Meta(ge=1, le=5)] = 2
     low_risk: Share = 0.5
@@ -118,7 +115,7 @@ class Loyalty(_Strict, frozen=True):
     apostle_dwell: Span = days(14)
 
 
-class Ledger(_Strict, frozen=True):
+class Ledger(Strict, frozen=True):
     """X1: so many good experiences offset one bad one."""
 
     owed_per_negative: Positive = 12.0
@@ -128,7 +125,7 @@ class Ledger(_Strict, frozen=True):
     debt_settled: Positive = 6.0
 
 
-class Refunds(_Strict, frozen=True):
+class Refunds(Strict, frozen=True):
     """J10: the reasons, compared whole and without case, for which a refund is a bad experience; any other, or none, is neutral."""
 
     bad_reasons: tuple[str, ...] = (
@@ -155,7 +152,7 @@ class Refunds(_Strict, frozen=True):
         return reason is not None and reason.strip().casefold() in {word.casefold() for word in self.bad_reasons}
 
 
-class Outreach(_Strict, frozen=True):
+class Outreach(Strict, frozen=True):
     """X8: contacts made by the business, what counts as an answer to one, and how many without an answer are too many."""
 
     answer_within: Span = days(14)
@@ -163,14 +160,14 @@ class Outreach(_Strict, frozen=True):
     ceiling: ByTier[Ceiling] = field(default_factory=lambda: ByTier(platinum=6, gold=6, iron=6, lead=6, none=6))
 
 
-class Boredom(_Strict, frozen=True):
+class Boredom(Strict, frozen=True):
     """X9: by how much variety falls and gaps grow over the last occasions, against those before."""
 
     variety_fall: Share = 0.25
     gap_growth: Positive = 0.25
 
 
-class Wallet(_Strict, frozen=True):
+class Wallet(Strict, frozen=True):
     """P7: by how much the spend or the number of categories of a window falls against the own pace before it."""
 
     window: Span = days(56)
@@ -180,7 +177,7 @@ class Wallet(_Strict, frozen=True):
     settled: Share = 0.8
 
 
-class Disagreement(_Strict, frozen=True):
+class Disagreement(Strict, frozen=True):
     """A10: when a risk and the spend point apart."""
 
     low_risk: Share = 0.3
@@ -191,45 +188,48 @@ class Disagreement(_Strict, frozen=True):
     dates_at_least: Count = 6
 
 
-class Owner(_Strict, frozen=True):
+class Owner(Strict, frozen=True):
     """Q8: the risks at which the owner's judgement and the figures disagree."""
 
     good_risk_over: Share = 0.7
     not_good_risk_under: Share = 0.3
 
 
-class Staff(_Strict, frozen=True):
+class Bonds(Strict, frozen=True):
+    """P5: who comes only for rewards."""
+
+    reward_within: Span = days(14)
+    visits_at_least: Count = 5
+    reward_only_from: Share = 0.8
+    covered_at_most: Share = 0.5
+
+
+class Serving(Strict, frozen=True):
+    """T3: the shares of the margin of a window between which the cost to serve a customer of a tier should lie."""
+
+    window: Span = days(90)
+    under: ByTier[Share] = field(
+        default_factory=lambda: ByTier(platinum=0.02, gold=0.02, iron=0.02, lead=0.0, none=0.0)
+    )
+    over: ByTier[Positive] = field(default_factory=lambda: ByTier(platinum=0.4, gold=0.4, iron=0.4, lead=0.4, none=0.4))
+    hysteresis: Share = 0.10
+    customers_at_least: Count = 50
+
+
+class Staff(Strict, frozen=True):
     """P2: how long the staff of a site may go without being asked, and without being thanked."""
 
     ask_every: Span = days(90)
     thank_every: Span = days(30)
 
 
-class Stores(_Strict, frozen=True):
-    """X2, X4: what is reported to a store's customers of the complaints about it."""
-
-    complaint_window: Span = days(14)
-    mention_from: Count = 3
-
-
-class Feeds(_Strict, frozen=True):
-    """J3: the silence of a store or a source that is too long for it."""
-
-    factor: Annotated[float, Meta(ge=1, le=100)] = 3.0
-    quantile: Share = 0.999
-    recurring: Annotated[float, Meta(ge=1, le=100)] = 1.5
-    at_least: Span = hours(6)
-    history: Span = days(14)
-    events_at_least: Count = 100
-
-
-class Retention(_Strict, frozen=True):
+class Retention(Strict, frozen=True):
     """How long what has fallen silent stays in the state."""
 
     silent: Span = days(1825)
 
 
-class Risk(_Strict, frozen=True):
+class Risk(Strict, frozen=True):
     """A5, A7: the risk, which is the probability of no purchase within the horizon."""
 
     horizon: Span = days(90)
@@ -238,6 +238,7 @@ class Risk(_Strict, frozen=True):
     threshold: ByTier[Share] = field(
         default_factory=lambda: ByTier(platinum=0.3, gold=0.4, iron=0.75, lead=0.9, none=0.9)
     )
+    distributor_weight: Share = 0.5
     hysteresis: Share = 0.05
     warning_from: Share = 0.10
     error_from: Share = 0.50
@@ -250,11 +251,13 @@ class Risk(_Strict, frozen=True):
     review_share_of_gap: Positive = 0.25
     review_at_least: Span = days(1)
     review_at_most: Span = days(28)
+    danger_share: Share = 0.10
+    danger_known: Count = 100
     closed_at_most: Share = 0.10
     questions_per_horizon: Annotated[int, Meta(ge=1, le=4)] = 4
 
 
-class Value(_Strict, frozen=True):
+class Value(Strict, frozen=True):
     """A5, J11: what a customer is worth, and what the loss would cost."""
 
     margin_share: Share = 0.25
@@ -285,7 +288,7 @@ class ByTreatment(Struct, Generic[T], frozen=True, forbid_unknown_fields=True):
         return getattr(self, treatment)  # type: ignore[no-any-return]  # the fields are the other treatments
 
 
-class Worklist(_Strict, frozen=True):
+class Worklist(Strict, frozen=True):
     """J7, A6: who is worth an effort, what an effort costs, and how many of them there may be on a day."""
 
     per_day: Annotated[int, Meta(ge=1, le=1000)] = 20
@@ -300,14 +303,14 @@ class Worklist(_Strict, frozen=True):
     cost_minor: ByTreatment[Minor] = field(default_factory=lambda: ByTreatment[Minor].same(500))
 
 
-class HoldOut(_Strict, frozen=True):
+class HoldOut(Strict, frozen=True):
     """A8, J6: customers whom no effort reaches, so that its effect can be measured, and the answers of each arm that it takes."""
 
     share: Share = 0.0
     answers_at_least: Count = 200
 
 
-class StoreOpening(_Strict, frozen=True):
+class StoreOpening(Strict, frozen=True):
     """The hours of one store; what is left out is as for the business."""
 
     monday: tuple[str, ...] | None = None
@@ -320,7 +323,7 @@ class StoreOpening(_Strict, frozen=True):
     holidays: tuple[str, ...] | None = None
 
 
-class Opening(_Strict, frozen=True):
+class Opening(Strict, frozen=True):
     """The business calendar: open spans of each weekday in the business's time zone; by default all hours are open."""
 
     monday: tuple[str, ...] = ("00:00-24:00",)
@@ -342,7 +345,7 @@ class Opening(_Strict, frozen=True):
         return msgspec.structs.replace(self, **stated)
 
 
-class Policy(_Strict, frozen=True):
+class Policy(Strict, frozen=True):
     """All control parameters, by concern."""
 
     time: Time = Time()
@@ -358,8 +361,14 @@ class Policy(_Strict, frozen=True):
     wallet: Wallet = Wallet()
     disagreement: Disagreement = Disagreement()
     owner: Owner = Owner()
+    bonds: Bonds = Bonds()
+    serving: Serving = field(default_factory=Serving)
     staff: Staff = Staff()
     stores: Stores = Stores()
+    iceberg: Iceberg = Iceberg()
+    exposure: Exposure = Exposure()
+    themes: Themes = Themes()
+    base: Base = Base()
     feeds: Feeds = Feeds()
     retention: Retention = Retention()
     risk: Risk = field(default_factory=Risk)

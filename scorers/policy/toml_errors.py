@@ -89,7 +89,8 @@ class TomlText(Struct, frozen=True):
             return self.wrong((*here, problem.split("`")[1]), "is missing; add it to this table")
         if listed := not_listed(problem, kind, inner):
             return self.wrong(here, listed)
-        return self.wrong(here, wrong_value(problem, self._shown(value_at(raw, inner))))
+        told = wrong_value(problem, self._shown(value_at(raw, inner)))
+        return self.wrong(here, told + other_bound(problem, kind, inner))
 
     def _shown(self, value: Any) -> str:
         if not self.shows_values:
@@ -217,6 +218,31 @@ def wrong_value(problem: str, shown: str) -> str:
         wanted = [word for word in kinds[1].split(" | ") if word != "null"]
         return f"{value}is of the wrong type; give {' or '.join(_TYPES.get(word, word) for word in wanted)}"
     return problem
+
+
+def other_bound(problem: str, kind: Any, path: Path) -> str:
+    """The bound of a number on the side that it does not break, so that an error states the whole range.
+
+    >>> from msgspec import Meta
+    >>> Settings = msgspec.defstruct("Settings", [("share", Annotated[float, Meta(ge=0, le=1)])])
+    >>> other_bound("Expected `float` <= 1.0", Settings, ("share",))
+    ', and at least 0'
+    """
+    bound = re.search(r"Expected `\w+` (<=|>=|<|>) ", problem)
+    if bound is None or not path:
+        return ""
+    fields = msgspec.structs.fields(type_at(kind, path[:-1])) if isinstance(path[-1], str) else ()
+    declared: Any = next((field.type for field in fields if field.encode_name == path[-1]), None)
+    while get_origin(declared) in (Union, types.UnionType):
+        declared = get_args(declared)[0]
+    metas = declared.__metadata__ if get_origin(declared) is Annotated else ()
+    breaks_upper = bound[1].startswith("<")
+    for meta in metas:
+        sides = {">=": meta.ge, ">": meta.gt} if breaks_upper else {"<=": meta.le, "<": meta.lt}
+        for sign, value in sides.items():
+            if value is not None:
+                return f", and {_BOUNDS[sign]} {value}"
+    return ""
 
 
 def value_at(tables: Any, path: Path) -> Any:

@@ -15,12 +15,13 @@ from scorers.risk import design
 from scorers.risk.belief import Floats
 from scorers.risk.champion_challenger import ChampionChallenger
 from scorers.risk.columns import FEATURES_VERSION, INDEX, SEASON_COS, SEASON_SIN, SIGNALS, WIDTH
-from scorers.risk.drift import DRIFTS, WATCHED, DriftDetector
 from scorers.risk.learners import AdaGrad, AdaGradState, Ensemble, EnsembleState, Uncertainty
 from scorers.risk.log_odds import logit
 from scorers.risk.mixture import HALF_LIFE_YEARS, Certainty, Mixture
 from scorers.risk.model import UNTRAINED, Model, version_of
 from scorers.risk.population import PopulationBelief, PopulationState
+from scorers.risk.watch.accuracy import Accuracy
+from scorers.risk.watch.drift import DRIFTS, WATCHED, DriftDetector
 
 OVERLAP = 0.25  # weight of an answer: a question is asked every quarter of the horizon, so four share what it tells
 SPREAD = 0.14  # of a weight before any answer, per standard deviation of its column: the prior knows most
@@ -59,6 +60,7 @@ class TrainerState(Struct):
     watched_from: Micros
     certainty: Certainty = field(default_factory=Certainty)
     uncertainty: Uncertainty = field(default_factory=Uncertainty)
+    accuracy: Accuracy = field(default_factory=Accuracy)
 
 
 class Trainer:
@@ -81,6 +83,7 @@ class Trainer:
         self._uncertainty = Uncertainty()
         self.selection = ChampionChallenger()
         self.drift = DriftDetector()
+        self.accuracy = Accuracy()
         self.drifted: Micros = 0
         self._fast_until: Micros = 0
         self._watched_from: Micros = 0  # answers to earlier questions are no sign of drift
@@ -103,6 +106,7 @@ class Trainer:
         self._uncertainty.learn(prior, self._kalman.variance)
         self._judge(lesson, prior, by_learner[self.selection.champion])
         self.selection.learn(lesson.voices[: len(LEARNERS)], inactive, OVERLAP)
+        self.accuracy.learn(lesson.predicted, inactive, int(lesson.asked_at))
         if int(lesson.asked_at) >= self._watched_from:
             self.drift.add(lesson.predicted, inactive, standardized[_WATCHED].tolist())
 
@@ -149,6 +153,7 @@ class Trainer:
         self._mixture.age(years)
         self._certainty.age(kept)
         self.selection.age((now - self._time) / DAY)
+        self.accuracy.age((now - self._time) / DAY)
         self._time = now
 
     def weights(self) -> tuple[float, float, float]:
@@ -210,6 +215,7 @@ class Trainer:
             watched_from=self._watched_from,
             certainty=self._certainty,
             uncertainty=self._uncertainty,
+            accuracy=self.accuracy,
         )
         return msgspec.msgpack.encode(state)
 
@@ -234,6 +240,7 @@ class Trainer:
         self._sgd.restore(state.sgd)
         self._mixture, self.selection, self.drift = state.mixture, state.selection, state.drift
         self._certainty, self._uncertainty = state.certainty, state.uncertainty
+        self.accuracy = state.accuracy
         self.drifted, self._fast_until, self._watched_from = state.drifted, state.fast_until, state.watched_from
 
 

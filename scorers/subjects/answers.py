@@ -4,14 +4,16 @@ An alarm about a customer is answered by the first purchase after it, or at the 
 came true. One about a case is answered at its deadline: breached if it still stands then. The answers are figures of the base.
 """
 
+from functools import lru_cache
+
 from scorers.alarms.act_by import act_by
 from scorers.alarms.catalogue import CATALOGUE
 from scorers.alarms.render import proposed_treatment
 from scorers.alarms.risk.reported import reported_horizon
 from scorers.contract.events import DAY, SECOND, Duration, Micros
 from scorers.customer.open_time import closed_for
+from scorers.customer.parts.told import MAX_TOLD, Told
 from scorers.customer.state import Customer
-from scorers.customer.told import MAX_TOLD, Told
 from scorers.customer.value import margin_within
 from scorers.in_force import live_quality, uplift
 from scorers.in_force.closures import Closed
@@ -28,12 +30,14 @@ _DAY = DAY // SECOND
 _TOLD, _HELD_OUT, _ACTED = range(len(ARMS))
 
 
+@lru_cache(maxsize=4096)
 def key_of(alarm_id: str) -> int:
     """The first 32 bits of an alarm's id."""
     return int(alarm_id[:8], 16)
 
 
 BY_CODE: dict[int, Kind] = {code_of(kind.name): kind for kind in CATALOGUE}
+_OF_CASES = frozenset(code for code, kind in BY_CODE.items() if kind.is_case)
 
 
 def note(c: Customer, kind: Kind, e: Episode, ctx: Context, effects: Effects) -> None:
@@ -47,7 +51,8 @@ def note(c: Customer, kind: Kind, e: Episode, ctx: Context, effects: Effects) ->
         assert by is not None  # only a change of state has no deadline, and is not raised by its condition
         span = int(by) - e.at
     share = ctx.policy.hold_out.share
-    on_trial = bool(share) and not kind.is_case and e.severity != "critical"
+    is_sent = e.at >= ctx.history_before  # else nobody was told, and the trial has nothing to learn from it
+    on_trial = bool(share) and is_sent and not kind.is_case and e.severity != "critical"
     told = Told(
         key,
         code_of(kind.name),
@@ -77,7 +82,7 @@ def _try(c: Customer, told: Told, kind: Kind, span: Duration, at: Micros, ctx: C
     tried = c.tried if c.tried and c.tried[0] == quarter else (quarter,)
     if told.kind in tried[1:]:
         return
-    told.treatment, told.first = TREATMENTS.index(proposed_treatment(kind, c)), len(tried) == 1
+    told.treatment, told.first = TREATMENTS.index(proposed_treatment(kind, c, ctx.policy)), len(tried) == 1
     told.margin = 0 if told.held_out else margin_within(c, at, span, ctx)
     c.tried = (*tried, told.kind)
 
@@ -86,7 +91,7 @@ def bought(c: Customer, at: Micros, ctx: Context, counts: list[Contribution]) ->
     """A purchase, before alarms are compared: it answers those about the customer, and ends the silence."""
     second, closed, kept = at // SECOND, closed_for(c, ctx), []
     for told in c.told:
-        if BY_CODE[told.kind].is_case or second <= told.at:
+        if told.kind in _OF_CASES or second <= told.at:
             if told.span:
                 kept.append(told)
         elif told.span:
@@ -111,16 +116,16 @@ def follow(c: Customer, at: Micros, now: Micros, ctx: Context, counts: list[Cont
         until = _until(told, closed)
         if (until + 1) * SECOND <= now:
             _count(c, told, True, until, counts)
-        elif e is None and BY_CODE[told.kind].is_case:
+        elif e is None and told.kind in _OF_CASES:
             _count(c, told, False, at // SECOND, counts)
-        else:
-            soon = min(soon, (until + 1) * SECOND - 1)
+        elif (until + 1) * SECOND <= soon:
+            soon = (until + 1) * SECOND - 1
     return soon
 
 
 def _until(told: Told, closed: Closed | None) -> int:
     """The second in which the answer of an alarm is known at the latest: a closure stops the horizon, and not the deadline of a case."""
-    if closed is None or BY_CODE[told.kind].is_case:
+    if closed is None or told.kind in _OF_CASES:
         return told.at + told.span
     return closed.until(told.at * SECOND, told.span * SECOND) // SECOND
 

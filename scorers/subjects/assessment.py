@@ -6,6 +6,7 @@ from scorers.alarms.risk.reported import prior_by_horizon
 from scorers.contract.alarms import LoyaltyType, Stage, Tier
 from scorers.contract.events import Micros
 from scorers.customer import ledger, lifecycle, loyalty
+from scorers.customer.facts import leads
 from scorers.customer.open_time import closed_for
 from scorers.customer.state import Customer
 from scorers.customer.value import expected_purchases, value_at_risk
@@ -33,9 +34,17 @@ class Assessment(Struct, frozen=True):
 
 
 def prospect_risk(c: Customer, now: Micros, ctx: Context) -> float:
-    """The probability that a prospect buys nothing, which grows as the conversion window runs out."""
+    """The probability that a prospect buys nothing, which grows as the conversion window runs out.
+
+    It begins at what the base's own prospects like this one have shown (L2), once that is known; their first purchases count as spread evenly over the window.
+    """
     run = (now - (c.contacts.first or c.first_seen)) / ctx.policy.prospects.conversion_window
-    return _FRESH + (_COOLED - _FRESH) * min(max(run, 0.0), 1.0)
+    run = min(max(run, 0.0), 1.0)
+    learned = leads.chance(c, now, ctx)
+    if learned is None:
+        return _FRESH + (_COOLED - _FRESH) * run
+    chance = learned[0]
+    return min(1.0 - chance * (1.0 - run) / (1.0 - chance * run), _COOLED)
 
 
 def purchase_risk(c: Customer, now: Micros, ctx: Context) -> float:

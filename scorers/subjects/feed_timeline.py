@@ -14,16 +14,15 @@ from scorers.groups.runs import Told, merged
 from scorers.in_force.context import Context
 from scorers.in_force.hours import hour_end, last_hour
 from scorers.subjects.feed import FeedType
+from scorers.subjects.played_timeline import PlayedTimeline
 from scorers.timeline.emitter import Step
-from scorers.timeline.facts import NO_FACT
+from scorers.timeline.episodes import Episode
+from scorers.timeline.facts import Ref
 from scorers.timeline.packing import encode
-from scorers.timeline.silence import Silence
-from scorers.timeline.snapshot import open_ids
 from scorers.timeline.subjects import Effects
-from scorers.timeline.timeline import Timeline
 
 
-class FeedTimeline(Timeline[Feed]):
+class FeedTimeline(PlayedTimeline[Feed]):
     """One feed. `state` is the snapshot with all runs played that began before `row.clock`."""
 
     __slots__ = ()
@@ -44,31 +43,24 @@ class FeedTimeline(Timeline[Feed]):
         """The time of the newest event."""
         return self.state.last_fact
 
-    def _refold(self, ctx: Context, facts: Effects, silence: Effects) -> None:
-        self.silence = Silence(ctx.policy_version)
-        self.state = self._played(ctx, silence)
-
     def _played(self, ctx: Context, effects: Effects) -> Feed:
         state = self.subject.decode(self.row.snapshot)
         effects.touched.update((e.alarm_id, e) for e in state.open)
         cast(FeedType, self.subject).play(state, last_hour(max(self.row.clock - 1, 0)), ctx, effects)
         return state
 
+    def _cause(self) -> tuple[Ref, ...]:
+        return () if self.state.last_ref is None else (self.state.last_ref,)
+
+    def _known(self, e: Episode) -> Micros:
+        return hour_end(e.ended or e.at)
+
     def _pass_time(self, until: Micros, clock: Micros, ctx: Context, out: Step) -> None:
         """Judge the feed at the last end of an hour before an instant."""
         row, effects = self.row, Effects()
         row.clock = max(row.clock, last_hour(until - 1) + 1)
         self._settle(ctx, effects)
-        final = {name for name, e in effects.touched.items() if e.status != "open"}
-        self.state = self._played(ctx, effects)
-        cause = () if self.state.last_ref is None else (self.state.last_ref,)
-        for name in [name for name in self.emitted if name not in effects.touched]:
-            self._emit_one(self.emitted.pop(name), "alarm.withdrawn", clock, cause, ctx, out)
-        for name, e in effects.touched.items():
-            time = max(clock, hour_end(e.ended or e.at))
-            self._emit(Effects({name: e}), time, NO_FACT, ctx, out)
-        for name in final - set(open_ids(self.state)):
-            del self.emitted[name]
+        self._emit_played(effects, ctx, out, clock)
         self._report_closures(out)
 
     def _settle(self, ctx: Context, effects: Effects) -> None:

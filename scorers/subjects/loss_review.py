@@ -4,15 +4,17 @@ What it needs of the moment of leaving is kept in the state until the next purch
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
+from zlib import crc32
 
 from scorers.contract.alarms import Stage
-from scorers.contract.events import DAY, EXIT_REASONS, SECOND, Micros
+from scorers.contract.events import DAY, EXIT_REASONS, HOUR, SECOND, CustomerEvent, Micros
 from scorers.contract.rfc3339 import rfc3339
 from scorers.customer.lifecycle import is_first_time, quiet_after
 from scorers.customer.open_time import closed_for
-from scorers.customer.state import RISK_SCALE, Customer
-from scorers.customer.told import Loss, Told
+from scorers.customer.parts.told import LAST_EVENTS, Loss, Told
+from scorers.customer.parts.verdicts import RISK_SCALE
+from scorers.customer.state import Customer
 from scorers.in_force import live_quality
 from scorers.in_force.closures import open_until
 from scorers.in_force.context import Context
@@ -24,10 +26,25 @@ _UNKNOWN = EXIT_REASONS.index("unknown")
 _OTHER = len(EXIT_REASONS)
 
 
+_BITS = 11
+_MASK = (1 << _BITS) - 1
+_TYPES: dict[type, int] = {
+    event: crc32(str(event.__struct_config__.tag).encode()) & _MASK for event in get_args(CustomerEvent)
+}
+"""The types of facts in a few bits, which no change of the contract changes; a test finds two that are alike."""
+TAGS = {_TYPES[event]: str(event.__struct_config__.tag) for event in get_args(CustomerEvent)}
+
+
+def remember(c: Customer, at: Micros, event: type) -> None:
+    """Keep when and of what type a fact was, among the newest ones; what comes after a loss explains it no more."""
+    c.lately = (*c.lately[1 - LAST_EVENTS :], at // HOUR << _BITS | _TYPES[event])
+
+
 def leave(c: Customer, at: Micros, before: Stage, counts: list[Contribution]) -> None:
     """The customer leaves now, before alarms are compared; `before` is the stage until now."""
     said, day = bool(c.exit.at), at // DAY
     risk = round(RISK_SCALE * c.risk.last) if c.risk.last >= 0.0 else -1
+    c.life.won_back = 0
     c.loss = Loss(at // SECOND, before, c.tiering.tier, said, risk, _reason(c))
     told = _told_before(c, at // SECOND)
     counts.append(live_quality.has_left(day, place_of(c.tiering.tier, before), said, not told))
@@ -49,6 +66,22 @@ def explained(c: Customer, at: Micros, counts: list[Contribution]) -> None:
         c.loss.reason = reason
 
 
+def approached(c: Customer, at: Micros, counts: list[Contribution]) -> None:
+    """Note the first effort to win back a customer who has left."""
+    loss = c.loss
+    if loss is not None and not loss.approached and c.contacts.acted > loss.at:
+        loss.approached = True
+        counts.append(live_quality.win_back(at // DAY, live_quality.APPROACHED))
+
+
+def came_back(c: Customer, at: Micros, counts: list[Contribution]) -> None:
+    """A customer who had left buys again, before the loss is forgotten."""
+    c.life.won_back = at // SECOND
+    if c.loss is not None:
+        how = live_quality.WON_AFTER if c.loss.approached else live_quality.WON_ALONE
+        counts.append(live_quality.win_back(at // DAY, how))
+
+
 def review(c: Customer, ctx: Context) -> dict[str, Any] | None:
     """The record of how the customer left; None for one who has not."""
     loss = c.loss
@@ -62,8 +95,11 @@ def review(c: Customer, ctx: Context) -> dict[str, Any] | None:
         "stage": loss.stage,
         "tier": loss.tier,
         "risk": loss.risk / RISK_SCALE if loss.risk >= 0 else None,
+        "win_back": "approached" if loss.approached else "lost",
+        "interview": "due" if loss.reason == _UNKNOWN else "done",
         "missed": not told,
         "lead_days": round((loss.at - told[0].at) * SECOND / DAY, 2) if told else None,
+        "events": [{"type": TAGS[one & _MASK], "at": rfc3339((one >> _BITS) * HOUR)} for one in c.lately],
         "alarms": [{"kind": BY_CODE[one.kind].name, "at": rfc3339(one.at * SECOND)} for one in told],
         "rules": list(_rules(c, loss, told, ctx)),
     }

@@ -8,8 +8,11 @@ from scorers.contract.events import DAY, SECOND, Duration, Instant, Micros
 from scorers.contract.lessons import Lesson
 from scorers.customer.lifecycle import LEFT
 from scorers.customer.open_time import closed_for, closed_time
-from scorers.customer.state import MAX_QUESTIONS, MILLION, Customer, Question
+from scorers.customer.parts.verdicts import MAX_QUESTIONS, MILLION, Question
+from scorers.customer.state import Customer
 from scorers.in_force.context import Context
+from scorers.in_force.counted.danger import TOLD, is_present, told_bucket
+from scorers.in_force.figures import Contribution
 from scorers.in_force.proven_risk import ANSWERS, answer_bucket
 from scorers.risk.columns import FEATURES_VERSION, pack_features, pack_floats, unpack_features, unpack_floats
 from scorers.risk.features import features
@@ -26,20 +29,25 @@ def phase(customer_id: str, period: int) -> Micros:
     return (crc32(customer_id.encode()) % (period // SECOND)) * SECOND
 
 
-def read_risk(c: Customer, at: Micros, lapsed: bool, reviewing: bool, bought: bool, ctx: Context) -> None:
+def read_risk(
+    c: Customer, at: Micros, lapsed: bool, reviewing: bool, bought: bool, ctx: Context, counts: list[Contribution]
+) -> None:
     """Compute the risk at a review, ask a question if one is due, and set the next review and question."""
     rules, risk, left = ctx.policy.risk, c.risk, c.life.stage in LEFT
     asking = lapsed and risk.next_question == at
     reading = reviewing and not left
     if asking or reading:
-        _read(c, at, asking, reading, ctx)
+        risk_now = _read(c, at, asking, reading, ctx)
+        if asking and not left and _is_compared(c, at, ctx):
+            reported = risk.last if reading else reported_risk(c, at, ctx, risk_now)
+            counts.append((at // DAY, TOLD, told_bucket(reported), 1))
         if reading:
             rises.follow(c, at, bought, ctx)
     if asking or not risk.next_question:
         period = (rules.horizon + ctx.policy.time.allowed_lateness) // rules.questions_per_horizon // SECOND * SECOND
-        risk.next_question = _on_grid(at, period, c.id)
+        risk.next_question = on_grid(at, period, c.id)
     if not left and (bought or risk.next_review <= at):
-        risk.next_review = _on_grid(at + _review_wait(c, at, bought, ctx) - DAY, DAY, c.id)
+        risk.next_review = on_grid(at + _review_wait(c, at, bought, ctx) - DAY, DAY, c.id)
 
 
 def current_risk(c: Customer, now: Micros, ctx: Context) -> float:
@@ -116,7 +124,14 @@ def next_instant(c: Customer, ctx: Context) -> Micros:
     return soon
 
 
-def _read(c: Customer, at: Micros, asking: bool, reading: bool, ctx: Context) -> None:
+def _is_compared(c: Customer, at: Micros, ctx: Context) -> bool:
+    """Whether the customer is one of the present repeat buyers, whose risks make the danger line."""
+    is_repeat = c.rhythm.occasions >= ctx.policy.risk.occasions_at_least
+    return is_repeat and is_present(c.purchases.last, at, ctx.policy)
+
+
+def _read(c: Customer, at: Micros, asking: bool, reading: bool, ctx: Context) -> float:
+    """Compute the risk within the policy's horizon, keep the reported one, and ask the question."""
     base, model, horizon = ctx.figures(at).base, ctx.model(at), ctx.policy.risk.horizon
     closed = closed_for(c, ctx)
     by_rules = rules_risk(c, at, horizon, base, closed)
@@ -127,9 +142,10 @@ def _read(c: Customer, at: Micros, asking: bool, reading: bool, ctx: Context) ->
     if asking and len(c.risk.questions) < MAX_QUESTIONS:
         asked = pack_features(x), 0, round(risk * MILLION), round(by_rules * MILLION), model.version
         c.risk.questions.append(Question(at, *asked, pack_floats(model.member_log_odds(x))))
+    return risk
 
 
-def _on_grid(after: Micros, period: int, customer_id: str) -> Micros:
+def on_grid(after: Micros, period: int, customer_id: str) -> Micros:
     """The first of the customer's own instants after a given one."""
     start = phase(customer_id, period)
     return after - (after - start) % period + period
@@ -138,7 +154,9 @@ def _on_grid(after: Micros, period: int, customer_id: str) -> Micros:
 def _review_wait(c: Customer, at: Micros, bought: bool, ctx: Context) -> Duration:
     """The time to the next review: a share of the mean gap, or the longest if the risk can raise no alarm now."""
     rules = ctx.policy.risk
-    if c.rhythm.occasions < rules.occasions_at_least or (c.open and any(e.kind == "risk-high" for e in c.open)):
+    if c.rhythm.occasions < rules.occasions_at_least or (
+        c.open and any(e.kind in ("risk-high", "distributor-risk") for e in c.open)
+    ):
         return rules.review_at_most
     gaps = rules.review_from_gap if bought else rules.review_share_of_gap
     usual = c.rhythm.mean_gap() or ctx.figures(at).base.first_mean  # unknown after a comeback

@@ -5,7 +5,8 @@ long rise one in a few days is kept, so the list is short.
 """
 
 from scorers.contract.events import DAY, Micros
-from scorers.customer.state import RISK_SCALE, Customer, Rise
+from scorers.customer.parts.verdicts import RISK_SCALE, Rise
+from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 
 KEPT_EVERY = 6  # of a window: so many readings of a rise are kept
@@ -19,7 +20,7 @@ def follow(c: Customer, at: Micros, bought: bool, ctx: Context) -> None:
     now, rise = round(risk.last * RISK_SCALE), risk.rise
     lowest = _lowest(risk.lows, at // DAY, now, rules.rise_within // DAY)
     if rise is None:
-        if not bought and now - lowest >= rules.rise * RISK_SCALE:
+        if not bought and now - lowest >= rules.rise * RISK_SCALE and ctx.figures(at).is_news(risk.last):
             risk.rise = Rise(at, c.purchases.last_ref, lowest, now)
     elif rise.over:
         if bought:

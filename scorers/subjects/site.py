@@ -31,7 +31,7 @@ class SiteType(AlarmingType[Site]):
     def advance(self, site: Site, at: Micros, event: AnyEvent | None, ref: Ref, ctx: Context, effects: Effects) -> None:
         """Fold a pulse, or judge a deadline; then compare with the open alarms and set the next deadline."""
         if event is None and at >= self.retires(site, ctx):
-            site.due = 0  # the partition deletes it
+            site.clear()  # the partition deletes it once all facts before are known
             return
         now = at + 1
         if isinstance(event, StaffPulse):

@@ -1,28 +1,36 @@
-"""The store as a subject: it raises no alarms, but reports to its customers how many complaints there are about it."""
+"""The store, and the thing that is bought, as subjects: they raise no alarms, but report to their customers what others complain of."""
 
 import hashlib
+from typing import Literal
 
-from scorers.contract.events import AnyEvent, ComplaintOpened, Micros
+from scorers.contract.events import AnyEvent, ComplaintOpened, Contact, ContactMade, ContactReceived, Micros
 from scorers.groups import store as stores
 from scorers.groups.store import Store
 from scorers.in_force.context import Context
+from scorers.in_force.exposures import EXPOSED, IMPLIED
 from scorers.in_force.figures import in_force, last_day
 from scorers.timeline.facts import Ref, short
 from scorers.timeline.retained_fields import RetainedFields
 from scorers.timeline.subjects import Effects, Report, SubjectType
 
+_COUNTED = (ComplaintOpened, Contact)
+_OF_CONTACT = ("purpose", "topic", "request_id", "request_status", "staff_id", "store_id", "tone", "cost_minor")
 _RETAINED = RetainedFields(
-    (ComplaintOpened,), {ComplaintOpened: {"complaint_id": "-", "sku": None, "lot": None, "reason": None}}
+    (ComplaintOpened, ContactReceived, ContactMade),
+    {
+        ComplaintOpened: {"complaint_id": "-", "sku": None, "lot": None, "reason": None},
+        Contact: {"channel": "-", **dict.fromkeys(_OF_CONTACT)},
+    },
 )
 
 
 class StoreType(SubjectType[Store]):
-    """How a store changes."""
+    """How a store, or a thing, changes."""
 
     reports = True
 
-    def __init__(self) -> None:
-        super().__init__("store", Store)
+    def __init__(self, name: Literal["store", "thing"]) -> None:
+        super().__init__(name, Store)
 
     def retained(self, event: AnyEvent) -> AnyEvent:
         """The event with the fields that a store's row keeps."""
@@ -37,31 +45,41 @@ class StoreType(SubjectType[Store]):
     def advance(
         self, store: Store, at: Micros, event: AnyEvent | None, ref: Ref, ctx: Context, effects: Effects
     ) -> None:
-        """Count a complaint, or close the days that ended the allowed lateness ago; then set the next deadline."""
-        if isinstance(event, ComplaintOpened):
+        """Count a complaint or a mark, or close the days that ended the allowed lateness ago; then set the next deadline."""
+        if isinstance(event, _COUNTED):
             stores.count(store, event)
             stores.first_seen(store, at)
         else:
-            stores.close(store, last_day(at, ctx.policy), at, ctx.policy.stores.complaint_window)
-        day = stores.next_close(store)
+            stores.close(store, last_day(at, ctx.policy), at, ctx.policy)
+        day = stores.next_close(store, ctx.policy.stores.complaint_window)
         store.due = 0 if day is None else in_force(day, ctx.policy)
 
     def retires(self, store: Store, ctx: Context) -> Micros:
         """The first day that was closed without any complaint in its window."""
-        return store.reported_at if stores.next_close(store) is None else 0
+        return store.reported_at if stores.next_close(store, ctx.policy.stores.complaint_window) is None else 0
 
     def report(self, store: Store) -> Report | None:
-        """The count of complaints in the window that ends with the newest closed day, under the id that customers keep."""
+        """The count of complaints in the window that ends with the newest closed day, under the id that customers keep.
+
+        Of a thing only whether customers are exposed to it, once they have been.
+        """
         if not store.reported_at:
             return None
-        return Report("store", short(store.id), store.reported_at, {"complaints": store.reported})
+        values = {EXPOSED: store.exposed, IMPLIED: store.implied} if store.exposed else {}
+        if self.name == "store":
+            values = {"complaints": store.reported, **values}
+        elif not store.exposed:
+            if not store.was_exposed:
+                return None
+            values = {EXPOSED: 0}
+        return Report(self.name, short(store.id), store.reported_at, values)
 
     def absorb(self, store: Store, event: AnyEvent, ref: Ref) -> bool:
         """Count a complaint of any age; one before the window is forgotten when the next day is closed."""
-        if not isinstance(event, ComplaintOpened):
+        if not isinstance(event, _COUNTED):
             return False
         stores.count(store, event)
         return True
 
 
-STORE = StoreType()
+STORE, THING = StoreType("store"), StoreType("thing")

@@ -24,7 +24,7 @@ def apply(state: State, action: AlarmAction, ref: Ref, effects: Effects) -> None
     while len(e.acts) > MAX_ACTS or e.acts[0].at < action.time - UNDO_WITHIN:
         oldest, *e.acts = e.acts
         if oldest.action in ACTED:
-            e.acted = e.acted or oldest.at
+            e.acted, e.actor = e.acted or oldest.at, e.actor or oldest.by
     if action.action == "dismiss" and e.status == "open":
         end(e, "spent", "false", int(action.time), ref, effects)
 

@@ -52,6 +52,8 @@ def ask(state: State, plan: Plan, now: Micros, ctx: Context) -> tuple[Found, Mic
                         soon = answer
     for key, kind, condition in asked:
         answer = condition(state, now, ctx, episodes.get(key))
+        if answer is NEVER:  # as most are
+            continue
         if isinstance(answer, Finding):
             found[key] = kind, answer
             answer = answer.until

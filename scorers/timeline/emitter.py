@@ -12,10 +12,11 @@ from scorers.in_force.context import Context
 from scorers.in_force.figures import Contribution
 from scorers.timeline.episodes import Episode
 from scorers.timeline.facts import NO_FACT, Ref
+from scorers.timeline.merging.parcels import Parcel
 from scorers.timeline.row import Row
 from scorers.timeline.subjects import AlarmingType, Effects, Report, S, SubjectType
 
-Status = Literal["folded", "refolded", "duplicate", "conflict", "too_late", "core_error"]
+Status = Literal["folded", "refolded", "duplicate", "conflict", "too_late", "refused", "core_error"]
 
 
 class Step(Struct, gc=False):
@@ -27,6 +28,8 @@ class Step(Struct, gc=False):
     reports: list[Report] = field(default_factory=list)
     status: Status = "folded"
     fault: str = ""  # of a core_error: what went wrong
+    parcels: list[Parcel] = field(default_factory=list)  # for other customers, because ids were merged
+    refused: list[Parcel] = field(default_factory=list)  # merges that would close a circle
     forgotten: dict[str, int] = field(default_factory=dict)  # by bound: what it has newly made the state forget
 
     @property

@@ -66,11 +66,19 @@ class Episode(Struct, array_like=True, gc=False):
         0  # when somebody first acted on it for good, by an action or by contacting the customer; 0 if nobody did
     )
     acts: list[Act] = field(default_factory=list)  # actions that could still be undone when the last one came
+    actor: str = ""  # who first acted on it for good; empty where that is not known
 
     @property
     def was_acted_on(self) -> bool:
         """Whether somebody has acted on it, so that a later comeback is `saved`."""
-        return bool(self.acted) or any(act.action in ACTED for act in self.acts)
+        if not self.acts:
+            return self.acted > 0
+        return self.acted > 0 or any(act.action in ACTED for act in self.acts)
+
+    @property
+    def first_actor(self) -> str:
+        """Who first acted on it; empty if nobody did, or if it is not known who."""
+        return self.actor or next((act.by for act in self.acts if act.action in ACTED), "")
 
     @property
     def dismissed(self) -> bool:

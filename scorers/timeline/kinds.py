@@ -55,6 +55,9 @@ class Kind(Struct, frozen=True, kw_only=True):
     )
     treatment: Treatment = "tailored_service"
     remedy: str | None = None  # what settles it, for people; {by} is the deadline
+    suffices: Callable[[Any, Episode, Instant, Context], bool] | None = (
+        None  # whether the remedy would, by then; else it is not told
+    )
     about: SubjectType = "customer"
     watched: SubjectType = "customer"
     outcome: Outcome = "returned"  # `saved` where somebody has acted on it

@@ -14,9 +14,12 @@ from scorers.timeline.facts import excerpt, short
 
 MARKETING = "marketing"
 MAX_CATEGORIES = 24  # of one basket
+MAX_TRAITS = 8  # of a lead
 
 Unread = Mapping[type[Event], Mapping[str, Any]]
 """By event type (a base class covers its subclasses): the fields that are never read, and what replaces their value."""
+
+More = Callable[[tuple[Item, ...]], tuple[Item, ...]]
 
 _IDENTITY: Unread = {Event: {"id": "-", "source": "-", "customer_id": "-"}}
 _TEXTS = (
@@ -33,6 +36,9 @@ _TEXTS = (
     "sku",
     "alarm_id",
     "by",
+    "staff_id",
+    "location",
+    "affiliation",
 )
 _PROSE = {
     Complaint: ("reason",),
@@ -42,13 +48,14 @@ _PROSE = {
 
 
 class RetainedFields:
-    """Reduces events to the fields that one type of subject reads."""
+    """Reduces events to the fields that one type of subject reads; `more` gives items to keep of a basket beside its categories."""
 
-    def __init__(self, events: Iterable[type[Event]], unread: Unread) -> None:
+    def __init__(self, events: Iterable[type[Event]], unread: Unread, more: More = lambda _: ()) -> None:
+        self._more = more
         self._plans = {event: _plan(event, {**_IDENTITY, **unread}) for event in events}
 
     def of(self, event: AnyEvent) -> AnyEvent:
-        """The event as a row keeps it. A basket is reduced to one item for each category."""
+        """The event as a row keeps it. A basket is reduced to one item for each category, and those of `more`."""
         unread, texts = self._plans[type(event)]
         kept = unread.copy()
         kept["time"] = int(event.time)  # encoding and computing with a plain int costs half of an `Instant`
@@ -57,7 +64,7 @@ class RetainedFields:
                 kept[name] = shortened(text)
         if isinstance(event, Purchase) and event.items:
             categories = sorted({short(item.category) for item in event.items if item.category})
-            kept["items"] = tuple([_item(category) for category in categories[:MAX_CATEGORIES]])
+            kept["items"] = (*[_item(category) for category in categories[:MAX_CATEGORIES]], *self._more(event.items))
         return replace(event, **kept)
 
 
@@ -77,7 +84,14 @@ def _plan(event: type[Event], unread: Unread) -> tuple[dict[str, Any], tuple[tup
     shortened: list[tuple[str, Callable[[Any], Any]]] = [(name, excerpt if name in prose else short) for name in texts]
     if "consent" in event.__struct_fields__:
         shortened.append(("consent", _to_marketing))
+    if "traits" in event.__struct_fields__:
+        shortened.append(("traits", _few))
     return replaced, tuple(shortened)
+
+
+def _few(traits: dict[str, str]) -> dict[str, str]:
+    """The first traits, in the order of their names."""
+    return {short(name): short(value) for name, value in sorted(traits.items())[:MAX_TRAITS]}
 
 
 def _to_marketing(consent: dict[str, bool]) -> dict[str, bool]:

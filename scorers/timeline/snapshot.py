@@ -51,10 +51,18 @@ def lapse(subject: SubjectType[Any], state: State, until: Micros, ctx: Context, 
     """Judge every deadline before an instant; return how many there were, and the last of them."""
     judged, last = 0, 0
     while state.due and state.due < until:
-        last = state.due
-        subject.advance(state, last, None, NO_FACT, ctx, effects)
+        last = judge_due(subject, state, ctx, effects)
         judged += 1
     return judged, last
+
+
+def judge_due(subject: SubjectType[Any], state: State, ctx: Context, effects: Effects) -> Micros:
+    """Judge the next deadline, and return its instant. One that stays where it is would be judged without end: a fault of the core."""
+    due = state.due
+    subject.advance(state, due, None, NO_FACT, ctx, effects)
+    if state.due == due:
+        raise RuntimeError(f"the deadline of {subject.name} at {due} was judged and does not move")
+    return due
 
 
 def joined(facts: Effects, silence: Effects, answered: set[Micros]) -> Effects:

@@ -11,17 +11,29 @@ from typing import Generic, Literal, TypeVar
 from msgspec import Struct, field
 
 from scorers.contract.alarms import Alarm, Change, Outcome, Severity, Tier
-from scorers.contract.alarms import SubjectType as SubjectName
 from scorers.contract.events import AnyEvent, Micros
 from scorers.contract.lessons import Lesson
 from scorers.in_force.context import Context
+from scorers.in_force.control import GroupName
 from scorers.in_force.figures import Contribution
 from scorers.timeline.episodes import Episode, Finding
 from scorers.timeline.facts import Ref, short_ref
 from scorers.timeline.kinds import Kind
 from scorers.timeline.packing import decoder
 
-Bound = Literal["early_facts", "complaint", "closed_complaint", "request", "promise", "outreach", "currency", "told"]
+MAX_RECENT = 64
+Bound = Literal[
+    "early_facts",
+    "complaint",
+    "closed_complaint",
+    "request",
+    "promise",
+    "outreach",
+    "currency",
+    "told",
+    "merged_id",
+    "thing",
+]
 """The bounds of a state that may make it forget something; `forgotten` counts under these names, and by types of subjects."""
 
 
@@ -34,6 +46,12 @@ class State(Struct, array_like=True, gc=False):
     due: Micros = 0  # the next deadline, at which something may change without a fact; 0 if there is none
     open: list[Episode] = field(default_factory=list)
     forgotten: dict[str, int] = field(default_factory=dict)  # by bound: how often it was reached and forgot something
+
+    def clear(self) -> None:
+        """Know nothing but the id any more, as nothing is known of what is deleted."""
+        fresh = type(self)(self.id, open=self.open, forgotten=self.forgotten)
+        for name in self.__struct_fields__:
+            setattr(self, name, getattr(fresh, name))
 
     def cases(self) -> int:
         """How many things the state keeps that `forget_oldest_half` could drop."""
@@ -75,7 +93,7 @@ class Effects(Struct, gc=False):
 class Report(Struct, array_like=True, frozen=True, gc=False):
     """What is known of a group; it reaches customers as a control record."""
 
-    subject: SubjectName
+    subject: GroupName
     id: str
     in_force: Micros
     values: dict[str, int]
@@ -88,9 +106,10 @@ class SubjectType(ABC, Generic[S]):
     """
 
     reports = False  # whether customers receive what it knows
+    max_recent = MAX_RECENT  # recent facts of a row; the oldest beyond it go into the snapshot early
     reference = staticmethod(short_ref)  # a fact's reference as a row keeps it
 
-    def __init__(self, name: SubjectName, state: type[S]) -> None:
+    def __init__(self, name: GroupName, state: type[S]) -> None:
         self.name = name
         self.state = state
         self.decode: Callable[[bytes], S] = decoder(state)
@@ -115,6 +134,13 @@ class SubjectType(ABC, Generic[S]):
         """Count a fact older than the allowed lateness into a snapshot; False if this subject cannot."""
         return False
 
+    def combine(self, own: S, other: S, ctx: Context) -> list[Contribution]:
+        """Add the state of an id that was merged into this subject to its own; return the contributions that this changes.
+
+        Both are states before the facts that are folded again afterwards.
+        """
+        raise NotImplementedError(f"a {self.name} is never merged")
+
     def passed(self, fact_time: Micros) -> Micros:
         """Up to when a fact lets the subject's time pass: to its own time; 0 where ticks alone do.
 
@@ -137,7 +163,7 @@ class AlarmingType(SubjectType[S]):
     The defaults suit a subject without stages and tiers, such as a site.
     """
 
-    def __init__(self, name: SubjectName, state: type[S], kinds: Iterable[Kind]) -> None:
+    def __init__(self, name: GroupName, state: type[S], kinds: Iterable[Kind]) -> None:
         super().__init__(name, state)
         self.kinds: Mapping[str, Kind] = {kind.name: kind for kind in kinds}
         self.order = {name: number for number, name in enumerate(self.kinds)}  # of alarms raised at one instant

@@ -19,16 +19,15 @@ from scorers.contract.alarms import Change
 from scorers.contract.events import AlarmAction, AnyEvent, Micros
 from scorers.in_force.context import Context
 from scorers.timeline.emitter import Emitter, Step
-from scorers.timeline.episodes import Episode
+from scorers.timeline.episodes import NEVER, Episode
 from scorers.timeline.facts import NO_FACT, Fact, Ref, content_check, identity_of, newest_of, short_ref
 from scorers.timeline.packing import encode
-from scorers.timeline.row import MAX_SEEN_EARLY, ROW_FORM, CachedState, Row, decode_row
+from scorers.timeline.row import MAX_SEEN_EARLY, ROW_FORM, CachedState, Row, decode_row, encode_row
 from scorers.timeline.silence import Silence
-from scorers.timeline.snapshot import Checkpoint, difference, fold, joined, lapse, open_ids
+from scorers.timeline.snapshot import Checkpoint, difference, fold, joined, judge_due, lapse, open_ids
 from scorers.timeline.subjects import Bound, Effects, S, SubjectType
 
 MAX_ROW = 60 * 1024
-MAX_RECENT = 64  # recent facts within the allowed lateness; the oldest beyond it go into the snapshot early
 EARLY: Bound = "early_facts"  # `forgotten` counts facts that went into the snapshot early under this name
 _TIDY = 16  # from so many recent facts on, those beyond the allowed lateness go into the snapshot
 
@@ -71,8 +70,15 @@ class Timeline(Emitter[S]):
         return cls(subject, decode_row(stored), ctx)
 
     def encode(self) -> bytes:
-        """The row as bytes, about 1.5 KiB for a customer."""
-        return encode(replace(self.row, emitted=list(self.emitted.values())))
+        """The row as bytes, about 2 KiB for a customer of two years."""
+        return encode_row(self._row())
+
+    def _row(self) -> Row:
+        return replace(self.row, emitted=list(self.emitted.values()))
+
+    def _size(self) -> int:
+        """The bytes of the row before they are packed, so that no text that packs well makes a row large to read."""
+        return len(encode(self._row()))
 
     def cache(self) -> None:
         """Cache the state in the row where that makes it quicker to read; called before the row is stored."""
@@ -100,21 +106,29 @@ class Timeline(Emitter[S]):
     # --- one record ---------------------------------------------------------------------------------------------
 
     def step(
-        self, event: AnyEvent, ref: Ref, clock: Micros, ctx: Context, origin: tuple[str, int] | None = None
+        self,
+        event: AnyEvent,
+        ref: Ref,
+        clock: Micros,
+        ctx: Context,
+        origin: tuple[str, int] | None = None,
+        complete_to: Micros = NEVER,
     ) -> Step:
         """Fold one event. `clock` is the newest instant that the runner has seen.
 
         `origin` is the log that a forwarded fact was read from, and its offset there. Facts of one log come in order, so an offset not
-        above the newest one folded is a duplicate. If the core fails, the timeline is unchanged and the step's status is `core_error`.
+        above the newest one folded is a duplicate. Facts from several logs may be days apart where one is read behind another: the runner
+        says up to which instant all logs were read, and lateness counts from there, or from the newest fact of the same log. If the core
+        fails, the timeline is unchanged and the step's status is `core_error`.
         """
-        if origin is not None and (self.row.origins or {}).get(origin[0], -1) >= origin[1]:
+        if origin is not None and self.row.came_before(origin):
             return Step(status="duplicate")
         undo, self._kept = self._kept or self.undo_point(), None
         forgotten = self.state.forgotten.copy()
         try:
-            if origin is not None:
-                self.row.origins = {**(self.row.origins or {}), origin[0]: origin[1]}
-            step = self._step(event, ref, clock, ctx)
+            self.row.note_origin(origin)
+            of_log = 0 if origin is None or complete_to == NEVER else self.row.note_time(origin[0], int(event.time))
+            step = self._step(event, ref, clock, ctx, complete_to, of_log)
             if len(self.row.recent) >= _TIDY or len(self.state.open) + self.state.cases() > _TIDY:
                 self._limit_size(ref, clock, ctx, step)
             if self.state.forgotten != forgotten:
@@ -200,12 +214,16 @@ class Timeline(Emitter[S]):
                 self._emit_one(ended, change, max(clock, at), cause, ctx, out)
         return out
 
-    def _step(self, event: AnyEvent, ref: Ref, clock: Micros, ctx: Context) -> Step:
+    def _step(
+        self, event: AnyEvent, ref: Ref, clock: Micros, ctx: Context, complete_to: Micros, of_log: Micros
+    ) -> Step:
         row, recent, ref = self.row, self.row.recent, self.subject.reference(ref)
         lateness = ctx.policy.time.allowed_lateness
         fact = Fact.of(event, self.subject.retained(event), ref)
         newest = newest_of(recent, row.snapshot_time)
-        late = event.time < newest - lateness or event.time <= row.erased
+        late = event.time < max(min(newest, complete_to), of_log) - lateness or event.time <= row.erased
+        if complete_to < newest and event.time < row.snapshot_time and not row.forced:
+            late = True  # `complete_to` may lie further back after a restart, the snapshot does not
         if fact.time <= row.erased < event.time:  # a step of a case in the second of the erasure
             fact = replace(fact, time=int(event.time))
         for other in recent:
@@ -222,7 +240,7 @@ class Timeline(Emitter[S]):
         if not follows or fact.time <= self.silence.judged_to:
             recent.append(fact)
             return self._refold_and_emit(fact.time, fact.ref, clock, ctx)
-        settled = (newest if type(event) is AlarmAction else fact.time) - lateness
+        settled = min(newest if type(event) is AlarmAction else fact.time, complete_to) - lateness
         if recent and (recent[-1].time < settled or len(recent) >= _TIDY):
             self._advance_snapshot(settled, ctx)
         return self._in_order(fact, clock, ctx)
@@ -251,9 +269,9 @@ class Timeline(Emitter[S]):
         lateness = ctx.policy.time.allowed_lateness
         silence.policy = ctx.judged_by
         effects = Effects()
-        while 0 < (due := state.due) < until:
+        while 0 < state.due < until:
             silence.before_deadline(state, self.row, lateness)
-            subject.advance(state, due, None, NO_FACT, ctx, effects)
+            judge_due(subject, state, ctx, effects)
             silence.judged += 1
             if effects.touched or effects.counts or effects.lessons or effects.withdrawn:
                 silence.touched |= effects.touched.keys() | effects.withdrawn
@@ -272,8 +290,8 @@ class Timeline(Emitter[S]):
         if old := sum(fact.time < before for fact in recent):
             row.forced = False
             self._snapshot_oldest(old, ctx)
-        elif len(recent) >= MAX_RECENT:
-            self._snapshot_early(len(recent) - MAX_RECENT + 1, ctx)
+        elif len(recent) >= self.subject.max_recent:
+            self._snapshot_early(len(recent) - self.subject.max_recent + 1, ctx)
 
     def _checkpoint(self, before: Micros, ctx: Context) -> Checkpoint:
         """The newest state after all recent facts in which no deadline from an instant on was judged."""
@@ -324,9 +342,9 @@ class Timeline(Emitter[S]):
     def _limit_size(self, ref: Ref, clock: Micros, ctx: Context, out: Step) -> None:
         """Keep the row within `MAX_ROW` bytes: put recent facts into the snapshot early, then forget the oldest cases, whose alarms expire."""
         row = self.row
-        if len(row.recent) > 1 and len(self.encode()) > MAX_ROW:
+        if len(row.recent) > 1 and self._size() > MAX_ROW:
             self._snapshot_early(len(row.recent) - 1, ctx)
-        while len(self.encode()) > MAX_ROW and self.state.cases():
+        while self._size() > MAX_ROW and self.state.cases():
             row.forced = True
             state = self.subject.decode(encode(self.state))
             state.forget_oldest_half()
@@ -347,7 +365,10 @@ class Timeline(Emitter[S]):
         """Fold everything after the snapshot again and emit the difference to what was emitted before, caused by a fact, or by none."""
         row, facts, silence, out = self.row, Effects(), Effects(), Step(status="refolded")
         row.recent.sort(key=attrgetter("key"))
-        row.clock, clock = max(row.clock, self.subject.passed(time)), max(clock, time)
+        row.clock = max(row.clock, self.subject.passed(time))
+        clock = max(
+            clock, time, self.newest, self.silence.judged_to
+        )  # no alarm ends before the time at which it was told
         cause = () if ref is NO_FACT else (ref,)
         counted, answered = row.counts, set(row.lessons)
         row.counts = []
@@ -357,8 +378,8 @@ class Timeline(Emitter[S]):
             self._emit_one(self.emitted.pop(name), "alarm.withdrawn", clock, cause, ctx, out)
         self._emit(effects, clock, ref, ctx, out)
         out.counts = difference(counted, effects.counts)
-        if len(row.recent) > MAX_RECENT:
-            self._snapshot_early(len(row.recent) - MAX_RECENT, ctx)
+        if (beyond := len(row.recent) - self.subject.max_recent) > 0:
+            self._snapshot_early(beyond, ctx)
         self._report(out)
         return out
 

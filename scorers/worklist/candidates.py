@@ -8,7 +8,7 @@ from heapq import nsmallest
 from typing import NamedTuple
 
 from scorers.contract.events import DAY, SECOND, Micros
-from scorers.customer.effort import Effort
+from scorers.customer.parts.effort import Effort
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.policy.hold_out import is_held_out
@@ -26,6 +26,7 @@ class Readings(NamedTuple):
     currency: str
     newest: Micros
     efforts: tuple[Effort, ...]
+    things: bytes = b""  # what was bought lately, as `Bought.things`
 
 
 class Best(NamedTuple):
@@ -51,7 +52,8 @@ class Table:
 
     def recover(self, name: str, readings: Readings) -> None:
         """Take the readings of a customer that were stored earlier."""
-        self._readings[name] = readings
+        if readings.efforts:
+            self._readings[name] = readings
 
     def remove(self, name: str) -> None:
         """Forget a customer."""
@@ -65,7 +67,7 @@ class Table:
         rules, share = ctx.policy.worklist, ctx.policy.hold_out.share
         found: defaultdict[str, list[tuple[int, str, Effort]]] = defaultdict(list)
         held = 0
-        for name, (currency, newest, efforts) in self._readings.items():
+        for name, (currency, newest, efforts, _) in self._readings.items():
             effort = effort_for(efforts, end, rules)
             if effort is None or newest >= before:
                 continue
@@ -84,12 +86,12 @@ class Table:
 
 def readings_of(c: Customer) -> Readings:
     """The readings of a customer."""
-    return Readings(c.spending.currency, c.last_fact, c.efforts)
+    return Readings(c.spending.currency, c.last_fact, c.efforts, c.bought.things)
 
 
 def encode_readings(c: Customer) -> bytes:
     """The readings of a customer as bytes, which are empty if there are none."""
-    return encode(readings_of(c)) if c.efforts else b""
+    return encode(readings_of(c)) if c.efforts or c.bought.things else b""
 
 
 decode_readings = decoder(Readings)

@@ -10,7 +10,7 @@ from functools import partial
 
 from scorers.contract.events import DAY, SECOND, Micros
 from scorers.contract.worklist import WorklistEntry
-from scorers.customer.effort import Effort
+from scorers.customer.parts.effort import Effort
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.policy.hold_out import is_held_out

@@ -11,15 +11,18 @@ from msgspec.structs import replace
 from scorers.alarms.catalogue import KINDS
 from scorers.contract.alarms import SEVERITIES, Treatment
 from scorers.contract.events import DAY, SECOND, Micros
-from scorers.customer.effort import Effort
 from scorers.customer.lifecycle import is_first_time
 from scorers.customer.open_time import closed_for
-from scorers.customer.state import MILLION, Customer
-from scorers.customer.treatments import suitable
+from scorers.customer.parties import STAFF
+from scorers.customer.parts.effort import Effort
+from scorers.customer.parts.verdicts import MILLION
+from scorers.customer.state import Customer
+from scorers.customer.treatments import suitable, wants_offer
 from scorers.customer.value import usual_margin, worth
 from scorers.in_force.closures import open_until
 from scorers.in_force.context import Context
 from scorers.in_force.uplift import save_chance
+from scorers.policy.tables import Policy
 
 TREATMENTS: tuple[Treatment, ...] = get_args(Treatment)
 _YEAR = 365 * DAY
@@ -34,7 +37,9 @@ def review(c: Customer, at: Micros, is_fact: bool, acted: bool, ctx: Context) ->
         c.contacts.acted = at // SECOND
     before = c.efforts[-1] if c.efforts else None
     evidence = c.last_fact // SECOND if is_fact or before is None else before.evidence
-    if c.risk.at >= at and c.risk.last >= 0.0:  # at a deadline, an alarm reads it right after that instant
+    if c.profile.party == STAFF:
+        c.efforts = ()
+    elif c.risk.at >= at and c.risk.last >= 0.0:  # at a deadline, an alarm reads it right after that instant
         effort = None if c.exit.at else _reading(c, evidence, at, ctx)
         if effort is not None or before is not None:
             _keep(c, effort or Effort(at // SECOND, 0, evidence=evidence), ctx)
@@ -50,12 +55,14 @@ def reading_before(efforts: tuple[Effort, ...], end: Micros) -> Effort | None:
     return None
 
 
-def treatment_of(c: Customer) -> Treatment:
+def treatment_of(c: Customer, policy: Policy) -> Treatment:
     """What to do: what the gravest open alarm proposes; without one, help if something is unanswered, else what fits the tier."""
     if standing := [e for e in c.open if e.status == "open"]:
         return suitable(KINDS[min(standing, key=lambda e: SEVERITIES.index(e.severity)).kind].treatment, c)
     if c.complaints.open or c.contacts.requests:
         return "help"
+    if wants_offer(c, policy):
+        return suitable("special_offer", c)
     return "preferential_treatment" if c.tiering.tier in ("platinum", "gold") else "tailored_service"
 
 
@@ -72,10 +79,18 @@ def chance_to_save(treatment: Treatment, risk: float, at: Micros, ctx: Context) 
     return chance if risk >= 1.0 - room else chance * room / (1.0 - risk)
 
 
+def priority(treatment: Treatment, risk: float, value: int, at: Micros, ctx: Context) -> int:
+    """What acting on an alarm is expected to keep (A5): chance x value x chance to save, less the cost; 0 where nothing is to be spent."""
+    if treatment == "do_not_spend":
+        return 0
+    cost = ctx.policy.worklist.cost_minor.of(treatment)
+    return round(risk * value * chance_to_save(treatment, risk, at, ctx)) - cost
+
+
 def _reading(c: Customer, evidence: int, at: Micros, ctx: Context) -> Effort | None:
     """What an effort brings by the risk just read; None if it does not pay."""
     rules, risk, policy = ctx.policy.worklist, c.risk.last, ctx.policy
-    treatment = treatment_of(c)
+    treatment = treatment_of(c, policy)
     chance, cost = chance_to_save(treatment, risk, at, ctx), rules.cost_minor.of(treatment)
     seen = min(at - c.rhythm.first, _YEAR) + DAY
     if risk * c.spending.year_minor * policy.value.life * chance <= cost * seen:  # cheap, and no worth is more

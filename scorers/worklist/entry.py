@@ -1,12 +1,15 @@
 """Renders a customer as an entry of the worklist, without rank, funds and the size of the list."""
 
+from msgspec import UNSET
+
 from scorers.alarms.risk.reported import reported_horizon
 from scorers.alarms.words import background, silence
 from scorers.contract.events import DAY, SECOND, Instant, Micros
 from scorers.contract.rfc3339 import rfc3339
 from scorers.contract.worklist import WorklistEntry
-from scorers.customer.effort import Effort
-from scorers.customer.state import MILLION, Customer
+from scorers.customer.parts.effort import Effort
+from scorers.customer.parts.verdicts import MILLION
+from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.worklist.effort import TREATMENTS, chance_to_save
 
@@ -39,6 +42,7 @@ def render_entry(c: Customer, effort: Effort, end: Micros, final: bool, ctx: Con
         final=final,
         listed=0,
         not_listed=0,
+        history=True if at < ctx.history_before else UNSET,
     )
 
 

@@ -6,13 +6,15 @@ the wall clock's, or with `follows` that of the newest event, for demonstrations
 figures can be made gets a tick of its own, the same in all partitions, so that their reports are about the same days.
 
 A clock that restarts continues from the ticks it finds. Two clocks send the same time twice, which changes nothing.
+
+A policy comes into force in all partitions at one instant, just after the newest tick that any of them got. It stands in each partition before
+the tick that passes that instant.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -20,10 +22,12 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from scorers.contract.event_time import event_time
 from scorers.contract.events import SECOND, Instant, Micros
+from scorers.contract.rfc3339 import rfc3339
 from scorers.in_force.control import PolicyInForce, Tick
 from scorers.in_force.figures import in_force, last_day
 from scorers.policy.tables import Policy
 from streams.clock.group_phase import PHASES, GroupPhase, reports_of
+from streams.clock.policy_file import WatchedPolicy
 from streams.records.control_log import send_to_all
 from streams.records.sealed_control import open_control, sealed
 from streams.records.signing import keyring
@@ -64,7 +68,16 @@ def steps(sent: Micros, until: Micros, policy: Policy) -> Iterator[Micros]:
 class Clock:
     """One clock for all partitions."""
 
-    def __init__(self, broker: Broker, settings: Settings, policy: Policy, *, follows: bool, every: float) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        settings: Settings,
+        policy: Policy,
+        *,
+        follows: bool,
+        every: float,
+        file: WatchedPolicy | None = None,
+    ) -> None:
         self.broker = broker = broker.limited_to(PROCESSES["clock"].names)
         self.settings, self.policy = settings, policy
         self.follows, self.every = follows, every
@@ -84,6 +97,8 @@ class Clock:
         self._policy_sent = ""  # its version
         self._policy_sent_at: Micros = 0
         self._is_ticking = False
+        self.file = file
+        self._look = asyncio.Event()  # at the file, now
 
     @property
     def waiting(self) -> int:
@@ -94,29 +109,55 @@ class Clock:
         """Why no ticks are sent yet; empty when they are."""
         return "" if self._is_ticking else "looks for the last tick"
 
+    def look_at_policy(self) -> None:
+        """Look at the file of the policy now, and not only at the next turn."""
+        self._look.set()
+
     async def run(self, stop: asyncio.Event, policy_text: str) -> None:
-        """Send the policy, unless it was the last one sent, and then ticks until `stop` is set."""
+        """Send the policy, unless it was the last one sent, and then ticks until `stop` is set; and each policy that the file holds later."""
         consumer = AIOKafkaConsumer(enable_auto_commit=False, fetch_max_wait_ms=100, **self.broker.consumer())
         admin = AIOKafkaAdminClient(**self.broker.client())
         producer = AIOKafkaProducer(acks="all", **self.broker.client())
         try:
             for client in (consumer, admin, producer):
                 await client.start()
-            await self._resume(consumer)
-            if self._policy_sent != self.policy.version:
-                sent = Instant(max(time.time_ns() // 1000, self._policy_sent_at + 1))
-                control = PolicyInForce(in_force=Instant(0), version=self.policy.version, text=policy_text, sent=sent)
-                await send_to_all(producer, self._keys, self._topic, self.settings.partitions, control)
+            await self.resume(consumer)
+            await self._send_policy(producer, policy_text)
             await self._go_to_the_end(consumer)
             self._is_ticking = True
             while not stop.is_set():
                 await self.turn(consumer, admin, producer)
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), self.every)
+                await self._wait(stop)
+                changed = None if self.file is None else self.file.look()
+                if self.file is not None and changed is not None:
+                    self.policy = changed.policy
+                    self.file.changes += await self._send_policy(producer, changed.text)
         finally:
             for client in (producer, consumer):
                 await client.stop()
             await admin.close()
+
+    async def _wait(self, stop: asyncio.Event) -> None:
+        """Wait for the next turn, the end, or a request to look at the policy."""
+        waiting = [asyncio.create_task(event.wait()) for event in (stop, self._look)]
+        await asyncio.wait(waiting, timeout=self.every, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
+        self._look.clear()
+
+    async def _send_policy(self, producer: AIOKafkaProducer, text: str) -> bool:
+        """Send the policy, unless it was the last one sent; whether it was sent."""
+        if self._policy_sent == self.policy.version:
+            return False
+        sent = Instant(max(time.time_ns() // 1000, self._policy_sent_at + 1))
+        newest = max(self.sent.values())
+        in_force = Instant(newest + 1 if newest else 0)  # before the first tick nothing was judged
+        control = PolicyInForce(in_force=in_force, version=self.policy.version, text=text, sent=sent)
+        await send_to_all(producer, self._keys, self._topic, self.settings.partitions, control)
+        self._policy_sent, self._policy_sent_at = control.version, int(sent)
+        since = f", in force from {rfc3339(in_force)}" if newest else ""
+        log.info("policy %s is sent%s", control.version, since)
+        return True
 
     async def turn(self, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient, producer: AIOKafkaProducer) -> None:
         """Send the ticks that may be sent now, and note the next instants."""
@@ -177,7 +218,7 @@ class Clock:
             for tp, end in ends.items():
                 consumer.seek(tp, max(begins[tp], end - 1))
 
-    async def _resume(self, consumer: AIOKafkaConsumer) -> None:
+    async def resume(self, consumer: AIOKafkaConsumer) -> None:
         """Find the newest tick of each partition, of the groups, and the policy that was sent last."""
         tps = self.groups.clock
         begins, ends = await bounds(consumer, tps)

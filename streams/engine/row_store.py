@@ -12,7 +12,9 @@ are in a file beside the store meanwhile, so that a killed process leaves nothin
 
 import logging
 import re
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
@@ -68,6 +70,15 @@ def set_aside(fault: BaseException, store: Path | None = None) -> Path | None:
 def damaged_stores(state: Path) -> list[Path]:
     """The stores below a state directory that were moved aside; they may be deleted after inspection."""
     return sorted(path for path in state.rglob(f"*.db{ASIDE}*") if path.is_dir())
+
+
+def room_of(state: Path) -> tuple[int, int]:
+    """The bytes that the files of a state directory take, and those that are free on its disk."""
+    used = 0
+    for path in state.rglob("*"):
+        with suppress(FileNotFoundError):  # a compaction has just removed it
+            used += path.stat().st_size if path.is_file() else 0
+    return used, shutil.disk_usage(state).free
 
 
 def set_damaged_aside(state: Path) -> None:

@@ -26,12 +26,12 @@ from typing import Any, Generic, NamedTuple, NoReturn, Protocol, Self
 
 from streams.engine.batching_producer import BatchingProducer, Output
 from streams.engine.changelog import SLICE, Changelog, Pair
-from streams.engine.crash.failpoints import failpoint
 from streams.engine.crash.in_hand import NOTHING, InHand, Quarantined
 from streams.engine.fences import pack, unpack
 from streams.engine.output_log import Checkpoint, OutputLog
 from streams.engine.row_store import RowStore
 from streams.engine.rows import CHECKPOINT, Codec, Row, Rows, Unreadable
+from vigia.runtime.crash.failpoints import failpoint
 
 log = logging.getLogger(__name__)
 

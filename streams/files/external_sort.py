@@ -16,8 +16,10 @@ from typing import IO, NamedTuple
 
 from msgspec import Struct, field
 
+from scorers.contract.events import Instant
 from scorers.contract.wire import Rejection
 from vigia.runtime.files.event_lines import Progress, read
+from vigia.runtime.files.history_line import history_line
 from vigia.runtime.files.lines import Line
 
 MEMORY = 64 << 20  # bytes of lines that are sorted at once
@@ -39,15 +41,18 @@ def sort_events(
     reject: Callable[[Line, Rejection], object],
     progress: Progress | None = None,
     memory: int = MEMORY,
+    history: Instant = Instant(0),  # noqa: B008  # a number
 ) -> Sorted:
     """Write the events of all files to one, by time, each line as it was; lines that are no events go to `reject`.
 
     The file appears when it is complete, and not without an event; it is packed if its name ends in `.gz`. Temporary files lie beside it.
+    Alarms before `history`, or what a file says of it, are history for whoever reads the file.
     """
     done = Sorted()
+    begins = [history]
 
     def events() -> Iterator[bytes]:
-        for line in read(sources, progress):
+        for line in read(sources, progress, history=begins.append):
             event = line.event
             if isinstance(event, Rejection):
                 done.rejected[event.code] += 1
@@ -62,6 +67,8 @@ def sort_events(
             writer(complete, packed=out.suffix == ".gz") as file,
             sorted_lines(events(), Path(folder), memory) as found,
         ):
+            if newest := max(begins):
+                file.write(history_line(newest))
             file.writelines(line[KEY:] for line in found.lines)
         if done.events:
             complete.replace(out)

@@ -15,7 +15,7 @@ from msgspec import Struct, field
 
 from scorers.contract.wire import Rejection
 from streams.gateway.intake import Fact, Intake, KafkaAway
-from vigia.runtime.files.event_lines import Lateness, Order, read
+from vigia.runtime.files.event_lines import History, Lateness, Order, read
 
 AHEAD = 5_000  # lines read before they are sent
 IN_FLIGHT = 5_000  # events sent before the first of them must be acknowledged
@@ -46,7 +46,7 @@ async def publish(intake: Intake, lines: Iterator[Line], reject: Callable[[Line,
     done = Published()
     waiting: deque[tuple[Line, Fact, asyncio.Future[object]]] = deque()
     try:
-        async for line in _ahead(lines):
+        async for line in ahead(lines):
             if isinstance(line.content, Rejection):
                 done.rejected[line.content.code] += 1
                 reject(line, line.content)
@@ -81,17 +81,18 @@ def lines(
     progress: Callable[[int], None] | None = None,
     order: Order | None = None,
     lateness: Lateness | None = None,
+    history: History | None = None,
 ) -> Iterator[Line]:
     """The lines of all files as `event_lines.read` reads them; `lateness` counts what comes too late."""
     names = ["stdin" if source == "-" else source for source in sources]  # whole, so that an editor finds the line
-    for line in read(sources, progress, order, names):
+    for line in read(sources, progress, order, names, history):
         event = line.event
         if lateness is not None and not isinstance(event, Rejection):
             lateness.look(event)
         yield Line(line.file, line.number, event if isinstance(event, Rejection) else Fact(event, line.raw))
 
 
-async def _ahead(lines: Iterator[Line]) -> AsyncIterator[Line]:
+async def ahead(lines: Iterator[Line]) -> AsyncIterator[Line]:
     """The lines, read by a thread; raises what reading raised."""
     loop, arrived = asyncio.get_running_loop(), asyncio.Event()
     box: deque[Line | BaseException | None] = deque()

@@ -6,18 +6,25 @@ customer goes to any. A second attempt of the same event is harmless: (`source`,
 """
 
 import asyncio
+import math
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from scorers.contract.events import TOPIC_OF, AnyEvent
+from streams.gateway.batches import MAX_BATCH_BYTES, Acknowledged, Batches, Record, Stalled
 from vigia.runtime.broker import INPUTS, Broker
 from vigia.runtime.rights.table import PROCESSES
 
 DEADLINE = 10.0  # seconds until what is not acknowledged counts as failed
+PATIENCE = 3.0  # seconds of silence after which nobody waits any more
 PROBE = 2.0
+
+TYPES: dict[type[AnyEvent], str] = {kind: str(kind.__struct_config__.tag) for kind in get_args(AnyEvent)}
+TOPICS = {kind: TOPIC_OF[name.partition(".")[0]] for kind, name in TYPES.items()}
+"""By class of event, its type on the wire, and the plain name of its topic."""
 
 
 class KafkaAway(RuntimeError):
@@ -33,42 +40,52 @@ class Fact(NamedTuple):
     @property
     def type(self) -> str:
         """The event's type, as on the wire."""
-        return str(self.event.__struct_config__.tag)
+        return TYPES[type(self.event)]
 
     @property
     def topic(self) -> str:
         """The plain name of its topic."""
-        return TOPIC_OF[self.type.partition(".")[0]]
+        return TOPICS[type(self.event)]
 
 
 class Intake:
-    """One producer, started when Kafka is reachable; `KafkaAway` is raised until then."""
+    """One producer, started when Kafka is reachable; `KafkaAway` is raised until then.
 
-    def __init__(self, broker: Broker, deadline: float = DEADLINE) -> None:
+    After `patience` seconds in which Kafka was silent, `send` raises `KafkaAway` at once. What was handed to the producer before is on its way
+    meanwhile, and as soon as Kafka has it, or a start succeeds, `send` sends again.
+    """
+
+    def __init__(self, broker: Broker, deadline: float = DEADLINE, patience: float = PATIENCE) -> None:
         self.broker = broker.limited_to(PROCESSES["gateway"].writes)
-        self.deadline = deadline
+        self.deadline, self.patience = deadline, patience
+        self._topics = {kind: self.broker.name(topic) for kind, topic in TOPICS.items()}
         self._producer: AIOKafkaProducer | None = None
-        self._starting = asyncio.Lock()
+        self._batches: Batches | None = None
+        self._start: asyncio.Task[Batches] | None = None
+        self._starting_since: float | None = None
+        self._former: set[asyncio.Task[None]] = set()
 
     async def send(self, facts: Iterable[Fact]) -> None:
         """Return once every fact is acknowledged; their order is kept on each topic. Raises `KafkaAway`."""
-        pending: list[asyncio.Future[object]] = []
         try:
             async with asyncio.timeout(self.deadline):
-                producer = await self._started()
-                for fact in facts:
-                    pending.append(await self._enqueue(producer, fact))  # noqa: PERF401  # so that all can be cancelled
-                await asyncio.gather(*pending)
+                batches = self._usable() or await self._started(self.patience)
+                pending = await batches.add(map(self._record, facts), self.patience)
+                if len(pending) == 1:
+                    await asyncio.shield(pending.pop())
+                else:
+                    await asyncio.gather(*map(asyncio.shield, pending))
+        except Stalled as fault:
+            raise KafkaAway(str(fault)) from None
         except (KafkaError, TimeoutError, OSError) as fault:
-            for one in pending:
-                one.cancel()
             raise KafkaAway(f"Kafka did not acknowledge ({type(fault).__name__})") from fault
 
-    async def enqueue(self, fact: Fact) -> "asyncio.Future[object]":
+    async def enqueue(self, fact: Fact) -> Acknowledged:
         """Pass one fact to the producer; the future completes when it is acknowledged. Raises `KafkaAway`."""
         try:
             async with asyncio.timeout(self.deadline):
-                return await self._enqueue(await self._started(), fact)
+                batches = self._usable() or await self._started()
+                return (await batches.add([self._record(fact)])).pop()
         except (KafkaError, TimeoutError, OSError) as fault:
             raise KafkaAway(f"Kafka does not accept events ({type(fault).__name__})") from fault
 
@@ -76,8 +93,10 @@ class Intake:
         """Why it cannot send now; empty when it can."""
         try:
             async with asyncio.timeout(PROBE):
-                producer = await self._started()
-                seen = await producer.client.fetch_all_metadata()
+                if self._usable() is None:
+                    await self._started()
+                assert self._producer is not None
+                seen = await self._producer.client.fetch_all_metadata()
         except (KafkaError, TimeoutError, OSError) as fault:
             return f"Kafka does not answer ({type(fault).__name__})"
         missing = [name for name in map(self.broker.name, INPUTS) if not seen.partitions_for_topic(name)]
@@ -85,6 +104,10 @@ class Intake:
 
     async def close(self) -> None:
         """Disconnect; what was never acknowledged is given up."""
+        for task in (self._start, *self._former):
+            if task is not None:
+                task.cancel()
+        await asyncio.gather(*filter(None, (self._start, *self._former)), return_exceptions=True)
         if self._producer is not None:
             try:
                 async with asyncio.timeout(PROBE):
@@ -92,27 +115,50 @@ class Intake:
             except (KafkaError, TimeoutError, OSError):
                 pass  # whoever waited for an acknowledgement has got `KafkaAway` long before
 
-    async def _enqueue(self, producer: AIOKafkaProducer, fact: Fact) -> "asyncio.Future[object]":
+    def _record(self, fact: Fact) -> Record:
         customer_id = fact.event.customer_id
-        future: asyncio.Future[object] = await producer.send(
-            self.broker.name(fact.topic), fact.raw, key=None if customer_id is None else customer_id.encode()
-        )
-        return future
+        return self._topics[type(fact.event)], None if customer_id is None else customer_id.encode(), fact.raw
 
-    async def _started(self) -> AIOKafkaProducer:
-        async with self._starting:
-            if self._producer is None:
-                producer = AIOKafkaProducer(
-                    **self.broker.client(),
-                    acks="all",
-                    enable_idempotence=True,
-                    request_timeout_ms=int(self.deadline * 1000),
-                    linger_ms=2,
-                )
-                try:
-                    await producer.start()
-                except BaseException:
-                    await producer.stop()
-                    raise
-                self._producer = producer
-            return self._producer
+    def _usable(self) -> Batches | None:
+        """The batches of the producer, if there is one whose batches Kafka takes."""
+        return None if self._batches is None or self._batches.is_spoilt else self._batches
+
+    async def _started(self, patience: float = math.inf) -> Batches:
+        """A producer's batches; requests wait for one start together. Raises `Stalled` where starts have failed for so long."""
+        now = asyncio.get_running_loop().time()
+        if self._start is None or self._start.done():
+            self._start = asyncio.create_task(self._connect())
+            self._start.add_done_callback(_seen)
+        if self._starting_since is None:
+            self._starting_since = now
+        if now - self._starting_since > patience:
+            raise Stalled(patience)
+        return await asyncio.shield(self._start)
+
+    async def _connect(self) -> Batches:
+        """Start a producer, in place of one whose batches Kafka refuses."""
+        producer = AIOKafkaProducer(
+            **self.broker.client(),
+            acks="all",
+            enable_idempotence=True,
+            request_timeout_ms=int(self.deadline * 1000),
+            linger_ms=2,
+            max_batch_size=MAX_BATCH_BYTES,
+        )
+        try:
+            await producer.start()
+        except BaseException:
+            await producer.stop()
+            raise
+        if self._producer is not None:
+            former = asyncio.create_task(self._producer.stop())  # its other batches are on their way
+            self._former.add(former)
+            former.add_done_callback(self._former.discard)
+        self._producer, self._batches, self._starting_since = producer, Batches(producer), None
+        return self._batches
+
+
+def _seen(start: "asyncio.Task[Batches]") -> None:
+    """Read the error of a start whose requests may have ended, so that asyncio does not report it as unseen."""
+    if not start.cancelled():
+        start.exception()

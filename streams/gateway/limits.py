@@ -2,8 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from typing import Self
 
 from streams.gateway.settings import Limits
 
@@ -20,33 +20,42 @@ class Use:
     """What one token uses at present."""
 
     def __init__(self, limits: Limits, now: Callable[[], float] = time.monotonic) -> None:
-        self._limits, self._now = limits, now
+        self.limits, self._now = limits, now
         self._left, self._at = max(limits.requests_per_second, 1.0), now()  # a second's worth may come at once
-        self._bytes = 0
+        self.bytes_in_flight = 0
 
     def request(self) -> None:
         """Count a request. Raises `TooMuch`."""
-        rate, now = self._limits.requests_per_second, self._now()
+        rate, now = self.limits.requests_per_second, self._now()
         self._left = min(max(rate, 1.0), self._left + (now - self._at) * rate)
         self._at = now
         if self._left < 1:
             raise TooMuch(f"more than {rate:g} requests a second", (1 - self._left) / rate)
         self._left -= 1
 
-    @contextmanager
-    def body(self) -> Iterator[Callable[[int], None]]:
-        """Count the bytes of one body, as they become known, until the block ends. What is called raises `TooMuch`."""
-        held = 0
+    def body(self) -> "Body":
+        """A body that is read and taken while its block runs."""
+        return Body(self)
 
-        def more(count: int) -> None:
-            nonlocal held
-            limit = self._limits.bytes_in_flight
-            if self._bytes + count > limit:
-                raise TooMuch(f"more than {limit} bytes in flight", 1)
-            self._bytes += count
-            held += count
 
-        try:
-            yield more
-        finally:
-            self._bytes -= held
+class Body:
+    """The bytes of one body, counted as they become known, until its block ends."""
+
+    __slots__ = ("_held", "_use")
+
+    def __init__(self, use: Use) -> None:
+        self._use, self._held = use, 0
+
+    def more(self, count: int) -> None:
+        """Count bytes. Raises `TooMuch`."""
+        limit = self._use.limits.bytes_in_flight
+        if self._use.bytes_in_flight + count > limit:
+            raise TooMuch(f"more than {limit} bytes in flight", 1)
+        self._use.bytes_in_flight += count
+        self._held += count
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._use.bytes_in_flight -= self._held

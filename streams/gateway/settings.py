@@ -4,6 +4,7 @@ An error names the file, the line, the key and the correction.
 """
 
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
@@ -34,6 +35,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     token: dict[str, _Scope] = {}
     limits: Limits = Limits()
+    hook: dict[str, Any] = {}  # `streams.hooks` reads it
 
     def tokens(self) -> Tokens:
         """The tokens with their names."""
@@ -69,10 +71,10 @@ def read(text: str, name: str) -> Settings:
     return settings
 
 
-def read_file(path: Path) -> Settings:
-    """The settings in a file. Raises `UsageError`."""
+def text_of(path: Path) -> str:
+    """The text of a file of settings. Raises `UsageError`."""
     try:
-        return read(path.read_text(encoding="utf-8"), str(path))
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as fault:
         raise UsageError(
             f"{path} cannot be read ({type(fault).__name__}); name a readable file of UTF-8 text"

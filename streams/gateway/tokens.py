@@ -12,7 +12,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from scorers.contract.events import AnyEvent
+from scorers.contract.events import AnyEvent, CustomerDescribed
 
 ONLY_WHERE_NAMED = frozenset({"customer.erased", "customer.merged"})
 Refusal = Literal["missing", "malformed", "unknown"]
@@ -53,6 +53,8 @@ class Token(Struct, frozen=True):
         kind = str(event.__struct_config__.tag)
         if kind in ONLY_WHERE_NAMED if self.types is None else kind not in self.types:
             return "type"
+        if isinstance(event, CustomerDescribed) and event.aliases and "customer.merged" not in (self.types or ()):
+            return "type"  # an alias is merged into the customer
         return ""
 
 
@@ -68,9 +70,13 @@ EVERYBODY = _Everybody("-", "")
 
 
 class Tokens:
-    """The accepted tokens; several may be in force for one sender while one is being replaced."""
+    """The accepted tokens; several may be in force for one sender while one is being replaced.
 
-    def __init__(self, tokens: Iterable[Token]) -> None:
+    Without any, everybody may send, or nobody if one is `required`.
+    """
+
+    def __init__(self, tokens: Iterable[Token], *, required: bool = False) -> None:
+        self.required = required
         self._tokens: tuple[Token, ...] = ()
         self.replace(tokens)
 
@@ -94,7 +100,7 @@ class Tokens:
 
     def find(self, header: str) -> Token | Refusal:
         """The token of an Authorization header; takes equally long for any wrong one."""
-        if not self._tokens:
+        if not self._tokens and not self.required:
             return EVERYBODY
         if not header:
             return "missing"

@@ -15,6 +15,8 @@ from streams.records.signing import Keyring
 from vigia.runtime.broker import Broker
 from vigia.runtime.topic_reader import bounds, read_range
 
+POLICY = str(PolicyInForce.__struct_config__.tag).encode()
+
 
 class ControlsWrong(ValueError):
     """A file of control records that cannot be used; the message names the line."""
@@ -54,6 +56,28 @@ async def dump(broker: Broker, partitions: int, out: Path, keys: Keyring) -> tup
     return count, left_out
 
 
+async def policy_texts(broker: Broker, keys: Keyring) -> dict[str, str]:
+    """The text of each policy that was sent, by version, the newest last. Every partition gets the same, so one is read."""
+    partition = TopicPartition(broker.name("clock"), 0)
+    consumer = AIOKafkaConsumer(enable_auto_commit=False, **broker.consumer())
+    await consumer.start()
+    found: list[PolicyInForce] = []
+    try:
+        async for record in read_range(consumer, *await bounds(consumer, [partition])):
+            if POLICY not in (record.value or b""):  # most records are ticks, and verifying a signature takes time
+                continue
+            control = open_control(keys, record)
+            if isinstance(control, PolicyInForce):
+                found.append(control)
+    finally:
+        await consumer.stop()
+    texts: dict[str, str] = {}
+    for control in sorted(found, key=lambda one: one.sent):
+        texts.pop(control.version, None)
+        texts[control.version] = control.text
+    return texts
+
+
 class _Place(msgspec.Struct):
     partition: int = 0
 
@@ -75,10 +99,14 @@ def read(path: Path) -> Iterator[Control]:
 
 
 def policy_text(path: Path) -> str | None:
-    """The policy that the worker used; None if the file has none. Raises `ControlsWrong` if it has several."""
-    texts = {control.version: control.text for control in read(path) if isinstance(control, PolicyInForce)}
-    if len(texts) > 1:
+    """The policy that the worker used at first; None if the file has none. Later ones come into force at their instants.
+
+    Raises `ControlsWrong` if several have no instant.
+    """
+    policies = [control for control in read(path) if isinstance(control, PolicyInForce)]
+    at_once = {control.version for control in policies if not control.in_force}
+    if len(at_once) > 1:
         raise ControlsWrong(
-            f"{path}: the worker changed its policy ({', '.join(texts)}); a replay has one: give --policy"
+            f"{path}: the worker began with several policies ({', '.join(sorted(at_once))}); a replay begins with one: give --policy"
         )
-    return next(iter(texts.values()), None)
+    return min(policies, key=lambda one: (one.in_force, one.sent)).text if policies else None

@@ -11,6 +11,7 @@ from scorers.in_force.control import (
     Control,
     FiguresInForce,
     GroupInForce,
+    HistoryInForce,
     ModelInForce,
     PolicyInForce,
     Tick,
@@ -24,6 +25,7 @@ Headers = tuple[tuple[str, bytes], ...]
 SIGNED_BY: dict[type[Control], Role] = {
     Tick: "clock",
     PolicyInForce: "clock",
+    HistoryInForce: "clock",
     FiguresInForce: "worker",
     GroupInForce: "worker",
     ModelInForce: "trainer",

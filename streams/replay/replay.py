@@ -21,13 +21,25 @@ from scorers.contract.events import DAY, Micros
 from scorers.contract.rfc3339 import rfc3339
 from scorers.contract.spreadsheet import cell
 from scorers.contract.wire import Rejection, encode_alarm, encode_worklist_entry
+from scorers.customer.facts import contradictions
 from scorers.customer.state import Customer
+from scorers.groups import base_figures
 from scorers.in_force.context import Context
-from scorers.in_force.control import Control, FiguresInForce, GroupInForce, ModelInForce, put_group_in_force
+from scorers.in_force.control import (
+    Control,
+    FiguresInForce,
+    GroupInForce,
+    HistoryInForce,
+    ModelInForce,
+    PolicyInForce,
+    put_group_in_force,
+)
 from scorers.in_force.figures import FigureBook
 from scorers.in_force.live_quality import Quality, measure
 from scorers.partition.feeds import is_of_feeds
+from scorers.partition.merges import REFUSED
 from scorers.partition.partition import Partition
+from scorers.policy.reading import parse_policy
 from scorers.policy.tables import Policy
 from scorers.risk.model import UNTRAINED, read_model
 from scorers.risk.training import Trainer
@@ -57,8 +69,9 @@ SCORE_COLUMNS = (
 )
 
 OUTPUTS = (
-    *("alarms.jsonl", "worklist.jsonl", "customers.jsonl", "losses.jsonl", "rejected.jsonl", "scores.csv"),
-    "summary.json",
+    *("alarms.jsonl", "worklist.jsonl", "customers.jsonl", "losses.jsonl", "stores.jsonl", "rejected.jsonl"),
+    "scores.csv",
+    *("summary.json", "base.json"),
 )
 
 
@@ -104,6 +117,7 @@ class Summary(Struct):
     too_late: int
     unfolded: int
     forgotten: dict[str, int]
+    contradictions: dict[str, int]
     rejected: int
     rejected_codes: dict[str, int]
     customers: int
@@ -128,12 +142,14 @@ def replay(
     in_order: bool = False,
     allow_late: bool = False,
     trust_times: bool = True,
+    history_before: Micros = 0,
 ) -> Summary:
     """Fold event files and write alarms, scores, customers, rejects and a summary into a folder.
 
-    With `controls` the figures, models and groups are those that a worker received, and none are made here. `watch` is called with
+    With `controls` the figures, models, groups and later policies are those that a worker received, and none are made here. `watch` is called with
     each step. With `in_order` files in the wrong order are sorted within a window, and `WrongOrder` is raised if that does not suffice,
     unless `allow_late`. Without `trust_times` events far ahead of their neighbours in a file are rejected. Raises OSError for a source that cannot be read.
+    Alarms that became true before `history_before`, or before what a file names, are marked as history.
     """
     out.mkdir(parents=True, exist_ok=True)
     order = Order(WINDOW if in_order else 0, policy.time.allowed_lateness, trust_times)
@@ -141,7 +157,8 @@ def replay(
         part = Path(unfinished)
         with ExitStack() as stack:
             run = _Run(part, policy, schedule or ScoreSchedule(), stack, watch, controls)
-            for line in read(sources, progress, order):
+            run.begin(history_before)
+            for line in read(sources, progress, order, history=run.begin):
                 run.take(line)
             summary = run.finish()
         if in_order and not allow_late and wrong_order(summary.too_late, summary.events - summary.anonymous):
@@ -169,14 +186,13 @@ class _Run:
         self.out = out
         self.ctx = Context(policy, UNTRAINED)
         self.timelines: dict[str, AnyTimeline] = {}
-        self._controls: deque[FiguresInForce | GroupInForce | ModelInForce] = deque()
+        self._controls: deque[FiguresInForce | GroupInForce | HistoryInForce | ModelInForce | PolicyInForce] = deque()
         self._book = FigureBook(policy)
-        self._closes_days = controls is None
         if controls is None:
             self.partition = Partition(self.ctx, self.timelines, self._book, Trainer(), lists=DatesToList())
         else:
-            self.partition = Partition(self.ctx, self.timelines, lists=DatesToList())
-            adopted = FiguresInForce | GroupInForce | ModelInForce
+            self.partition = Partition(self.ctx, self.timelines, self._book, lists=DatesToList(), own_figures=False)
+            adopted = FiguresInForce | GroupInForce | HistoryInForce | ModelInForce | PolicyInForce
             found = [one for one in controls if isinstance(one, adopted)]
             self._controls.extend(sorted(found, key=lambda one: one.in_force))
         self.until = schedule.until
@@ -199,11 +215,15 @@ class _Run:
         self._scores = csv.writer(scores, lineterminator="\n")
         self._scores.writerow(SCORE_COLUMNS)
 
+    def begin(self, history_before: Micros) -> None:
+        """Mark alarms that became true before an instant as history; of several instants the newest counts."""
+        self.ctx.history_before = max(self.ctx.history_before, history_before)
+
     def take(self, line: Line) -> None:
         """Fold one line."""
         event = line.event
         if isinstance(event, Rejection):
-            self._reject(line, event.code, event.detail)
+            self._reject(line.file, line.number, event.code, event.detail)
             return
         at = int(event.time)
         if self.until is not None and at > self.until:
@@ -218,14 +238,16 @@ class _Run:
         for step in self.partition.feed(event, Ref(intern(event.source), event.id, line.file, 0, line.number)):
             self._apply((step,))
             if step.status == "core_error":
-                self._reject(line, "core_error", step.fault)
+                self._reject(line.file, line.number, "core_error", step.fault)
+            for refused in step.refused:
+                self._reject(refused.ref.topic, refused.ref.offset, "bad_value", REFUSED)
 
         if self.partition.tally.conflicts > conflicts:
             self.conflicts.add(event.source)
 
-    def _reject(self, line: Line, code: str, detail: str) -> None:
+    def _reject(self, file: str, number: int, code: str, detail: str) -> None:
         self.rejected[code] += 1
-        reject = {"file": line.file, "line": line.number, "code": code, "detail": detail}
+        reject = {"file": file, "line": number, "code": code, "detail": detail}
         self._rejects.write(msgspec.json.encode(reject) + b"\n")
 
     def finish(self) -> Summary:
@@ -235,15 +257,18 @@ class _Run:
         self._pass_controls(end)
         self._score_before(end + 1)
         self._apply(self.partition.tick(end))
-        self.partition.list_ended(end)
+        self.partition.listing.close_ended(end)
         self._rank()
         known = dict(self._customers())
         with (self.out / "customers.jsonl").open("wb") as file:
             for timeline in known.values():
                 file.write(msgspec.json.encode(customer_row(timeline, end, self.ctx)) + b"\n")
         with (self.out / "losses.jsonl").open("wb") as file:
-            for loss in self._losses.rows(lambda name: self.partition.suppressed.get(name) is not None):
+            for loss in self._losses.rows(self._is_gone):
                 file.write(msgspec.json.encode(loss) + b"\n")
+        with (self.out / "stores.jsonl").open("wb") as file:
+            for store in self.partition.stores.lines(self.partition.feeds.selling(), self.ctx.policy.iceberg):
+                file.write(msgspec.json.encode(store) + b"\n")
         tally = self.partition.tally
         summary = Summary(
             events=tally.events,
@@ -254,6 +279,7 @@ class _Run:
             too_late=tally.too_late,
             unfolded=tally.unfolded,
             forgotten=dict(sorted(tally.forgotten.items())),
+            contradictions=contradictions.total(self._book.so_far()),
             rejected=self.rejected.total(),
             rejected_codes=dict(sorted(self.rejected.items())),
             customers=len(known),
@@ -265,10 +291,22 @@ class _Run:
             until_time=None if self.first is None else rfc3339(end),
             policy_version=self.ctx.policy_version,
         )
+        so_far = self._book.so_far()
+        base = {"until": summary.until_time} | msgspec.to_builtins(
+            base_figures.measure(so_far, end // DAY, self.ctx.policy)
+        )
+        (self.out / "base.json").write_text(json.dumps(base, indent=2) + "\n", encoding="utf-8")
         text = json.dumps(msgspec.to_builtins(summary), indent=2)
         (self.out / "summary.json").write_text(text + "\n", encoding="utf-8")
         self._score_after_the_end()
         return summary
+
+    def _is_gone(self, name: str) -> bool:
+        """Whether a customer was erased, or merged into another id."""
+        timeline = self.timelines.get(name)
+        return self.partition.suppressed.get(name) is not None or (
+            timeline is not None and timeline.row.moved is not None
+        )
 
     def _score_after_the_end(self) -> None:
         """Score at the scheduled instants after the end; alarms of the time until then are not written."""
@@ -300,6 +338,12 @@ class _Run:
                 if is_of_feeds(control.subject):  # this run finds closures itself
                     continue
                 put_group_in_force(self.ctx, control)
+            elif isinstance(control, HistoryInForce):
+                self.ctx.history_before = int(control.before)
+            elif isinstance(control, PolicyInForce):
+                if control.in_force and control.version != self.ctx.policy_version:
+                    self.ctx.adopt_policy(parse_policy(control.text, "the policy on clock"))
+                    self.partition.judge_all_again()
             else:
                 self.ctx.adopt_model(read_model(control), int(control.in_force))
 
@@ -311,21 +355,19 @@ class _Run:
                     self.kinds[alarm.kind] += 1
             self._losses.take(step.alarms)
             self.lessons += len(step.lessons)
-            if not self._closes_days:
-                self._book.add(step.counts)
             if self._watch is not None:
                 self._watch(step)
-        if self.partition.ended:
+        if self.partition.listing.ended:
             self._rank()
 
     def _rank(self) -> None:
         """Write the worklists that have become final."""
-        for candidates in self.partition.ended:
+        for candidates in self.partition.listing.ended:
             ranked = self._ranking.rank([candidates], self.ctx.policy.worklist)
             for entry in ranked.entries:
                 self._worklist.write(encode_worklist_entry(entry) + b"\n")
             self._lists.add(ranked)
-        self.partition.ended.clear()
+        self.partition.listing.ended.clear()
 
     def _score_before(self, at: Micros) -> None:
         """Score at every scheduled instant before an event."""

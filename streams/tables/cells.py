@@ -13,14 +13,12 @@ from unicodedata import normalize
 from zoneinfo import ZoneInfo
 
 from scorers.contract.currencies import minor_digits
-from scorers.contract.events import SECOND
-from scorers.contract.rfc3339 import rfc3339
 
 _SIGNS = str.maketrans("", "", "$€£¥\u00a0\u202f '")
 _UNREAD = re.compile("[\udc80-\udcff]")  # how Python keeps bytes that an encoding does not know
 _WHOLE = re.compile(r"-?\d+\.0+")
+_MOST_DIGITS = 40  # more than any amount has, and few enough to reckon with
 _YES, _NO = frozenset(("true", "yes", "y", "1", "si", "sí")), frozenset(("false", "no", "n", "0"))
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Convert = Callable[[Any], Any]
 
@@ -31,7 +29,9 @@ def is_empty(value: Any) -> bool:
     >>> is_empty(" "), is_empty(None), is_empty(float("nan")), is_empty(0)
     (True, True, True, False)
     """
-    return value is None or value == "" or value != value or (isinstance(value, str) and not value.strip())
+    if isinstance(value, str):
+        return not value or value.isspace()
+    return value is None or bool(value != value)
 
 
 def text(value: Any) -> str:
@@ -51,7 +51,7 @@ def identifier(value: Any) -> str:
     ('17850', '17850', 'C-7')
     """
     found = text(value)
-    return found.partition(".")[0] if _WHOLE.fullmatch(found) else found
+    return found.partition(".")[0] if "." in found and _WHOLE.fullmatch(found) else found
 
 
 def number(value: Any, decimal: str = ".", thousands: str = "") -> Decimal:
@@ -63,7 +63,7 @@ def number(value: Any, decimal: str = ".", thousands: str = "") -> Decimal:
     if isinstance(value, bool):
         raise ValueError(f"{value} is not a number")
     if not isinstance(value, str):
-        return Decimal(str(value))
+        return _bounded(Decimal(str(value)))
     bare = value.strip()
     negative = bare.startswith("(") and bare.endswith(")")
     bare = (bare[1:-1] if negative else bare).translate(_SIGNS)
@@ -80,7 +80,13 @@ def number(value: Any, decimal: str = ".", thousands: str = "") -> Decimal:
         raise ValueError(f"{value!r} is not a number{hint}") from None
     if not found.is_finite():
         raise ValueError(f"{value!r} is not a number")
-    return -found if negative else found
+    return _bounded(-found if negative else found)
+
+
+def _bounded(found: Decimal) -> Decimal:
+    if len(found.as_tuple().digits) > _MOST_DIGITS or abs(found.adjusted()) > _MOST_DIGITS:
+        raise ValueError(f"a number of more than {_MOST_DIGITS} digits is no amount and no count")
+    return found
 
 
 def minor(amount: Decimal, currency: str | None) -> int:
@@ -154,5 +160,4 @@ def _written(value: datetime, zone: ZoneInfo) -> str:
     """RFC 3339 in UTC; of a local time that exists twice the first."""
     if value.tzinfo is None:
         value = value.replace(tzinfo=zone)
-    since = value.astimezone(UTC) - _EPOCH
-    return rfc3339((since.days * 86_400 + since.seconds) * SECOND + since.microseconds)
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -80,7 +80,7 @@ def _columns(source: str, form: Csv) -> list[str]:
 
 def _sample(source: str, columns: Sequence[str], form: Csv) -> list[Sequence[Any]]:
     read = islice(read_rows(source, columns, form), LOOKED_AT)
-    return [row.cells for row in read if not isinstance(row.cells, Rejection)]
+    return [values for _, values in read if not isinstance(values, Rejection)]
 
 
 def _bare(name: str) -> str:

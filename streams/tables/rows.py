@@ -1,4 +1,4 @@
-"""Reads the rows of a table, whatever its file is: CSV, JSONL, parquet or Excel, plain or packed with gzip.
+"""Reads the rows of a table, whatever its file is: CSV, JSONL, parquet, Excel or POSLog, plain or packed with gzip.
 
 Only the columns that are asked for are taken, in their order. What a row is called in an error is its line in the file, or its number
 where a file has no lines. A file that has not got a column is refused before its first row.
@@ -10,25 +10,25 @@ import itertools
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from typing import IO, Any, NamedTuple
+from operator import itemgetter
+from typing import IO, Any
 
 from scorers.contract.wire import Rejection
 from scorers.policy.toml_errors import did_you_mean
 from streams.tables.map_file import Csv
+from streams.tables.poslog import COLUMNS, read_poslog
 from vigia.runtime.files.event_lines import BOM, Progress, open_unpacked
 from vigia.runtime.usage_error import UsageError
 
 ZIP, PARQUET = b"PK\x03\x04", b"PAR1"
 DELIMITERS = ",;|\t"
 EXTRA = "pip install 'vigia-lookout[tables]'"
+_SORTS = {b"{": "jsonl", b"<": "xml"}  # by the first byte of a text
 _EVERY = 1000  # rows between two reports of progress
 
 
-class Row(NamedTuple):
-    """The cells of a row in the order of the columns asked for, or why it is none."""
-
-    number: int
-    cells: Sequence[Any] | Rejection
+Row = tuple[int, Sequence[Any] | Rejection]
+"""The number of a row, and its cells in the order of the columns asked for, or why it is none."""
 
 
 def columns_of(source: str, form: Csv) -> list[str]:
@@ -40,6 +40,8 @@ def columns_of(source: str, form: Csv) -> list[str]:
                 return [str(one) for one in _excel_rows(file, source, stack, form)[0]]
             case "parquet":
                 return list(_parquet(file, source).schema_arrow.names)
+            case "xml":
+                return list(COLUMNS)
             case "jsonl":
                 found: dict[str, None] = {}
                 for line in itertools.islice(file, _EVERY):
@@ -61,15 +63,18 @@ def read_rows(source: str, columns: Sequence[str], form: Csv, progress: Progress
                 places = _places(columns, names, source)
                 first = form.header + 1 if isinstance(form.header, int) else 1
                 rows = (
-                    Row(first + n, [row[at] if at < len(row) else None for at in places]) for n, row in enumerate(excel)
+                    (first + n, [row[at] if at < len(row) else None for at in places]) for n, row in enumerate(excel)
                 )
             case "parquet":
                 rows = _parquet_rows(_parquet(file, source), columns, source)
+            case "xml":
+                _places(columns, COLUMNS, source)
+                rows = read_poslog(file, source, columns)
             case "jsonl":
                 rows = _json_rows(file, columns)
             case _:
-                names, lines = _csv_rows(file, source, stack, form)
-                rows = _cells(lines, _places(columns, names, source), len(names))
+                names, reader, first = _csv_rows(file, source, stack, form)
+                rows = _cells(reader, first, _places(columns, names, source), len(names))
         yield from rows if progress is None or shown is None else _reporting(rows, shown, progress)
 
 
@@ -90,7 +95,7 @@ def _sort_of(file: Any) -> str:
         return "excel"
     if head.startswith(PARQUET):
         return "parquet"
-    return "jsonl" if head.lstrip()[:1] == b"{" else "csv"
+    return _SORTS.get(head.lstrip()[:1], "csv")
 
 
 def _reporting(rows: Iterator[Row], file: IO[bytes], progress: Progress) -> Iterator[Row]:
@@ -120,8 +125,8 @@ def _places(columns: Sequence[str], names: Sequence[str], source: str) -> list[i
 # --- CSV -----------------------------------------------------------------------------------------------------------
 
 
-def _csv_rows(file: IO[bytes], source: str, stack: ExitStack, form: Csv) -> tuple[list[str], Any]:
-    """The names of the columns, and the reader of the rows after them."""
+def _csv_rows(file: IO[bytes], source: str, stack: ExitStack, form: Csv) -> tuple[list[str], Any, int]:
+    """The names of the columns, the reader of the rows after them, and the line at which it began."""
     lines = stack.enter_context(io.TextIOWrapper(file, encoding=form.encoding, errors="surrogateescape", newline=""))
     header = form.header if isinstance(form.header, int) else 0
     skipped = [lines.readline() for _ in range(header - 1)]
@@ -130,47 +135,35 @@ def _csv_rows(file: IO[bytes], source: str, stack: ExitStack, form: Csv) -> tupl
         raise UsageError(f"{source}, line {header or 1}: is empty, where the columns are expected; set header in [csv]")
     delimiter = form.delimiter or max(DELIMITERS, key=first.count)
     reader = csv.reader(itertools.chain([first], lines), delimiter=delimiter)
-    counted = _Counted(reader, len(skipped))
+    begins = len(skipped) + 1
     if isinstance(form.header, tuple):
-        return list(form.header), counted
+        return list(form.header), reader, begins
     if header == 0:
         names = [str(n) for n in range(1, len(next(csv.reader([first], delimiter=delimiter))) + 1)]
-        return names, counted
-    return [name.strip() for name in counted.next_row()], counted
+        return names, reader, begins
+    return [name.strip() for name in next(reader)], reader, begins
 
 
-class _Counted:
-    """A reader of CSV with the line at which its last row began."""
-
-    def __init__(self, reader: Any, skipped: int) -> None:
-        self._reader, self._skipped = reader, skipped
-        self.line = skipped + 1
-
-    def next_row(self) -> list[str]:
-        self.line = self._skipped + self._reader.line_num + 1
-        row: list[str] = next(self._reader)
-        return row
-
-
-def _cells(rows: _Counted, places: Sequence[int], width: int) -> Iterator[Row]:
+def _cells(reader: Any, first: int, places: Sequence[int], width: int) -> Iterator[Row]:
+    """The rows that a reader of CSV gives; `first` is the line at which it began."""
     least = max(places, default=0) + 1
+    pick: Any = itemgetter(*places) if len(places) > 1 else lambda row: [row[at] for at in places]
+    line = first + reader.line_num
     while True:
         try:
-            row = rows.next_row()
-        except StopIteration:
+            for row in reader:
+                if len(row) == width:
+                    yield line, pick(row)
+                elif len(row) > width and any(row[width:]):
+                    yield line, Rejection("bad_value", f"{len(row)} cells, where {width} columns are named")
+                elif row:
+                    yield line, pick(row if len(row) >= least else row + [""] * (least - len(row)))
+                line = first + reader.line_num
             return
         except csv.Error as fault:
             hint = "; a quote before it is not closed" if "limit" in str(fault) else ""
-            yield Row(rows.line, Rejection("bad_text", f"the line is not CSV: {fault}{hint}"))
-            continue
-        if not row:
-            continue
-        if len(row) > width and any(row[width:]):
-            yield Row(rows.line, Rejection("bad_value", f"{len(row)} cells, where {width} columns are named"))
-            continue
-        if len(row) < least:
-            row += [""] * (least - len(row))
-        yield Row(rows.line, [row[at] for at in places])
+            yield line, Rejection("bad_text", f"the line is not CSV: {fault}{hint}")
+            line = first + reader.line_num
 
 
 # --- the others ----------------------------------------------------------------------------------------------------
@@ -190,9 +183,9 @@ def _json_rows(file: IO[bytes], columns: Sequence[str]) -> Iterator[Row]:
             continue
         row = _object(line)
         if not isinstance(row, dict):
-            yield Row(number, Rejection("not_object", "the line is not a JSON object"))
+            yield (number, Rejection("not_object", "the line is not a JSON object"))
         else:
-            yield Row(number, [row[name] if name in row else _inside(row, name) for name in columns])
+            yield (number, [row[name] if name in row else _inside(row, name) for name in columns])
 
 
 def _inside(row: Any, name: str) -> Any:
@@ -221,7 +214,7 @@ def _parquet_rows(table: Any, columns: Sequence[str], source: str) -> Iterator[R
     for batch in table.iter_batches(columns=list(columns)):
         for row in batch.to_pylist():
             number += 1
-            yield Row(number, [row[name] for name in columns])
+            yield (number, [row[name] for name in columns])
 
 
 def _excel_rows(file: IO[bytes], source: str, stack: ExitStack, form: Csv) -> tuple[list[str], Iterator[Sequence[Any]]]:

@@ -29,7 +29,7 @@ from scorers.risk.training import Trainer as Learner
 from streams.records.control_log import send_to_all
 from streams.records.lessons import decode_lesson
 from streams.records.sealed_control import open_control, seal_of, signed
-from streams.records.signing import HEADER, keyring
+from streams.records.signing import HEADER, Keyring, keyring
 from vigia.runtime.broker import Broker
 from vigia.runtime.rights.table import PROCESSES
 from vigia.runtime.settings import Settings
@@ -59,6 +59,7 @@ class Saved(Struct, array_like=True):
     champion: str = AUTO  # as the policy in force names it
     policy: int = 0  # when that policy was sent: an older one is ignored
     day: int = -1  # the newest day with figures: an older one is ignored
+    model_in_force: int = 0  # the instant from which the newest model is in force
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -142,7 +143,7 @@ class Trainer:
 
     def _read(self, record: Any) -> tuple[Saved, Learner] | None:
         try:  # bytes that somebody else may have written are not decoded
-            if self._keys.signer(_signed(self._models, record.key, record.value), seal_of(record.headers)) != "trainer":
+            if not is_signed(self._keys, record):
                 raise ValueError("not signed with a trainer's key that is trusted here")
             saved = _decode(record.value)
             if saved.format > FORMAT:
@@ -224,7 +225,7 @@ class Trainer:
         await self._send(producer, model.version.encode(), data)
         control = ModelInForce(in_force=Instant(day.in_force), version=model.version, model=data.decode())
         await send_to_all(producer, self._keys, self.broker.name("clock"), self.settings.partitions, control)
-        self.saved.model = model.version
+        self.saved.model, self.saved.model_in_force = model.version, int(day.in_force)
         await self._save(producer)
 
     def _change(self, before: str, model: Model, day: FiguresInForce) -> bytes:
@@ -253,8 +254,25 @@ class Trainer:
         self._since = 0
 
     async def _send(self, producer: AIOKafkaProducer, key: bytes, data: bytes) -> None:
-        seal = self._keys.sign("trainer", _signed(self._models, key, data))
-        await producer.send_and_wait(self._models, data, key=key, partition=0, headers=[(HEADER, seal)])
+        headers = [(HEADER, sign(self._keys, self._models, key, data))]
+        await producer.send_and_wait(self._models, data, key=key, partition=0, headers=headers)
+
+
+def restarted(snapshot: bytes) -> tuple[bytes, int, dict[int, int]]:
+    """A snapshot that reads its topics from their beginning, its number, and how far it had read each partition of `lessons`."""
+    saved = _decode(snapshot)
+    read, saved.lessons, saved.clock = saved.lessons, {}, 0
+    return _encode(saved), saved.number, read
+
+
+def is_signed(keys: Keyring, record: Any) -> bool:
+    """Whether a trainer's trusted key signed a record of `models`."""
+    return keys.signer(_signed(record.topic, record.key, record.value), seal_of(record.headers)) == "trainer"
+
+
+def sign(keys: Keyring, topic: str, key: bytes, data: bytes) -> bytes:
+    """The seal of a record of `models`."""
+    return keys.sign("trainer", _signed(topic, key, data))
 
 
 async def _slices(items: Sequence[T]) -> AsyncIterator[Sequence[T]]:

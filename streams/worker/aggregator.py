@@ -5,9 +5,10 @@ about is closed, so the next owner reads again what is still open. What a kind o
 metadata of the committed offset. A record that comes twice changes nothing.
 """
 
+import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -16,10 +17,13 @@ from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import OffsetAndMetadata
 
+from scorers.in_force.counted.flows import Told
 from scorers.policy.tables import Policy
-from streams.metrics import WorkerMetrics
+from streams.metrics.worker import WorkerMetrics
 from streams.records.control_log import send_to_all
 from streams.records.signing import Keyring, keyring
+from streams.worker.forwarded import tell_flow
+from streams.worker.policies import Policies
 from streams.worker.reports import Report, Sums, decode_report
 from streams.worker.worklists.publisher import ListPublisher
 from vigia.runtime.broker import Broker
@@ -51,14 +55,18 @@ class Contributions(Protocol):
 
 
 class FigureReports:
-    """The reports of days; what they are about is their day."""
+    """The reports of days; what they are about is their day. Flows are told what a day has brought on the topic `groups`."""
 
     KEY = Report.KEY
     mark = ""
 
-    def __init__(self, settings: Settings, policy: Policy, producer: Any, keys: Keyring, clock: str) -> None:
-        self.sums = Sums(settings.partitions, policy, settings.margin)
-        self._send = producer, keys, clock, settings.partitions
+    def __init__(
+        self, settings: Settings, policies: Policies, producer: Any, keys: Keyring, names: Callable[[str], str]
+    ) -> None:
+        self.sums = Sums(settings.partitions, policies.first, settings.margin)
+        self._policies = policies
+        self._send = producer, keys, names("clock"), settings.partitions
+        self._groups, self._partitions, self._producer = names("groups"), settings.partitions, producer
 
     async def begin(self, mark: str) -> None:
         """Begin with nothing."""
@@ -66,10 +74,19 @@ class FigureReports:
     async def take(self, value: bytes) -> int:
         """Add a report, and put the figures of its day in force if it was the last one missing."""
         report = decode_report(value)
-        figures = self.sums.add(report)
-        if figures is not None:
-            await send_to_all(*self._send, figures)
+        self.sums.policy = await self._policies.of(report.policy)
+        closed = self.sums.add(report)
+        if closed is not None:
+            await send_to_all(*self._send, closed.figures)
+            await self._tell(closed.told)
         return report.day
+
+    async def _tell(self, told: Iterable[Told]) -> None:
+        sent = []
+        for one in told:
+            out = tell_flow(self._groups, self._partitions, one)
+            sent.append(await self._producer.send(out.topic, out.value, key=out.key, partition=out.partition))
+        await asyncio.gather(*sent)
 
     def is_closed(self, day: int) -> bool:
         """Whether the figures of a day were sent."""
@@ -143,10 +160,12 @@ async def aggregate(broker: Broker, settings: Settings, policy: Policy, metrics:
         opened.clear()
         metrics.worklist(None)
 
+    policies = Policies(broker, keys, policy)
+
     def kinds() -> list[Contributions]:
         return [
-            FigureReports(settings, policy, producer, keys, broker.name("clock")),
-            ListPublisher(broker, settings.partitions, policy, producer, metrics),
+            FigureReports(settings, policies, producer, keys, broker.name),
+            ListPublisher(broker, settings.partitions, policies, producer, metrics),
         ]
 
     try:

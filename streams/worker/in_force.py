@@ -15,6 +15,7 @@ from scorers.in_force.context import Context
 from scorers.in_force.control import (
     FiguresInForce,
     GroupInForce,
+    HistoryInForce,
     ModelInForce,
     PolicyInForce,
     Tick,
@@ -26,12 +27,12 @@ from scorers.policy.reading import PolicyError, parse_policy
 from scorers.risk.model import read_model
 from streams.engine.rows import Rows
 from streams.worker.partition_state import CONTROL, GROUP
-from streams.worker.stored_row import StoredRow
+from streams.worker.rows.stored_row import StoredRow
 
 HISTORY = 1_600  # control records that are kept: two a day for the time that `Context` looks back
 GROUP_HISTORY = 64  # records of one group that are kept
 
-Adopted = FiguresInForce | GroupInForce | ModelInForce | PolicyInForce
+Adopted = FiguresInForce | GroupInForce | HistoryInForce | ModelInForce | PolicyInForce
 
 
 class InForce:
@@ -46,19 +47,25 @@ class InForce:
         self._rows = rows
         self._stored: list[tuple[bytes, bytes]] | None = []
         self._history: deque[bytes] = deque()
+        self._waiting: list[PolicyInForce] = []  # for the tick that passes their instant
 
     def recover(self, key: bytes, data: bytes) -> None:
         """Take a stored record, to be adopted by `resume`."""
         if self._stored is not None:
             self._stored.append((key, data))
 
-    def resume(self) -> None:
-        """Adopt the stored records in the order of the log; called before the first record is folded."""
+    def resume(self, clock: Micros) -> bool:
+        """Adopt the stored records in the order of the log, policies up to the clock only; called before the first record is folded.
+
+        Returns whether this was the first call; later ones do nothing.
+        """
         if self._stored is None:
-            return
-        adopt_stored(self.ctx, self._stored)
+            return False
+        self._waiting = adopt_stored(self.ctx, self._stored, clock)
+        self.ctx.exposures.begun.clear()  # customers were asked when these came into force
         self._history.extend(sorted(key for key, _ in self._stored if key.startswith(CONTROL)))
         self._stored = None
+        return True
 
     def fault(self, control: Adopted) -> str:
         """Why a record must be rejected; empty if it can be adopted."""
@@ -71,13 +78,24 @@ class InForce:
             return str(error)
         return ""
 
-    def adopt(self, control: Adopted, offset: int, newest: Micros) -> tuple[bool, bool]:
-        """Put a record in force and store it; return whether it was news, and whether it came too late for its instant."""
+    def adopt(self, control: Adopted, offset: int, newest: Micros, clock: Micros) -> tuple[bool, bool]:
+        """Put a record in force and store it; return whether it was news, and whether it came too late for its instant.
+
+        A policy waits for the tick that passes its instant, which is the same in all partitions; one without an instant does not wait.
+        """
         late = control.in_force <= newest
-        if late:
-            control = replace(control, in_force=Instant(newest + 1))
-        if not self._put(control):
-            return False, late
+        if isinstance(control, PolicyInForce):
+            late = 0 < control.in_force <= clock
+            if control.in_force > clock:
+                self._waiting.append(control)
+            elif not self.put(control):
+                return False, late
+        else:
+            late = late and not isinstance(control, HistoryInForce)  # it has no instant
+            if late:
+                control = replace(control, in_force=Instant(newest + 1))
+            if not self.put(control):
+                return False, late
         if isinstance(control, GroupInForce):
             self._store_group(control)
             for kind, name in self.ctx.groups.dropped:
@@ -90,6 +108,12 @@ class InForce:
                 self._rows.delete(self._history.popleft())
         return True, late
 
+    def next_policy(self, until: Micros) -> PolicyInForce | None:
+        """The next policy that comes into force up to an instant; it waits no longer."""
+        if not self._waiting or self._waiting[0].in_force > until:
+            return None
+        return self._waiting.pop(0)
+
     def _store_group(self, control: GroupInForce) -> None:
         key = GROUP + f"{control.subject.type}:{control.subject.id}".encode()
         row = self._rows.get(key)
@@ -97,7 +121,7 @@ class InForce:
         lines.append(encode_control(control))
         self._rows.put(key, StoredRow.of_partition(b"\n".join(lines[-GROUP_HISTORY:])))
 
-    def _put(self, control: Adopted) -> bool:
+    def put(self, control: Adopted) -> bool:
         """Put a record in force; whether it was news."""
         is_new = put_in_force(self.ctx, control)
         self.eras += is_new and isinstance(control, PolicyInForce)
@@ -115,6 +139,10 @@ def put_in_force(ctx: Context, control: Adopted) -> bool:
             if control.version == ctx.newest_model.version:
                 return False
             ctx.adopt_model(read_model(control), int(control.in_force))
+        case HistoryInForce():
+            if control.before == ctx.history_before:
+                return False
+            ctx.history_before = int(control.before)
         case GroupInForce():
             return put_group_in_force(ctx, control)
         case PolicyInForce():
@@ -124,11 +152,17 @@ def put_in_force(ctx: Context, control: Adopted) -> bool:
     return True
 
 
-def adopt_stored(ctx: Context, stored: Iterable[tuple[bytes, bytes]]) -> None:
-    """Put stored records in force, in the order of their keys, which is that of the log."""
+def adopt_stored(ctx: Context, stored: Iterable[tuple[bytes, bytes]], clock: Micros) -> list[PolicyInForce]:
+    """Put stored records in force, in the order of their keys, which is that of the log; return the policies that wait for the clock."""
+    waiting: list[PolicyInForce] = []
     for _, data in sorted(stored):
         for line in data.split(b"\n"):
-            put_in_force(ctx, _decoded(line))
+            control = _decoded(line)
+            if isinstance(control, PolicyInForce) and control.in_force > clock:
+                waiting.append(control)
+            else:
+                put_in_force(ctx, control)
+    return waiting
 
 
 def _decoded(data: bytes) -> Adopted:
@@ -143,5 +177,5 @@ def shared(control: Adopted) -> Adopted:
 
 
 @lru_cache(maxsize=HISTORY)
-def _shared(control: FiguresInForce | ModelInForce | PolicyInForce) -> Adopted:
+def _shared(control: FiguresInForce | HistoryInForce | ModelInForce | PolicyInForce) -> Adopted:
     return control

@@ -12,11 +12,10 @@ from typing import Any
 
 import msgspec
 
-from scorers.contract.alarms import Subject
-from scorers.contract.events import AlarmAction, AnyEvent, CustomerErased, Instant, Micros
+from scorers.contract.events import AlarmAction, AnyEvent, CustomerErased, CustomerMerged, Micros
 from scorers.contract.inert import inert
 from scorers.contract.rejection import Rejection
-from scorers.contract.wire import decode, encode_alarm, encode_event
+from scorers.contract.wire import encode_event
 from scorers.in_force.context import Context
 from scorers.in_force.control import GroupInForce, Tick
 from scorers.in_force.figures import Contribution, last_day
@@ -26,37 +25,43 @@ from scorers.policy.tables import Policy
 from scorers.risk.model import UNTRAINED
 from scorers.timeline.emitter import Step
 from scorers.timeline.facts import Ref
-from scorers.timeline.subjects import Report as GroupReport
+from scorers.timeline.merging.parcels import Parcel
 from streams.engine.batching_producer import Output
-from streams.engine.crash.failpoints import faulty
 from streams.engine.rows import Rows
-from streams.metrics import WorkerMetrics
+from streams.metrics.groups import Groups
+from streams.metrics.worker import WorkerMetrics
 from streams.records.actions import read_action
 from streams.records.by_source import SHOWN, BySource
-from streams.records.lessons import pseudonymous
-from streams.records.sealed_control import open_control, sealed
+from streams.records.sealed_control import open_control
 from streams.records.signing import Keyring
 from streams.records.written import is_ahead, written_at
-from streams.worker.feed_rows import FEED_ROW, FeedRows
-from streams.worker.forwarded import forward, is_for_feed, read_forwarded, read_told, tell
+from streams.worker.forwarded import (
+    forward,
+    is_for_feed,
+    is_for_flow,
+    is_parcel,
+    read_flow,
+    read_forwarded,
+    read_parcel,
+    read_told,
+    tell,
+)
 from streams.worker.in_force import Adopted, InForce, shared
 from streams.worker.partition_state import CONTROL, GROUP, KEY, NOTHING_ADOPTED, PartitionState, Progress
 from streams.worker.published_customers import PublishedCustomers
+from streams.worker.record_reader import TOO_FAR, RecordReader
 from streams.worker.reports import Report
-from streams.worker.row_timelines import RowTimelines
-from streams.worker.stored_row import StoredRow
-from streams.worker.suppressed import GONE, RowSuppressions
+from streams.worker.rows.feed_rows import FEED_ROW, FeedRows
+from streams.worker.rows.row_timelines import RowTimelines
+from streams.worker.rows.stored_row import StoredRow
+from streams.worker.rows.suppressed import GONE, RowSuppressions
+from streams.worker.step_outputs import Names, StepOutputs
 from streams.worker.worklists.parts import PartitionLists
-from vigia.runtime.dead_letter import encode
-from vigia.runtime.erasures import ERASURES, customer_of, null_id
+from vigia.runtime.crash.failpoints import faulty
+from vigia.runtime.erasures import ERASURES
 from vigia.runtime.privacy.keyed_hash import KeyedHash
 
-TOO_FAR = "time is more than a day ahead of the record's Kafka timestamp"
-
 log = logging.getLogger(__name__)
-
-Names = Callable[[str], str]
-"""From the plain name of a topic to its name on this broker."""
 
 
 class PartitionProcessor:
@@ -88,18 +93,28 @@ class PartitionProcessor:
         self.partition = Partition(
             self.ctx, self.timelines, due=due, suppressed=suppressed, lists=dates, heard=self.heard
         )
+        self._record: Any = None  # the one at hand
         self._stale: list[bytes] = []  # rows of erased customers that an old disk has brought back
         self._in_force = InForce(self.ctx, rows)
-        self._keys, self._hashes = keys, hashes
+        self._keys = keys
         self._conflicts = BySource()
-        self._names, self._metrics, self._home, self._partitions = names, metrics, home, partitions
+        self._names, self._metrics, self._partitions = names, metrics, partitions
         self._clock, self._actions, self._groups = names("clock"), names("alarm-actions"), names("groups")
-        self._alarms, self._lessons = names("alarms"), names("lessons")
         self._plain = {
             names(plain): plain for plain in ("purchases", "contacts", "complaints", "feedback", "alarm-actions")
         }
+        self._reader = RecordReader(rows, self.timelines, self.state, self._plain, home)
+        self._sends = StepOutputs(rows, names, partitions, keys, hashes, metrics)
         metrics.customers(rows.partition, self.timelines.census)
         metrics.quality(rows.partition, self.state.book.total)
+        metrics.groups(rows.partition, self._groups_now)
+        metrics.closed(rows.partition, lambda: (self.state.progress.day, self.ctx.policy))
+
+    def _groups_now(self) -> Groups:
+        """What the groups of the partition say, for a scrape."""
+        partition = self.partition
+        voices, sites = partition.stores.totals(self.ctx.policy.iceberg), partition.sites
+        return Groups(voices, partition.feeds.stores, len(partition.feeds.silent), len(sites), sites.oldest())
 
     def _expect(self, due: Micros, name: str) -> None:
         self.partition.expect(due, name)
@@ -126,20 +141,29 @@ class PartitionProcessor:
             if address.type == "feed":
                 assert isinstance(row.data, bytes)
                 self.partition.feeds.recover(address.id, row.data)
-                self._metrics.silent(self.rows.partition, len(self.partition.feeds.silent))
+            elif address.type == "store":
+                assert isinstance(row.data, bytes)
+                self.partition.stores.recover(row.data, self.ctx)
+            elif address.type == "site":
+                assert isinstance(row.data, bytes)
+                self.partition.sites.recover(name, row.data, self.ctx)
         else:
             if self.suppressed.is_stale(name, row):
                 self._stale.append(key)
                 return
-            self.timelines.recover(row)
-            self.published.recover(key)
-            self.lists.recover(name, row.readings())
+            if not row.is_nobody:
+                self.timelines.recover(row)
+                self.published.recover(key)
+                readings = row.readings()
+                self.lists.recover(name, readings)
+                self.partition.buyers.recover(name, readings)
         if row.due:
             self.partition.expect(row.due, name)
 
     def fold(self, record: Any) -> list[Output]:
         """Fold one record and return the records to send. If anything raises, rows and timelines are as before."""
-        self._in_force.resume()
+        if self._in_force.resume(self.state.progress.clock) and self.state.progress.judges_all:
+            self.partition.judge_all_again()
         self.timelines.begin()
         self.partition.places.begin()
         self.timelines.era = self._in_force.eras
@@ -147,11 +171,12 @@ class PartitionProcessor:
             self.rows.delete(key)
         try:
             outputs = self._fold(record)
-            if self.partition.ended:
-                outputs += self.lists.tell(self.partition.ended)
+            if self.partition.listing.ended:
+                outputs += self.lists.tell(self.partition.listing.ended, self.ctx.policy_version)
         except Exception:
             changed = self.timelines.undo()
-            self.lists.undo(changed, self.partition.ended, self.state.progress.lists, self.ctx)
+            self.lists.undo(changed, self.partition.listing.ended, self.state.progress.lists, self.ctx)
+            self.partition.buyers.undo(changed)
             self.partition.places.undo()
             self.heard.undone()
             raise
@@ -159,6 +184,7 @@ class PartitionProcessor:
         return outputs
 
     def _fold(self, record: Any) -> list[Output]:
+        self._record = record
         if record.topic == self._clock:
             return self._control(record)
         if record.topic == self._groups:
@@ -170,9 +196,9 @@ class PartitionProcessor:
     # --- facts ------------------------------------------------------------------------------------------------
 
     def _fold_event(self, record: Any) -> list[Output]:
-        event = self._read(record)
+        event = self._reader.read(record)
         if isinstance(event, Rejection):
-            return [self.dead_letter(record, event.code, event.detail)]
+            return [self._sends.dead_letter(record, event.code, event.detail)]
         return self._fold_read(event, record)
 
     def _fold_action(self, record: Any) -> list[Output]:
@@ -181,9 +207,9 @@ class PartitionProcessor:
         if action is None or action.customer_id is None:
             return []
         if record.key != action.customer_id.encode():
-            return [self.dead_letter(record, "key_mismatch", "the record's key is not its customer_id")]
+            return [self._sends.dead_letter(record, "key_mismatch", "the record's key is not its customer_id")]
         if is_ahead(action.time, record):
-            return [self.dead_letter(record, "bad_time", TOO_FAR)]
+            return [self._sends.dead_letter(record, "bad_time", TOO_FAR)]
         return self._fold_read(action, record)
 
     def _fold_read(self, event: AnyEvent, record: Any) -> list[Output]:
@@ -201,13 +227,10 @@ class PartitionProcessor:
             if step.status == "conflict":
                 self._log_conflict(event, record)
             if step.status == "core_error":
-                return [self.dead_letter(record, "core_error", step.fault)]
+                return [self._sends.dead_letter(record, "core_error", step.fault)]
             outputs = self._outputs(step)
-            if isinstance(event, CustomerErased) or step.forgotten:
-                gone = self.published.gone()
-                if gone and isinstance(event, CustomerErased):
-                    outputs += self.lists.erased(event.customer_id)
-                outputs += gone
+            if isinstance(event, (CustomerErased, CustomerMerged)) or step.forgotten:
+                outputs += self._gone(event)
             self._remember(step.counts, newest=0 if isinstance(event, AlarmAction) else int(event.time))
         if step is None or step.is_new:
             for address in other_subjects(event):
@@ -215,6 +238,13 @@ class PartitionProcessor:
         if record.value is None and plain != ERASURES and event.time:  # where other processes look for erasures
             outputs.append(Output(self._names(ERASURES), record.key, encode_event(event)))
         return outputs
+
+    def _gone(self, event: AnyEvent) -> list[Output]:
+        """What tells readers that customers are gone; those who were erased are on no worklist any more."""
+        gone = self.published.gone()
+        if gone and isinstance(event, CustomerErased):
+            return self.lists.erased(event.customer_id) + gone
+        return gone
 
     def _log_conflict(self, event: AnyEvent, record: Any) -> None:
         """Log a conflict with its source and place: the first of a source, then at each doubling of their number."""
@@ -227,67 +257,43 @@ class PartitionProcessor:
 
     def _fold_forwarded(self, record: Any) -> list[Output]:
         try:
+            if is_for_flow(record):
+                return self._outputs(self.partition.flows.take(read_flow(record), self.partition.clock))
             if is_for_feed(record):
                 return self._outputs(self.partition.feeds.merge(read_told(record)))
+            if is_parcel(record):
+                return self._take_parcel(*read_parcel(record), record)
             address, event, ref, origin = read_forwarded(record)
         except ValueError as error:
-            return [self.dead_letter(record, "bad_value", str(error))]
+            return [self._sends.dead_letter(record, "bad_value", str(error))]
         if is_ahead(event.time, record):
-            return [self.dead_letter(record, "bad_time", TOO_FAR)]
-        step = self.partition.fold_for(address, event, ref, origin)
+            return [self._sends.dead_letter(record, "bad_time", TOO_FAR)]
+        step = self.partition.fold_forwarded(address, event, ref, origin)
         self._metrics.event("groups", str(event.__struct_config__.tag), step.status)
         if step.status == "core_error":
-            return [self.dead_letter(record, "core_error", step.fault)]
+            return [self._sends.dead_letter(record, "core_error", step.fault)]
         return self._outputs(step)
 
-    def _read(self, record: Any) -> AnyEvent | Rejection:
-        """The event of a record, or why it must be rejected."""
-        if record.value is None:
-            return self._forget(record)
-        event = decode(record.value)
-        if isinstance(event, Rejection):
-            return event
-        customer = event.customer_id
-        if record.key != (None if customer is None else customer.encode()):
-            return Rejection("key_mismatch", "the record's key is not its customer_id", event.id, event.source)
-        if customer is not None and (fault := self._misrouted(record)):
-            return Rejection("key_mismatch", fault, event.id, event.source)
-        if is_ahead(event.time, record):
-            return Rejection("bad_time", TOO_FAR, event.id, event.source)
-        return event
-
-    def _misrouted(self, record: Any) -> str:
-        """Why a new customer does not belong to this partition; empty if it does.
-
-        A producer with another partitioner would split a customer into two.
-        """
-        if self._home is None or self.rows.get(record.key) is not None:
-            return ""
-        home = self._home(record.key)
-        if home == record.partition:
-            return ""
-        return f"the key belongs to partition {home}: its producer must spread keys by murmur2, as Java's clients do"
-
-    def _forget(self, record: Any) -> AnyEvent | Rejection:
-        """The erasure that a null value requests: forget everything known of the key's customer up to now."""
-        name = customer_of(record.key)
-        if not name:
-            return Rejection("key_mismatch", "neither a value nor a key that names a customer")
-        if fault := self._misrouted(record):
-            return Rejection("key_mismatch", fault)
-        timeline = self.timelines.get(name)
-        known = timeline.state.last_fact if timeline is not None else 0
-        at = Instant(max(known, self.state.progress.clock))
-        plain = self._plain.get(record.topic, record.topic)
-        event_id = null_id(plain, record.partition, record.offset)
-        return CustomerErased(id=event_id, source=record.topic, time=at, customer_id=name)
+    def _take_parcel(self, parcel: Parcel, origin: tuple[str, int], record: Any) -> list[Output]:
+        """Take what merged ids send each other, or pass it on."""
+        event = parcel.event
+        step = self.partition.receive(parcel, origin, written_at(record) if isinstance(event, CustomerErased) else 0)
+        self._metrics.event("groups", str(event.__struct_config__.tag), step.status)
+        if step.status == "core_error":
+            return [self._sends.dead_letter(record, "core_error", step.fault)]
+        outputs = self._outputs(step) + self._gone(event)
+        if step.is_new and isinstance(event, CustomerErased):  # where other processes look for erasures
+            outputs.append(Output(self._names(ERASURES), record.key, encode_event(event)))
+        tells_time = parcel.content != "let_go" and not isinstance(event, (AlarmAction, CustomerErased))
+        self._remember(step.counts, newest=int(event.time) if tells_time else 0)
+        return outputs
 
     # --- time and what is in force ----------------------------------------------------------------------------
 
     def _control(self, record: Any) -> list[Output]:
         control = open_control(self._keys, record)
         if isinstance(control, Rejection):
-            return [self.dead_letter(record, control.code, control.detail)]
+            return [self._sends.dead_letter(record, control.code, control.detail)]
         if not isinstance(control, Tick):
             return self._adopt(record, shared(control))
         return self._tick_groups(control, record) if control.groups else self._tick(control)
@@ -299,18 +305,23 @@ class PartitionProcessor:
         steps = feeds.judge(until, self.partition.clock, base=tick.phase == "base")
         if tick.phase == "groups":
             steps += self.partition.tick_groups(until)
-            self._metrics.silent(self.rows.partition, len(feeds.silent))
         return [out for step in steps for out in self._outputs(step, at_least)]
 
     def _tick(self, tick: Tick) -> list[Output]:
         until = int(tick.until)
         outputs: list[Output] = []
         counts: list[Contribution] = []
-        for step in self.partition.tick(until):
-            outputs += self._outputs(step)
-            counts += step.counts
+        while True:  # to each policy on the way, in force after the deadlines before it, and then to the end
+            policy = self._in_force.next_policy(until)
+            for step in self.partition.tick(until if policy is None else int(policy.in_force)):
+                outputs += self._outputs(step)
+                counts += step.counts
+            outputs += self.lists.tell(self.partition.listing.ended, self.ctx.policy_version)
+            if policy is None:
+                break
+            self._in_force.put(policy)
+            self._follow_policy()
         self._metrics.clock(self.rows.partition, self.partition.clock)
-        outputs += self.lists.tell(self.partition.ended)
         outputs += self.published.gone()
         outputs += self.published.due(self.partition.clock)
         if self.rows.folded(KEY):
@@ -321,24 +332,34 @@ class PartitionProcessor:
         newest, clock = max(progress.newest, until), max(progress.clock, until)
         if day > progress.day:
             state.end_day(day)
-            report = Report(self.rows.partition, day, newest, dict(state.book.total))
+            self._metrics.forgot(state.book.take_refused())
+            report = Report(self.rows.partition, day, newest, dict(state.book.total), self.ctx.policy_version)
             outputs.append(Output(self._names("figures"), Report.KEY, report.encode()))
-        fact = self.partition.newest
-        self._put(
-            msgspec.structs.replace(progress, clock=clock, newest=newest, day=day, follows=tick.follows, fact=fact)
-        )
+        fact, again = self.partition.newest, self.partition.again.everybody
+        known = {"clock": clock, "newest": newest, "day": day, "follows": tick.follows, "fact": fact}
+        self._put(msgspec.structs.replace(progress, **known, judges_all=again))
         return outputs
+
+    def _follow_policy(self) -> None:
+        """Fold rows again under the policy in force if it has changed, and judge everybody again."""
+        if self.timelines.era != self._in_force.eras:
+            self.timelines.era = self._in_force.eras
+            self.partition.judge_all_again()
 
     def _adopt(self, record: Any, control: Adopted) -> list[Output]:
         if self.rows.folded(KEY):
+            if isinstance(control, GroupInForce):  # a customer's row may have been lost that followed from it
+                self.ctx.exposures.again(control.subject.type, control.subject.id)
+                self.partition.wake()
             return []
         if fault := self._in_force.fault(control):
-            return [self.dead_letter(record, "bad_value", fault)]
+            return [self._sends.dead_letter(record, "bad_value", fault)]
         progress = self.state.progress
         if isinstance(control, GroupInForce):  # the context knows the newest report of each group
-            is_new, late = self._in_force.adopt(control, record.offset, progress.newest)
+            is_new, late = self._in_force.adopt(control, record.offset, progress.newest, progress.clock)
             if is_new:
                 self._put(msgspec.structs.replace(progress, late=progress.late + late))
+                self.partition.wake()
             else:
                 self._metrics.repeated()
             return []
@@ -347,40 +368,17 @@ class PartitionProcessor:
         if not adopted.precedes(control.order, control.version):
             self._metrics.repeated()
             return []
-        is_new, late = self._in_force.adopt(control, record.offset, progress.newest)
+        is_new, late = self._in_force.adopt(control, record.offset, progress.newest, progress.clock)
+        self._follow_policy()
         newest_adopted = {**progress.newest_adopted, kind: adopted.then(control.order, control.version)}
-        self._put(
-            msgspec.structs.replace(progress, late=progress.late + (is_new and late), newest_adopted=newest_adopted)
-        )
+        times_late, again = progress.late + (is_new and late), self.partition.again.everybody
+        self._put(msgspec.structs.replace(progress, late=times_late, newest_adopted=newest_adopted, judges_all=again))
         return []
 
-    # --- outputs ----------------------------------------------------------------------------------------------
-
     def _outputs(self, step: Step, in_force: Micros = 0) -> list[Output]:
-        outputs = []
-        if step.forgotten:
-            self._metrics.forgot(step.forgotten)
-        for alarm in step.alarms:
-            outputs.append(Output(self._alarms, alarm.subject.id.encode(), encode_alarm(alarm)))
-            self._metrics.alarm(alarm)
-        outputs += [Output(self._lessons, *pseudonymous(lesson, self._hashes)) for lesson in step.lessons]
-        for report in step.reports:
-            outputs += self._report_back(report, in_force)
-        return outputs
+        return self._sends.of_step(step, self._record, in_force)
 
-    def _report_back(self, report: GroupReport, in_force: Micros) -> list[Output]:
-        """A group's report as a control record to every partition, in force at `in_force` or later."""
-        subject = Subject(report.subject, report.id)
-        control = GroupInForce(
-            in_force=Instant(max(report.in_force, in_force)),
-            reported=Instant(report.in_force),
-            subject=subject,
-            values=report.values,
-        )
-        return [
-            Output(self._clock, None, *sealed(self._keys, self._clock, number, control), number)
-            for number in range(self._partitions)
-        ]
+    # --- progress ---------------------------------------------------------------------------------------------
 
     def _remember(self, counts: Iterable[Contribution], newest: Micros) -> None:
         if self.rows.folded(KEY):
@@ -396,13 +394,3 @@ class PartitionProcessor:
             progress = msgspec.structs.replace(progress, lists=lists)
         self.state.progress = progress
         self.rows.put(KEY, StoredRow.of_partition(self.state.version()))
-
-    def dead_letter(self, record: Any, code: Any, detail: str) -> Output:
-        """Count a rejected record and return its dead letter."""
-        self._metrics.rejected(code)
-        return dead_letter(self._names("dead-letters"), record, code, detail)
-
-
-def dead_letter(topic: str, record: Any, code: str, detail: str) -> Output:
-    """The dead letter of a record: its key and value unchanged, the reason and its place in the log as headers."""
-    return Output(topic, *encode(record, code, detail))

@@ -35,6 +35,7 @@ class Progress(Struct, array_like=True, frozen=True):
     fact: Micros = 0  # the time of the newest fact, erasures excepted
     newest_adopted: dict[str, "Adopted"] = {}  # by type of control record, the newest that was adopted
     lists: tuple[int, int] = (-1, -1)  # the next dates whose worklists are to be closed: final and early editions
+    judges_all: bool = False  # whether customers wait to be judged again under another policy
 
 
 class Adopted(Struct, array_like=True, frozen=True):
@@ -84,6 +85,17 @@ class _Base(Struct, array_like=True):
 
 _stored = msgspec.msgpack.Decoder(_Stored).decode
 _based = msgspec.msgpack.Decoder(_Base).decode
+
+
+def progress_of(stored: bytes) -> Progress:
+    """The progress in a stored row."""
+    return _stored(stored).progress
+
+
+def with_progress(stored: bytes | None, progress: Progress) -> bytes:
+    """A stored row with another progress and the same counts; without a row there are none."""
+    one = _Stored(progress, b"", []) if stored is None else _stored(stored)
+    return _encode((progress, one.base, one.counts))
 
 
 class PartitionState:

@@ -16,7 +16,7 @@ from scorers.in_force.context import Context
 from scorers.subjects.customer import CUSTOMER
 from scorers.subjects.customer_row import customer_row
 from streams.engine.batching_producer import Output
-from streams.worker.row_timelines import RowTimelines
+from streams.worker.rows.row_timelines import RowTimelines
 
 SHARE, MOST = 0.1, 0.02  # of the idle time since the last tick, and seconds at one tick; at least one row
 

@@ -7,13 +7,14 @@ partition had judged, because control records must not change the past.
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
 from scorers.contract.events import Duration, Micros
 from scorers.in_force.control import FiguresInForce
+from scorers.in_force.counted.flows import Told, told_of
 from scorers.in_force.figures import Totals, close, in_force, no_totals
 from scorers.policy.tables import Policy
 
@@ -27,10 +28,18 @@ class Report(Struct, frozen=True):
     day: int
     newest: Micros  # the newest instant judged in that partition
     total: Mapping[str, Mapping[int, int]]
+    policy: str = ""  # the version in force at that instant
 
     def encode(self) -> bytes:
         """The report as JSON."""
         return msgspec.json.encode(self)
+
+
+class Closed(NamedTuple):
+    """What a day has brought, once all partitions have reported it: its figures, and what flows are told."""
+
+    figures: FiguresInForce
+    told: list[Told]
 
 
 _decode = msgspec.json.Decoder(Report).decode
@@ -49,8 +58,8 @@ class Sums:
         self.day = -1  # the newest that is closed
         self._reports: dict[int, dict[int, Report]] = {}
 
-    def add(self, report: Report) -> FiguresInForce | None:
-        """Add a report; return the figures of its day if it was the last report missing, else None."""
+    def add(self, report: Report) -> Closed | None:
+        """Add a report; return what its day has brought if it was the last report missing, else None."""
         if report.day <= self.day:
             return None
         reports = self._reports.setdefault(report.day, {})
@@ -61,7 +70,7 @@ class Sums:
         self._reports = {day: of_day for day, of_day in self._reports.items() if day > report.day}
         return self._close(report.day, reports)
 
-    def _close(self, day: int, reports: dict[int, Report]) -> FiguresInForce:
+    def _close(self, day: int, reports: dict[int, Report]) -> Closed:
         total: Totals = no_totals()
         for report in reports.values():
             for name, counts in report.total.items():
@@ -71,4 +80,4 @@ class Sums:
         nominal = in_force(day, self.policy)
         if newest + self.margin > nominal:
             figures = msgspec.structs.replace(figures, in_force=newest + max(self.margin, 1))
-        return FiguresInForce.of(day, figures)
+        return Closed(FiguresInForce.of(day, figures), told_of(total, day))

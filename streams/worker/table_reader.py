@@ -17,7 +17,7 @@ from scorers.subjects.customer_row import customer_row
 from streams.engine.fences import unpack
 from streams.worker.in_force import adopt_stored
 from streams.worker.partition_state import CONTROL, GROUP
-from streams.worker.stored_row import CODEC, StoredRow
+from streams.worker.rows.stored_row import CODEC, StoredRow
 from vigia.runtime.topics import TABLE
 
 
@@ -38,7 +38,7 @@ def _partition(path: Path, policy: Policy, now: Micros) -> Iterator[dict[str, An
             in_force.append((key, cast(bytes, CODEC.decode(data).data)))
         elif key > b"\x02":  # a customer: the keys of groups and of the partition's state begin with smaller bytes
             stored.append((key.decode(), CODEC.decode(data)))
-    adopt_stored(ctx, in_force)
+    adopt_stored(ctx, in_force, now)
     for name, row in stored:
         timeline = row.read(name, ctx, 0)
         if timeline.state.first_seen:

@@ -29,16 +29,24 @@ from streams.engine.crash.in_hand import InHand
 from streams.engine.liveness import GuardedProducer, Liveness, Recovery, Watchdog, exit_process
 from streams.engine.offsets import InputOffsets
 from streams.engine.output_log import OutputLog, TopicTail
-from streams.engine.row_store import ChunkTable, TableRowStore, damaged_stores, set_aside, set_damaged_aside
+from streams.engine.row_store import (
+    ChunkTable,
+    TableRowStore,
+    damaged_stores,
+    room_of,
+    set_aside,
+    set_damaged_aside,
+)
 from streams.engine.rows import Rows
 from streams.engine.write_behind import WriteBehind
-from streams.metrics import WorkerMetrics
+from streams.metrics.worker import WorkerMetrics
 from streams.records.signing import keyring
 from streams.worker.aggregator import aggregate
 from streams.worker.forwarded import home_key
-from streams.worker.partition_processor import PartitionProcessor, dead_letter
+from streams.worker.partition_processor import PartitionProcessor
 from streams.worker.reconciler import Reconciler
-from streams.worker.stored_row import CODEC, StoredRow
+from streams.worker.rows.stored_row import CODEC, StoredRow
+from streams.worker.step_outputs import dead_letter
 from vigia.runtime.broker import Broker
 from vigia.runtime.privacy.keyed_hash import keyed_hash
 from vigia.runtime.redaction import describe
@@ -55,6 +63,7 @@ MAX_BATCH, MAX_REQUEST = 900_000, 1_000_000
 OBSERVE, OBSERVE_OFTEN = 0.5, 0.05  # seconds between two self-observations when ready, and until then
 SAMPLE = 200  # rows of a partition whose keys are checked before the others are read
 SCRUB = 3600.0  # seconds between two removals of the old bytes of deleted rows
+MEASURE = 30.0  # seconds between two looks at the size of the state
 ASK = 5.0  # seconds between two requests to Kafka, at most
 
 
@@ -146,6 +155,7 @@ class Worker:
         )
         aligned = Alignment(self._timed(engine.take), self.inputs, self._lag, self._halted, polled_at=self._polled_at)
         self.engine, self.aligned = engine, aligned
+        self.metrics.engine(engine.counts)
         try:
             async with tail, engine.running(), aligned.running():
                 await deliver(stream, aligned.take)
@@ -188,6 +198,12 @@ class Worker:
             await asyncio.sleep(SCRUB)
             if self.engine is not None:
                 await self.engine.scrub()
+
+    async def _measure(self) -> None:
+        """Report how much room the state takes."""
+        while True:
+            self.metrics.disk(*await asyncio.to_thread(room_of, self.settings.state))
+            await asyncio.sleep(MEASURE)
 
     async def _watch(self) -> None:
         """End the process if, according to Kafka, records wait and nothing is committed."""
@@ -240,7 +256,7 @@ class Worker:
         return OutputLog(alarms, rows, Reconciler(processor, alarms), tail)
 
     def _reject(self, record: Any, error: Exception) -> Output:
-        self.metrics.rejected("core_error")
+        self.metrics.rejected("core_error", record.topic.removeprefix(self.broker.prefix))
         log.error("%s/%d@%d: the core failed: %s", record.topic, record.partition, record.offset, describe(error))
         detail = f"{type(error).__name__}: {error}"
         return dead_letter(self.broker.name("dead-letters"), record, "core_error", detail)
@@ -252,7 +268,7 @@ class Worker:
         with suppress(KafkaError, TimeoutError, OSError):  # `_watch` asks again
             async with asyncio.timeout(ASK):
                 await self.offsets.check_incarnations(exit_process)
-        self.metrics.revoked(range(self.settings.partitions))
+        self.metrics.assigned(range(self.settings.partitions))
         self._assigned_once = True
 
     def _lag(self, tp: TP, position: int | None) -> int | None:
@@ -303,7 +319,15 @@ class Worker:
         sys.setswitchinterval(SWITCH)
         async with self.offsets:
             aggregating = aggregate(self.broker, self.settings, self.policy, self.metrics)
-            parts = (self._work(), aggregating, self._observe(), self._watch(), self._scrub(), stop.wait())
+            parts = (
+                self._work(),
+                aggregating,
+                self._observe(),
+                self._watch(),
+                self._scrub(),
+                self._measure(),
+                stop.wait(),
+            )
             tasks = [asyncio.create_task(part) for part in parts]
             try:
                 ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -336,6 +360,8 @@ class Worker:
 
 def _credentials(broker: Broker) -> Any:
     client: Mapping[str, Any] = broker.client()
+    if broker.tokens is not None:
+        return faust.OAuthCredentials(oauth_cb=broker.tokens, ssl_context=client.get("ssl_context"))
     if broker.user:
         return faust.SASLCredentials(
             username=broker.user,

@@ -3,7 +3,8 @@
 10,000 customers with two years behind them are in the worker's memory. What it can do is measured first: events as fast
 as they are taken, until all are committed. Then events come at a steady pace, one in ten a grave complaint that alarms at
 once; the time is taken from before it is sent until its alarm has been read from `alarms` by another client. Sender,
-reader, broker and worker share the machine.
+reader, broker and worker share the machine. The processor time of an event is that of the whole worker over all its threads, also
+while it waits.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from scorers.contract.rfc3339 import rfc3339
 from scorers.contract.wire import decode_alarm
 from tests.bench.populace import STEP, Event, Populace, name
 from tests.bench.scale import PARTITIONS, committed, started, warm_up
-from tests.bench.speed import table
+from tests.bench.speed import processor_time, table
 from tests.kafka.running import Running
 from vigia.lab.local_kafka import LocalKafka
 
@@ -79,59 +80,72 @@ class Complaints:
             await consumer.stop()
 
 
-async def capacity(running: Running, populace: Populace) -> float:
-    """Events a second that the worker can do."""
+def spent(running: Running) -> float:
+    """Seconds of processor time of the worker until now."""
+    return processor_time(running.workers["a"].pid)
+
+
+async def capacity(running: Running, populace: Populace) -> tuple[float, float]:
+    """Events a second that the worker can do, and the microseconds of processor time of each."""
     complaints = Complaints(populace)
     events = [complaints.event(number)[1] for number in range(BURST)]
-    began = time.monotonic()
+    began, before = time.monotonic(), spent(running)
     await populace.publish(running, iter(events))
     await running.until(lambda: committed(running), 300)
-    return BURST / (time.monotonic() - began)
+    return BURST / (time.monotonic() - began), (spent(running) - before) / BURST * 1e6
 
 
-async def at(running: Running, populace: Populace, rate: float, seconds: int) -> list[float]:
-    """The milliseconds that alarms took at a steady rate, sorted."""
+async def at(running: Running, populace: Populace, rate: float, seconds: int) -> tuple[list[float], float]:
+    """The milliseconds that alarms took at a steady rate, sorted, and the microseconds of processor time of an event."""
     complaints = Complaints(populace)
     await complaints.send(running, rate, WARMING)
     complaints.sent.clear()
     listening = asyncio.create_task(complaints.listen(running))
+    before = spent(running)
     await complaints.send(running, rate, seconds)
+    cost = (spent(running) - before) / round(rate * seconds) * 1e6
     await running.until(lambda: asyncio.sleep(0, len(complaints.took) == len(complaints.sent)))
     listening.cancel()
     await asyncio.gather(listening, return_exceptions=True)
     await running.until(lambda: committed(running))
-    return sorted(1000 * took for took in complaints.took.values())
+    return sorted(1000 * took for took in complaints.took.values()), cost
 
 
-async def measure(address: str, seconds: int) -> None:
+async def measure(address: str, seconds: int, most: float | None) -> None:
     populace, rows = Populace(), []
     with tempfile.TemporaryDirectory() as directory:
         async with Running(address, f"bench-{uuid4().hex[:6]}.", Path(directory), PARTITIONS) as running:
             await populace.settle(running, CUSTOMERS)
             await started(running)
             await warm_up(running, populace, CUSTOMERS)
-            most = await capacity(running, populace)
+            found, least = await capacity(running, populace)
+            most = most or found
             for load in LOADS:
-                took = await at(running, populace, load * most, seconds)
-                found = statistics.quantiles(took, n=100)
-                percentiles = (f"{found[p - 1]:.0f}" for p in (50, 90, 99))
-                rows.append([f"{load:.0%}", f"{load * most:,.0f}", f"{len(took):,}", *percentiles, f"{took[-1]:.0f}"])
+                took, cost = await at(running, populace, load * most, seconds)
+                parts = statistics.quantiles(took, n=100)
+                percentiles = (f"{parts[p - 1]:.0f}" for p in (50, 90, 99))
+                costs = f"{cost:.0f}", f"{cost / least:.2f}"
+                rows.append(
+                    [f"{load:.0%}", f"{load * most:,.0f}", f"{len(took):,}", *percentiles, f"{took[-1]:.0f}", *costs]
+                )
             assert await running.stop() == 0
-    sys.stdout.write(f"capacity: {most:,.0f} events/s; {seconds} s at each load\n\n")
-    sys.stdout.write(table(["load", "events/s", "alarms", "p50 ms", "p90 ms", "p99 ms", "worst ms"], rows))
+    sys.stdout.write(f"capacity: {most:,.0f} events/s, {least:.0f} us each; {seconds} s at each load\n\n")
+    head = ["load", "events/s", "alarms", "p50 ms", "p90 ms", "p99 ms", "worst ms", "us an event", "to a burst"]
+    sys.stdout.write(table(head, rows))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.latency", description=__doc__)
     parser.add_argument("--seconds", type=int, default=15, help="at each load (default: 15)")
+    parser.add_argument("--most", type=float, help="events a second of a full load (default: what was measured)")
     parser.add_argument("--kafka", default=os.environ.get("VIGIA_TEST_KAFKA"), help="default: one is started")
     args = parser.parse_args()
     logging.getLogger("aiokafka").setLevel(logging.ERROR)  # topics just made are warned of
     if args.kafka:
-        asyncio.run(measure(args.kafka, args.seconds))
+        asyncio.run(measure(args.kafka, args.seconds, args.most))
         return
     with LocalKafka() as node:
-        asyncio.run(measure(node.address, args.seconds))
+        asyncio.run(measure(node.address, args.seconds, args.most))
 
 
 if __name__ == "__main__":

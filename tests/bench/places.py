@@ -31,8 +31,8 @@ CUSTOMERS, EVENTS = 10_000, 20_000
 EVERY = 0.002  # seconds of processor time
 
 PLACES = {
-    ("partition_processor.py", "_read"): "decode, and is it at home",
-    ("partition_processor.py", "_outputs"): "alarms and lessons encoded",
+    ("record_reader.py", "read"): "decode, and is it at home",
+    ("step_outputs.py", "of_step"): "alarms and lessons encoded",
     ("row_timelines.py", "get"): "customers made from their rows",
     ("stored_row.py", "encode"): "rows encoded",
     ("rows.py", "take_changed"): "rows encoded",

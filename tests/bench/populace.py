@@ -1,6 +1,6 @@
 """Customers by the million: some hundreds simulated over two years, and copies of their rows under other names.
 
-A copy is the template's stored bytes with another name of the same length, so that a million cost seconds, and weigh
+A copy is the template's row with another name of the same length, packed again, so that a million cost seconds, and weigh
 and fold as real histories do. They are written to the changelog, as if earlier workers had, and with them the figures by
 which the templates were judged; a worker that starts then recovers them. The events for them are like the templates' last, follow them all, and come so close to one another that
 no silence between them counts.
@@ -24,13 +24,16 @@ from scorers.in_force.context import Context
 from scorers.in_force.control import FiguresInForce, Tick, encode_control
 from scorers.in_force.figures import FigureBook, Figures
 from scorers.partition.partition import Partition
+from scorers.partition.routing import address_of
 from scorers.policy.tables import Policy
 from scorers.risk.model import UNTRAINED
 from scorers.timeline.facts import Ref
+from scorers.timeline.row import brief_of, pack_row, unpacked
+from scorers.timeline.timeline import AnyTimeline
 from streams.engine.batching_producer import partition_of
 from streams.engine.fences import pack
 from streams.worker.partition_state import CONTROL
-from streams.worker.stored_row import CODEC, StoredRow
+from streams.worker.rows.stored_row import CODEC, StoredRow
 from tests.kafka.running import Running
 from vigia.lab.simulate import simulate
 from vigia.runtime.topics import CHANGELOG
@@ -47,6 +50,22 @@ class Event(NamedTuple):
     topic: str
     key: bytes
     line: bytes
+
+
+class _Template(NamedTuple):
+    """A stored row of a customer in its parts: what precedes the packed row, and that without packing."""
+
+    who: bytes
+    head: bytes
+    plain: bytes
+    brief: bytes
+
+    @classmethod
+    def of(cls, who: str, timeline: AnyTimeline) -> "_Template":
+        stored = CODEC.encode(StoredRow.of(timeline, 0))
+        row = timeline.encode()
+        assert stored.endswith(row)
+        return cls(who.encode(), stored.removesuffix(row), unpacked(row), brief_of(row))
 
 
 def name(number: int) -> str:
@@ -84,15 +103,17 @@ class Populace:
             (CONTROL + b"%016x" % number, pack({}, CODEC.encode(StoredRow.of_partition(control))))
             for number, control in enumerate(book.controls)
         ]
-        self._rows = [(who.encode(), pack({}, CODEC.encode(StoredRow.of(m, 0)))) for who, m in people.items()]
+        self._rows = [
+            _Template.of(who, timeline) for who, timeline in people.items() if address_of(who.encode()) is None
+        ]
         self._lines = [line for line in lines if b'"customer_id":"c' in line][-RECENT:]
         self._dice = random.Random(seed)
 
     def row(self, number: int) -> tuple[bytes, bytes]:
         """The key and the stored row of a customer."""
-        template, stored = self._rows[number % len(self._rows)]
-        who = name(number).encode()
-        return who, stored.replace(template, who)
+        template, who = self._rows[number % len(self._rows)], name(number).encode()
+        plain = template.plain.replace(template.who, who)
+        return who, pack({}, template.head + pack_row(plain, template.brief))
 
     async def settle(self, running: Running, customers: int) -> None:
         """Write the rows of so many customers to the changelog."""

@@ -50,7 +50,7 @@ from scorers.policy.tables import Policy
 from scorers.risk.model import UNTRAINED
 from scorers.timeline.facts import Ref
 from streams.engine.chunk import Done, Take
-from streams.metrics import WorkerMetrics
+from streams.metrics.worker import WorkerMetrics
 from streams.records.lessons import encode_lesson
 from streams.worker.worker import GARBAGE_AFTER, Worker
 from tests.bench import engine

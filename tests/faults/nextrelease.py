@@ -5,7 +5,7 @@
 
 from scorers.contract.rejection import Rejection
 from scorers.contract.wire import AnyEvent, decode
-from streams.worker import partition_processor
+from streams.worker import record_reader
 from vigia.cli import main
 
 OLD, NEW = b'"schema_version": 1', b'"schema_version": 2'
@@ -17,5 +17,5 @@ def decode_either(raw: bytes) -> AnyEvent | Rejection:
 
 
 if __name__ == "__main__":
-    partition_processor.decode = decode_either
+    record_reader.decode = decode_either
     main()

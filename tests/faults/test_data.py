@@ -12,7 +12,6 @@ from confluent_kafka import Producer
 
 from scorers.contract.events import DAY, HOUR, SECOND, TOPIC_OF, Instant
 from scorers.in_force.control import Tick
-from streams.engine.crash.failpoints import chosen
 from tests.faults.conftest import Note
 from tests.faults.corpus import BAD, Bad, fuzzed
 from tests.faults.proof import LATER, Proof, simulated
@@ -20,6 +19,7 @@ from tests.faults.verdict import Verdict
 from tests.kafka.running import time_of
 from tests.support.driver import instant, purchase
 from vigia.runtime.broker import INPUTS
+from vigia.runtime.crash.failpoints import chosen
 from vigia.runtime.dead_letter import MAX_KEY, MAX_VALUE
 
 pytestmark = pytest.mark.kafka

@@ -22,7 +22,7 @@ from scorers.risk.model import UNTRAINED
 from scorers.subjects.customer import CUSTOMER
 from scorers.timeline.timeline import Timeline
 from streams.engine.fences import unpack
-from streams.worker.stored_row import CODEC
+from streams.worker.rows.stored_row import CODEC
 from tests.kafka.running import Running
 from tests.support.driver import instant, purchase, record
 from vigia.lab.local_kafka import LocalKafka

@@ -6,10 +6,10 @@ from zlib import crc32
 
 import pytest
 
-from streams.engine.crash.failpoints import chosen
 from streams.engine.liveness import EXIT_STATUS
 from tests.faults.proof import simulated
 from tests.kafka.running import Running
+from vigia.runtime.crash.failpoints import chosen
 from vigia.runtime.dead_letter import Letter, read
 
 pytestmark = pytest.mark.kafka

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from scorers.in_force.control import FiguresInForce, ModelInForce
-from streams.engine.crash.failpoints import NAMES
 from tests.faults.conftest import Note
 from tests.faults.proof import Proof, put_in_force, simulated
 from tests.kafka.running import by_day
+from vigia.runtime.crash.failpoints import NAMES
 
 pytestmark = pytest.mark.kafka
 

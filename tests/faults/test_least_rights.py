@@ -18,6 +18,7 @@ from aiokafka import ConsumerRecord
 
 from scorers.alarms.catalogue import STATE_CHANGES
 from scorers.contract.alarms import Alarm
+from scorers.contract.events import SECOND, Instant
 from scorers.in_force.control import ModelInForce, Tick, decode_control
 from tests.faults.conftest import POLICY, Note
 from tests.faults.proof import LATER, Proof, simulated
@@ -30,12 +31,16 @@ from vigia.lab.local_kafka import LocalKafka, free_port
 from vigia.operations.dead_letters import REPLAYABLE
 from vigia.runtime.dead_letter import encode
 from vigia.runtime.erasures import read_erasure
+from vigia.runtime.files.history_line import history_line
 from vigia.runtime.rights.acls import acls
 from vigia.runtime.rights.table import COMMANDS, PROCESSES, RIGHTS
 from vigia.runtime.topics import CHANGELOG, TOPICS
 
 pytestmark = pytest.mark.kafka
 
+NOT_TRIED = {"console", "alarms redeliver", "partitions grow", "import", "import --rebuild"}
+"""A console does what a person asks for; events of the past notify nobody, so nothing can be delivered again; a growth has two prefixes,
+and so has a rebuilding; an import would add to the events that are counted."""
 TOKEN = "a-token-of-the-tests"
 KEY = "k" * 40
 AUDIT = Path(__file__).parent / "audit"
@@ -94,7 +99,7 @@ class Limited(Proof):
             "notifier": METRICS,
             "gateway": ("--port", str(port), "--redis", self.redis),
         }
-        assert {"worker", *commands} == PROCESSES.keys()
+        assert {"worker", *commands} == PROCESSES.keys() - NOT_TRIED
         self.start("worker", **self.environment("worker"), VIGIA_MARGIN=LATER)
         for who, arguments in commands.items():
             environment = self.environment(who) | {"VIGIA_GATEWAY_TOKENS": digest}
@@ -204,7 +209,7 @@ async def test_processes_work_under_their_rights(limited: Limited, node: LocalKa
     await limited.producer.send_and_wait(limited.broker.name("purchases"), None, key=b"nobody")
     await limited.until(is_repeated, within=120)
     await limited.conclude(lines)
-    assert len(limited.processes.exits) == len(PROCESSES)
+    assert len(limited.processes.exits) == len(PROCESSES.keys() - NOT_TRIED)
 
 
 @pytest.mark.faults
@@ -221,7 +226,7 @@ async def test_all_goes_through_under_the_rights_of_the_table(
     await limited.until(
         lambda: limited.has_ticked(time_of(lines[half - 1]))
     )  # so that the ends of days after it are ticked
-    file.write_bytes(b"\n".join(lines[half:-20]) + b"\n")
+    file.write_bytes(history_line(Instant(SECOND)) + b"\n".join(lines[half:-20]) + b"\n")  # nothing is so old
     await limited.command("publish", str(file))
     purchases = limited.broker.name("purchases")
     await limited.producer.send_and_wait(purchases, b"no event", key=b"bad")
@@ -266,12 +271,17 @@ async def test_all_goes_through_under_the_rights_of_the_table(
         zip(tasks, await asyncio.gather(*(limited.command(who, *args) for who, args in tasks.items())), strict=True)
     )
     said["dead-letters replay"] = await limited.command("dead-letters replay")
-    assert {*said, "topics apply", "publish", "restore"} == COMMANDS.keys()
+    said["shadow"] = await limited.command("shadow", "--policy", str(limited.policy_file))
+    assert {*said, "topics apply", "publish", "restore", *NOT_TRIED} == COMMANDS.keys() | {"console"}
     assert alarm.alarm_id in said["alarms tail"]
     assert alarm.alarm_id in said["explain"]
     assert "Worklist of " in said["worklist"]
     assert "not_json" in said["dead-letters list"]
-    assert said["dead-letters replay"].count("1 records -> ") == 2  # the bad event and the bad action
+    back = {line.rpartition("-> ")[2] for line in said["dead-letters replay"].splitlines() if " records -> " in line}
+    assert back == {
+        limited.broker.name("purchases"),
+        limited.broker.name("alarm-actions"),
+    }  # the bad event and the bad action
     assert "?" not in said["doctor"].split("\n")[0]
 
     async def acknowledged() -> bool:
@@ -289,6 +299,6 @@ async def test_all_goes_through_under_the_rights_of_the_table(
     await limited.command("topics apply")
     await limited.lose(*every)
     assert "restored in" in await limited.command("restore", backup, "--prefix", prefix)
-    assert {who: rights for who in RIGHTS if (rights := limited.unused(who))} == {}
+    assert {who: rights for who in RIGHTS.keys() - NOT_TRIED if (rights := limited.unused(who))} == {}
     note("F20", "all processes under the rights of the table", seed, 0, len(lines), verdict)
     assert verdict.exact(), verdict

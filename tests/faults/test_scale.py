@@ -21,14 +21,8 @@ PAUSE = 0.5  # seconds between the days that are published
 
 async def start(proof: Proof, name: str) -> None:
     """Start a worker, and wait until it has recovered what it was given."""
-    log = proof.directory / f"{name}.log"
-    before = log.read_text().count("Worker ready") if log.exists() else 0
     proof.start(name, VIGIA_MARGIN=LATER)
-
-    async def ready() -> bool:
-        return log.read_text().count("Worker ready") > before
-
-    await proof.until(ready)
+    await proof.ready(name)
 
 
 @asynccontextmanager

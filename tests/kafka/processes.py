@@ -25,6 +25,7 @@ class Processes:
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.exits: list[int] = []
         self._mortal: set[str] = set()
+        self._begins: dict[str, int] = {}
 
     @property
     def kills(self) -> int:
@@ -35,6 +36,7 @@ class Processes:
         """Start one; what it says is added to the log of its name."""
         assert name not in self.running, f"{name} runs already"
         with (self.directory / f"{name}.log").open("ab") as log:
+            self._begins[name] = log.tell()
             self.running[name] = subprocess.Popen(
                 command, cwd=CHECKOUT, env={**os.environ, **environment}, stdout=log, stderr=log
             )
@@ -110,6 +112,10 @@ class Processes:
         for name, worker in self.running.items():
             if name not in self._mortal:
                 assert worker.poll() is None, f"worker {name} ended with {worker.poll()}:\n{self.tail(name)}"
+
+    def said(self, name: str) -> str:
+        """What one has logged since it was started last."""
+        return (self.directory / f"{name}.log").read_bytes()[self._begins[name] :].decode(errors="replace")
 
     def tail(self, name: str) -> str:
         """The end of a log."""

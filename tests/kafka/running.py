@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 import time
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import aiohttp
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaConnectionError, NodeNotReadyError
@@ -31,6 +33,7 @@ from vigia.runtime import topics
 from vigia.runtime.broker import Broker
 from vigia.runtime.settings import Settings
 
+METRICS_AT = re.compile(r"metrics on http://([^/]+)/")
 WORKER = (sys.executable, "-m", "vigia", "worker", "--metrics-port", "0")
 
 Standing = set[tuple[str, str, int, str]]
@@ -149,6 +152,20 @@ class Running:
     async def died(self, name: str = "a", within: float = 90) -> int:
         """Wait until a worker has ended by itself and return its exit status."""
         return await self.processes.died(name, within)
+
+    async def ready(self, name: str = "a") -> None:
+        """Wait until a worker has recovered what it was given, and says so."""
+
+        async def is_ready() -> bool:
+            if (port := METRICS_AT.search(self.processes.said(name))) is None:
+                return False
+            try:
+                async with aiohttp.ClientSession() as web, web.get(f"http://{port[1]}/readyz") as answer:
+                    return answer.status == 200
+            except aiohttp.ClientError:
+                return False
+
+        await self.until(is_ready)
 
     def tick(self) -> None:
         """Let a clock follow the events from now on."""

@@ -7,8 +7,8 @@ import signal
 
 import pytest
 
-from streams.engine.crash.failpoints import NAMES
 from tests.kafka.ledger import Ledger
+from vigia.runtime.crash.failpoints import NAMES
 
 pytestmark = pytest.mark.kafka
 

@@ -161,4 +161,5 @@ async def test_stores_are_known_as_in_a_replay(groups: Groups, tmp_path: Path, w
         who for (who, _), texts in reasons(found).items() if any("about their store" in text for text in texts)
     }
     assert mentioned == set(QUIET)
+    assert "exposed-silently" in {alarm.kind for alarm in found}
     assert not await groups.read("dead-letters")

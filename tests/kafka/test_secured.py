@@ -15,8 +15,9 @@ import trustme
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from cryptography.hazmat.primitives import serialization
 
+from tests.support.tokens import Issuer
 from vigia.lab.local_kafka import LocalKafka
-from vigia.runtime.broker import MECHANISMS, read
+from vigia.runtime.broker import MECHANISMS, PASSWORDS, read
 
 pytestmark = pytest.mark.kafka
 
@@ -34,6 +35,8 @@ class Secured(NamedTuple):
     ca: Path
     other_ca: Path
     certificate: Path
+    tokens: Issuer
+    authority: trustme.CA
 
 
 def keystore(path: Path, issued: trustme.LeafCert) -> Path:
@@ -55,7 +58,8 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     good = keystore(files / "good.pem", ca.issue_cert("127.0.0.1"))
     expired = keystore(files / "expired.pem", ca.issue_cert("127.0.0.1", not_after=LATE))
     client = keystore(files / "client.pem", ca.issue_cert("worker@example.com"))
-    properties = {"sasl.enabled.mechanisms": ",".join(MECHANISMS)}
+    properties = {"sasl.enabled.mechanisms": ",".join(PASSWORDS)}
+    properties["listener.name.secured.sasl.enabled.mechanisms"] = ",".join(MECHANISMS)
     for door, store in (("secured", good), ("mutual", good), ("expired", expired)):
         name = f"listener.name.{door}"
         properties |= {f"{name}.ssl.keystore.type": "PEM", f"{name}.ssl.keystore.location": str(store)}
@@ -63,13 +67,19 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
         properties[f"{name}.plain.sasl.jaas.config"] = ENTRY.format("plain.Plain", f' user_vigia="{PASSWORD}"')
         for kind in ("scram-sha-256", "scram-sha-512"):
             properties[f"{name}.{kind}.sasl.jaas.config"] = ENTRY.format("scram.Scram", "")
+    tokens = Issuer()
+    properties |= tokens.properties("listener.name.secured.oauthbearer.", files / "keys.json")
     properties["listener.name.mutual.ssl.client.auth"] = "required"
     doors = {"SECURED": "SASL_SSL", "MUTUAL": "SSL", "EXPIRED": "SASL_SSL"}
-    with LocalKafka(listeners=doors, properties=properties, users={"vigia": PASSWORD}) as node:
-        yield Secured(node, files / "ca.pem", files / "other-ca.pem", client)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(
+            "JAVA_TOOL_OPTIONS", f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={(files / 'keys.json').as_uri()}"
+        )
+        with LocalKafka(listeners=doors, properties=properties, users={"vigia": PASSWORD, "former": PASSWORD}) as node:
+            yield Secured(node, files / "ca.pem", files / "other-ca.pem", client, tokens, ca)
 
 
-def by_password(secured: Secured, mechanism: str = MECHANISMS[0]) -> dict[str, str]:
+def by_password(secured: Secured, mechanism: str = PASSWORDS[0]) -> dict[str, str]:
     return {
         "VIGIA_KAFKA": secured.node.addresses["SECURED"],
         "VIGIA_KAFKA_CA": str(secured.ca),
@@ -102,7 +112,7 @@ def ended(environment: dict[str, str], *arguments: str) -> tuple[int, str]:
     """The exit status and the output of a command that has 30 s to end."""
     process = started(environment, *arguments)
     try:
-        output, _ = process.communicate(timeout=30)
+        output, _ = process.communicate(timeout=60)
     finally:
         process.kill()
     return process.returncode, output
@@ -130,10 +140,22 @@ async def rows(secured: Secured, prefix: str) -> list[bytes]:
         await consumer.stop()
 
 
-@pytest.mark.parametrize("door", ["password", "certificate"])
+def by_token(secured: Secured, token: str) -> dict[str, str]:
+    file = secured.ca.with_name("token")
+    file.write_text(token + "\n")
+    return {
+        "VIGIA_KAFKA": secured.node.addresses["SECURED"],
+        "VIGIA_KAFKA_CA": str(secured.ca),
+        "VIGIA_KAFKA_SASL": "OAUTHBEARER",
+        "VIGIA_KAFKA_TOKEN_FILE": str(file),
+    }
+
+
+@pytest.mark.parametrize("door", ["password", "certificate", "token"])
 async def test_who_may_in_has_all_done(secured: Secured, tmp_path: Path, door: str) -> None:
     """With log-in or client certificate, over TLS: topics are made, an event is taken, and the worker folds it."""
-    environment = by_password(secured) if door == "password" else by_certificate(secured)
+    doors = {"password": by_password(secured), "certificate": by_certificate(secured)}
+    environment = doors.get(door) or by_token(secured, secured.tokens.token())
     environment |= {"VIGIA_PREFIX": f"{door}-", "VIGIA_PARTITIONS": "2", "VIGIA_STATE": str(tmp_path / "state")}
     assert ended(environment, "topics", "apply")[0] == 0
     (tmp_path / "event.jsonl").write_text(json.dumps(EVENT) + "\n")
@@ -144,12 +166,12 @@ async def test_who_may_in_has_all_done(secured: Secured, tmp_path: Path, door: s
         assert b"ana" in await rows(secured, f"{door}-")
     finally:
         worker.terminate()
-        output, _ = await asyncio.to_thread(worker.communicate, timeout=30)
+        output, _ = await asyncio.to_thread(worker.communicate, timeout=60)
     assert worker.returncode == 0
     assert PASSWORD not in output
 
 
-@pytest.mark.parametrize("mechanism", MECHANISMS)
+@pytest.mark.parametrize("mechanism", PASSWORDS)
 async def test_every_way_to_log_in(secured: Secured, mechanism: str) -> None:
     """Each mechanism takes the right password, here from a file, and refuses the wrong one."""
     environment = by_password(secured, mechanism)
@@ -161,6 +183,70 @@ async def test_every_way_to_log_in(secured: Secured, mechanism: str) -> None:
     assert await read(environment, address).refused() == ""
     file.write_text(WRONG)
     assert "user or password are refused" in await read(environment, address).refused()
+
+
+TOKENS = {
+    "expired": (lambda issuer: issuer.token(lives=-600), "the token is refused: it may be expired"),
+    "for others": (lambda issuer: issuer.token(aud="others"), "the token is refused"),
+    "of a key that was withdrawn": (lambda issuer: Issuer().token(), "the token is refused"),
+    "no token": (lambda issuer: "nonsense", "the token is refused"),
+    "empty": (lambda issuer: "", "VIGIA_KAFKA_TOKEN_FILE is empty"),
+}
+
+
+@pytest.mark.parametrize("which", TOKENS)
+async def test_a_bad_token_is_named(secured: Secured, which: str) -> None:
+    """Expired, for another audience, signed by a key that is not in force: each is told, and the token is not repeated."""
+    make, said = TOKENS[which]
+    environment = by_token(secured, token := make(secured.tokens))
+    why = await read(environment, environment["VIGIA_KAFKA"]).refused()
+    assert said in why
+    assert not token or token not in why
+
+
+async def test_a_token_is_asked_for_at_its_address(secured: Secured) -> None:
+    """By the client credentials grant, once for several connections; a wrong secret is told."""
+    environment = by_token(secured, "")
+    del environment["VIGIA_KAFKA_TOKEN_FILE"]
+    async with secured.tokens.serving("vigia", PASSWORD) as (url, asked):
+        environment |= {"VIGIA_KAFKA_OAUTH_URL": url, "VIGIA_KAFKA_USER": "vigia", "VIGIA_KAFKA_PASSWORD": PASSWORD}
+        broker = read(environment | {"VIGIA_KAFKA_OAUTH_SCOPE": "kafka"}, environment["VIGIA_KAFKA"])
+        assert [await broker.refused(), await broker.refused()] == ["", ""]
+        assert asked == [{"grant_type": "client_credentials", "scope": "kafka"}]
+        wrong = read(environment | {"VIGIA_KAFKA_PASSWORD": WRONG}, environment["VIGIA_KAFKA"])
+        assert "VIGIA_KAFKA_OAUTH_URL answers 401" in await wrong.refused()
+
+
+async def test_a_user_whose_password_is_withdrawn_is_refused(secured: Secured) -> None:
+    """Someone who could log in cannot any more, once the broker has forgotten the password."""
+    environment = by_password(secured) | {"VIGIA_KAFKA_USER": "former"}
+    address = environment["VIGIA_KAFKA"]
+    assert await read(environment, address).refused() == ""
+    words = ["--bootstrap-server", secured.node.address, "--alter", "--delete-config", PASSWORDS[0]]
+    withdraw = secured.node._java(
+        "kafka.admin.ConfigCommand", *words, "--entity-type", "users", "--entity-name", "former"
+    )
+    done = await asyncio.to_thread(subprocess.run, withdraw, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    async with asyncio.timeout(60):
+        while not (why := await read(environment, address).refused()):
+            await asyncio.sleep(0.2)
+    assert "user or password are refused" in why
+
+
+@pytest.mark.parametrize("of", ["expired", "another authority"])
+async def test_a_client_certificate_that_cannot_be_believed_is_refused(
+    secured: Secured, tmp_path: Path, of: str
+) -> None:
+    """One that has expired, and one of an authority that the broker does not know."""
+    file = keystore(
+        tmp_path / "client.pem",
+        secured.authority.issue_cert("worker@example.com", not_after=LATE)
+        if of == "expired"
+        else trustme.CA().issue_cert("worker@example.com"),
+    )
+    environment = by_certificate(secured) | {"VIGIA_KAFKA_CERT": str(file)}
+    assert await read(environment, environment["VIGIA_KAFKA"]).refused() != ""
 
 
 COMMANDS = {

@@ -107,7 +107,7 @@ async def test_the_second_trainer_steps_in(trainers: Trainers) -> None:
     await trainers.serving("first")
     trainers.kill("first")
     await trainers.teach(40, 60)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await trainers.serving("second")
     await trainers.end_day(2)
     trainers.begin("third")
@@ -125,7 +125,7 @@ async def said(trainers: Trainers, plain: str, changed: dict[str, str], strict: 
     name = trainers.broker.name(plain)
     told = topics_of[plain].settings() | changed
     await trainers.admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, configs=told)])
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             try:
                 await topics.check(trainers.broker, PARTITIONS, strict=strict)

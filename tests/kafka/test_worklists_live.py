@@ -42,7 +42,7 @@ async def test_the_worklists_are_those_of_a_replay(running: Running, tmp_path: P
     lines = [raw for _, raw in story(DAYS, 12)]
     days = by_day(lines)
     for name in "abcd"[:workers]:
-        running.start(name, VIGIA_SESSION="6", VIGIA_MARGIN=LATER)
+        running.start(name, VIGIA_SESSION="15", VIGIA_MARGIN=LATER)
     running.tick()
 
     async def ticking() -> bool:
@@ -55,7 +55,7 @@ async def test_the_worklists_are_those_of_a_replay(running: Running, tmp_path: P
             await asyncio.sleep(0.3)
             running.kill(name)
             if workers < 4:  # else the others take over
-                running.start(name, VIGIA_SESSION="6", VIGIA_MARGIN=LATER)
+                running.start(name, VIGIA_SESSION="15", VIGIA_MARGIN=LATER)
         sales = [time_of(raw) for day in days[n : n + 3] for raw in day if b"purchase" in raw[:40]]
         await running.ticked(max(sales))  # no clock follows what people do
 

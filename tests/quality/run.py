@@ -11,7 +11,8 @@ import numpy as np
 from scorers.contract.events import DAY, Micros
 from scorers.contract.lessons import Lesson
 from scorers.contract.wire import Rejection, decode
-from scorers.customer.state import MILLION, Customer
+from scorers.customer.parts.verdicts import MILLION
+from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.in_force.figures import FigureBook
 from scorers.partition.partition import Partition

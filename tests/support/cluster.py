@@ -9,6 +9,7 @@ from scorers.in_force.control import Tick
 from scorers.in_force.figures import in_force, last_day
 from streams.clock.group_phase import PHASES, reports_of
 from streams.engine.batching_producer import Output, partition_of
+from streams.worker.forwarded import tell_flow
 from streams.worker.reports import Sums, decode_report
 from streams.worker.worklists import parts
 from tests.support.desk import Desk
@@ -72,10 +73,11 @@ class Cluster:
             elif output.topic == "worklist":
                 self.lists.topic.append(OnTopic(output.key or b"", output.value))
             elif output.topic == "figures" and self._figures:
-                figures = self.sums.add(decode_report(output.value or b""))
-                if figures is not None:
+                closed = self.sums.add(decode_report(output.value or b""))
+                if closed is not None:
                     for desk in self.desks:
-                        self.route(desk.control(figures))
+                        self.route(desk.control(closed.figures))
+                    self.route([tell_flow("groups", len(self.desks), told) for told in closed.told])
 
     def flush(self) -> None:
         """Write the rows of every partition."""

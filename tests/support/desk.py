@@ -18,13 +18,13 @@ from scorers.policy.tables import Policy
 from scorers.risk.columns import FEATURES_VERSION, WIDTH
 from streams.engine.batching_producer import Output
 from streams.engine.rows import Rows
-from streams.metrics import WorkerMetrics
+from streams.metrics.worker import WorkerMetrics
 from streams.records.signing import Keyring
 from streams.records.written import BY_THE_BROKER
 from streams.worker.partition_processor import PartitionProcessor
 from streams.worker.reports import Report, decode_report
-from streams.worker.stored_row import CODEC, StoredRow
-from tests.support.driver import instant
+from streams.worker.rows.stored_row import CODEC, StoredRow
+from tests.support.driver import BASE_PREFIX, instant
 from tests.support.hashes import HASHES
 from tests.support.seals import KEYS, signed_record
 
@@ -140,7 +140,7 @@ class Desk:
         """The names of the subjects that have a row, without the feeds, which every fact makes known."""
         rows = self.rows._cache.items()
         names = {key.decode() for key, row in rows if row is not None and not key.startswith(b"\x00")}
-        return {name for name in names if not name.startswith(FEED_PREFIX)}
+        return {name for name in names if not name.startswith((FEED_PREFIX, BASE_PREFIX))}
 
     def codes(self) -> list[str]:
         return [dict(o.headers)["code"].decode() for o in self.outputs if o.topic == "dead-letters"]

@@ -4,12 +4,14 @@ import hashlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from io import BytesIO
 from typing import Any
 
 import aiohttp
 
-from streams.gateway.gateway import Gateway
-from streams.gateway.intake import Intake
+from streams.gateway.gateway import Gateway, Hooks
+from streams.gateway.intake import PATIENCE, Intake
+from streams.gateway.seen import Memories
 from streams.gateway.settings import Limits
 from streams.gateway.tokens import Tokens
 from vigia.runtime.broker import Broker
@@ -59,6 +61,11 @@ class Door:
         async with self.session.post(f"{self.url}/v1/events", data=body, headers=headers | bearer) as answer:
             return answer.status, json.loads(await answer.read())
 
+    async def deliver(self, name: str, body: bytes, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        """What a hook answers."""
+        async with self.session.post(f"{self.url}/v1/hooks/{name}", data=BytesIO(body), headers=headers) as answer:
+            return answer.status, json.loads(await answer.read())
+
     async def get(self, path: str) -> tuple[int, str]:
         """A page."""
         async with self.session.get(self.url + path) as answer:
@@ -67,11 +74,19 @@ class Door:
 
 @asynccontextmanager
 async def opened(
-    address: str, *digests: str, deadline: float = 10, limits: Limits | None = None, tokens: Tokens | None = None
+    address: str,
+    *digests: str,
+    deadline: float = 10,
+    patience: float = PATIENCE,
+    limits: Limits | None = None,
+    tokens: Tokens | None = None,
+    hooks: Hooks | None = None,
+    seen: Memories | None = None,
 ) -> AsyncIterator[Door]:
     """A gateway before this Kafka."""
-    intake = Intake(Broker(address), deadline)
-    gateway = Gateway(intake, Tokens.of_digests(digests) if tokens is None else tokens, limits=limits)
+    intake = Intake(Broker(address), deadline, patience)
+    who = Tokens.of_digests(digests) if tokens is None else tokens
+    gateway = Gateway(intake, who, limits=limits, hooks=hooks, seen=seen)
     bounds = Bounds(connections=gateway.limits.connections, header_seconds=gateway.limits.header_seconds)
     try:
         async with listening(gateway.app(), "127.0.0.1", 0, bounds) as port, aiohttp.ClientSession() as session:

@@ -25,6 +25,7 @@ from scorers.timeline.emitter import Step
 from scorers.timeline.facts import Ref
 from scorers.timeline.timeline import AnyTimeline
 
+BASE_PREFIX = "\x01base:"
 AlarmOutcome = tuple[str, str, Micros, str]
 
 
@@ -87,8 +88,8 @@ class Driver:
         }
 
     def subjects(self) -> set[str]:
-        """The names of the subjects that are known, without the feeds, which every fact makes known."""
-        return {name for name in self.timelines if not name.startswith(FEED_PREFIX)}
+        """The names of the subjects that are known, without feeds and the base, which every fact makes known."""
+        return {name for name in self.timelines if not name.startswith((FEED_PREFIX, BASE_PREFIX))}
 
     def kinds(self, customer: str | None = None) -> list[str]:
         """The kinds raised, in order, without state changes."""

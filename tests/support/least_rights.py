@@ -18,7 +18,12 @@ from vigia.runtime.rights.table import RIGHTS
 
 PASSWORD = "open-sesame-4714"
 LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
-RESOURCES = {"topic": ResourceType.TOPIC, "group": ResourceType.GROUP, "cluster": ResourceType.BROKER}
+RESOURCES = {
+    "topic": ResourceType.TOPIC,
+    "group": ResourceType.GROUP,
+    "transactional-id": ResourceType.TRANSACTIONAL_ID,
+    "cluster": ResourceType.BROKER,
+}
 OPERATIONS = {
     "Read": AclOperation.READ,
     "Write": AclOperation.WRITE,

@@ -55,7 +55,7 @@ async def server(answer: Answer) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
-def hook(url: str, *secrets: str, timeout: Duration = 5 * SECOND) -> webhook.Webhook:
+def hook(url: str, *secrets: str, timeout: Duration = 60 * SECOND) -> webhook.Webhook:
     """A webhook that may go to this machine."""
     settings = webhook.Settings(url=url, allow_hosts=("127.0.0.1", "localhost"), timeout=Span(timeout))
     return webhook.Webhook(settings, Secret(url), [Secret(one) for one in secrets or (NEW,)])

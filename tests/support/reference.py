@@ -1,4 +1,4 @@
-"""The two pages that are generated: docs/events.md and docs/settings.md. `python -m tests.support.reference` writes them."""
+"""The pages that are generated: docs/events.md, docs/metrics.md and docs/settings.md. `python -m tests.support.reference` writes them."""
 
 import json
 from typing import Any
@@ -10,6 +10,8 @@ from scorers.contract.wire import EVENT_TYPES
 from tests.support.paths import ROOT
 from vigia.cli import app
 from vigia.runtime import settings
+from vigia.runtime.metrics.definition import Process
+from vigia.runtime.metrics.table import LABELS, METRICS
 from vigia.runtime.settings import SECRETS, SETTINGS, Settings
 from vigia.schema import json_schemas
 
@@ -77,12 +79,13 @@ EFFECTS = {
     "bond.started": "Kept with the customer; raises nothing.",
     "bond.ended": "Kept with the customer; raises nothing yet.",
     "lead.created": "Makes a prospect and starts `prospect-cooling`; the first purchase settles it.",
-    "customer.described": "Gives names for rosters and messages. With a `customer_since` 90 days before the first purchase that was seen, that purchase "
+    "customer.described": "Gives names for rosters and messages. `aliases` are other ids of the customer, each merged as by `customer.merged`. With a `customer_since` 90 days before the first purchase that was seen, that purchase "
     "starts `gone-quiet` instead of `second-purchase-overdue`.",
     "staff.pulse": "`asked` stops `staff-unasked`, `thanked` stops `staff-unthanked` of the site; the first pulse starts both clocks.",
     "alarm.action": "`act` and `resolve` make a later comeback `saved`, `dismiss` settles the alarm as false, `undo` takes back the last action of the "
     "same person within a day. It says nothing about the customer, so no clock runs from it, and no fact is late because of it.",
-    "customer.merged": "Not built yet: it moves nothing.",
+    "customer.merged": "Moves all that is known of the id to `into`: its open alarms are withdrawn and judged anew there, and its later facts follow. "
+    "`into` may not be the id itself, and of merges that form a circle the newest is rejected as `bad_value`.",
     "customer.erased": "Deletes the customer: all alarms end, nothing is sent again, and older facts are not taken any more.",
 }
 """What each type starts and stops."""
@@ -202,7 +205,50 @@ def _options() -> list[str]:
     return [found[variable] for variable in sorted(found)]
 
 
-PAGES = {"docs/events.md": events_page, "docs/settings.md": settings_page}
+PROCESS_TITLES: dict[Process, str] = {
+    "worker": "Worker: port 9101",
+    "notifier": "Notifier: port 9102",
+    "trainer": "Trainer: port 9103",
+    "clock": "Clock: port 9104",
+    "gateway": "Gateway: port 9105",
+    "board": "Customer cards in Redis: with the gateway, where VIGIA_REDIS is set",
+    "console": "Console: port 9106",
+    "every": "Every process",
+}
+
+
+def metrics_page() -> str:
+    """docs/metrics.md."""
+    parts = [METRICS_HEAD]
+    for process, title in PROCESS_TITLES.items():
+        rows = [
+            f"| `{one.exposed}` | {one.type} | {' '.join(f'`{label}`' for label in one.labels) or '-'} | {one.unit} | "
+            f"{one.together} | {' '.join(one.rules) or '-'} | {one.meaning} |"
+            for one in METRICS.values()
+            if one.process == process
+        ]
+        head = (
+            "| name | type | labels | unit | of several processes | rules | meaning |\n|---|---|---|---|---|---|---|\n"
+        )
+        parts.append(f"## {title}\n\n{head}" + "\n".join(rows))
+    labels = [f"| `{label}` | {values} |" for label, values in sorted(LABELS.items())]
+    parts.append("## Labels\n\n| label | values |\n|---|---|\n" + "\n".join(labels))
+    return "\n\n".join(parts) + "\n"
+
+
+METRICS_HEAD = """# Metrics
+
+Generated from `vigia/runtime/metrics/` by `python -m tests.support.reference`. Each process serves its metrics at `/metrics` on a port of
+its own, `vigia up` serves those of all parts on 9100. Rules are those of [status](status.md).
+
+- Series of counters begin at 0. The exposed name of a counter ends in `_total`; a histogram has `_bucket`, `_count` and `_sum`.
+- What a worker says of customers and alarms is of its own partitions: `sum` over all workers is the business, right after a rebalance
+  too. The column names the function that puts several processes of one kind together.
+- `_minor` are minor units of the label `currency`; amounts of two currencies are never added.
+- The number of series depends on the closed lists of the last table, never on the number of customers, and no label names a customer.
+- A gauge without a value is not known yet: no model is judged before enough answers, no worklist is old before there is one."""
+
+PAGES = {"docs/events.md": events_page, "docs/metrics.md": metrics_page, "docs/settings.md": settings_page}
 
 if __name__ == "__main__":
     for path, page in PAGES.items():

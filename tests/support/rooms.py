@@ -33,17 +33,18 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     # what every process needs
     "vigia.runtime": ("scorers.contract", "scorers.policy"),
+    "vigia.policies": ("scorers.contract", "scorers.policy", "vigia.runtime"),
     # Kafka in, alarms out
     "streams.engine": ("scorers.contract", "vigia.runtime"),
     "streams.records": ("scorers.contract", "scorers.policy", "scorers.in_force", "scorers.risk", "vigia.runtime"),
-    "streams.quality_metrics": ("scorers.in_force", "scorers.alarms"),
     "streams.metrics": (
-        *("scorers.contract", "scorers.in_force", "scorers.alarms", "scorers.timeline", "scorers.worklist"),
-        "streams.quality_metrics",
+        *("scorers.contract", "scorers.policy", "scorers.in_force", "scorers.timeline", "scorers.customer"),
+        *("scorers.groups", "scorers.alarms", "scorers.worklist", "vigia.runtime"),
     ),
-    "streams.gateway": ("scorers.contract", "scorers.policy", "streams.metrics", "vigia.runtime"),
+    "streams.gateway": ("scorers.contract", "scorers.policy", "streams.engine", "streams.metrics", "vigia.runtime"),
     "streams.files": ("scorers.contract", "streams.gateway", "vigia.runtime"),
     "streams.tables": ("scorers.contract", "scorers.policy", "streams.files", "vigia.runtime"),
+    "streams.hooks": ("scorers.contract", "scorers.policy", "streams.gateway", "streams.tables", "vigia.runtime"),
     "streams.clock": ("scorers.contract", "scorers.policy", "scorers.in_force", "streams.records", "vigia.runtime"),
     "streams.trainer": (
         *("scorers.contract", "scorers.policy", "scorers.in_force", "scorers.risk"),
@@ -54,20 +55,34 @@ ROOMS: dict[str, tuple[str, ...]] = {
     # alarms in, notifications out
     "alerts.settings": ("scorers.contract", "scorers.policy"),
     "alerts.wording": ("scorers.contract", "scorers.alarms", "alerts.settings"),
-    "alerts.channels": ("scorers.contract", "scorers.policy", "alerts.settings", "alerts.wording"),
+    "alerts.channels": ("scorers.contract", "scorers.policy", "alerts.settings", "alerts.wording", "vigia.runtime"),
     "alerts.pipeline": (
         *("scorers.contract", "scorers.alarms", "scorers.policy"),
         *("alerts.settings", "alerts.wording", "alerts.channels", "vigia.runtime"),
     ),
     # the product around both
-    "vigia.readmodel": ("scorers", "streams.replay", "alerts.wording", "vigia.runtime"),
+    "vigia.readmodel": (
+        *("scorers", "streams.records", "streams.replay", "alerts.wording", "alerts.pipeline"),
+        "vigia.runtime",
+    ),
+    "vigia.report": ("scorers.contract", "scorers.alarms", "alerts.wording", "vigia.readmodel"),
     "vigia.operations": ("scorers", "streams.records", "alerts.pipeline", "vigia.runtime", "vigia.readmodel"),
+    "vigia.growth": (
+        *("scorers", "streams.engine", "streams.records", "streams.clock", "streams.trainer", "streams.worker"),
+        *("streams.gateway", "streams.files", "alerts.pipeline", "vigia.runtime", "vigia.operations"),
+    ),
+    "vigia.console": (
+        *("scorers", "alerts.wording", "alerts.pipeline"),
+        *("vigia.runtime", "vigia.readmodel", "vigia.operations"),
+    ),
     "vigia.client": ("scorers.contract", "streams.gateway", "vigia.runtime"),
-    "vigia.schema": ("scorers.contract", "streams.records", "alerts.pipeline"),
-    "vigia.lab": ("scorers", "streams", "alerts", "vigia.runtime", "vigia.readmodel"),
+    "vigia.schema": ("scorers.contract", "streams.records", "alerts.pipeline", "vigia.policies"),
+    "vigia.openapi": ("scorers.contract", "streams.gateway", "vigia.schema"),
+    "vigia.lab": ("scorers", "streams", "alerts", "vigia.runtime", "vigia.readmodel", "vigia.console"),
     "vigia.commands": (
         *("scorers", "streams", "alerts"),
-        *("vigia.runtime", "vigia.readmodel", "vigia.operations", "vigia.client", "vigia.schema", "vigia.lab"),
+        *("vigia.runtime", "vigia.policies", "vigia.readmodel", "vigia.report", "vigia.operations", "vigia.growth"),
+        *("vigia.console", "vigia.client", "vigia.schema", "vigia.openapi", "vigia.lab"),
     ),
     "vigia.cli": ("vigia.runtime", "vigia.commands"),
     "vigia.__main__": ("vigia.cli",),

@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import secrets
+import socket
 import sys
 import time
 from collections import Counter
@@ -32,9 +33,14 @@ from streams.gateway.gateway import accepting
 from streams.gateway.intake import Intake
 from streams.gateway.tokens import Tokens
 from streams.trainer.trainer import Trainer
+from vigia.console.config import Config
+from vigia.console.entry.accounts import Accounts
+from vigia.console.running import FILE, Setup, live
 from vigia.lab.demo.feed import AHEAD, Reached
 from vigia.lab.demo_tail import DemoTail
 from vigia.lab.embedded_kafka import PARTITIONS
+from vigia.readmodel.store.model import ReadModel
+from vigia.readmodel.store.sqlite.store import SqliteStore
 from vigia.runtime import health
 from vigia.runtime.broker import Broker
 from vigia.runtime.privacy.keyed_hash import keyed_hash
@@ -69,10 +75,28 @@ class Overdue(RuntimeError):
     """Records were not processed in time."""
 
 
-class DemoStack:
-    """Clock, trainer, notifier and gateway in this process, a worker in another, on one broker."""
+def _free(port: int) -> int:
+    """The port if nobody has it, else 0, which takes any."""
+    try:
+        socket.create_server((HOST, port)).close()
+    except OSError:
+        return 0
+    return port
 
-    def __init__(self, kafka: str, folder: Path, state: Path, policy: Policy, port: int, metrics_port: int) -> None:
+
+class DemoStack:
+    """Clock, trainer, notifier, gateway and console in this process, a worker in another, on one broker."""
+
+    def __init__(
+        self,
+        kafka: str,
+        folder: Path,
+        state: Path,
+        policy: Policy,
+        port: int,
+        metrics_port: int,
+        console_port: int = 0,
+    ) -> None:
         self.broker = Broker(kafka)
         self.policy, self.folder, self.state = policy, folder, state
         self.settings = Settings(partitions=PARTITIONS, state=state, margin=AHEAD, seal=secrets.token_hex(32))
@@ -90,7 +114,8 @@ class DemoStack:
             policy.time.notify_within,
             lambda: Instant(self.ticked()),
         )
-        self.gateway_port, self.metrics_port = port, metrics_port
+        self.gateway_port, self.metrics_port, self.console_port = port, metrics_port, console_port
+        self.is_shown = asyncio.Event()  # the console serves, on `console_port`
         self._day, self._lag_checked = -1, 0.0
         # a day, and the offsets of `clock` that the workers must commit before it is complete
         self._pending: tuple[int, dict[TopicPartition, int]] | None = None
@@ -106,6 +131,7 @@ class DemoStack:
             Part("worker", self._work),
             Part("trainer", self.trainer.run),
             Part("notifier", self.notifier.run),
+            Part("console", self._show),
         )
         stop = asyncio.Event()
         async with (
@@ -135,6 +161,21 @@ class DemoStack:
         async with accepting(
             Intake(self.broker), Tokens(()), HOST, self.gateway_port, self.registry
         ) as self.gateway_port:
+            await stop.wait()
+
+    async def _show(self, stop: asyncio.Event) -> None:
+        metrics = {"notifier": f"http://{HOST}:{self.metrics_port}"}
+        setup = Setup(
+            accounts=Accounts(self.state / "console"),
+            config=Config(processes=metrics),
+            policy=self.policy,
+            policy_text=(self.folder / "policy.toml").read_text(),
+        )
+        model = ReadModel(SqliteStore(self.state / "console" / FILE), lambda: self.ticked() or time.time_ns() // 1000)
+        hashes, registry = keyed_hash(self.settings.privacy_key, self.state), CollectorRegistry()
+        async with live(setup, model, self.broker, hashes, registry, HOST, _free(self.console_port), stop) as bound:
+            self.console_port = bound
+            self.is_shown.set()
             await stop.wait()
 
     # --- the worker's process ---------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from scorers.contract.alarms import Alarm, spoken
 from scorers.contract.events import DAY, Micros
 from scorers.contract.inert import inert
 from scorers.contract.worklist import WorklistEntry
+from scorers.groups.theme import named as theme
 from vigia.readmodel.alarm_summary import OUTCOMES, AlarmSummary, CustomerRow, severity_order, status_of
 from vigia.readmodel.amounts import without_cents
 
@@ -86,12 +87,16 @@ def line(alarm: Alarm) -> RenderableType:
     grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     grid.add_column(justify="right", no_wrap=True)
     money = without_cents(alarm.value_at_risk_minor, alarm.currency)
-    stake = f"worth {money}" if well else f"{money} at risk"
+    stake = "" if alarm.value_at_risk_minor is None else f"worth {money}" if well else f"{money} at risk"
+    subject, name = alarm.subject, alarm.name
+    if subject.type == "theme":  # whose name alone does not say what it names
+        name = f"{theme(subject.id).by} {name}"
+    about = who(name, alarm.customer_id or f"{subject.type} {subject.id}")
     grid.add_row(
         day(int(alarm.time)),
         Text(mark, style),
         Text(spoken(alarm.kind), "bold"),
-        who(alarm.name, alarm.customer_id),
+        about,
         stake,
     )
     reason = Table.grid(padding=(0, 1))

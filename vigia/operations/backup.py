@@ -10,7 +10,6 @@ import json
 import tempfile
 import time
 from collections.abc import Collection, Iterator
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from scorers.contract.events import Instant
 from scorers.contract.rfc3339 import rfc3339
 from vigia.operations.backup_file import POLICY, Manifest, TopicState, Writer, entries, member_name
 from vigia.runtime.broker import Broker
+from vigia.runtime.distribution import release
 from vigia.runtime.topic_incarnations import incarnations
 from vigia.runtime.topic_reader import bounds, read_range
 from vigia.runtime.topics import CHANGELOG, READ, TOPICS, WORKER, apply
@@ -57,7 +57,7 @@ async def back_up(broker: Broker, to: Path, policy: str, keys: dict[str, list[st
             if policy:
                 writer.add(POLICY, policy.encode())
             now, partitions = rfc3339(Instant(time.time_ns() // 1000)), len(topics[CHANGELOG].ends)
-            manifest = Manifest(_release(), now, broker.prefix, partitions, topics, keys=keys)
+            manifest = Manifest(release(), now, broker.prefix, partitions, topics, keys=keys)
             writer.finish(manifest, to)
             return manifest
     finally:
@@ -109,7 +109,7 @@ async def restore(
     await consumer.start()
     await producer.start()
     try:
-        await _reject_running(admin, broker, patience)
+        await reject_running(admin, broker, patience)
         now = await _topics(broker, admin, consumer)
         if any(end > begin for begin, end in zip(now[CHANGELOG].begins, now[CHANGELOG].ends, strict=True)):
             raise UsageError(
@@ -128,7 +128,8 @@ async def restore(
 STATE = "Delete the state folders of all workers (all but privacy.key and seal) before you start them."
 
 
-async def _reject_running(admin: AIOKafkaAdminClient, broker: Broker, patience: float) -> None:
+async def reject_running(admin: AIOKafkaAdminClient, broker: Broker, patience: float) -> None:
+    """Raise `UsageError` if workers, notifiers or trainers run after `patience` seconds."""
     until = time.monotonic() + patience
     for group in GROUPS:
         while await _has_members(admin, broker.name(group)):
@@ -247,10 +248,3 @@ def summary(manifest: Manifest, records: Collection[str] = BACKED_UP) -> Iterato
         yield f"{topic}: {count} records"
     for setting, names in manifest.keys.items():
         yield f"needs {setting} ({', '.join(names)}), which is not in the file"
-
-
-def _release() -> str:
-    try:
-        return version("vigia-lookout")
-    except PackageNotFoundError:
-        return "unknown"

@@ -6,16 +6,19 @@ failure.
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Literal, NamedTuple
 
+import msgspec
 from aiokafka.partitioner import murmur2
 
 from alerts.pipeline.notifier import GROUP as NOTIFIER
 from scorers.contract.inert import printable
+from scorers.contract.worklist import WorklistEntry, decode_entry
 from scorers.in_force.control import Tick, decode_control
 from streams.records.sealed_control import signed
 from streams.records.signing import HEADER
-from vigia.operations.inspection import GROUPS, TRAINER, Inspection
+from vigia.operations.inspection import GROUPS, TRAINER, Inspection, SeenRecord
 from vigia.runtime.broker import INPUTS
 from vigia.runtime.topics import IN_SYNC, TOPICS, WORKER, in_sync_fault, suffices
 
@@ -24,6 +27,7 @@ SECOND, MINUTE, DAY = 1_000, 60_000, 86_400_000  # milliseconds, as Kafka writes
 AHEAD = MINUTE  # a record further ahead of this clock shows that one of the clocks is wrong
 CLOCK_SILENT = 5 * MINUTE
 TRAINER_SILENT = 2 * DAY
+LIST_SILENT = 3  # days: an early list comes at the end of each day, and a day may have nobody on it
 NEEDS = (
     # number of the request, version, name, first Kafka with it, effect if it is missing
     (11, 5, "JoinGroup", "2.3", "a restarted worker would cost a rebalance"),
@@ -259,6 +263,29 @@ def trainer_heard(p: Inspection) -> Findings:
         )
 
 
+def worklist_heard(p: Inspection) -> Findings:
+    """Check that worklists follow the clock: each day's is closed by one worker, once all partitions have told theirs."""
+    listed = [entry for entry in map(_entry, p.newest.get("worklist", ())) if entry is not None]
+    controls = [decode_control(seen.value or b"") for seen in p.newest.get("clock", ())]
+    ticked = max((int(tick.until) for tick in controls if isinstance(tick, Tick)), default=0)
+    if not listed or not ticked:
+        return
+    newest = max(listed, key=lambda entry: entry.at)
+    days = (ticked - int(newest.at)) // (DAY * 1_000)
+    if days > LIST_SILENT:
+        yield (
+            "note",
+            f"the newest worklist is of {printable(newest.date, 10)}, {days} days before the last tick",
+            "if customers are worth an effort, a partition does not tell them: see group-moves, and errors in the workers' logs",
+        )
+
+
+def _entry(seen: SeenRecord) -> WorklistEntry | None:
+    with suppress(msgspec.DecodeError):
+        return decode_entry(seen.value) if seen.value else None
+    return None
+
+
 def dead_letters(p: Inspection) -> Findings:
     """Check for records rejected within the last day."""
     fresh = [seen for seen in p.newest.get("dead-letters", ()) if p.now - seen.written < DAY]
@@ -295,6 +322,7 @@ CHECKS = (
     Check(sealing, "models and control records are signed with keys that are trusted here"),
     Check(clock_heard, "the last tick is recent"),
     Check(trainer_heard, "no lesson waits for a trainer"),
+    Check(worklist_heard, "the newest worklist is of the last days"),
     Check(dead_letters, "no record was rejected within the last day"),
 )
 

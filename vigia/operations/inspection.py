@@ -177,7 +177,7 @@ async def _ends(inspection: Inspection, broker: Broker, consumer: AIOKafkaConsum
 
 async def _sample(inspection: Inspection, broker: Broker, consumer: AIOKafkaConsumer) -> None:
     """Read the newest records of the sampled topics."""
-    places = _places(inspection, broker, {*READ, "alarms", "lessons", "models", "dead-letters"})
+    places = _places(inspection, broker, {*READ, "alarms", "lessons", "models", "worklist", "dead-letters"})
     await _ends(inspection, broker, consumer)
     ends = {tp: inspection.ends[at] for tp, at in places.items()}
     starts = {tp: max(inspection.begins[at], ends[tp] - SAMPLE) for tp, at in places.items()}

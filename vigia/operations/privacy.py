@@ -1,4 +1,4 @@
-"""Finds what is held of one customer: rows and files of the state folder, topics, Redis, logs, or the folder of a replay.
+"""Finds what is held of one customer: rows, tables and files of the state folder, topics, Redis, logs, or the folder of a replay.
 
 An id is found where it stands as a whole: as the key of a record or row, as a text of JSON or MessagePack, or as a word.
 Records on topics cannot be deleted one by one. Once an erasure of the customer is on `feedback`, they are reported with the date
@@ -8,17 +8,22 @@ by which they are gone (`vigia.runtime.privacy.register`), and count as found on
 import gzip
 import json
 import re
+import sqlite3
 import time
+import zlib
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, cast
+from urllib.parse import quote
 
-from msgspec import Struct, field, msgpack
-from redis.asyncio import Redis
+from msgspec import DecodeError, Struct, field, msgpack
+from redis import Redis
 from rocksdict import AccessType, Options, Rdict
 
+from scorers.timeline.row import PACKED, unpacked
 from streams.records.lessons import pseudonyms
+from vigia.readmodel.redis_address import RedisAddress
 from vigia.runtime.broker import Broker
 from vigia.runtime.erasures import read_erasure
 from vigia.runtime.privacy.keyed_hash import KeyedHash
@@ -43,6 +48,7 @@ class Trace:
     def __init__(self, customer_id: str, hashes: KeyedHash | None = None) -> None:
         raw = customer_id.encode()
         self.key = raw
+        self._parts = frozenset((raw, b"%d:%b" % (len(raw), raw)))  # as stores write it into keys of several parts
         others = [] if hashes is None else list(pseudonyms(hashes, customer_id))
         self.names = frozenset((customer_id, *others))
         texts = {json.dumps(customer_id).encode(), json.dumps(customer_id, ensure_ascii=False).encode()}
@@ -52,12 +58,38 @@ class Trace:
         self._found = re.compile(b"|".join(words)).search
 
     def is_in(self, data: bytes | None) -> bool:
-        """Whether the id stands in these bytes."""
-        return data is not None and self._found(data) is not None
+        """Whether the id stands in these bytes, or in a packed row at their end."""
+        if data is None:
+            return False
+        return self._found(data) is not None or (
+            (row := _packed_row(data)) is not None and self._found(row) is not None
+        )
+
+    def is_value(self, value: Any) -> bool:
+        """Whether a value of a store names the customer: the id as a whole or as a part of a key, or text that is packed or not."""
+        if isinstance(value, str):
+            value = value.encode("utf-8", "surrogateescape")
+        if not isinstance(value, bytes):
+            return False
+        if value[:1] == b"x":
+            with suppress(zlib.error):
+                value = zlib.decompress(value)
+        return value in self._parts or self.is_in(value) or not self._parts.isdisjoint(value.split(b"\0"))
 
     def is_of(self, record: Any) -> bool:
         """Whether key or value of a record name the customer."""
         return record.key == self.key or self.is_in(record.key) or self.is_in(record.value)
+
+
+def _packed_row(data: bytes) -> bytes | None:
+    """The row of a subject that ends these bytes, unpacked; None if there is none."""
+    begin = data.find(PACKED)
+    if begin < 0:
+        return None
+    try:
+        return unpacked(data[begin:])
+    except DecodeError:
+        return None  # a file of a store has the mark too, but it is no row
 
 
 class Finding(NamedTuple):
@@ -155,31 +187,43 @@ def in_files(folder: Path, trace: Trace, erased: int = 0) -> Iterator[Finding]:
                 yield Finding(f"file {path}", len(lines), f"line {lines[0]}" if lines else "its end", gone_by)
 
 
-async def in_redis(url: str, prefix: str, trace: Trace) -> Iterator[Finding]:
-    """Keys of Vigía in a Redis that name the customer, or whose content does."""
-    redis: Redis = Redis.from_url(url, socket_timeout=10, socket_connect_timeout=10)
+def in_tables(folder: Path, trace: Trace) -> Iterator[Finding]:
+    """Rows of the SQLite files below a folder that name the customer; packed values are unpacked."""
+    for path in sorted(folder.rglob("*.sqlite")):
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=30)) as db:
+            for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall():
+                rows = db.execute(f'SELECT * FROM "{table}"')  # noqa: S608 - a name that the file itself gives
+                found = [n for n, row in enumerate(rows, 1) if any(trace.is_value(value) for value in row)]
+                if found:
+                    yield Finding(f"table {table} of {path}", len(found), f"row {found[0]}")
+
+
+def in_redis(address: RedisAddress, prefix: str, trace: Trace) -> Iterator[Finding]:
+    """Keys of Vigía in a Redis that name the customer, or whose content does; packed values are unpacked."""
+    redis = address.blocking_client()
     try:
-        keys = redis.scan_iter(match=f"{prefix}vigia:*", count=1000)
-        found = [key async for key in keys if trace.is_in(key) or trace.is_in(await _content(redis, key))]
+        keys = cast("Iterator[bytes]", redis.scan_iter(match=f"{prefix}vigia:*", count=1000))
+        found = [key for key in keys if trace.is_value(key) or any(map(trace.is_value, _content(redis, key)))]
     finally:
-        await redis.aclose()
-    return iter([Finding("Redis", len(found), repr(found[0].decode(errors="replace")))] if found else [])
+        redis.close()
+    if found:
+        yield Finding("Redis", len(found), repr(found[0].decode(errors="replace")))
 
 
-async def _content(redis: Redis, key: bytes) -> bytes:
-    found: Any
-    match await redis.type(key):
+def _content(redis: Redis, key: bytes) -> Iterator[Any]:
+    """All fields, members and values of a key, some at a time."""
+    match redis.type(key):
         case b"hash":
-            found = [one for pair in (await redis.hgetall(key)).items() for one in pair]
+            for field_and_value in redis.hscan_iter(key, count=1000):
+                yield from field_and_value
         case b"zset":
-            found = await redis.zrange(key, 0, -1)
+            yield from (member for member, _ in redis.zscan_iter(key, count=1000))
         case b"set":
-            found = await redis.smembers(key)
+            yield from redis.sscan_iter(key, count=1000)
         case b"list":
-            found = await redis.lrange(key, 0, -1)
+            yield from cast("list[bytes]", redis.lrange(key, 0, -1))
         case _:
-            found = [await redis.get(key) or b""]
-    return b"\n".join(cast("list[bytes]", found))
+            yield redis.get(key) or b""
 
 
 def is_overdue(finding: Finding) -> bool:

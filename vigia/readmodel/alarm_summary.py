@@ -28,6 +28,32 @@ class LossRow(Struct):
     lead_days: float | None = None
 
 
+class Rhythm(Struct):
+    """When a customer came lately, and when a silence is longer than usual."""
+
+    visits: tuple[str, ...] = ()
+    gap_days: float | None = None
+    quiet_after: str | None = None
+
+
+class OpenCase(Struct):
+    """What a customer waits for."""
+
+    type: str
+    id: str
+    opened: str
+    due: str | None = None
+    about: str | None = None
+
+
+class ConversionRow(Struct):
+    """The chance of a prospect to buy within the window, as a multiple of all prospects' (fit); None while not known."""
+
+    chance: float | None = None
+    fit: float | None = None
+    expected_minor: int | None = None
+
+
 class CustomerRow(Struct):
     """The fields of a line of `customers.jsonl` that people are shown."""
 
@@ -56,6 +82,24 @@ class CustomerRow(Struct):
     horizon_days: float | None = None  # the horizon of `risk`
     loss: LossRow | None = None
     loyalty_confidence: float = 0.0
+    store_id: str | None = None
+    owner_id: str | None = None
+    locale: str | None = None
+    good: bool | None = None  # as staff judged
+    rhythm: Rhythm | None = None
+    open_cases: tuple[OpenCase, ...] = ()
+    party_type: str = "final"
+    engagement: float = 0.0
+    active: bool = False
+    cost_to_serve_minor: int = 0
+    bad_experiences: dict[str, int] = {}
+    bonds: tuple[str, ...] = ()
+    reward_only: bool = False
+    discount_share: float | None = None
+    price_reaction: float | None = None
+    win_back: str | None = None
+    contradictions: dict[str, int] = {}
+    conversion: ConversionRow | None = None
 
 
 class AlarmSummary:
@@ -101,7 +145,9 @@ def status_of(alarm: Alarm) -> str:
 
 
 def severity_order(alarm: Alarm) -> tuple[int, float]:
-    """Sort key: the most severe first, then the largest expected loss."""
+    """Sort key: the most severe first, then the highest priority, where that is not known the largest expected loss."""
+    if isinstance(alarm.priority_minor, int):
+        return SEVERITIES.index(alarm.severity), -float(alarm.priority_minor)
     return SEVERITIES.index(alarm.severity), -(alarm.value_at_risk_minor or 0) * (alarm.risk or 1.0)
 
 

@@ -3,6 +3,8 @@
 from fractions import Fraction
 
 from alerts.wording.formats import money
+from alerts.wording.in_english import ENGLISH
+from alerts.wording.tongue import Tongue
 from scorers.contract.currencies import minor_digits
 
 
@@ -15,7 +17,7 @@ def in_units(minor: int, currency: str | None) -> float:
     return minor / 10.0 ** minor_digits(currency)
 
 
-def without_cents(minor: int | None, currency: str | None) -> str:
+def without_cents(minor: int | None, currency: str | None, tongue: Tongue = ENGLISH) -> str:
     """Format an amount rounded to whole units: a customer value is an estimate, so cents would be false precision.
 
     A half goes to the even unit, so that sums of rounded amounts do not drift.
@@ -25,7 +27,8 @@ def without_cents(minor: int | None, currency: str | None) -> str:
     """
     scale = 10 ** minor_digits(currency)
     whole = round(Fraction(minor or 0, scale))
-    return money(whole * scale, currency).split(".")[0]
+    cents = tongue.language.point + "0" * minor_digits(currency)
+    return money(whole * scale, currency, tongue).replace(cents, "", 1) if scale > 1 else money(whole, currency, tongue)
 
 
 def counted(n: int, noun: str) -> str:

@@ -17,13 +17,15 @@ OWN_NAMES = {"SHARP S": "ss", "DOTLESS I": "i", "ETH": "d", "THORN": "th", "ENG"
 NAMED = re.compile(r"LATIN (?:SMALL|CAPITAL) (?:LETTER|LIGATURE) (.+?)(?: WITH .+)?")
 
 
-def sort_key() -> Callable[[str], Any]:
-    """The key by which names are sorted: ICU's where it is installed, else `plain`."""
+def sort_key(language: str = "") -> Callable[[str], Any]:
+    """The key by which names are sorted in a language: ICU's where it is installed, else `plain`, with the ñ of Spanish after n."""
     try:
         icu = import_module("icu")
     except ImportError:
-        return plain
-    key: Callable[[str], Any] = icu.Collator.createInstance(icu.Locale.getRoot()).getSortKey
+        return spanish if language == "es" else plain
+    key: Callable[[str], Any] = icu.Collator.createInstance(
+        icu.Locale(language) if language else icu.Locale.getRoot()
+    ).getSortKey
     return key
 
 
@@ -36,6 +38,18 @@ def plain(name: str) -> str:
     apart = unicodedata.normalize("NFKD", name)
     letters = (c if c.isascii() else _letters(c) for c in apart if unicodedata.category(c) not in ("Mn", "Lm"))
     return "".join(letters).casefold()
+
+
+def spanish(name: str) -> str:
+    """A name as Spanish sorts it: ñ is a letter of its own, after n.
+
+    >>> sorted(["Núñez", "Nuria", "Nuñez", "Nuz"], key=spanish)
+    ['Núñez', 'Nuñez', 'Nuria', 'Nuz']
+    >>> sorted(["Peñas", "Pensa", "Pez"], key=spanish)
+    ['Pensa', 'Peñas', 'Pez']
+    """
+    parts = unicodedata.normalize("NFC", name).casefold().split("ñ")
+    return "n\uffff".join(map(plain, parts))
 
 
 @cache

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from msgspec import Struct
+from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 
 from scorers.contract.events import DAY, SECOND
@@ -44,13 +45,20 @@ class RedisAddress(Struct, frozen=True):
         return max(1, self.ttl // SECOND)
 
     def client(self) -> Redis:
-        """A client; ValueError if the URL is none."""
+        """A client for event loops; ValueError if the URL is none."""
+        return Redis.from_url(self.url, decode_responses=True, **self._options())
+
+    def blocking_client(self) -> BlockingRedis:
+        """A client for threads, which answers bytes."""
+        return BlockingRedis.from_url(self.url, **self._options())
+
+    def _options(self) -> dict[str, Any]:
         options: dict[str, Any] = {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT}
         if self.password:
             options["password"] = self.password
         if urlsplit(self.url).scheme == "rediss":
             options |= {**self.files, "ssl_cert_reqs": "required", "ssl_check_hostname": True}
-        return Redis.from_url(self.url, decode_responses=True, **options)
+        return options
 
 
 def read(environment: Mapping[str, str], url: str = "") -> RedisAddress | None:

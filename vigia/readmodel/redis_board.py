@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -34,6 +34,7 @@ from scorers.contract.wire import decode_alarm
 from vigia.readmodel.redis_address import TTL, RedisAddress
 from vigia.runtime.broker import Broker
 from vigia.runtime.erasures import read_erasure
+from vigia.runtime.metrics import table
 from vigia.runtime.privacy.keyed_hash import KeyedHash
 from vigia.runtime.rights.table import PROCESSES
 
@@ -114,9 +115,9 @@ class Board:
         self.redis: Redis = address.client()
         self._ttl = address.seconds
         registry = registry if registry is not None else CollectorRegistry()
-        self._up = Gauge("vigia_board_up", "1 while the cards in Redis are kept up to date.", registry=registry)
-        self._read = Counter("vigia_board_records", "Records put into the cards.", registry=registry)
-        self._emptied = Counter("vigia_board_refills", "Times that Redis was found emptied.", registry=registry)
+        self._up = table.gauge("vigia_board_up", registry)
+        self._read = table.counter("vigia_board_records", registry)
+        self._emptied = table.counter("vigia_board_refills", registry)
         self._serving: bool | None = None  # None before the first attempt
 
     async def card(self, customer_id: str) -> dict[str, str]:

@@ -13,18 +13,23 @@ from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
-from aiokafka.conn import create_conn
+from aiokafka.abc import AbstractTokenProvider
+from aiokafka.conn import AIOKafkaConnection, create_conn
 from aiokafka.errors import KafkaConnectionError, KafkaError, SaslAuthenticationFailed, UnsupportedSaslMechanismError
+from aiokafka.protocol.metadata import MetadataRequest
 from msgspec import Struct, structs
 
 from scorers.contract.events import TOPIC_OF
+from vigia.runtime.login import oauth
 from vigia.runtime.usage_error import UsageError
 
 ACTIONS = "alarm-actions"
 INPUTS = tuple(sorted(set(TOPIC_OF.values()) - {ACTIONS}))
 """The topics of facts about customers; what people do about alarms is no such fact, and no clock follows it."""
-MECHANISMS = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")
+PASSWORDS = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")
+MECHANISMS = (*PASSWORDS, oauth.MECHANISM)
 COMMITTED = "read_committed"
 HANDSHAKE_MS = 10_000  # that a broker may take when `refused` connects to it
 YES, NO = ("yes", "true", "1"), ("no", "false", "0", "")
@@ -50,6 +55,9 @@ class Broker(Struct, frozen=True, dict=True):
     user: str = ""
     password: str = ""
     mechanism: str = MECHANISMS[0]
+    token_file: str = ""  # of OAUTHBEARER: a file with the token, or the address that gives one to `user`
+    token_address: str = ""
+    scope: str = ""
     names: frozenset[str] | None = None  # the topics and groups that may be named; None is all
 
     def __repr__(self) -> str:
@@ -100,14 +108,26 @@ class Broker(Struct, frozen=True, dict=True):
                 ) from None
         return context
 
+    @cached_property
+    def tokens(self) -> AbstractTokenProvider | None:
+        """Where tokens come from; None for another mechanism than OAUTHBEARER."""
+        if self.mechanism != oauth.MECHANISM:
+            return None
+        if self.token_file:
+            return oauth.TokenFile(self.token_file)
+        return oauth.TokenAddress(self.token_address, self.user, self.password, self.scope)
+
     @property
     def _security(self) -> dict[str, Any]:
         options: dict[str, Any] = {}
-        if self.tls or self.user:
-            options["security_protocol"] = ("SASL_" if self.user else "") + ("SSL" if self.tls else "PLAINTEXT")
+        logs_in = bool(self.user or self.token_file)
+        if self.tls or logs_in:
+            options["security_protocol"] = ("SASL_" if logs_in else "") + ("SSL" if self.tls else "PLAINTEXT")
         if self.tls:
             options["ssl_context"] = self.context
-        if self.user:
+        if self.tokens is not None:
+            options |= {"sasl_mechanism": self.mechanism, "sasl_oauth_token_provider": self.tokens}
+        elif self.user:
             options |= {
                 "sasl_mechanism": self.mechanism,
                 "sasl_plain_username": self.user,
@@ -138,9 +158,13 @@ class Broker(Struct, frozen=True, dict=True):
                 connection = await create_conn(host, port, request_timeout_ms=HANDSHAKE_MS, **self._security)
             except (OSError, KafkaError, TimeoutError) as fault:
                 why = _why(fault)
-            else:
+                continue
+            try:
+                if self.tokens is None or await _is_served(connection):
+                    return ""
+                why = "the token is refused: it may be expired, for another audience, or signed by a key that is not in force"
+            finally:
                 connection.close()
-                return ""
         return why
 
 
@@ -157,6 +181,10 @@ VIGIA_KAFKA_CA), or VIGIA_KAFKA_PLAINTEXT=yes if nobody else is on the way there
     mechanism = environment.get("VIGIA_KAFKA_SASL", "").strip().upper() or MECHANISMS[0]
     if mechanism not in MECHANISMS:
         raise UsageError(f"VIGIA_KAFKA_SASL={mechanism!r}: not known; known are {', '.join(MECHANISMS)}")
+    token_file, token_address, scope = (
+        environment.get(f"VIGIA_KAFKA_{name}", "").strip() for name in ("TOKEN_FILE", "OAUTH_URL", "OAUTH_SCOPE")
+    )
+    _check_tokens(mechanism, token_file, token_address, user)
     if bool(user) != bool(password):
         raise UsageError(
             "VIGIA_KAFKA_USER and VIGIA_KAFKA_PASSWORD (or VIGIA_KAFKA_PASSWORD_FILE) go together: set both"
@@ -180,6 +208,9 @@ VIGIA_KAFKA_CA), or VIGIA_KAFKA_PLAINTEXT=yes if nobody else is on the way there
         user=user,
         password=password,
         mechanism=mechanism,
+        token_file=token_file,
+        token_address=token_address,
+        scope=scope,
     )
     if tls:
         _ = broker.context
@@ -189,6 +220,25 @@ VIGIA_KAFKA_CA), or VIGIA_KAFKA_PLAINTEXT=yes if nobody else is on the way there
             f"or VIGIA_KAFKA_PLAINTEXT=yes if nobody else is on the way there"
         )
     return broker
+
+
+def _check_tokens(mechanism: str, file: str, address: str, user: str) -> None:
+    """Raise `UsageError` if what OAUTHBEARER needs is missing, or is set for another mechanism."""
+    if mechanism != oauth.MECHANISM:
+        if file or address:
+            raise UsageError("VIGIA_KAFKA_TOKEN_FILE and VIGIA_KAFKA_OAUTH_URL need VIGIA_KAFKA_SASL=OAUTHBEARER")
+        return
+    if bool(file) == bool(address):
+        raise UsageError(
+            "VIGIA_KAFKA_SASL=OAUTHBEARER: set VIGIA_KAFKA_TOKEN_FILE, or VIGIA_KAFKA_OAUTH_URL with VIGIA_KAFKA_USER and "
+            "VIGIA_KAFKA_PASSWORD"
+        )
+    if address:
+        oauth.check_address(address, is_here(urlsplit(address).hostname or ""))
+    if bool(address) != bool(user):
+        raise UsageError(
+            "VIGIA_KAFKA_USER and VIGIA_KAFKA_PASSWORD are what VIGIA_KAFKA_OAUTH_URL is asked with: set all of them, or the token's file alone"
+        )
 
 
 def secret(environment: Mapping[str, str], variable: str) -> str:
@@ -224,6 +274,14 @@ def is_here(host: str) -> bool:
     return host.lower() == "localhost"
 
 
+async def _is_served(connection: AIOKafkaConnection) -> bool:
+    """Whether a broker answers after a log-in by token: one that refuses a token says so to the next request only."""
+    try:
+        return bool((await connection.send(MetadataRequest([]))).brokers)
+    except (OSError, KafkaError, TimeoutError):
+        return False
+
+
 def _said(fault: Exception) -> str:
     """The message of a fault, without numbers and source locations."""
     if isinstance(fault, ssl.SSLError):
@@ -234,6 +292,8 @@ def _said(fault: Exception) -> str:
 
 
 def _why(fault: Exception) -> str:
+    if isinstance(fault, oauth.NoToken):
+        return str(fault.args[0])
     if isinstance(fault, ssl.SSLCertVerificationError):
         if fault.verify_code in EXPIRED:
             return "its certificate has expired: it has to be renewed there"

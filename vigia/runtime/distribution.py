@@ -1,9 +1,18 @@
 """What pip installs: the distribution's name (on PyPI, `vigia` is another project), and the files shipped with it."""
 
+from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
 
 NAME = "vigia-lookout"
+
+
+def release() -> str:
+    """The version that is installed; `unknown` in a checkout that was never installed."""
+    try:
+        return version(NAME)
+    except PackageNotFoundError:
+        return "unknown"
 
 
 def install(*extras: str) -> str:

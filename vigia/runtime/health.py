@@ -5,6 +5,8 @@ configured otherwise, because it asks for no password.
 """
 
 import logging
+import os
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -13,9 +15,13 @@ from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
+from vigia.runtime.distribution import release
 from vigia.runtime.listener import Bounds, listening
+from vigia.runtime.metrics import certificates
+from vigia.runtime.metrics.table import gauges, plain
 from vigia.runtime.redaction import describe
 
+STARTED = time.time()
 Ready = Callable[[], Awaitable[str]]
 """Says why the process is not ready for work; empty when it is."""
 
@@ -51,11 +57,27 @@ async def always() -> str:
     return ""
 
 
-def routes(registry: CollectorRegistry, ready: Ready = always) -> list[web.RouteDef]:
-    """The three pages, for any application."""
+class _Process(Collector):
+    """What runs, since when, and when the certificates end that it was given."""
+
+    def __init__(self, certificate: str) -> None:
+        self._release = release()
+        self._ends = certificates.ends_of(os.environ, certificate)
+
+    def collect(self) -> Iterator[Metric]:
+        yield gauges("vigia_build_info", [((self._release,), 1)])
+        yield plain("vigia_start_time_seconds", STARTED)
+        yield gauges("vigia_certificate_end_time_seconds", [((name,), end) for name, end in self._ends.items()])
+
+
+def routes(registry: CollectorRegistry, ready: Ready = always, certificate: str = "") -> list[web.RouteDef]:
+    """The three pages, for any application; `certificate` is the file of the console's own, if it has one."""
+    exposed = CollectorRegistry()
+    exposed.register(_Merged([registry]))
+    exposed.register(_Process(certificate))
 
     async def metrics(_: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+        return web.Response(body=generate_latest(exposed), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
     async def is_alive(_: web.Request) -> web.Response:
         return web.Response(text="lives\n")
@@ -74,10 +96,10 @@ def serving(app: web.Application, host: str, port: int) -> AbstractAsyncContextM
 
 @asynccontextmanager
 async def serving_health(
-    registry: CollectorRegistry, port: int, host: str = "127.0.0.1", ready: Ready = always
+    registry: CollectorRegistry, port: int, host: str = "127.0.0.1", ready: Ready = always, certificate: str = ""
 ) -> AsyncIterator[int]:
-    """Serve the three pages inside the block, for a process without HTTP of its own; yields the port."""
+    """Serve the three pages of `routes` inside the block, on a port of their own; yields the port."""
     app = web.Application()
-    app.add_routes(routes(registry, ready))
+    app.add_routes(routes(registry, ready, certificate))
     async with serving(app, host, port) as bound:
         yield bound

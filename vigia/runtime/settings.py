@@ -38,6 +38,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     rows: int = 14_000
     margin: Duration = HOUR
     privacy_key: str = ""
+    link_secret: str = ""
+    openid_secret: str = ""
     seal: str = ""
     seal_trust: str = ""
 
@@ -72,13 +74,19 @@ MEANINGS: dict[str, Meaning] = {
     "privacy_key": Meaning(
         "key that hashes the ids of erased customers, the same for all processes", "generated in the state folder"
     ),
+    "link_secret": Meaning(
+        "secret that signs the links in messages, the same for notifiers and consoles; two, separated by a blank, while one "
+        "replaces the other",
+        "generated in the state folder",
+    ),
+    "openid_secret": Meaning("secret of the console at the service of `[console.openid]`", "none"),
     "seal": Meaning(
         "what this process signs with: a secret of the deployment, or its own key", "generated on this machine"
     ),
     "seal_trust": Meaning("public keys that this process trusts besides", "none"),
 }
 
-SECRETS = ("seal", "seal_trust", "privacy_key")  # read from a file too, and never shown
+SECRETS = ("seal", "seal_trust", "privacy_key", "link_secret", "openid_secret")  # read from a file too, and never shown
 SETTINGS = {f"VIGIA_{name.upper()}": name for name in Settings.__struct_fields__}
 
 

@@ -64,13 +64,16 @@ def sent_last(incident: Incident) -> Instant:
 
 
 def is_covered(incident: Incident, thread: Iterable[Incident]) -> bool:
-    """Whether another open incident of the thread speaks for this one: a newer message, or an acknowledgement of one as grave."""
+    """Whether another open incident of the thread speaks for this one: a newer message, an acknowledgement of one as grave, or
+    that somebody has resolved the matter."""
     own = (sent_last(incident), incident.alarm.alarm_id)
     grave = SEVERITIES.index(incident.alarm.severity)
     for other in thread:
         if other.ended or not other.notified():
             continue
         if (sent_last(other), other.alarm.alarm_id) > own:
+            return True
+        if other.resolved_by is not None:  # it closed the matter
             return True
         if other.acked_by is not None and SEVERITIES.index(other.alarm.severity) <= grave:
             return True

@@ -2,7 +2,7 @@
 
 Entries come one by one on the topic `worklist`. Those that are funded wait in an incident of the date, one delivery for each
 channel, until the digest goes; the newest edition replaces the earlier one until then. Once sent, the incident holds no customer
-any more, and what comes later about the date changes nothing. A list that was old when it was read is not sent.
+any more, and what comes later about the date changes nothing. A list that was old when it was read, or is history, is not sent.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -74,10 +74,11 @@ class DailyWorklists:
             await self._change(key, lambda listed: newest_edition((*listed, *fresh)))
             return ()
         listed, route = newest_edition(fresh), self.routes.worklist
-        if not route.send or not listed or now - entries[0].at > self._notify_within:
+        if not route.send or not listed or entries[0].history is True or now - entries[0].at > self._notify_within:
             return ()
         due = next_of(route.digest, now, self.routes.zone)
-        deliveries = tuple(_delivery(key, channel, listed, now, due) for channel in self.routes.worklist_channels)
+        channels = dict.fromkeys(self.routes.stand_in(one, due) for one in self.routes.worklist_channels)
+        deliveries = tuple(_delivery(key, channel, listed, now, due) for channel in channels)
         self._dates.add(key)
         offered = tuple(self._queues[one.channel].offer(one) for one in deliveries)
         await self._keep(_incident(key, now, offered))

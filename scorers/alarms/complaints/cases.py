@@ -4,7 +4,8 @@ from scorers.alarms.speech import Value
 from scorers.alarms.words import date, says, told
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Instant, Micros
-from scorers.customer.state import Case, Customer
+from scorers.customer.parts.cases import Case
+from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import Episode
 

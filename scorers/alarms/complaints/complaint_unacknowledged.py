@@ -3,7 +3,8 @@
 from scorers.alarms.complaints import cases
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
-from scorers.customer.state import Case, Customer
+from scorers.customer.parts.cases import Case
+from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import NEVER, Answer, Episode, once_past
 from scorers.timeline.kinds import Kind

@@ -3,7 +3,9 @@
 from scorers.alarms.words import named
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
-from scorers.customer.state import Cause, Customer, Promise
+from scorers.customer.parts.cases import Promise
+from scorers.customer.parts.experience import Cause
+from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
 from scorers.timeline.kinds import Kind

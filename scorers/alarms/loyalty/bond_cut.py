@@ -19,7 +19,10 @@ def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     """Which bonds have ended, and when."""
     return [
-        told("bond_cut", 1.0, "bond_cut", now, ctx, {"bond": cut.bond, "at": date(cut.at, ctx)}) for cut in c.ties.cut
+        told("bond_cut", 1.0, "bundle_cut", now, ctx, {"at": date(cut.at, ctx)})
+        if cut.bundle
+        else told("bond_cut", 1.0, "bond_cut", now, ctx, {"bond": cut.bond, "at": date(cut.at, ctx)})
+        for cut in c.ties.cut
     ]
 
 

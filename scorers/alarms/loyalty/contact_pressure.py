@@ -3,7 +3,8 @@
 from scorers.alarms.words import told
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
-from scorers.customer.state import MAX_OUTREACH, Customer
+from scorers.customer.parts.cases import MAX_OUTREACH
+from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
 from scorers.timeline.kinds import Kind

@@ -5,7 +5,8 @@ from scorers.contract.alarms import Reason
 from scorers.contract.events import Micros
 from scorers.contract.inert import inert
 from scorers.customer.lifecycle import answers
-from scorers.customer.state import BAD_SUBJECTS, Customer
+from scorers.customer.parts.experience import BAD_SUBJECTS
+from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
 from scorers.timeline.kinds import Kind

@@ -5,8 +5,9 @@ from msgspec.structs import replace
 from scorers.alarms.speech import Value
 from scorers.alarms.words import date, open_cases, silence, told, usual_gap
 from scorers.contract.alarms import Reason
-from scorers.contract.events import DAY, Micros
+from scorers.contract.events import DAY, SECOND, Micros
 from scorers.customer.open_time import closed_for
+from scorers.customer.parts.verdicts import RISK_SCALE
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.risk.features import features
@@ -34,6 +35,30 @@ def strongest(c: Customer, now: Micros, ctx: Context) -> list[Reason]:
             found[reason.text] = reason
     top = sorted(found.values(), key=lambda reason: (-reason.weight, reason.code))[:_MOST]
     return top or [_pace(c, 1.0, "silence", now, ctx)]
+
+
+def explained(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
+    """Why the risk is high, how it has changed since the last alarm, and that such risks are not proven where they are not."""
+    first, *others = strongest(c, now, ctx)
+    return [first, *since_last(c, e, now, ctx), *others, *unproven(c, e, now, ctx)]
+
+
+def changes(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
+    """What is said beside the contributions: the change since the last alarm, and that such risks are not proven."""
+    return [*since_last(c, e, now, ctx), *unproven(c, e, now, ctx)]
+
+
+def since_last(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
+    """How the risk has changed since the last alarm about the customer before this one; empty for a first alarm."""
+    for at, before in reversed([*zip(c.risk.said[::2], c.risk.said[1::2], strict=True)]):
+        if at < e.at // SECOND:
+            values: dict[str, Value] = {"at": date(at * SECOND, ctx), "before": _percent(before / RISK_SCALE)}
+            return [told("since_last", 0.0, "since_last", now, ctx, values | {"risk": _percent(c.risk.last)})]
+    return []
+
+
+def _percent(risk: float) -> int:
+    return min(max(round(100 * risk), 1), 99)
 
 
 def unproven(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:

@@ -41,7 +41,7 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
     values: dict[str, Value] = {"view": "good" if good else "not_good", "at": date(view.at, ctx), "risk": risk}
     found = [told("owner_judged", 1.0, "owner_judged", now, ctx, values)]
     why = model_reasons.strongest(c, now, ctx) if good else []
-    return [*found, *why, *model_reasons.unproven(c, e, now, ctx)]
+    return [*found, *why, *model_reasons.changes(c, e, now, ctx)]
 
 
 KIND = Kind(

@@ -7,16 +7,23 @@ from scorers.customer.lifecycle import quiet_after
 from scorers.customer.open_time import closed_for
 from scorers.customer.state import Customer
 from scorers.in_force.context import Context
-from scorers.timeline.episodes import Answer, Episode, Finding
+from scorers.timeline.episodes import NEVER, Answer, Episode, Finding
 from scorers.timeline.kinds import Kind
 
 
 def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
-    """True once the silence since the last purchase exceeds the limit from the customer's own gaps."""
+    """True once the silence exceeds the limit from the own gaps; where the base has a danger line, once the risk has reached that too."""
     quiet = quiet_after(c, closed_for(c, ctx) if ctx.closures.are_known else None)
     if now <= quiet:
         return quiet
-    return Finding(quiet, c.purchases.last_ref)
+    if not ctx.figures(quiet).danger:
+        return Finding(quiet, c.purchases.last_ref)
+    if episode is not None:
+        return Finding(max(quiet, episode.at), c.purchases.last_ref)
+    read = c.risk.at
+    if quiet <= read and c.risk.last >= ctx.figures(read).danger:
+        return Finding(read, c.purchases.last_ref)
+    return NEVER  # until the next review
 
 
 def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:

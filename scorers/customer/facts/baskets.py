@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from scorers.contract.events import DAY, HOUR, Micros, Purchase
-from scorers.customer.state import Baskets, Customer, Visit
+from scorers.customer.parts.buying import Baskets, Visit
+from scorers.customer.state import Customer
 from scorers.policy.tables import Boredom
 from scorers.timeline.facts import NO_FACT, Ref
 
@@ -70,7 +71,7 @@ def different(baskets: Baskets, first: int, last: int) -> int:
 
 def breadth(baskets: Baskets, e: Purchase) -> None:
     """Add the number of categories of an occasion's first purchase to both averages."""
-    n = len({item.category for item in e.items}) if e.items else 0
+    n = len({item.category for item in e.items if item.category}) if e.items else 0
     if n:
         baskets.breadth_fast += (n - baskets.breadth_fast) * (_FAST if baskets.breadth_fast else 1.0)
         baskets.breadth_slow += (n - baskets.breadth_slow) * (_SLOW if baskets.breadth_slow else 1.0)

@@ -78,15 +78,15 @@ def evolve(c: Customer, event: ev.CustomerEvent, ref: Ref, ctx: Context, counts:
     fold(c, event, ref, ctx, counts)
 
 
-def lapse(c: Customer, now: ev.Micros, ctx: Context) -> None:
+def lapse(c: Customer, now: ev.Micros, ctx: Context, counts: list[Contribution]) -> None:
     """Apply what time alone changes: deadlines of cases and of the second purchase, and quiet weeks that have passed."""
     if c.rhythm.occasions == 1 and not c.life.known:
         purchases.lapse(c, now, ctx)
     if c.promises.open:
         promises.lapse(c, now, ctx)
     if c.contacts.requests:
-        contacts.lapse(c, now, ctx)
+        contacts.lapse(c, now, ctx, counts)
     if c.complaints.open:
-        complaints.lapse(c, now, ctx)
+        complaints.lapse(c, now, ctx, counts)
     if c.account.pending:
         ledger.mature(c, now, ctx.policy.ledger)

@@ -3,7 +3,8 @@
 from scorers.contract.events import Micros
 from scorers.customer import ledger
 from scorers.customer.lifecycle import is_still_judging
-from scorers.customer.state import BAD_SUBJECTS, MAX_CAUSES, Cause, Customer, Trouble
+from scorers.customer.parts.experience import BAD_SUBJECTS, MAX_CAUSES, Cause, Trouble
+from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import MAX_EVIDENCE
 from scorers.timeline.facts import Ref

@@ -6,7 +6,9 @@ where value, tier and features read it; each other currency has a purse beside i
 
 from scorers.contract.events import Micros, Purchase, Refund
 from scorers.customer import tiers
-from scorers.customer.state import MAX_CURRENCIES, Customer, Purse, Spending
+from scorers.customer.facts import contradictions
+from scorers.customer.parts.buying import MAX_CURRENCIES, Purse, Spending
+from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.in_force.discounts import DISCOUNTS, discount_bucket
 from scorers.in_force.figures import Contribution
@@ -41,20 +43,24 @@ def spend(c: Customer, e: Purchase, day: int, begins: bool, ctx: Context) -> Non
 def count_discounts(c: Customer, day: int, counts: list[Contribution]) -> None:
     """Move the customer to the bucket of their own share of money given away as discounts, in the base's histogram (Q5)."""
     spending = c.spending
-    bucket = discount_bucket(spending.discount_minor, spending.amount_minor)
+    # the prices of distributors and staff say nothing about those of customers
+    bucket = -1 if c.profile.party else discount_bucket(spending.discount_minor, spending.amount_minor)
     if bucket != spending.discount_bucket:
         if spending.discount_bucket >= 0:
             counts.append((day, DISCOUNTS, spending.discount_bucket, -1))
-        counts.append((day, DISCOUNTS, bucket, 1))
+        if bucket >= 0:
+            counts.append((day, DISCOUNTS, bucket, 1))
         spending.discount_bucket = bucket
 
 
-def refund(c: Customer, e: Refund, ctx: Context) -> None:
+def refund(c: Customer, e: Refund, ctx: Context, counts: list[Contribution]) -> None:
     """Deduct a refund from the last purchase day of its currency: the day of a refund is no purchase day."""
     c.spending.refunds += 1
     c.spending.currency = c.spending.currency or e.currency
     purse = _purse(c, e.currency)
     purse.refund_minor += e.amount_minor
+    if purse.refund_minor > purse.amount_minor:
+        contradictions.note(c, "refunds_above_purchases", e.time, counts)
     known = purse.margin_of_minor
     lost = e.amount_minor * purse.margin_minor // known if known else e.amount_minor
     tiers.expire_purse(purse, e.time, ctx.policy)

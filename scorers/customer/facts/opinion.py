@@ -9,9 +9,10 @@ from scorers.contract.events import (
     ReferralMade,
     SurveyAnswered,
 )
-from scorers.customer import ledger
+from scorers.customer import exposed, ledger
 from scorers.customer.facts.experiences import negative
-from scorers.customer.state import MARK_BITS, MAX_MARKS, Cause, Customer, OwnersView
+from scorers.customer.parts.experience import MARK_BITS, MAX_MARKS, Cause, OwnersView
+from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.in_force.figures import Contribution
 from scorers.timeline.facts import Ref
@@ -22,6 +23,7 @@ _MOOD = 0.3  # weight of the newest mark in the mood
 def mark(c: Customer, at: Micros, stars: int, ref: Ref, ctx: Context, about: str = "") -> None:
     """A satisfaction mark: 1 or 2 is a negative experience, with the subject that it is `about`, 4 or 5 a good one."""
     opinion = c.opinion
+    exposed.told(c, at)
     opinion.mood += (stars - opinion.mood) * (_MOOD if opinion.marks else 1.0)
     opinion.marks += 1
     opinion.marks_sum += stars

@@ -3,9 +3,10 @@
 from datetime import date
 
 from scorers.contract.events import DAY, BondEnded, BondStarted, CustomerDescribed, RewardGranted
-from scorers.customer import silences
-from scorers.customer.facts import purchases
-from scorers.customer.state import Customer, Cut
+from scorers.customer import serving, silences
+from scorers.customer.facts import bundles, purchases
+from scorers.customer.parts.experience import Cut
+from scorers.customer.state import Customer
 from scorers.in_force.context import Context
 from scorers.in_force.figures import Contribution
 from scorers.timeline.facts import Ref
@@ -19,6 +20,8 @@ def described(c: Customer, e: CustomerDescribed, ref: Ref, ctx: Context, counts:
     c.profile.name = e.name or c.profile.name
     c.profile.locale = e.locale or c.profile.locale
     c.profile.owner_id = e.owner_id or c.profile.owner_id
+    if e.party_type is not None:
+        c.profile.party = "" if e.party_type == "final" else e.party_type
     if e.consent is not None and (consents := e.consent.get(MARKETING)) is not None:
         c.profile.refuses_offers = not consents
     if e.customer_since is not None and (since := (e.customer_since - _EPOCH).days * DAY) <= e.time:
@@ -32,7 +35,8 @@ def described(c: Customer, e: CustomerDescribed, ref: Ref, ctx: Context, counts:
 def reward(c: Customer, e: RewardGranted, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
     """A coupon, a gift or an honour."""
     c.ties.rewards += 1
-    c.ties.last_reward = e.time
+    bundles.rewarded(c, e.time, ctx.policy.bonds)
+    serving.spend(c, e.value_minor, e.time, ref, ctx.policy, counts)
 
 
 def bond_started(c: Customer, e: BondStarted, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:

@@ -1,8 +1,11 @@
 """Promises made to the customer, kept or broken (X11)."""
 
 from scorers.contract.events import Micros, PromiseBroken, PromiseKept, PromiseMade
+from scorers.customer.facts import contradictions
 from scorers.customer.facts.experiences import negative
-from scorers.customer.state import MAX_OPEN_CASES, Cause, Customer, Promise, keep_newest
+from scorers.customer.parts.cases import MAX_OPEN_CASES, Promise
+from scorers.customer.parts.experience import Cause
+from scorers.customer.state import Customer, keep_newest
 from scorers.in_force.context import Context
 from scorers.in_force.figures import Contribution
 from scorers.timeline.facts import Ref
@@ -20,6 +23,8 @@ def made(c: Customer, e: PromiseMade, ref: Ref, ctx: Context, counts: list[Contr
 
 def kept(c: Customer, e: PromiseKept, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
     """A promise is kept, in time or late."""
+    if _find(c, e.promise_id) is None:
+        contradictions.note(c, "unknown_promise", e.time, counts)
     c.promises.open = [p for p in c.promises.open if p.id != e.promise_id]
 
 

@@ -2,13 +2,15 @@
 
 from scorers.contract.events import DAY, HOUR, SECOND, Duration, Micros, Purchase, Refund
 from scorers.contract.inert import inert
-from scorers.customer import ledger, silences
-from scorers.customer.facts import baskets, contacts, money, wallet
+from scorers.customer import exposed, ledger, silences
+from scorers.customer.facts import baskets, bundles, contacts, money, wallet
 from scorers.customer.facts.experiences import negative
 from scorers.customer.lifecycle import gone_after
 from scorers.customer.open_time import change_store, closed_for, closed_time
+from scorers.customer.parties import STAFF
+from scorers.customer.parts.experience import Cause, Exit
 from scorers.customer.rhythm import silence_limit
-from scorers.customer.state import Cause, Customer, Exit
+from scorers.customer.state import Customer
 from scorers.in_force.base_rhythm import gap_bucket
 from scorers.in_force.closures import open_between, open_until
 from scorers.in_force.context import Context
@@ -33,7 +35,10 @@ def purchase(c: Customer, e: Purchase, ref: Ref, ctx: Context, counts: list[Cont
         _occasion(c, e, ref, ctx, counts)
     if e.store_id and e.store_id != c.profile.store_id:
         change_store(c, e.store_id)
+    exposed.bought(c, e)
     new_block = baskets.add(c.baskets, e, (at - rhythm.first) // baskets.BLOCK)
+    if c.ties.cut:
+        bundles.back(c)
     bought.count += 1
     bought.last, bought.last_ref = at, ref
     silences.watch(c, ctx)
@@ -46,7 +51,7 @@ def purchase(c: Customer, e: Purchase, ref: Ref, ctx: Context, counts: list[Cont
     for question in c.risk.questions:
         if not question.answered and question.asked < at:
             question.answered = at
-    contacts.answer_outreach(c, at, ctx)
+    contacts.answer_outreach(c, at, ctx, counts)
 
 
 def lapse(c: Customer, now: Micros, ctx: Context) -> None:
@@ -62,7 +67,7 @@ def lapse(c: Customer, now: Micros, ctx: Context) -> None:
 
 def refund(c: Customer, e: Refund, ref: Ref, ctx: Context, counts: list[Contribution]) -> None:
     """A refund is a negative experience only for a bad reason, and not of nothing (J10). It never moves the stage back."""
-    money.refund(c, e, ctx)
+    money.refund(c, e, ctx, counts)
     if e.amount_minor and ctx.policy.refunds.is_bad(e.reason):
         cause = Cause("refund", e.time, inert(e.reason or "", LONGEST_REASON), inert(e.sku or "", LONGEST_REASON))
         negative(c, e.time, ref, cause, ctx, "product")
@@ -111,6 +116,10 @@ def _occasion(c: Customer, e: Purchase, ref: Ref, ctx: Context, counts: list[Con
     closed = closed_for(c, ctx)
     away = closed_time(closed, rhythm.last, at) if rhythm.occasions else 0
     gap, silence = at - rhythm.last - away, open_between(closed, c.purchases.last, at)
+    if c.ties.bonds:
+        bundles.judge(c, at, ref)
+    if c.ties.rewards_since:
+        bundles.rewarded_visit(c, at, ctx.policy.bonds)
     baskets.occasion(c, at, ref, ctx.policy.boredom)
     came_back = _was_given_up(c, at, ctx)
     if c.purchases.reached:
@@ -123,8 +132,9 @@ def _occasion(c: Customer, e: Purchase, ref: Ref, ctx: Context, counts: list[Con
             recognise(c, at, ctx)
     else:
         day, bucket = at // DAY, gap_bucket(gap)
-        counts.append((day, GAPS, bucket, 1))
-        if rhythm.occasions == 2 and not c.life.known:
+        if c.profile.party != STAFF:
+            counts.append((day, GAPS, bucket, 1))
+        if rhythm.occasions == 2 and not c.life.known and c.profile.party != STAFF:
             ripe = (rhythm.first + ctx.policy.lifecycle.second_purchase_cohort) // DAY
             counts += (day, FIRST_GAPS, bucket, 1), (max(day, ripe), COHORT_GAPS, bucket, 1)
         rhythm.survive(silence, at)

@@ -10,7 +10,8 @@ from bisect import bisect_right
 from scorers.contract.events import DAY, Micros
 from scorers.customer.facts.baskets import BLOCK, different
 from scorers.customer.lifecycle import LEFT, RETURNS_FROM
-from scorers.customer.state import Baskets, Customer, Shrunk, Spending
+from scorers.customer.parts.buying import Baskets, Shrunk, Spending
+from scorers.customer.state import Customer
 from scorers.policy.tables import Wallet
 from scorers.timeline.facts import Ref
 

@@ -60,7 +60,8 @@ class Lists:
         self.closed = closed
         self.early: dict[int, Early] = {}
         self.ranking = Ranking()
-        self._partitions, self._rules = partitions, rules
+        self._partitions = partitions
+        self.rules = rules  # of the policy in force
         self._newest: dict[int, int] = {}  # by partition: the newest date whose final edition it has told
         self._published: set[int] = set()  # dates whose early edition was closed
         self._open: dict[tuple[int, bool], dict[int, _Told]] = {}
@@ -105,7 +106,7 @@ class Lists:
             parts = self._known(day, True)
             if not parts and early is not None:
                 parts = [Candidates(day, early.date, early.end, True, (), {}, 0)]
-            listed = self.ranking.rank(parts, self._rules)
+            listed = self.ranking.rank(parts, self.rules)
             names = frozenset(entry.customer_id for entry in listed.entries)
             yield Edition(listed, frozenset() if early is None else early.customers - names)
         self.closed = until
@@ -116,7 +117,7 @@ class Lists:
         told = self._open[day, False]
         if len(told) < self._partitions or not all(one.is_closed for one in told.values()):
             return
-        listed = self.ranking.rank(self._known(day, False), self._rules)
+        listed = self.ranking.rank(self._known(day, False), self.rules)
         names = frozenset(entry.customer_id for entry in listed.entries)
         self.early[day] = Early(listed.date, listed.end, names)
         self._published.add(day)

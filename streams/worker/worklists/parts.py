@@ -49,6 +49,7 @@ class ListPart(Struct, frozen=True, tag_field="type", tag="worklist.part"):
     counts: dict[str, int]
     held_out: int
     customer: str = ""
+    policy: str = ""  # the version in force at the end of the edition
 
     def known(self) -> Candidates:
         """The part as the ranking takes it."""
@@ -66,7 +67,7 @@ class ErasedFromLists(Struct, frozen=True, tag_field="type", tag="worklist.erase
     customer: str
 
 
-_encode = msgspec.json.Encoder(enc_hook=encode_instant).encode
+encode = msgspec.json.Encoder(enc_hook=encode_instant).encode
 _decode = msgspec.json.Decoder(ListPart | ErasedFromLists, dec_hook=decode_any_instant).decode
 
 
@@ -76,7 +77,7 @@ def decode_part(raw: bytes) -> ListPart | ErasedFromLists:
     return told
 
 
-def encode_parts(partition: int, ended: Iterable[Candidates]) -> Iterator[bytes]:
+def encode_parts(partition: int, ended: Iterable[Candidates], policy: str = "") -> Iterator[bytes]:
     """The records that tell what a partition knows, in order.
 
     Of several editions in a row for which it knows nobody the last one is enough: a partition tells its dates in order.
@@ -87,10 +88,10 @@ def encode_parts(partition: int, ended: Iterable[Candidates]) -> Iterator[bytes]
         is_empty = not one.candidates and not one.held_out
         if is_empty and one.final and follows is not None and follows.final and not follows.customer:
             continue
-        yield from _records(partition, one)
+        yield from _records(partition, one, policy)
 
 
-def _records(partition: int, one: Candidates) -> Iterator[bytes]:
+def _records(partition: int, one: Candidates, policy: str) -> Iterator[bytes]:
     chunks: list[list[Told]] = [[]]
     size = 0
     for candidate in one.candidates:
@@ -99,7 +100,7 @@ def _records(partition: int, one: Candidates) -> Iterator[bytes]:
         except Exception as fault:  # one customer must not keep the others off the list
             log.error("a candidate of the worklist of %s cannot be rendered: %s", one.date, type(fault).__name__)
             continue
-        size += len(_encode(told))
+        size += len(encode(told))
         if size > MOST and chunks[-1]:
             chunks.append([])
             size = 0
@@ -109,9 +110,9 @@ def _records(partition: int, one: Candidates) -> Iterator[bytes]:
         counts, held_out = (one.counts, one.held_out) if last else ({}, 0)
         part = ListPart(
             *(partition, one.day, one.date, one.end, one.final, number, last and not one.customer),
-            *(tuple(chunk), counts, held_out, one.customer),
+            *(tuple(chunk), counts, held_out, one.customer, policy),
         )
-        yield _encode(part)
+        yield encode(part)
 
 
 class PartitionLists:
@@ -127,15 +128,15 @@ class PartitionLists:
         if readings is not None:
             self.dates.table.recover(name, readings)
 
-    def tell(self, ended: list[Candidates]) -> list[Output]:
-        """What is to be told of editions, which are then removed."""
-        outputs = [Output(self._figures, KEY, raw) for raw in encode_parts(self._partition, ended)]
+    def tell(self, ended: list[Candidates], policy: str) -> list[Output]:
+        """What is to be told of editions, which are then removed; with the version of the policy in force."""
+        outputs = [Output(self._figures, KEY, raw) for raw in encode_parts(self._partition, ended, policy)]
         ended.clear()
         return outputs
 
     def erased(self, customer: str) -> list[Output]:
         """That a customer was erased, for who makes the lists and for who reads them."""
-        told = Output(self._figures, KEY, _encode(ErasedFromLists(customer)))
+        told = Output(self._figures, KEY, encode(ErasedFromLists(customer)))
         return [told, Output(self._worklist, customer.encode(), None)]
 
     def undo(

@@ -6,21 +6,24 @@ back from the topic by the next owner.
 """
 
 import asyncio
+import logging
 from datetime import date
 from typing import Any
 
+import msgspec
 from aiokafka import AIOKafkaConsumer
 
 from scorers.contract.events import SECOND
 from scorers.contract.wire import encode_worklist_entry
 from scorers.contract.worklist import DATE, WorklistEntry, decode_entry
-from scorers.policy.tables import Policy
-from streams.metrics import WorkerMetrics
+from streams.metrics.worker import WorkerMetrics
+from streams.worker.policies import Policies
 from streams.worker.worklists.editions import Early, Edition, Lists
-from streams.worker.worklists.parts import KEY, ErasedFromLists, decode_part
+from streams.worker.worklists.parts import KEY, ErasedFromLists, ListPart, decode_part
 from vigia.runtime.broker import Broker
 from vigia.runtime.topic_reader import read_range, whole_topic
 
+log = logging.getLogger(__name__)
 TOPIC = "worklist"
 _EPOCH = date(1970, 1, 1).toordinal()
 
@@ -30,11 +33,13 @@ class ListPublisher:
 
     KEY = KEY
 
-    def __init__(self, broker: Broker, partitions: int, policy: Policy, producer: Any, metrics: WorkerMetrics) -> None:
+    def __init__(
+        self, broker: Broker, partitions: int, policies: Policies, producer: Any, metrics: WorkerMetrics
+    ) -> None:
         self._broker, self._producer, self._metrics = broker, producer, metrics
         self._topic = broker.name(TOPIC)
-        self._partitions, self._rules = partitions, policy.worklist
-        self.lists = Lists(partitions, policy.worklist)
+        self._partitions, self._policies = partitions, policies
+        self.lists = Lists(partitions, policies.first.worklist)
 
     @property
     def mark(self) -> str:
@@ -43,7 +48,7 @@ class ListPublisher:
 
     async def begin(self, mark: str) -> None:
         """Begin after the newest date that is closed, and read who was funded before."""
-        self.lists = Lists(self._partitions, self._rules, int(mark or -1))
+        self.lists = Lists(self._partitions, self._policies.first.worklist, int(mark or -1))
         consumer = AIOKafkaConsumer(
             self._topic, enable_auto_commit=False, auto_offset_reset="earliest", **self._broker.consumer()
         )
@@ -53,7 +58,7 @@ class ListPublisher:
             erased: dict[bytes, int] = {}
             async for record in read_range(consumer, *await whole_topic(consumer, self._topic)):
                 if record.value is not None:
-                    found.append((record.offset, decode_entry(record.value)))
+                    found += [(record.offset, entry) for entry in _readable(record)]
                 elif not dict(record.headers or ()).get(DATE):
                     erased[record.key] = record.offset
             recall(self.lists, [e for at, e in found if at > erased.get(e.customer_id.encode(), -1)])
@@ -63,6 +68,8 @@ class ListPublisher:
     async def take(self, value: bytes) -> tuple[int, bool]:
         """Take a record, and publish the editions that it closes."""
         told = decode_part(value)
+        if isinstance(told, ListPart):
+            self.lists.rules = (await self._policies.of(told.policy)).worklist
         editions = self.lists.add(told)
         for edition in editions:
             await self._publish(edition)
@@ -79,6 +86,17 @@ class ListPublisher:
         sent += [await send(topic, None, key=name.encode(), headers=[header]) for name in sorted(dropped)]
         await asyncio.gather(*sent)
         self._metrics.worklist(listed)
+
+
+def _readable(record: Any) -> list[WorklistEntry]:
+    """The entry of a record; none of a record that others have written there and that is no entry, so that it stops nobody."""
+    try:
+        entry = decode_entry(record.value)
+        date.fromisoformat(entry.date)
+    except (msgspec.DecodeError, ValueError) as error:
+        log.error("%s/%d@%d is no entry of a worklist: %s", record.topic, record.partition, record.offset, error)
+        return []
+    return [entry]
 
 
 def recall(lists: Lists, entries: list[WorklistEntry]) -> None:

@@ -32,7 +32,7 @@ async def test_the_log_holds_no_names_unless_allowed(caplog: pytest.LogCaptureFi
 def test_a_secret_prints_as_stars(tmp_path: Path) -> None:
     """D14: neither the secret nor anything that holds it shows it, and errors name the place only."""
     channel = hook("http://127.0.0.1:1/", NEW)
-    assert NEW not in repr(vars(channel)) + str(channel.url) + f"{Secret(NEW)!r}"
+    assert NEW not in repr(vars(channel)) + repr(vars(channel.poster)) + f"{Secret(NEW)!r}"
     with pytest.raises(TypeError):
         Secret(NEW).__reduce__()
     settings = webhook.Settings(url="https://desk.example.com/", secrets_env=("HOOK",), secrets_file=())

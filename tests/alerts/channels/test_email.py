@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from email.message import EmailMessage
 from email.policy import default
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,9 +17,12 @@ from alerts.channels import email as mail
 from alerts.channels.contract import Refused, Retry
 from alerts.wording.message import Message
 from scorers.contract.alarms import Reason
-from scorers.contract.events import SECOND
+from scorers.contract.events import SECOND, Instant
 from scorers.policy.spans import Span
+from tests.support.console import run
 from tests.support.receivers import HOSTILE, alarm, notification
+
+SENT = Instant(1_704_099_600_000_000)
 
 
 @asynccontextmanager
@@ -63,7 +67,7 @@ def sender(port: int, *to: str) -> mail.Email:
         tls="none",
         sender="vigia@example.com",
         to=to or ("eva@example.com",),
-        timeout=Span(5 * SECOND),
+        timeout=Span(60 * SECOND),
     )
     return mail.Email(settings, None)
 
@@ -176,3 +180,40 @@ async def test_a_thread_holds_whatever_the_senders_domain(domain: str, alarm_id:
     assert not [
         line for line in heads if line.startswith((b"Message-ID", b"In-Reply", b"References")) and b"=?" in line
     ]
+
+
+async def test_files_are_mailed_through_a_channel(tmp_path: Path) -> None:
+    """The report and the roster go to the addresses of the channel, whatever their names hold; the command says what came of it."""
+    roster, report = tmp_path / "customers.xlsx", tmp_path / "week.html"
+    roster.write_bytes(b"PK" + bytes(1000))
+    report.write_text("<h1>The week</h1>")
+    letters, routes = Letters(), tmp_path / "routes.toml"
+    async with post_office(letters) as port:
+        channel = f'[channel.owner]\ntype = "email"\nhost = "127.0.0.1"\nport = {port}\ntls = "none"\n'
+        routes.write_text(
+            f'{channel}sender = "vigia@example.com"\nto = ["owner@example.com"]\n[channel.log]\ntype = "log"\n'
+        )
+        given = ("--subject", "The week\r\nBcc: all@example.com", "--routes", str(routes))
+        done = await asyncio.to_thread(run, "channels", "mail", "owner", str(report), str(roster), *given)
+        assert (done.exit_code, done.stdout.split()) == (0, ["owner", "sent"]), done.output
+        ((to, letter),) = letters.got
+        assert to == ["owner@example.com"]
+        assert letter["Subject"] == "The week Bcc: all@example.com"
+        assert letter["Bcc"] is None
+        assert [(part.get_filename(), part.get_content_type()) for part in letter.iter_attachments()] == [
+            ("week.html", "text/html"),
+            ("customers.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+        ]
+        letters.answer = "550 no"
+        done = await asyncio.to_thread(run, "channels", "mail", "owner", str(roster), *given)
+        assert (done.exit_code, "refused" in done.stdout) == (1, True)
+    for name, file, says in (
+        ("log", roster, "is a channel of type log; give one of type email"),
+        ("owner", tmp_path / "none.xlsx", "cannot be read"),
+    ):
+        wrong = await asyncio.to_thread(run, "channels", "mail", name, str(file), *given)
+        assert says in str(wrong.exception)
+    with pytest.raises(ValueError, match="mail takes 20"):
+        mail.with_files(
+            mail.Settings(host="h", sender="a@b.c", to=("d@e.f",)), "x", [("x", bytes(mail.MAX_FILES + 1))], SENT, "m"
+        )

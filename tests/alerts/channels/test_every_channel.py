@@ -43,8 +43,9 @@ def variables(name: str) -> list[str]:
 
 
 def environment(name: str) -> dict[str, str]:
-    """An environment with every secret of the example."""
-    return dict.fromkeys(variables(name), SECRET)
+    """An environment with every secret of the example; a variable whose name ends so holds an address that is secret."""
+    address = {"URL": f"https://desk.example.com/{SECRET}", "URLS": f"jsons://desk.example.com/{SECRET}"}
+    return {variable: address.get(variable.rpartition("_")[2], SECRET) for variable in variables(name)}
 
 
 @pytest.fixture

@@ -67,6 +67,14 @@ async def taken(*entries: WorklistEntry, routes: str = SHIPPED) -> Story:
     return story
 
 
+async def test_a_list_of_history_does_not_go() -> None:
+    """It is of a time before the business wants alarms."""
+    story = await taken(entry("C1", 1, history=True), entry("C2", 2, history=True))
+    await story.until(at(23, days=1))
+    (message,) = story.sinks["log"].taken
+    assert message.message.title == "Ana Ruiz (iron) has gone quiet"
+
+
 async def test_the_list_goes_with_the_digest_of_the_morning() -> None:
     """One message: the funded by rank with names, reasons and what to do, the rest counted, then the alarms."""
     story = await taken(entry("C2", 2), entry("C1", 1), entry("C3", 3, funded=False), entry("C4", 4, held_out=True))

@@ -43,6 +43,21 @@ async def test_a_start_on_years_of_history_notifies_nobody() -> None:
     assert story.rules("a2") == ["too_old"]
 
 
+async def test_history_is_not_sent_whatever_becomes_of_it() -> None:
+    """An alarm that is marked as history is not sent, nor is its end; one whose `at` has moved out of history is."""
+    story = Story()
+    await story.push(alarm(history=True))
+    await story.push(alarm(when=at(10), type="alarm.updated", severity="critical", history=True))
+    assert story.rules() == ["history", "history"]
+    await story.push(settled(alarm(history=True), at(11)))
+    await story.push(alarm("a2", history=True))
+    await story.push(alarm("a2", when=at(12), type="alarm.updated"))
+    assert story.rules("a2") == ["history", "first"]
+    assert [ids for _, _, ids in story.sent()] == [("a2",)]
+    await story.push(alarm("a2", when=at(13), type="alarm.updated", severity="critical", history=True))
+    assert story.rules("a2")[-1] == "worse", "who was told of it is told how it goes on"
+
+
 async def test_what_was_made_while_the_notifier_was_away_is_sent() -> None:
     """A long weekend later: the age of an alarm is that when it was made. After weeks nobody wants to know any more."""
     story = Story()
@@ -169,3 +184,20 @@ def test_explain_says_what_is_done(before: list[Alarm], asked: Alarm) -> None:
                 assert any(record.rule in sentence for sentence in said[1:]), (record, said)
 
     asyncio.run(run())
+
+
+async def test_the_digest_says_on_how_many_nothing_is_to_be_spent() -> None:
+    """T4: of lead nobody is told one by one, and the digest of the day says how many they are; after a restart too."""
+    story = Story(DIGEST)
+    for n in range(3):
+        await story.push(alarm(f"l{n}", when=at(1 + n), tier="lead", customer_id=f"L{n % 2}"))
+    for n in range(2):
+        await story.push(alarm(f"i{n}", when=at(5), tier="iron", customer_id=f"I{n}"))
+    story = await story.restarted()
+    await story.until(at(9))
+    (one,) = story.sinks["desk"].taken
+    assert one.message.lines[-1].text.startswith("and 2 customers on whom nothing is to be spent")
+    for n in range(2, 4):
+        await story.push(alarm(f"i{n}", when=at(9, days=3), tier="iron", customer_id=f"I{n}"))
+    await story.until(at(17, days=3))
+    assert "nothing is to be spent" not in story.sinks["desk"].taken[-1].message.plain()

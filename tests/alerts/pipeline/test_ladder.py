@@ -5,9 +5,15 @@ from typing import Any
 import msgspec
 import pytest
 
+from alerts.pipeline.actions import read_action
 from alerts.pipeline.incident import Action, ActionName, ActionRejected
+from scorers.contract.alarms import Evidence
+from scorers.contract.wire import decode_alarm, encode_alarm, encode_event
 from tests.support.routefiles import LADDER
 from tests.support.timeline import Story, alarm, at, settled
+from vigia.runtime.answering.links import Link
+
+PURCHASE = Evidence("purchases", 0, 1, "p1")
 
 
 async def test_without_an_acknowledgement_the_ladder_escalates() -> None:
@@ -75,6 +81,107 @@ async def test_what_people_do_is_published_under_its_own_name(action: Any, chang
     assert story.rules()[-1] == "bookkeeping"
     assert [change for _, change, _ in story.sent()] == ["alarm.raised"]
     assert story.store.incidents["a1"].acked_by == (None if action == "snooze" else "eva")
+
+
+async def test_what_people_do_is_told_with_who_when_why_until_and_how() -> None:
+    """The record on `alarms` says it, and reads back; a treatment that is none leaves the proposed one."""
+    story = Story(LADDER)
+    await story.push(alarm(treatment="help"))
+    own = {"reason": "call at three", "until": at(15), "time": at(9.25), "source": "console"}
+    told = await story.dispatcher.act(does("snooze", treatment="incentive", **own), at(9.5))
+    assert told is not None
+    assert (told.by, told.time, told.reason, told.until, told.treatment) == (
+        "eva",
+        at(9.25),
+        "call at three",
+        at(15),
+        "incentive",
+    )
+    assert decode_alarm(encode_alarm(told)) == told
+    other = await story.dispatcher.act(does("act", treatment="flowers"), at(9.6))
+    assert other is not None
+    assert (other.by, other.time, other.until, other.treatment) == ("eva", at(9.6), None, "help")
+
+
+async def test_after_resolve_the_matter_is_closed_for_people() -> None:
+    """Nothing follows of the alarm, not even a worse change, and nothing of its matter climbs; its end is told, and an undo opens it again."""
+    story = Story(LADDER)
+    quiet = alarm("a1", "gone-quiet", evidence=(PURCHASE,))
+    await story.push(quiet)
+    await story.push(alarm("a2", "risk-high", when=at(9.1), evidence=(PURCHASE,)))
+    await story.dispatcher.act(does("resolve"), at(9.5))
+    await story.push(alarm("a1", "gone-quiet", when=at(12), type="alarm.updated", severity="critical"))
+    await story.until(at(0, days=20))
+    assert [change for _, change, _ in story.sent()] == ["alarm.raised"]
+    assert story.sent("boss") == []
+    assert story.rules()[-1] == "resolved"
+    await story.push(settled(quiet, at(0, days=21)))
+    assert [change for _, change, _ in story.sent()] == ["alarm.raised"], "its matter goes on"
+    again = Story(LADDER)
+    await again.push(quiet)
+    await again.dispatcher.act(does("resolve"), at(9.5))
+    await again.dispatcher.act(does("undo"), at(9.6))
+    await again.until(at(0, days=20))
+    assert again.sent("boss") != []
+
+
+async def test_a_link_that_is_pressed_twice_acts_once() -> None:
+    """The second press has the identity of the first, whatever it asks for."""
+    story = Story(LADDER)
+    await story.push(alarm())
+    link = Link("a1", "eva", 0, "n1")
+    first, second = (read_action(encode_event(link.act(name, "C1", at(9.2)))) for name in ("ack", "dismiss"))
+    assert isinstance(first, Action)
+    assert isinstance(second, Action)
+    told = await story.dispatcher.act(first, at(9.5))
+    assert told is not None
+    await story.push(told)
+    assert await story.dispatcher.act(second, at(9.6)) is None
+    incident = story.store.incidents["a1"]
+    assert (incident.acked_by, incident.dismissed_by, len(incident.audit)) == ("eva (by link)", None, 1)
+
+
+async def test_an_undo_goes_by_when_things_were_done() -> None:
+    """As in the core: the last by its own time is taken back, however late and in whichever order the actions are read."""
+    story = Story(LADDER)
+    await story.push(alarm())
+    await story.dispatcher.act(does("dismiss", time=at(9.4)), at(9.5))
+    await story.dispatcher.act(does("ack", time=at(9.2)), at(9.6))
+    await story.dispatcher.act(does("undo", time=at(9.5)), at(9.7))
+    incident = story.store.incidents["a1"]
+    assert (incident.dismissed_by, incident.acked_by) == (None, "eva")
+    await story.dispatcher.act(does("undo", number=1, time=at(9.6)), at(9, days=3))
+    assert story.store.incidents["a1"].acked_by is None
+
+
+async def test_an_acknowledgement_that_was_taken_back_stays_so_when_its_record_comes_back() -> None:
+    """The notifier reads its own records from `alarms`, perhaps after the undo."""
+    story = Story(LADDER)
+    await story.push(alarm())
+    told = await story.dispatcher.act(does("ack"), at(9.5))
+    await story.dispatcher.act(does("undo"), at(9.6))
+    assert told is not None
+    await story.push(told, now=at(9.7))
+    assert story.store.incidents["a1"].acked_by is None
+
+
+async def test_a_channel_that_keeps_the_state_is_told_what_people_do() -> None:
+    """At once, also of a dismissal and its end; a channel that was not told of the alarm is not told of this."""
+    story = Story(LADDER.replace('type = "log"\ntell_end = true', 'type = "log"\ntell_end = true\ntell_actions = true'))
+    await story.push(alarm())
+    for step, one in enumerate((does("ack"), does("dismiss"))):
+        told = await story.dispatcher.act(one, at(9.1 + step / 10))
+        assert told is not None
+        await story.push(told)
+    await story.push(settled(alarm(), at(9.5)))
+    assert [change for _, change, _ in story.sent()] == [
+        "alarm.raised",
+        "alarm.acknowledged",
+        "alarm.dismissed",
+        "alarm.settled",
+    ]
+    assert story.sent("boss") == []
+    assert story.sinks["desk"].taken[1].message.title.startswith("Acknowledged by eva: ")
 
 
 async def test_a_snooze_has_an_end_a_reason_and_an_audit_entry() -> None:

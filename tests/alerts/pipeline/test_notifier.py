@@ -8,7 +8,7 @@ import re
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random, randrange
@@ -110,10 +110,11 @@ async def desk() -> AsyncIterator[Desk]:
 class Process:
     """`vigia notifier` as users start it."""
 
-    def __init__(self, kafka: str, routes: Path, prefix: str = "") -> None:
+    def __init__(self, kafka: str, routes: Path, prefix: str = "", environment: Mapping[str, str] = {}) -> None:
         self.arguments = ["notifier", "--kafka", kafka, "--routes", str(routes), "--metrics-port", "0"]
         self.arguments += ["--prefix", prefix] if prefix else []
         self.log = routes.with_name(f"{uuid4().hex}.log")
+        self.environment = os.environ | {"HOOK_SECRET": SECRET} | environment
         self.process: asyncio.subprocess.Process | None = None
 
     async def port(self) -> int:
@@ -126,7 +127,7 @@ class Process:
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "vigia", *self.arguments),
-                env=os.environ | {"HOOK_SECRET": SECRET},
+                env=self.environment,
                 stderr=log,
             )
         return self
@@ -309,7 +310,7 @@ async def test_erased_customers_stay_deleted(kafka: str, desk: Desk, notifier: C
     incidents: dict[str, bytes | None] = {}
 
     async def until(gone: set[str], left: set[str]) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             async for record in records(kafka, "notifications"):
                 incidents[record.key.decode()] = record.value
                 there = {key for key, value in incidents.items() if value is not None}

@@ -5,7 +5,7 @@ from alerts.pipeline.incident import Action
 from alerts.pipeline.retention import KEPT_AFTER_END, Retention
 from scorers.contract.events import DAY, Instant
 from tests.support.hashes import HASHES
-from tests.support.routefiles import PLAIN
+from tests.support.routefiles import DESK, PLAIN
 from tests.support.timeline import Story, alarm, at, settled
 
 NAMED = PLAIN.replace(
@@ -85,3 +85,21 @@ async def test_a_start_deletes_what_is_over() -> None:
     after = Dispatcher(story.routes, story.sinks, story.store, hashes=HASHES)
     await after.resume(list(story.store.incidents.values()), Instant(at(10) + 91 * DAY))
     assert story.store.incidents == {}
+
+
+async def test_info_of_a_digest_is_kept_for_a_week() -> None:
+    """A shop has thousands of such alarms a year; what is graver, or what somebody acted on, is kept for longer."""
+    routes = f'{DESK}\n[[route]]\nname = "info"\nseverity = ["info", "error"]\ndigest = ["09:00"]\nto = ["desk"]\n'
+    story = Story(routes)
+    raised = [
+        alarm(f"a{n}", customer_id=f"C{n}", severity=severity) for n, severity in enumerate(("info", "error", "info"))
+    ]
+    for one in raised:
+        await story.push(one)
+    await story.dispatcher.act(Action(alarm_id="a2", action="ack", by="eva", id="x"), at(10))
+    for one in raised:
+        await story.push(settled(one, at(11)))
+    await story.until(at(12, days=2))
+    assert len(story.dispatcher.retention) == 3
+    await story.dispatcher.purge(at(12, days=9))
+    assert sorted(story.store.incidents) == ["a1", "a2"]

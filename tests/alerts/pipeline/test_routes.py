@@ -162,6 +162,7 @@ def test_no_file_fails_in_another_way(data: st.DataObject) -> None:
         ({"severity": "info"}, "log: goes at Tue 2 Jan 2024, 09:00 UTC: first (digest)"),
         ({"severity": "info", "tier": "iron"}, "log: goes at Tue 2 Jan 2024, 09:00 UTC: first (digest)"),
         ({"severity": "info", "tier": "lead"}, "not sent: info"),
+        ({"severity": "info", "kind": "score-money-disagree"}, "not sent: "),
         (
             {"severity": "info", "tier": "lead", "subject": Subject("complaint", "K1"), "kind": "complaint-overdue"},
             "log: goes at Tue 2 Jan 2024, 09:00 UTC: first (digest)",

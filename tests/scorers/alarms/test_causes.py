@@ -7,7 +7,7 @@ import pytest
 
 from scorers.alarms.catalogue import KINDS
 from scorers.contract.alarms import Alarm
-from scorers.customer.state import MAX_CAUSES
+from scorers.customer.parts.experience import MAX_CAUSES
 from scorers.customer.treatments import OFFERS
 from tests.support.driver import Driver, record
 
@@ -96,7 +96,7 @@ def test_a_silence_names_what_explains_it() -> None:
         fact("contact.received", "01-30", channel="mail", request_id="R1", request_status="open"),
     ]
     assert texts("gone-quiet", *WEEKLY, *desk) == [
-        "No purchase for 15 days, since 29 January; usually comes every 7 days.",
+        "No purchase for 14 days, since 29 January; usually comes every 7 days.",
         "The complaint of 30 January is still open.",
         'The complaint says: "The bread was mouldy."',
         "The request of 30 January has had no answer.",

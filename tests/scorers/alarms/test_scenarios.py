@@ -2,6 +2,7 @@
 
 2024-01-01T09:00:00Z C1 purchase 120 margin 30        money is in major units; options follow in pairs
 2024-01-01T09:00:00Z C1 purchase 50 every 7d times 8  the same fact again and again
+2024-01-01T09:00:00Z - complaint A# every 1d times 9  other cases: A0, A1, A2 ...
 2024-01-25T10:00:00Z C1 complaint K7 severity major   lines are read in order: a late fact is simply a later line
 policy [loyalty] hostage_occasions = 3                a line of the policy file
 2024-01-26T10:00:00Z C1 acts dismiss on hostage by eva   what a person does about the newest alarm of a kind
@@ -48,8 +49,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "kept": ("promise.kept", "promise_id"),
     "broken": ("promise.broken", "promise_id"),
     "lead": ("lead.created", ""),
+    "reward": ("reward.granted", "reward"),
     "described": ("customer.described", "name"),
     "erased": ("customer.erased", ""),
+    "merged": ("customer.merged", "into"),
     "staff": ("staff.pulse", "pulse"),
     "acts": ("alarm.action", "action"),
 }
@@ -60,10 +63,13 @@ OPTIONS = {
     "request": "request_id",
     "status": "request_status",
     "store": "store_id",
+    "party": "party_type",
+    "cost": "cost_minor",
+    "value": "value_minor",
     "recommend": "would_recommend",
     "on": "alarm_id",
 }
-MONEY = ("amount_minor", "margin_minor", "discount_minor")
+MONEY = ("amount_minor", "margin_minor", "discount_minor", "cost_minor", "value_minor")
 NUMBERS = ("satisfaction", "would_recommend")
 TRUTHS = ("positive", "public", "good")
 
@@ -95,8 +101,11 @@ def records(line: str, number: int) -> list[bytes]:
     own.setdefault("id", f"line-{number}")
     start = int(parse_instant(time))
     name = None if customer == "-" else customer
+    case = own.get("complaint_id", "")
+    numbered = ({"complaint_id": case.replace("#", str(n))} if "#" in case else {} for n in range(times))
     return [
-        record(kind, start + n * step, name, **{**own, "id": own["id"] + (f"-{n}" if n else "")}) for n in range(times)
+        record(kind, start + n * step, name, **{**own, **cases, "id": own["id"] + (f"-{n}" if n else "")})
+        for n, cases in enumerate(numbered)
     ]
 
 

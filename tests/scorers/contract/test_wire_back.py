@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from scorers.contract.alarms import Alarm, Evidence, Reason, Subject
@@ -81,15 +81,14 @@ def records(cls: type) -> st.SearchStrategy[Any]:
     ).map(lambda given: cls(**given))
 
 
-@pytest.mark.parametrize(
-    "cls", [cls for cls in EVENT_TYPES if cls is not CustomerMerged], ids=lambda cls: cls.__struct_config__.tag
-)
+@pytest.mark.parametrize("cls", EVENT_TYPES, ids=lambda cls: cls.__struct_config__.tag)
 def test_every_event_comes_back(cls: type) -> None:
     """What is told of any event is read as that event."""
 
     @settings(max_examples=40, deadline=None)
     @given(records(cls))
     def round_trip(event: AnyEvent) -> None:
+        assume(not isinstance(event, CustomerMerged) or event.into != event.customer_id)
         raw = encode_event(event)
         assert decode(raw) == event
         assert decode(json.dumps(json.loads(raw), indent=1).encode()) == event
@@ -126,7 +125,8 @@ ALARM = Alarm(
 def test_alarm_reads_as_the_contract() -> None:
     """Every attribute is told under its name, null where there is nothing, times to the second."""
     told = json.loads(encode_alarm(ALARM))
-    assert set(told) == set(Alarm.__struct_fields__)
+    left_out = {"priority_minor", "history"}  # where it is not known, and where it is not history
+    assert set(told) == set(Alarm.__struct_fields__) - left_out
     assert (told["time"], told["at"]) == ("2024-05-06T07:08:09Z", "2024-05-05T07:08:09Z")
     assert told["subject"] == {"type": "customer", "id": "c42"}
     assert told["evidence"] == [{"topic": "purchases", "partition": 1, "offset": 7, "event_id": "e1"}]

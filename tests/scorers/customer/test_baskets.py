@@ -6,7 +6,7 @@ import pytest
 
 from scorers.contract.events import DAY, HOUR, Micros
 from scorers.customer.facts.baskets import KEPT, varieties
-from scorers.customer.state import Visit
+from scorers.customer.parts.buying import Visit
 from tests.support.driver import Driver, instant, purchase
 
 START = instant("2024-01-01T09:00:00Z")

@@ -9,7 +9,8 @@ import pytest
 from alerts.wording.formats import money
 from scorers.contract.events import DAY
 from scorers.contract.rfc3339 import parse_instant
-from scorers.customer.state import MAX_CURRENCIES, Customer
+from scorers.customer.parts.buying import MAX_CURRENCIES
+from scorers.customer.state import Customer
 from scorers.customer.value import value_at_risk
 from tests.support.driver import Driver, record
 

@@ -3,7 +3,7 @@
 from scorers.contract.events import DAY, HOUR, MINUTE
 from scorers.contract.rfc3339 import parse_instant
 from scorers.customer import loyalty
-from scorers.customer.state import MARK_BITS, MAX_MARKS
+from scorers.customer.parts.experience import MARK_BITS, MAX_MARKS
 from scorers.in_force.discounts import DISCOUNTS
 from tests.support.driver import Driver, purchase, record
 from vigia.commands.files.customer import card

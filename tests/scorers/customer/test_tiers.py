@@ -4,7 +4,8 @@ import pytest
 
 from scorers.contract.events import DAY, SECOND
 from scorers.contract.rfc3339 import parse_instant
-from scorers.customer.state import Customer, Spending
+from scorers.customer.parts.buying import Spending
+from scorers.customer.state import Customer
 from scorers.customer.tiers import expire_purse, place, year_value
 from scorers.in_force.base_rhythm import BaseRhythm
 from scorers.in_force.figures import Figures

@@ -13,7 +13,7 @@ from scorers.groups.feed import Feed, _note_gap, gap_from_top, merge
 from scorers.groups.runs import merged
 from scorers.in_force.closures import HELD
 from scorers.partition.feed_log import MAX_FEEDS, FeedLog
-from scorers.policy.tables import Feeds
+from scorers.policy.group_tables import Feeds
 from scorers.timeline.facts import Ref
 from tests.support.desk import MAY
 from tests.support.driver import Driver, purchase

@@ -9,6 +9,7 @@ from scorers.contract.events import DAY, HOUR, Micros
 from scorers.contract.wire import decode
 from scorers.groups import store as stores
 from scorers.groups.store import Store
+from scorers.policy.tables import Policy
 from scorers.subjects.store import STORE
 from scorers.timeline.facts import Ref
 from scorers.timeline.subjects import AlarmingType
@@ -17,7 +18,7 @@ from tests.support.driver import Driver, instant, record
 
 START = instant("2024-01-01T09:00:00Z")
 DAY_0 = START // DAY
-WINDOW = 14 * DAY
+WINDOW, POLICY = 14 * DAY, Policy()
 
 
 def opened(at: int, store: str | None = "S1", customer: str | None = "C1", case: str = "K1") -> bytes:
@@ -44,23 +45,27 @@ def test_counts_are_kept_by_day_in_order() -> None:
     assert store.complaints == [1, 1, 2]
 
 
-def test_closing_a_day_sums_the_window_and_drops_older_days() -> None:
-    """The window ends with the day; later days wait for their own close."""
+def test_closing_a_day_sums_the_window_and_drops_what_is_no_longer_used() -> None:
+    """The window ends with the day; later days wait for their own close. Older days say what is usual."""
     store = counted(0, 13, 14, 15)
-    stores.close(store, DAY_0 + 14, 7, WINDOW)
+    stores.close(store, DAY_0 + 14, 7, POLICY)
     assert (store.reported_day, store.reported, store.reported_at) == (DAY_0 + 14, 2, 7)
+    assert store.days == [DAY_0, DAY_0 + 13, DAY_0 + 14, DAY_0 + 15]
+    stores.close(store, DAY_0 + 14 + stores.BEFORE, 8, POLICY)
     assert store.days == [DAY_0 + 13, DAY_0 + 14, DAY_0 + 15]
+    assert len(store.complaints) == len(store.informal) == 3
 
 
 def test_days_are_closed_until_nothing_is_left_to_report() -> None:
     """After the last complaint has left the window, one close reports zero and no other follows."""
-    assert stores.next_close(Store("S1")) is None
+    assert stores.next_close(Store("S1"), WINDOW) is None
     store = counted(0)
-    assert stores.next_close(store) == DAY_0
-    stores.close(store, DAY_0, 1, WINDOW)
-    stores.close(store, DAY_0 + 14, 2, WINDOW)
-    assert (store.days, store.reported) == ([], 0)
-    assert stores.next_close(store) is None
+    assert stores.next_close(store, WINDOW) == DAY_0
+    stores.close(store, DAY_0, 1, POLICY)
+    assert stores.next_close(store, WINDOW) == DAY_0 + 1
+    stores.close(store, DAY_0 + 14, 2, POLICY)
+    assert store.reported == 0
+    assert stores.next_close(store, WINDOW) is None
 
 
 def test_customers_know_a_count_from_the_end_of_its_day_plus_the_lateness() -> None:

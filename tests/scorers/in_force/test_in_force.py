@@ -39,7 +39,7 @@ def test_what_is_in_force_survives_a_restart() -> None:
     desk.control(figures(desk.policy, 19_840, MAY))
     desk.control(ModelInForce(in_force=Instant(MAY), version=snapshot.version, model=snapshot.encode().decode()))
     text = "[risk]\nhorizon = '28d'\n"
-    desk.control(PolicyInForce(in_force=Instant(MAY), version=parse_policy(text).version, text=text))
+    desk.control(PolicyInForce(in_force=Instant(0), version=parse_policy(text).version, text=text))
     before = desk.processor.ctx
     desk.flush()
     desk.open()
@@ -199,7 +199,7 @@ def test_each_day_is_reported_once_and_all_partitions_make_the_figures() -> None
             for number, desk in enumerate(desks)
             for report in desk.reports()
         ]
-        return [figures for report in [*told, *told] if (figures := sums.add(report))]
+        return [day.figures for report in [*told, *told] if (day := sums.add(report))]
 
     assert closed([whole]) == closed(halves)
     assert [control.day for control in closed(halves)] == days
@@ -212,7 +212,7 @@ def test_figures_wait_for_every_partition_and_come_in_force_after_what_was_judge
     day = MAY // DAY
     assert sums.add(Report(0, day, MAY + 2 * DAY, {})) is None
     assert sums.add(Report(0, day, MAY + 2 * DAY, {})) is None
-    figures = sums.add(Report(1, day, MAY + 5 * DAY, {}))
-    assert figures is not None
-    assert figures.in_force == MAY + 5 * DAY + HOUR
+    closed = sums.add(Report(1, day, MAY + 5 * DAY, {}))
+    assert closed is not None
+    assert closed.figures.in_force == MAY + 5 * DAY + HOUR
     assert sums.add(Report(1, day, MAY + 5 * DAY, {})) is None

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from scorers.contract.events import DAY, HOUR, Micros
 from scorers.in_force.closures import BASE, HELD, Span, feed_of_source, feed_of_store, report_values
-from scorers.partition import partition
+from scorers.partition import judged_again
 from tests.support.driver import Driver, purchase, record
 from tests.support.histories import START, histories, time_of
 
@@ -128,7 +128,7 @@ def test_a_restart_in_the_middle_of_a_closure_changes_nothing() -> None:
 
 def test_a_worker_judges_some_thousands_of_customers_a_tick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those who wait for a later one raise nothing meanwhile."""
-    monkeypatch.setattr(partition, "AGAIN_A_TICK", 2)
+    monkeypatch.setattr(judged_again, "AT_ONCE", 2)
     sales = [purchase(START + week * 7 * DAY, f"C{n}") for week in range(20) for n in range(5)]
     driver = Driver().feed(*sales).advance(due() + DAY)
     assert len(quiet(driver)) == 5

@@ -20,9 +20,13 @@ COMPLAINT = {"complaint_id": "K1"}
         (
             record("complaint.opened", AT, store_id="S1", **COMPLAINT),
             Address("customer", "C1"),
-            [Address("store", "S1")],
+            [Address("store", "S1"), Address("theme", "/store:S1")],
         ),
-        (record("complaint.opened", AT, None, store_id="S1", **COMPLAINT), None, [Address("store", "S1")]),
+        (
+            record("complaint.opened", AT, None, sku="K7", subject="product", **COMPLAINT),
+            None,
+            [Address("thing", "sku:K7"), Address("theme", "product/sku:K7")],
+        ),
         (record("complaint.resolved", AT, store_id="S1", **COMPLAINT), Address("customer", "C1"), []),
         (record("staff.pulse", AT, "S1", store_id="S1", pulse="asked"), None, [Address("site", "S1")]),
         (record("staff.pulse", AT, "HQ", store_id="S1", pulse="asked"), None, [Address("site", "S1")]),

@@ -11,18 +11,18 @@ from tests.support.cluster import Cluster
 from tests.support.driver import Driver, instant, record
 
 start = instant("2024-03-01T09:00:00Z")
-facts = [record("complaint.opened", start + n, f"C{n}", complaint_id=f"K{n}", sku="lamp") for n in range(3)]
+facts = [record("promise.made", start + n, f"C{n}", promise_id=f"P{n}", topic="lamp") for n in range(3)]
 facts += [record("purchase.completed", start + 4 * DAY, f"C{n}", amount_minor=1, currency="EUR") for n in range(3)]
 replay = Driver().feed(*facts)
 now = start + 4 * DAY
-found = [dict(replay.ctx.group("theme", "lamp", now))]
+found = [dict(replay.ctx.group("promise", "lamp", now))]
 for partitions in (1, 4):
     cluster = Cluster(partitions)
     for fact in facts:
-        cluster.publish("complaints" if b"complaint" in fact else "purchases", fact)
-    found += [dict(desk.processor.ctx.group("theme", "lamp", now)) for desk in cluster.desks]
+        cluster.publish("feedback" if b"promise" in fact else "purchases", fact)
+    found += [dict(desk.processor.ctx.group("promise", "lamp", now)) for desk in cluster.desks]
 print(found)
-assert found == 6 * [{"complaints": 3}], found
+assert found == 6 * [{"promises": 3}], found
 """
 
 

@@ -12,8 +12,8 @@ from scorers.policy.reading import PolicyError, parse_policy
 from scorers.policy.spans import Span, format_span, parse_span
 from scorers.policy.tables import Policy
 from tests.support.paths import ROOT
-from vigia.commands.files.policy import differences, leaves, written
 from vigia.commands.shared.arguments import policy_text
+from vigia.policies.values import differences, leaves, written
 
 SHIPPED = ROOT / "deploy/policy.toml"
 RULE = r"(?:L[1-9]|T[1-6]|Q[1-8]|X(?:[1-9]|1[01])|P[1-7]|J(?:[1-9]|1[01])|A(?:[1-9]|1[0-2]))"

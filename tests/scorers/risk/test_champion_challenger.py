@@ -11,10 +11,10 @@ from scorers.contract.events import DAY, Instant
 from scorers.contract.lessons import MEMBERS, Lesson
 from scorers.risk.champion_challenger import ChampionChallenger
 from scorers.risk.columns import FEATURES_VERSION, INDEX, NAMES, WIDTH, pack_floats, unpack_floats
-from scorers.risk.drift import DriftDetector
 from scorers.risk.log_odds import sigmoid
 from scorers.risk.model import FORMAT, KNOTS, UNTRAINED, LinearModel, Model, version_of
 from scorers.risk.training import Trainer
+from scorers.risk.watch.drift import DriftDetector
 from streams.records.lessons import decode_lesson, encode_lesson
 
 HORIZON = 30 * DAY

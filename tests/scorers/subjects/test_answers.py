@@ -246,7 +246,12 @@ def test_the_figures_of_a_simulated_shop_are_those_of_its_alarms_and_events(tmp_
     assert len({kind for kind, *_ in found}) >= 8
     assert {True, False} == {held for *_, held, _ in found}
     leads = Counter(
-        {(name[5:], b): n for name, c in totals(driver).items() if name[:4] == "lead" for b, n in c.items()}
+        {
+            (name[5:], b): n
+            for name, c in totals(driver).items()
+            if name == "lead" or name.startswith("lead:")
+            for b, n in c.items()
+        }
     )
     missed = sum(count for bucket, count in totals(driver)["left"].items() if bucket % 4 == 1)
     assert leads + Counter({("", None): missed}) == left

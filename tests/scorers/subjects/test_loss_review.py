@@ -38,12 +38,15 @@ def test_a_silence_has_its_alarms_and_the_limits_that_it_passed():
     assert found == {
         "left_at": rfc3339(gone),
         "how": "silence",
+        "win_back": "lost",
+        "interview": "due",
         "reason": "unknown",
         "stage": "dormant",
         "tier": "iron",
         "risk": found["risk"],
         "missed": False,
         "lead_days": round((gone - told[0].at) / DAY, 2),
+        "events": found["events"],
         "alarms": [{"kind": a.kind, "at": rfc3339(a.at)} for a in told],
         "rules": [
             {"rule": "gone-quiet", "could_fire_at": rfc3339(quiet_limit(driver)), "fired": True},

@@ -9,18 +9,15 @@ from msgspec import Struct
 from scorers.contract.events import DAY, HOUR, MINUTE, SECOND, Micros
 from scorers.contract.rfc3339 import parse_instant
 from scorers.customer import ledger
-from scorers.customer.state import (
-    MAX_CLOSED_CASES,
-    MAX_OPEN_CASES,
-    MAX_OUTREACH,
-    MAX_PENDING,
-    MAX_QUESTIONS,
-    Customer,
-)
+from scorers.customer.parts.cases import MAX_CLOSED_CASES, MAX_OPEN_CASES, MAX_OUTREACH
+from scorers.customer.parts.experience import MAX_PENDING
+from scorers.customer.parts.verdicts import MAX_QUESTIONS
+from scorers.customer.state import Customer
 from scorers.policy.tables import Policy
 from scorers.timeline.episodes import MAX_EVIDENCE
-from scorers.timeline.row import MAX_SEEN_EARLY
-from scorers.timeline.timeline import EARLY, MAX_RECENT, MAX_ROW
+from scorers.timeline.row import MAX_SEEN_EARLY, unpacked
+from scorers.timeline.subjects import MAX_RECENT
+from scorers.timeline.timeline import EARLY, MAX_ROW
 from tests.support.driver import Driver, purchase, record
 
 START = int(parse_instant("2024-01-01T09:00:00Z"))
@@ -199,7 +196,7 @@ def test_a_row_that_is_too_large_forgets_old_cases_and_says_so():
     driver.advance(START + 20 * DAY)
     for n in range(50):
         driver.feed(purchase(START + (21 + n) * DAY, id=f"b{n}"))
-    assert len(driver.timelines["C1"].encode()) <= MAX_ROW
+    assert len(unpacked(driver.timelines["C1"].encode())) <= MAX_ROW
     assert customer(driver).forgotten["complaint"] > 0
     ended = [a for a in driver.alarms if a.type == "alarm.settled" and a.subject.type != "customer"]
     assert {a.outcome for a in ended} == {"expired"}

@@ -12,8 +12,8 @@ from scorers.contract.events import DAY, HOUR, SECOND
 from scorers.timeline.packing import encode
 from scorers.timeline.row import decode_row
 from scorers.timeline.snapshot import fold, lapse, open_ids
-from scorers.timeline.subjects import Effects
-from scorers.timeline.timeline import MAX_RECENT, MAX_ROW, AnyTimeline
+from scorers.timeline.subjects import MAX_RECENT, Effects
+from scorers.timeline.timeline import MAX_ROW, AnyTimeline
 from tests.support.driver import Driver, purchase
 from tests.support.histories import histories, time_of
 

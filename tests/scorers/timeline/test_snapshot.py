@@ -8,7 +8,8 @@ from scorers.contract.events import DAY, HOUR, SECOND, Micros
 from scorers.contract.rfc3339 import parse_instant
 from scorers.subjects import reviews
 from scorers.subjects.customer import CUSTOMER
-from scorers.timeline.timeline import MAX_RECENT, Timeline
+from scorers.timeline.subjects import MAX_RECENT
+from scorers.timeline.timeline import Timeline
 from tests.support.driver import Driver, purchase, record
 from vigia.lab.simulate import simulate
 
@@ -123,13 +124,13 @@ def test_a_half_judged_state_is_not_stored(monkeypatch):
     assert again.due or again.state.open
 
 
-def test_rows_of_a_simulated_year_are_well_under_two_kilobytes(tmp_path):
+def test_rows_of_a_simulated_year_are_under_two_kilobytes(tmp_path):
     """The median row of a usual shop, and the largest one."""
     simulate(60, 365, 5, tmp_path)
     driver = Driver().feed(*(tmp_path / "events.jsonl").read_bytes().splitlines())
     sizes = [len(timeline.encode()) for name, timeline in driver.timelines.items() if name in driver.subjects()]
-    assert statistics.median(sizes) <= 1.75 * 1024
-    assert max(sizes) <= 4 * 1024
+    assert statistics.median(sizes) <= 1792
+    assert max(sizes) <= 3 * 1024
 
 
 def test_a_row_stays_under_64_kib_whatever_is_fed():

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from scorers.contract.events import DAY
 from scorers.contract.rfc3339 import parse_instant
-from scorers.customer.effort import Effort
+from scorers.customer.parts.effort import Effort
 from scorers.in_force.figures import no_figures
 from scorers.in_force.uplift import TREATMENTS
 from scorers.worklist.effort import chance_to_save

@@ -45,10 +45,10 @@ class Lists(Driver):
         return self
 
     def _rank(self) -> None:
-        for candidates in self.partition.ended:
+        for candidates in self.partition.listing.ended:
             ranked = self.ranking.rank([candidates], self.ctx.policy.worklist)
             self.lists[ranked.date] = ranked
-        self.partition.ended.clear()
+        self.partition.listing.ended.clear()
 
     def entries(self, customer: str) -> dict[str, WorklistEntry]:
         """The entries of a customer by date."""
@@ -246,3 +246,10 @@ def test_an_effort_that_does_not_pay_is_not_listed(amount):
     shop = Lists(f"[worklist.cost_minor]\n{costs}").feed(*in_order(weekly("stops", 20, amount), COMES))
     assert all(entry.net_minor > 0 for entry in shop.entries("stops").values())
     assert bool(shop.entries("stops")) == (amount > 1000)
+
+
+def test_the_day_of_a_visit_is_no_silence() -> None:
+    """J9: the list of a date holds facts up to its last second, and so may name one who came that day."""
+    lists = Lists("worklist = {cost_minor = {preferential_treatment = 0, tailored_service = 0}, given_away = 0.0}")
+    lists.feed(purchase(START, "C1", amount=900_000)).advance(START + 2 * DAY)
+    assert lists.entries("C1")["2024-01-01"].reasons[0].text == "Bought last on 1 January."

@@ -15,7 +15,7 @@ from streams.engine import consumer
 from streams.engine.chunk import Chunk, ChunkScheduler, ChunkSchema
 from streams.engine.consumer import ChunkTransport
 from streams.engine.contiguity import TopicShrank
-from streams.metrics import WorkerMetrics
+from streams.metrics.worker import WorkerMetrics
 from streams.worker.worker import Worker
 from tests.support.faust_consumer import EVENTS, OTHER, Wire, begin, drive, log
 from tests.support.seals import SECRET

@@ -18,10 +18,10 @@ from scorers.policy.tables import Policy
 from streams.engine.batching_producer import Output
 from streams.engine.output_log import OutputLog
 from streams.engine.write_behind import WriteBehind
-from streams.metrics import WorkerMetrics
+from streams.metrics.worker import WorkerMetrics
 from streams.worker.partition_processor import PartitionProcessor
 from streams.worker.reconciler import Reconciler
-from streams.worker.stored_row import CODEC, StoredRow
+from streams.worker.rows.stored_row import CODEC, StoredRow
 from tests.kafka.running import Running
 from tests.support.driver import instant, purchase, record
 from tests.support.hashes import HASHES

@@ -256,7 +256,7 @@ async def test_the_flusher_flushes_by_itself() -> None:
     engine = build(table, Producer(table.diary), interval=0.001)
     async with engine.running():
         await engine.take(0, records((b"a", b"2")), safe.set)
-        await asyncio.wait_for(safe.wait(), 5)
+        await asyncio.wait_for(safe.wait(), 60)
     assert stored(table) == {b"a": 2}
 
 

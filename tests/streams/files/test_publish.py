@@ -146,7 +146,7 @@ async def test_reading_ahead_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
             yield publishing.Line("f", read, publishing.Rejection("not_json", ""))
 
     seen = 0
-    async for line in publishing._ahead(lines()):
+    async for line in publishing.ahead(lines()):
         seen += 1
         assert line.number == seen
         assert read <= seen + 11

@@ -79,7 +79,7 @@ async def raw(door: Door, sent: bytes, *, more: bytes = b"") -> bytes:
         await asyncio.wait([asked], timeout=0.05)
         if asked.done():
             break
-    answer = await asyncio.wait_for(asked, 20)
+    answer = await asyncio.wait_for(asked, 60)
     writer.close()
     return answer
 

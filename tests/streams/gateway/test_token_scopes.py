@@ -14,8 +14,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from scorers.contract.events import CustomerMerged, Instant
-from streams.gateway.settings import read, read_file
+from scorers.contract.events import CustomerDescribed, CustomerMerged, Instant
+from streams.gateway.settings import read, text_of
 from streams.gateway.tokens import Token, Tokens
 from tests.support.door import LINES, ONE, Door, batch, opened, purchase, token_named
 from tests.support.paths import ROOT
@@ -54,11 +54,17 @@ async def test_a_token_sends_its_sources_and_types_only(scoped: Door) -> None:
 
 
 def test_merging_needs_its_name_as_erasing_does() -> None:
-    """The decoder refuses merges for now; the scope does not rely on that."""
+    """Also where it is told as an alias; a description without one is of no such weight."""
     merge = CustomerMerged(id="m", source="crm", time=Instant(0), customer_id="C1", into="C2")
     assert Token("any", ANY_DIGEST).allows(merge) == "type"
     assert Token("crm", CRM_DIGEST, None, ("customer.merged",)).allows(merge) == ""
     assert Token("crm", CRM_DIGEST, ("till",), ("customer.merged",)).allows(merge) == "source"
+    who = CustomerDescribed(id="d", source="crm", time=Instant(0), customer_id="C1", name="Ana")
+    alias = CustomerDescribed(id="d", source="crm", time=Instant(0), customer_id="C1", aliases=("C2",))
+    assert [Token("any", ANY_DIGEST).allows(one) for one in (who, alias)] == ["", "type"]
+    crm = Token("crm", CRM_DIGEST, None, ("customer.described",))
+    assert [crm.allows(one) for one in (who, alias)] == ["", "type"]
+    assert Token("crm", CRM_DIGEST, None, ("customer.described", "customer.merged")).allows(alias) == ""
 
 
 async def test_refused_tokens_are_counted_by_reason(scoped: Door) -> None:
@@ -168,7 +174,7 @@ def test_a_wrong_setting_is_named(text: str, said: str) -> None:
 
 def test_the_example_is_read() -> None:
     """The documented example is a file that the gateway takes, and says the defaults."""
-    settings = read_file(ROOT / "deploy" / "gateway.toml")
+    settings = read(text_of(ROOT / "deploy" / "gateway.toml"), "gateway.toml")
     assert [token.name for token in settings.tokens()] == ["till-1", "crm"]
     assert settings.limits == type(settings.limits)()
 
@@ -203,10 +209,10 @@ async def test_a_changed_file_is_in_force_without_a_restart(broker: str, tmp_pat
 
         assert [await status(TILL), await status(CRM)] == [202, 401]
         write("[token.broken\n")
-        assert "not TOML" in await said("the tokens stay as they are")
+        assert "not TOML" in await said("tokens and hooks stay as they are")
         assert await status(TILL) == 202
         write(f'[token.new]\ndigest = "{hashlib.sha256(CRM.encode()).hexdigest()}"\n')
-        assert "new" in await said("tokens read again")
+        assert "new" in await said("read again: tokens")
         assert [await status(TILL), await status(CRM)] == [401, 202]
         async with session.get(f"{found[2]}/readyz") as answer:
             assert (answer.status, answer.headers["Server"]) == (200, "")

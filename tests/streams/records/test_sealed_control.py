@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from scorers.contract.alarms import Subject
 from scorers.contract.events import DAY, Instant
-from scorers.in_force.control import Control, GroupInForce, PolicyInForce, Tick, encode_control
+from scorers.in_force.control import Control, Group, GroupInForce, PolicyInForce, Tick, encode_control
 from scorers.policy.tables import Policy
 from streams.records.sealed_control import SIGNED_BY, Headers, open_control, sealed, signed
 from streams.records.signing import HEADER, ROLES, keyring, new_keys
@@ -24,9 +23,7 @@ KINDS: list[Control] = [
     TICK,
     POLICY,
     figures(Policy(), MAY // DAY, MAY),
-    GroupInForce(
-        in_force=Instant(MAY), reported=Instant(MAY), subject=Subject("store", "S1"), values={"complaints": 9}
-    ),
+    GroupInForce(in_force=Instant(MAY), reported=Instant(MAY), subject=Group("store", "S1"), values={"complaints": 9}),
 ]
 Forged = tuple[bytes, Headers]
 
@@ -92,7 +89,7 @@ def test_a_forged_control_record_changes_nothing(how: str) -> None:
     (letter,) = desk.receive("clock", None, value, headers)
     assert dict(letter.headers)["code"] == b"bad_seal"
     assert desk.processor.state.progress == before
-    assert desk.metrics.registry.get_sample_value("vigia_rejects_total", {"code": "bad_seal"}) == 1
+    assert desk.metrics.registry.get_sample_value("vigia_rejects_total", {"code": "bad_seal", "topic": "clock"}) == 1
     desk.control(TICK)
     desk.control(POLICY)
     assert desk.codes() == ["bad_seal"]

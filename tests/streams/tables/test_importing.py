@@ -116,8 +116,8 @@ def test_one_bad_row_rejects_its_group_and_no_other(tmp_path: Path) -> None:
 
 
 def test_a_group_that_is_no_event_is_left_out_whole(tmp_path: Path) -> None:
-    """A refund needs a customer: the contract's own reason stands at the first row."""
-    rows = ["C1,A,-2,01/07/2024 10:30,5,", "C1,B,-1,01/07/2024 10:30,5,", ",B,1,01/07/2024 10:30,5,7"]
+    """An item needs a sku: the contract's own reason stands at the first row."""
+    rows = ["C1,,2,01/07/2024 10:30,5,7", "C1,B,1,01/07/2024 10:30,5,7", ",B,1,01/07/2024 10:30,5,7"]
     events, left = imported(tmp_path, LINES, "\n".join([HEADER, *rows]))
     assert events == []
     assert [(line, code) for line, code, _ in left] == [
@@ -143,6 +143,35 @@ def test_groups_are_those_of_a_dictionary(
         wanted[str(group)] = wanted.get(str(group), 0) + 100 * pieces
     assert [(event["id"], event["amount_minor"]) for event in events] == list(wanted.items())
     assert left == []
+
+
+@pytest.mark.parametrize("memory", [1, 4_000, 1 << 20])
+def test_a_group_is_whole_although_memory_holds_only_parts_of_it(tmp_path: Path, memory: int) -> None:
+    """Its articles stand in the order of the rows, the fields are those of the first row, and a bad row far from the others leaves all out."""
+    rows = [f"{n % 3},A{n},1,01/07/2024 10:{n:02},1,C{n}" for n in range(30)]
+    rows[28] = rows[28].replace(",1,C28", ",?,C28")
+    events, left = imported(tmp_path, LINES, "\n".join([HEADER, *rows]), memory=memory)
+    assert [(event["id"], event["customer_id"], event["time"]) for event in events] == [
+        ("0", "C0", "2024-07-01T08:00:00Z"),
+        ("2", "C2", "2024-07-01T08:02:00Z"),
+    ]
+    for event, first in zip(events, (0, 2), strict=True):
+        assert [item["sku"] for item in event["items"]] == [f"A{n}" for n in range(first, 30, 3)]
+        assert event["amount_minor"] == 1000
+    assert [line for line, _, _ in left] == list(range(3, 33, 3))
+    assert [detail for line, _, detail in left if line == 30] == ["amount: '?' is not a number"]
+
+
+def test_what_is_remembered_of_an_amount_is_of_its_factor_and_currency(tmp_path: Path) -> None:
+    """One text of an amount comes to other minor units by the row's currency, and by the number of pieces; an empty factor is no amount."""
+    form = SALES.replace('amount = "total"', 'amount = { column = "total", times = "pieces" }')
+    rows = ["5,1,EUR", "5,1,JPY", "5,1,KWD", "5,2,EUR", "1,5,EUR", "5,1,EUR", "5,,EUR", "5,x,EUR"]
+    text = "id,time,customer,total,pieces,currency\n" + "\n".join(
+        f"{n},2024-05-06T10:00:00Z,C1,{row}" for n, row in enumerate(rows)
+    )
+    events, left = imported(tmp_path, form, text)
+    assert [event["amount_minor"] for event in events] == [500, 5, 5000, 1000, 500, 500]
+    assert [(line, code) for line, code, _ in left] == [(8, "missing_field"), (9, "bad_value")]
 
 
 # --- files ------------------------------------------------------------------------------------------------------------
@@ -321,3 +350,20 @@ def test_several_files_come_out_in_the_order_of_time(tmp_path: Path) -> None:
     days = [PLAIN.replace("1,2024-05-06", f"{day},2024-05-{day:02}") for day in (9, 7, 8)]
     assert [event["id"] for event in imported(tmp_path, SALES, *days)[0]] == ["9", "7", "8"]
     assert [event["id"] for event in imported(tmp_path, SALES, *days, by_time=True, memory=1)[0]] == ["7", "8", "9"]
+
+
+@pytest.mark.parametrize("amount", ["9" * 5000, "1e5000", "-1e-5000", "0." + "0" * 5000 + "1"])
+def test_a_number_without_end_is_left_out(tmp_path: Path, amount: str) -> None:
+    """Python makes no text of an integer of 4,300 digits, so such a cell would end the import."""
+    events, left = imported(tmp_path, SALES, f"id,time,customer,total,currency\n1,2024-05-06T10:00:00Z,C1,{amount},EUR")
+    assert events == []
+    assert [(line, code) for line, code, _ in left] == [(2, "bad_value")]
+
+
+def test_a_product_of_joined_columns_is_no_number(tmp_path: Path) -> None:
+    """Two columns joined and multiplied by a third: the row is left out, as of any cell that is no number."""
+    form = SALES.replace('amount = "total"', 'amount = { column = ["total", "more"], times = "pieces" }')
+    rows = "id,time,customer,total,more,pieces,currency\n1,2024-05-06T10:00:00Z,C1,5,6,2,EUR"
+    events, left = imported(tmp_path, form, rows)
+    assert events == []
+    assert [(line, code) for line, code, _ in left] == [(2, "bad_value")]

@@ -96,7 +96,7 @@ def mark_of(data: bytes, key: str, role: Role = "trainer") -> bytes:
 
 async def until(trainer: Trainer, lessons: int, clock: int = 0) -> None:
     """Wait until it has learned so many lessons, and dealt with the clock up to an offset."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while trainer.learner.lessons < lessons or not trainer.has_answered(clock):
             await asyncio.sleep(0.05)
 

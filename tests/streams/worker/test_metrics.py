@@ -29,7 +29,7 @@ from scorers.timeline.subjects import Bound
 from streams.gateway.gateway import Gateway
 from streams.gateway.intake import Intake
 from streams.gateway.tokens import Tokens
-from streams.metrics import WorkerMetrics
+from streams.metrics.worker import WorkerMetrics
 from tests.support.alarms import an_alarm
 from tests.support.hashes import HASHES
 from vigia.runtime.broker import Broker
@@ -136,7 +136,7 @@ def test_a_million_customers_are_as_many_series_as_ten() -> None:
             for change in get_args(Change):
                 metrics.alarm(alarm(kind=kind, severity=severity, type=change))
     for code in get_args(RejectCode):
-        metrics.rejected(code)
+        metrics.rejected(code, "purchases")
     before = series(metrics.registry)
     for number in range(2000):
         one = alarm(f"canary-{number}", f"canary-{number}", currency=f"X{chr(65 + number % 26)}Y", name="canary")
@@ -166,11 +166,12 @@ def test_open_alarms_are_counted_once_for_each_customer() -> None:
     worth = {"tier": "gold", "currency": "EUR"}
     assert value(metrics.registry, "vigia_customers_at_risk", tier="gold") == 1
     assert value(metrics.registry, "vigia_value_at_risk_minor", **worth) == 9000
-    assert value(metrics.registry, "vigia_alarms_open", kind="risk-high", severity="error", tier="gold") == 2
+    errors = {"severity": "error", "tier": "gold", "stage": "none"}
+    assert value(metrics.registry, "vigia_alarms_open", kind="risk-high", **errors) == 2
     incident(alarm("a2", kind="gone-quiet"), ended=True)
     assert value(metrics.registry, "vigia_value_at_risk_minor", **worth) == 5000
     metrics.incident("a1", None)
-    assert value(metrics.registry, "vigia_customers_at_risk", tier="gold") is None
+    assert value(metrics.registry, "vigia_customers_at_risk", tier="gold") == 0
     assert value(metrics.registry, "vigia_customers_at_risk", tier="iron") == 1
 
 

@@ -23,9 +23,9 @@ from scorers.timeline.packing import encode
 from scorers.timeline.timeline import Timeline
 from streams.records.lessons import decode_lesson, encode_lesson
 from streams.records.written import written_at
-from streams.worker.feed_rows import FEED_ROW
 from streams.worker.partition_state import COMPACT, KEY, PartitionState
-from streams.worker.stored_row import CODEC
+from streams.worker.rows.feed_rows import FEED_ROW
+from streams.worker.rows.stored_row import CODEC
 from tests.support.desk import MAY, Desk, Record, a_lesson, figures
 from tests.support.driver import purchase, record
 from vigia.runtime.erasures import read_erasure

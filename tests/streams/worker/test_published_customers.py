@@ -38,6 +38,30 @@ def test_a_row_is_published_at_the_tick_after_it_changed() -> None:
     assert silent == {"C1": "defector"}, "silence changes a row too"
 
 
+def test_a_row_says_what_a_console_shows() -> None:
+    """The newest visits, the usual gap, the instant from which a silence is long, and what the customer waits for."""
+    desk = Desk()
+    for n in range(4):
+        desk.send("purchases", purchase(MAY + n * 7 * DAY, "C1"))
+    asked = MAY + 22 * DAY
+    request = {"request_id": "R1", "request_status": "open", "topic": "a refund"}
+    desk.send("contacts", record("contact.received", asked, "C1", channel="web", **request))
+    desk.send("feedback", record("owner.judged", asked, "C1", good=False))
+    row = published(desk.tick(MAY + 23 * DAY))["C1"]
+    assert row["rhythm"]["visits"] == [f"2024-05-{day:02}T00:00:00Z" for day in (1, 8, 15, 22)]
+    assert row["rhythm"]["gap_days"] == 7.0
+    assert "2024-05-29" < row["rhythm"]["quiet_after"] < "2024-07-31"
+    (case,) = row["open_cases"]
+    assert (case["type"], case["id"], case["about"], case["opened"]) == (
+        "request",
+        "R1",
+        "a refund",
+        "2024-05-23T00:00:00Z",
+    )
+    assert case["due"] > case["opened"]
+    assert row["good"] is False
+
+
 def test_the_row_of_who_has_left_says_how() -> None:
     """The loss review (A4), until the customer is won back."""
     desk = Desk()

@@ -22,8 +22,16 @@ from vigia.runtime.files import event_lines
 
 START = 1_704_067_200_000_000
 OUTPUTS = (
-    *("alarms.jsonl", "worklist.jsonl", "customers.jsonl", "losses.jsonl", "rejected.jsonl", "scores.csv"),
-    "summary.json",
+    *(
+        "alarms.jsonl",
+        "worklist.jsonl",
+        "customers.jsonl",
+        "losses.jsonl",
+        "stores.jsonl",
+        "rejected.jsonl",
+        "scores.csv",
+    ),
+    *("summary.json", "base.json"),
 )
 
 

@@ -4,12 +4,13 @@ import os
 import pwd
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from alerts.pipeline.actions import read_action
-from alerts.pipeline.incident import Action
+from alerts.pipeline.incident import Action, Delivery, Incident, State, encode_incident
 from scorers.contract.alarms import Subject
 from scorers.contract.events import HOUR, AlarmAction, Instant
 from scorers.contract.wire import decode, encode_alarm
@@ -29,6 +30,10 @@ def kafka() -> Iterator[str]:
         (
             ("resolve", "a1", "--reason", "called her"),
             Action(alarm_id="a1", customer_id="C1", action="resolve", by="eva", reason="called her"),
+        ),
+        (
+            ("act", "a1", "--treatment", "help", "--channel", "phone", "--cost-minor", "250"),
+            Action(alarm_id="a1", customer_id="C1", action="act", by="eva", treatment="help"),
         ),
         *[
             ((verb, "a1"), Action(alarm_id="a1", customer_id="C1", action=verb, by="eva"))
@@ -62,7 +67,8 @@ def test_what_is_typed_is_what_the_notifier_reads(kafka: str, typed: tuple[str, 
     event = decode(record.value)
     assert isinstance(event, AlarmAction)
     assert abs(event.time - time.time_ns() // 1000) < HOUR
-    assert read_action(record.value) == msgspec.structs.replace(action, by="eva (unverified)", id=event.id)
+    known = {"by": "eva (unverified)", "id": event.id, "source": event.source, "time": event.time}
+    assert read_action(record.value) == msgspec.structs.replace(action, **known)
 
 
 def test_the_customer_may_be_given_and_the_user_is_who_does_it(kafka: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,6 +99,9 @@ def test_an_alarm_of_no_customer_is_found_under_its_subject(kafka: str) -> None:
         (("ack", "a\x1b[31m?"), "'a[31m?': no such alarm on alarms; take the id from alarms tail"),
         (("ack", "over"), "'over' is over (saved): ack is not possible"),
         (("ack", "a1", "--by", " "), "--by is empty: give the name"),
+        (("act", "a1", "--treatment", "flowers"), "--treatment 'flowers'"),
+        (("note", "a1", "--reason", " "), "--reason is empty: give the text"),
+        (("redeliver", "a1"), "'a1': the notifier knows no such alarm"),
         (("snooze", "a1", "--until", "2001-01-01T00:00:00Z", "--reason", "x"), "is in the past"),
         (("snooze", "a1", "--until", "soon", "--reason", "x"), "--until: 'soon' is not a length of time"),
         (("snooze", "a1", "--until", "2d", "--reason", " "), "--reason is empty: a snooze needs a reason"),
@@ -115,3 +124,37 @@ def test_a_kafka_that_is_away_is_status_three() -> None:
         assert done.exit_code == 3, typed
         assert "is it running there?" in done.output
     assert Broker("127.0.0.1:1").name("alarms") == "alarms"
+
+
+def test_an_alarm_is_delivered_again_and_that_is_noted(kafka: str, tmp_path: Path) -> None:
+    """The newest notification of each channel, under its own id, and an entry of the audit trail; what was not sent is said."""
+    routes = tmp_path / "routes.toml"
+    tables = ("desk", "boss", "idle")
+    routes.write_text("".join(f'[channel.{name}]\ntype = "log"\n' for name in tables))
+    sent = delivery("desk", "sent")
+    incident = Incident(alarm=alarm(), raised_at=NOW, true_since=NOW, deliveries=(sent, delivery("boss", "stopped")))
+    write(kafka, "notifications", ("a1", encode_incident(incident)))
+    given = ("--by", "eva", "--routes", str(routes), "--kafka", kafka)
+    done = run("alarms", "redeliver", "a1", *given)
+    assert (done.exit_code, done.output.split()[-2:]) == (0, ["desk", "sent"]), done.output
+    (record,) = on(kafka, "alarm-actions")
+    action = read_action(record.value)
+    assert isinstance(action, Action)
+    assert (record.key, action.action, action.by) == (b"C1", "note", "eva (unverified)")
+    assert action.reason == "delivered again through desk: sent"
+    refused = run("alarms", "redeliver", "a1", "--channel", "boss", *given)
+    assert "nothing was sent through 'boss'; it was meant for desk" in str(refused.exception)
+
+
+def delivery(channel: str, state: State) -> Delivery:
+    """A delivery of the alarm's first notification."""
+    return Delivery(
+        id="msg_1",
+        alarm_id="a1",
+        change="alarm.raised",
+        channel=channel,
+        state=state,
+        rule="first",
+        time=NOW,
+        severity="error",
+    )

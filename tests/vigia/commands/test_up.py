@@ -20,6 +20,7 @@ import pytest
 
 from vigia.lab.embedded_kafka import EmbeddedKafka
 from vigia.lab.simulate import simulate
+from vigia.runtime.metrics.table import METRICS
 from vigia.runtime.supervisor import Part, PartEnded, run_together
 from vigia.runtime.topics import TOPICS
 
@@ -114,7 +115,20 @@ def up(kafka: str, directory: Path, *arguments: str) -> Iterator[subprocess.Pope
     """`vigia up` while the block runs; its words go into `up.log`."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("VIGIA_")}
     env |= {"VIGIA_PARTITIONS": "4", "VIGIA_STATE": str(directory / "state"), "VIGIA_COMMIT": "0.1"}
-    command = [sys.executable, "-m", "vigia", "up", "--kafka", kafka, "--no-token", "--follow-events", "--every", "0.1"]
+    command = [
+        sys.executable,
+        "-m",
+        "vigia",
+        "up",
+        "--kafka",
+        kafka,
+        "--no-token",
+        "--follow-events",
+        "--every",
+        "0.1",
+        "--console-port",
+        "0",
+    ]
     command += ["--port", "0", "--metrics-port", "0", *arguments]
     with (directory / "up.log").open("wb") as log:
         process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
@@ -141,7 +155,7 @@ def address(process: subprocess.Popen[bytes], directory: Path, pattern: str) -> 
 
 def page(url: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=60) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -180,6 +194,8 @@ def test_events_go_in_and_alarms_come_out(kafka: str, tmp_path: Path) -> None:
             told = page(metrics)[1]
         assert counted(told, "vigia_gateway_events_total") == len(lines)
         assert "vigia_clock_lag_seconds" in told
+        parts = {one.exposed for one in METRICS.values() if one.process != "board"}  # which Redis switches on
+        assert set(re.findall(r"^# TYPE (\w+)", told, flags=re.MULTILINE)) == parts
         assert page(metrics.replace("/metrics", "/readyz")) == (200, "ready\n")
         process.send_signal(signal.SIGTERM)
         assert process.wait(120) == 0, words(tmp_path)

@@ -59,7 +59,7 @@ def test_missing_maven_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 def test_a_failpoint_ends_the_process_at_its_turn() -> None:
     """The named place lets pass until its turn; a name that does not exist is an error, not silence."""
-    code = "from streams.engine.crash.failpoints import failpoint\nfor n in range(3): failpoint('store'); print(n, flush=True)"
+    code = "from vigia.runtime.crash.failpoints import failpoint\nfor n in range(3): failpoint('store'); print(n, flush=True)"
 
     def run(point: str) -> tuple[int, str]:
         env = {**os.environ, "VIGIA_FAILPOINT": point}

@@ -1,5 +1,6 @@
 """The demo: a real year told truly, an invented desk that is labelled, and a run that convinces without a terminal."""
 
+import io
 import json
 import os
 import re
@@ -13,21 +14,35 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl import load_workbook
+from rich.console import Console
 
-from scorers.contract.events import DAY, HOUR, ComplaintOpened, ContactMade, CustomerDescribed, Purchase, RewardGranted
+from scorers.contract.alarms import Subject
+from scorers.contract.events import (
+    DAY,
+    HOUR,
+    ComplaintOpened,
+    ContactMade,
+    CustomerDescribed,
+    Instant,
+    Purchase,
+    RewardGranted,
+)
 from scorers.contract.rfc3339 import parse_instant
 from scorers.contract.wire import Rejection, decode, encode_event
 from scorers.policy.reading import parse_policy
 from streams.records import control_log
 from streams.replay.replay import replay
 from tests.kafka.running import standing
+from tests.support.alarms import an_alarm
 from vigia.cli import main
 from vigia.lab.demo import NotInstalled, write_year, year
 from vigia.lab.demo.desk import TEXTS, Desk, silences
+from vigia.lab.demo_view import line
 from vigia.readmodel.alarm_summary import read_alarms
 
 START = int(parse_instant("2017-01-01T00:00:00Z"))
 END = START + 365 * DAY
+OF_CUSTOMERS = {"purchase.completed", "customer.described"}  # each household has both
 visits_of_a_year = st.lists(st.integers(0, 365 * DAY // HOUR - 1), min_size=1, max_size=60, unique=True).map(
     lambda hours: sorted(START + hour * HOUR for hour in hours)
 )
@@ -134,7 +149,7 @@ def test_it_stays_up_to_be_tried(tmp_path: Path) -> None:
         time.sleep(0.1)
     invited = said.read_text().split("In another terminal:")[1]
     tries = [line.strip() for line in invited.splitlines() if line.strip() and not line.strip().startswith("#")]
-    where, tail, publish, by_http, worker, others = tries
+    where, tail, publish, by_http, console, worker, others = tries
     env = {**os.environ, **dict(told.split("=") for told in where.removeprefix("export ").split())}
     env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"
 
@@ -148,6 +163,7 @@ def test_it_stays_up_to_be_tried(tmp_path: Path) -> None:
         assert run.poll() is None, said.read_text()
         assert time.monotonic() < deadline, said.read_text()
     assert "raised" in found
+    assert "<h1>Worklist" in shell(f"curl --silent {console}")
     assert "vigia_customers{" in shell(f"{worker} --silent")
     assert 'vigia_gateway_events_total{topic="complaints",type="complaint.opened"} 1.0' in shell(f"{others} --silent")
     run.send_signal(signal.SIGINT)
@@ -184,8 +200,8 @@ def test_it_leaves_a_roster_of_all(demo: tuple[Path, subprocess.CompletedProcess
     """Every household stands in the Excel file, in alphabetical order of the invented names."""
     folder, _ = demo
     rows = list(load_workbook(folder / "roster.xlsx").active.iter_rows(min_row=2, values_only=True))
-    events = map(json.loads, (folder / "events.jsonl").read_text().splitlines())
-    assert {row[1] for row in rows} == {event["customer_id"] for event in events}
+    told = map(json.loads, (folder / "events.jsonl").read_text().splitlines())
+    assert {row[1] for row in rows} == {event["customer_id"] for event in told if event["type"] in OF_CUSTOMERS}
     assert len(rows) == len({row[1] for row in rows}) > 50
     assert rows[0][0][0] < rows[-1][0][0]
 
@@ -201,9 +217,37 @@ def test_the_year_is_real_and_what_is_invented_says_so(demo: tuple[Path, subproc
     invented = [event for event in events if event.source != "complete-journey"]
     assert {event.source for event in invented} == {"simulated"}
     names = [event for event in invented if isinstance(event, CustomerDescribed)]
-    assert len(names) == len({event.customer_id for event in events}) > 50  # type: ignore[union-attr]
+    assert len(names) == len({event.customer_id for event in real}) > 50  # type: ignore[union-attr]
     assert {event.attributes["name"] for event in names if event.attributes} == {"invented"}
     assert not {type(event) for event in invented} & {Purchase, RewardGranted}
+
+
+def test_the_company_has_stories_too(demo: tuple[Path, subprocess.CompletedProcess[bytes]]) -> None:
+    """Staff who are asked or thanked no more; a store of which many complain, and its customers who do not."""
+    folder, _ = demo
+    raised = [alarm.kind for alarm in read_alarms(folder) if alarm.type == "alarm.raised"]
+    assert {"staff-unasked", "staff-unthanked", "complaint-theme", "exposed-silently"} <= set(raised)
+    assert raised.count("exposed-silently") <= 20
+
+
+def test_an_alarm_about_a_site_names_it_and_no_money() -> None:
+    """There is neither a customer nor an amount at risk."""
+    alarm = an_alarm(Instant(START), "a1", None, kind="staff-unasked", subject=Subject("site", "7"), tier=None)
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(line(alarm))
+    said = console.export_text()
+    assert " site 7 " in said
+    assert "at risk" not in said
+
+
+def test_an_alarm_about_a_theme_says_what_its_name_is() -> None:
+    """A number alone could be anything."""
+    alarm = an_alarm(
+        Instant(START), "a1", None, kind="complaint-theme", subject=Subject("theme", "/store:361"), name="361"
+    )
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(line(alarm))
+    assert " store 361 (theme /store:361)" in console.export_text()
 
 
 def test_a_basket_adds_up(demo: tuple[Path, subprocess.CompletedProcess[bytes]]) -> None:
@@ -231,9 +275,10 @@ def test_a_household_does_not_depend_on_the_others(tmp_path: Path) -> None:
     assert a == b != d
     assert a.startswith(e)
     assert 0 < len(e) < len(a) // 2
-    few = {decode(line).customer_id for line in a.splitlines()}  # type: ignore[union-attr]
-    assert len(few) == 3
-    assert [line for line in c.splitlines() if decode(line).customer_id in few] == a.splitlines()  # type: ignore[union-attr]
+    few = {"h1", "h2", "h3"}  # those of stores depend on who buys there
+    own = [[line for line in year.splitlines() if decode(line).customer_id in few] for year in (a, c)]  # type: ignore[union-attr]
+    assert own[0] == own[1]
+    assert len(own[0]) > 100
 
 
 def test_without_its_data_the_demo_says_what_to_install(

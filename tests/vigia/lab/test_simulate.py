@@ -1,17 +1,20 @@
 """The simulated business obeys its own truth: who leaves buys no more, causes come first, knobs do something."""
 
 from collections import defaultdict
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from typer.testing import CliRunner
 
 from scorers.contract.events import EXIT_REASONS, HOUR, AnyEvent
 from scorers.contract.wire import Rejection, decode, parse_instant
+from vigia.cli import app
 from vigia.lab.simulate import START, Summary, World, simulate
+from vigia.runtime.usage_error import UsageError
 
 Line = dict[str, Any]
 DAYS = 540
@@ -359,3 +362,25 @@ def test_impossible_wishes_are_refused_by_name(tmp_path: Path, options: dict[str
     with pytest.raises(ValueError, match=named):
         simulate(**wish | {"world": World(**knobs)})
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("until", ["2026-03-01", "today"])
+def test_the_days_may_end_where_one_likes(tmp_path: Path, until: str) -> None:
+    """Before a date, or before today, so that a business that is fed into a running system is a present one."""
+    done = CliRunner().invoke(
+        app, ["simulate", "--customers", "20", "--days", "60", "--until", until, "--out", str(tmp_path)]
+    )
+    assert done.exit_code == 0, done.output
+    end = datetime.now(UTC).date() if until == "today" else date.fromisoformat(until)
+    days = {date.fromisoformat(line["time"][:10]) for line in read(tmp_path / "events.jsonl")}
+    assert end - timedelta(days=60) <= min(days)
+    assert end - timedelta(days=5) < max(days) < end
+
+
+def test_a_date_that_is_none_is_named(tmp_path: Path) -> None:
+    """With what to write instead."""
+    done = CliRunner().invoke(
+        app, ["simulate", "--customers", "1", "--days", "1", "--until", "soon", "--out", str(tmp_path)]
+    )
+    assert isinstance(done.exception, UsageError)
+    assert "--until soon: no date; write one like 2026-11-30, or today" in str(done.exception)

@@ -18,9 +18,11 @@ from typer.testing import CliRunner, Result
 
 from alerts.pipeline.notifier import GROUP
 from scorers.contract.events import Instant
+from scorers.contract.wire import encode_worklist_entry
 from scorers.in_force.control import Tick
 from streams.records.sealed_control import Headers, signed
 from streams.records.signing import keyring
+from tests.support.readmodels import an_entry
 from tests.support.seals import KEYS, SECRET, signed_record
 from vigia.cli import app
 from vigia.lab.embedded_kafka import PARTITIONS, EmbeddedKafka
@@ -56,6 +58,11 @@ def tick(written: int, *, follows: bool = False) -> SeenRecord:
     return seen(None, value=value, written=written, headers=dict(headers))
 
 
+def listed(days: int) -> SeenRecord:
+    """An entry of a worklist that ends so many days ago."""
+    return seen(value=encode_worklist_entry(an_entry("C1", at=Instant((NOW - days * DAY + 1) * 1000))))
+
+
 def healthy() -> Inspection:
     """All as it must be, with something everywhere."""
     counts = {topic.name: topic.partitions or 8 for topic in TOPICS}
@@ -82,6 +89,7 @@ def healthy() -> Inspection:
             "clock": [tick(NOW - MINUTE)],
             "models": [model(), seen(b"trainer/0", value=b"snapshot", written=NOW - DAY)],
             "lessons": [seen()],
+            "worklist": [listed(9), listed(1)],
         },
     )
 
@@ -183,6 +191,8 @@ DRAWN: tuple[tuple[str, Draw, str, str, str], ...] = (
     ("no trainer ever", lambda p: (p.newest.pop("models"), newest("lessons", seen(), seen(written=NOW - 4 * DAY))(p)),
      "trainer-heard", "fault", "no trainer has published a model yet"),
     ("no model yet", lambda p: p.newest.pop("models"), "trainer-heard", "note", "no model yet"),
+    ("worklists that ended", newest("worklist", listed(9), seen(value=b"not json"), seen(value=None)), "worklist-heard", "note",
+     "8 days before the last tick"),
     ("refusals", newest("dead-letters", seen(headers=REFUSED), seen(headers={"replayed": b"1"})), "dead-letters", "note",
      "bad_time 1"),
 )  # fmt: skip

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from alerts.pipeline.notifier import GROUP, TOPICS
 from scorers.policy.tables import Policy
 from streams.gateway.intake import Intake
-from streams.metrics import WorkerMetrics
+from streams.metrics.worker import WorkerMetrics
 from streams.worker.worker import Worker
 from tests.support.seals import SECRET
 from vigia.cli import app

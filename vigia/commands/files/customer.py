@@ -20,6 +20,7 @@ from vigia.commands.shared.options import Horizon, Live, PolicyFile, Run, Until
 from vigia.readmodel.alarm_summary import CustomerRow, LossRow, read_alarms, read_customers, status_of
 from vigia.readmodel.amounts import counted, without_cents
 from vigia.readmodel.dates import UTC, local_date
+from vigia.readmodel.pipeline import pipeline
 from vigia.readmodel.run_folder import run_folder
 from vigia.runtime.usage_error import UsageError
 
@@ -58,7 +59,8 @@ def show(
         place = "in these events"
     if found is None:
         raise UsageError(f"{customer_id!r}: no such customer {place}; ids are case-sensitive")
-    for line in (*card(found, zone), "", *history(alarms, zone)):
+    steps = [f"  {name:14} {inert(text)}" for name, text in pipeline(found, alarms)]
+    for line in (*card(found, zone), "", "pipeline", *steps, "", *history(alarms, zone)):
         typer.echo(line)
 
 
@@ -78,11 +80,38 @@ def card(c: CustomerRow, zone: BusinessZone = UTC) -> Iterator[str]:
         ),
         *(("also bought", f"for {money(minor, currency)}") for currency, minor in c.other_amounts.items()),
         ("complaints", f"{c.complaints}, of which {c.complaints_open} open"),
+        *_shown("troubles", ", ".join(f"{n} with the {what}" for what, n in c.bad_experiences.items() if n)),
+        *_shown("owner says", "" if c.good is None else "good" if c.good else "not good"),
+        *_shown("prices", _prices(c)),
+        *_shown("cost to serve", without_cents(c.cost_to_serve_minor, c.currency) if c.cost_to_serve_minor else ""),
+        *_shown("prospect", _prospect(c)),
+        *_shown("contradictions", ", ".join(f"{n} {what.replace('_', ' ')}" for what, n in c.contradictions.items())),
         ("satisfaction", "unknown" if c.satisfaction is None else f"{c.satisfaction:.1f} of 5"),
         *(() if c.loss is None else (("left", _left(c.loss, zone)),)),
         ("open alarms", ", ".join(map(spoken, c.alarms_open)) or "none"),
     )
     yield from (f"  {name:14} {value}" for name, value in facts)
+
+
+def _shown(name: str, text: str) -> tuple[tuple[str, str], ...]:
+    """A line that is left out where nothing is known."""
+    return ((name, text),) if text else ()
+
+
+def _prices(c: CustomerRow) -> str:
+    """How much depends on discounts, and how the customer reacts to them."""
+    share = f"{percent(c.discount_share)} of the money at a discount" if c.discount_share else ""
+    return share + (f"; takes {c.price_reaction:.1f} times as much then" if c.price_reaction else "") if share else ""
+
+
+def _prospect(c: CustomerRow) -> str:
+    """How many prospects like this one buy."""
+    found = c.conversion
+    if found is None:
+        return ""
+    if found.chance is None or found.fit is None:
+        return "how many like this one buy is not known yet"
+    return f"{percent(found.chance)} of those like this one buy, {found.fit:.1f} times as many as of all"
 
 
 def _type(c: CustomerRow) -> str:

@@ -61,6 +61,7 @@ FILES = (
     ("notifications.log", "what the notifier sent"),
 )
 NEXT = (
+    ("vigia console --run {out}", "the year as pages: http://127.0.0.1:8090/"),
     ("vigia customer show {first} {out}", "one customer and the alarms"),
     ("vigia worklist {out}", "whom to reach, why, and what it costs"),
     ("vigia roster {out} --out all.csv", "the roster as CSV"),
@@ -86,12 +87,15 @@ def demo(
     metrics_port: Annotated[
         int, Option(metavar="PORT", min=0, max=65535, help="The port of metrics and health; 0 picks a free one.")
     ] = 0,
+    console_port: Annotated[
+        int, Option(metavar="PORT", min=0, max=65535, help="The port of the console; another one if it is in use.")
+    ] = 8090,
 ) -> None:
     """Stream a year of real household baskets, print alarms as they arrive, and show whom to reach.
 
-    Starts an embedded Kafka with worker, trainer, clock, notifier and gateway, and sends the year to it. The baskets,
-    campaigns and coupons are real (Complete Journey, 2017); names, requests, complaints and surveys are invented and
-    have the source `simulated`. Needs no other broker and no network.
+    Starts an embedded Kafka with worker, trainer, clock, notifier, gateway and console, and sends the year to it. The baskets,
+    campaigns and coupons are real (Complete Journey, 2017); names, requests, complaints, surveys, staff and
+    what the owner thinks are invented and have the source `simulated`. Needs no other broker and no network.
     """
     console = _console()
     out.mkdir(parents=True, exist_ok=True)
@@ -103,7 +107,7 @@ def demo(
             with console.status("Reading a year of baskets ..."):
                 run.count = write_year(out / "events.jsonl", customers or None, seed, days)
             stack = DemoStack(
-                kafka.address, out, Path(state), arguments.policy(out / "policy.toml"), port, metrics_port
+                kafka.address, out, Path(state), arguments.policy(out / "policy.toml"), port, metrics_port, console_port
             )
             asyncio.run(run.run(stack, customers))
     except NotInstalled as error:
@@ -134,6 +138,7 @@ class _Demo:
         loop.add_signal_handler(signal.SIGTERM, main.cancel)
         _greet(self.console, self.count, customers)
         async with stack.running() as running:
+            await self._say_where(stack, running)
             streaming = asyncio.create_task(self._stream(stack))
             try:
                 await asyncio.wait([running, streaming], return_when=asyncio.FIRST_COMPLETED)
@@ -145,6 +150,16 @@ class _Demo:
             finally:
                 streaming.cancel()
                 await asyncio.gather(streaming, return_exceptions=True)
+
+    async def _say_where(self, stack: DemoStack, running: "asyncio.Task[None]") -> None:
+        """Print the address of the console as soon as it serves."""
+        shown = asyncio.create_task(stack.is_shown.wait())
+        await asyncio.wait([running, shown], return_when=asyncio.FIRST_COMPLETED)
+        shown.cancel()
+        if stack.is_shown.is_set():
+            self.console.print(
+                Text(f"The console fills as the year passes: http://{HOST}:{stack.console_port}/\n", "bold")
+            )
 
     async def _stream(self, stack: DemoStack) -> None:
         view, began, events = DemoView(self.console), time.monotonic(), self.out / "events.jsonl"
@@ -202,7 +217,7 @@ def _greet(console: Console, count: int, customers: int) -> None:
     chosen = f"{customers:,} of {ALL:,} households" if customers else f"all {ALL:,} households"
     console.print(Text(f"Vigía: a year of a grocer's customers in a minute or two, {count:,} events", "bold"))
     console.print(f"The year of {chosen}" + (" (--customers 0 uses all)." if customers else "."))
-    console.print("Baskets, mailings, coupons are real; names, requests, complaints are invented.")
+    console.print("Baskets, mailings, coupons are real; names, complaints, staff are invented.")
     console.print("They pass through an embedded Kafka, the worker, the trainer and the notifier.")
     console.print("One alarm is shown every three days, of each kind in turn; all are in files.\n")
 
@@ -282,6 +297,7 @@ def _invite(console: Console, stack: DemoStack, out: Path, first: str, last: Mic
             f"curl -H Content-Type:application/json -d @{out}/next.jsonl {gateway}",
             "the same by HTTP; a duplicate counts once",
         ),
+        (f"http://{HOST}:{stack.console_port}/", "the console, in a browser: answer an alarm there"),
         (f"curl {stack.worker_metrics()}", "metrics of the worker, for Prometheus"),
         (f"curl http://{HOST}:{stack.metrics_port}/metrics", "metrics of notifier and gateway"),
     )

@@ -1,5 +1,6 @@
 """`vigia import`: tables into events by a map, and files of events into the order of time."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -11,19 +12,25 @@ import msgspec
 import typer
 from typer import Argument, Option
 
+from scorers.contract.events import Instant
 from scorers.contract.wire import Rejection
 from streams.files import publish
 from streams.files.external_sort import sort_events, writer
-from streams.gateway.intake import Fact, Intake, KafkaAway
+from streams.files.resumable import ResumableSending, content_name
+from streams.gateway.intake import Fact, KafkaAway
 from streams.tables.importing import Import
 from streams.tables.map_file import FileMap, read_map
 from streams.tables.propose import propose as proposal
-from vigia.commands.shared.arguments import text
-from vigia.commands.shared.kafka import Prefix, broker, exit_unavailable, run_once
+from vigia.commands.shared import arguments
+from vigia.commands.shared.history import ToldOfHistory
+from vigia.commands.shared.kafka import KAFKA, Prefix, broker, exit_unavailable, run_once
+from vigia.commands.shared.options import AlarmsFrom
+from vigia.commands.shared.rebuilding import rebuild as rebuilt
 from vigia.readmodel.amounts import counted
 from vigia.readmodel.run_folder import no_event
 from vigia.runtime import progress
 from vigia.runtime.files.event_files import checked, damage_named, not_over_inputs
+from vigia.runtime.files.history_line import history_line
 from vigia.runtime.files.lines import Line
 from vigia.runtime.usage_error import UsageError
 
@@ -54,6 +61,28 @@ def import_events(
     rejects: Annotated[
         Path | None, Option(metavar="FILE", help="Write the rows that are left out here: file, line, code, detail.")
     ] = None,
+    alarms_from: AlarmsFrom = None,
+    rebuild: Annotated[
+        bool,
+        Option(
+            "--rebuild",
+            help="Fold these rows and the live topics together under a new prefix, beside the running system; repeated, cut over to it.",
+        ),
+    ] = False,
+    to: Annotated[
+        str | None,
+        Option(
+            "--to",
+            metavar="PREFIX",
+            help="With --rebuild: the new prefix; 'rebuilt-' after the present one if left out.",
+        ),
+    ] = None,
+    again: Annotated[
+        bool,
+        Option(
+            "--again", help="With --kafka: begin anew although an import of the same files and map has begun or ended."
+        ),
+    ] = False,
     propose: Annotated[
         bool, Option("--propose", help="Print a map for the first file, guessed from its columns, and stop.")
     ] = False,
@@ -61,8 +90,8 @@ def import_events(
     """Turn the rows of tables into events, by a map, into a file or to Kafka.
 
     Without a map, files of events are put in the order of time (--sort). To Kafka events go in the order of time. Memory is bounded
-    whatever the size. Exit status: 0 done, although rows were left out; 2 a file or the map cannot be used, or no row is an
-    event; 3 Kafka did not acknowledge: import again, duplicates count once.
+    whatever the size. An import to Kafka that was interrupted continues where it was if it is started again. Exit status: 0 done,
+    although rows were left out; 2 a file or the map cannot be used, or no row is an event; 3 Kafka did not acknowledge: import again.
     """
     sources = checked(files)
     if propose:
@@ -71,6 +100,12 @@ def import_events(
         return
     if map is None and not sort:
         raise UsageError(f"--map is missing: {STEPS}")
+    if rebuild and map is not None and kafka is None and out is None and not dry_run:
+        kafka = os.environ.get("VIGIA_KAFKA", "").strip() or KAFKA
+    if rebuild and kafka is None:
+        raise UsageError(
+            "--rebuild is for Kafka and needs a map: leave --out and --dry-run out, and name the map with --map"
+        )
     if sum((out is not None, kafka is not None, dry_run)) != 1:
         raise UsageError("choose one of --out FILE, --kafka and --dry-run")
     if map is None and out is None:
@@ -83,20 +118,25 @@ def import_events(
             raise UsageError(f"{path}: there is no folder {path.parent}; make it first")
         option = f"--out {path}" if path == out else f"--rejects {path}"
         not_over_inputs(option, [path], [*sources, *([map] if map else [])])
+    before = arguments.optional_instant(alarms_from, "--alarms-from") or Instant(0)
     with ExitStack() as stack:
         report = _Report(rejects, stack, verbose=dry_run)
         if map is None:
             assert out is not None
-            _sort(sources, out, report)
+            _sort(sources, out, before, report)
         else:
-            form = read_map(text(map), str(map))
+            map_text = arguments.text(map)
+            form = read_map(map_text, str(map))
             if out is not None:
-                _to_file(sources, form, out, sort, report)
+                _to_file(sources, form, out, sort, before, report)
+            elif kafka is not None and rebuild:
+                _rebuild(sources, form, kafka, prefix, to, before, report)
             elif kafka is not None:
-                _to_kafka(sources, form, kafka, prefix, report)
+                _to_kafka(sources, map_text, form, kafka, prefix, before, again, report)
             else:
                 _show(sources, form, report)
-    report.say(sources)
+    if not rebuild or report.rows:  # a build that is done reads no rows
+        report.say(sources)
 
 
 class _Report:
@@ -137,12 +177,12 @@ class _Report:
             raise UsageError("no row is an event" if self.rows else no_event(sources))
 
 
-def _sort(sources: list[str], out: Path, report: _Report) -> None:
+def _sort(sources: list[str], out: Path, before: Instant, report: _Report) -> None:
     def reject(line: Line, fault: Rejection) -> None:
         report.reject(line)
 
     with progress.of_bytes("Sorting", progress.size(sources)) as advance, damage_named(sources):
-        done = sort_events(sources, out, reject, advance)
+        done = sort_events(sources, out, reject, advance, history=before)
     if done.events:
         report.types["events"] = done.events
         typer.echo(f"{counted(done.events, 'event')} -> {out}")
@@ -155,7 +195,7 @@ def _events(work: Import, folder: str, by_time: bool, report: _Report) -> Iterat
     report.rows = work.rows
 
 
-def _to_file(sources: list[str], form: FileMap, out: Path, sort: bool, report: _Report) -> None:
+def _to_file(sources: list[str], form: FileMap, out: Path, sort: bool, before: Instant, report: _Report) -> None:
     with (
         TemporaryDirectory(prefix=".vigia-", dir=out.parent, ignore_cleanup_errors=True) as folder,
         progress.of_bytes("Importing", progress.size(sources)) as advance,
@@ -163,6 +203,8 @@ def _to_file(sources: list[str], form: FileMap, out: Path, sort: bool, report: _
     ):
         complete = Path(folder) / "complete"
         with writer(complete, packed=out.suffix == ".gz") as file:
+            if before:
+                file.write(history_line(before))
             for line in _events(Import(sources, form, report.reject, advance), folder, sort, report):
                 file.write(line.raw + b"\n")
         if report.types:
@@ -170,20 +212,27 @@ def _to_file(sources: list[str], form: FileMap, out: Path, sort: bool, report: _
     _say_types(report, str(out))
 
 
-def _to_kafka(sources: list[str], form: FileMap, kafka: str, prefix: str, report: _Report) -> None:
-    where, done = broker(kafka, prefix, "publish"), publish.Published()
-
-    def refused(line: publish.Line, fault: Rejection) -> None:
-        raise AssertionError(f"{line.file}:{line.number} was made by us and is no event: {fault.detail}")
+def _to_kafka(
+    sources: list[str],
+    map_text: str,
+    form: FileMap,
+    kafka: str,
+    prefix: str,
+    before: Instant,
+    again: bool,
+    report: _Report,
+) -> None:
+    where = broker(kafka, prefix, "import")
+    told = ToldOfHistory(where, before) if before else None
+    sending = ResumableSending(where, "" if again else content_name(sources, map_text))
 
     async def work(events: Iterator[Line]) -> None:
-        nonlocal done
-        intake = Intake(where)
-        lines = (publish.Line(one.file, one.number, _fact(one)) for one in events)
-        try:
-            done = await publish.publish(intake, lines, refused)
-        finally:
-            await intake.close()
+        if told is not None:
+            await told.tell()
+        async with sending:
+            if sending.before:
+                typer.echo(f"continues after {counted(sending.before, 'event')} that an earlier run has sent", err=True)
+            await sending.send(publish.Line(one.file, one.number, _fact(one)) for one in events)
 
     with (
         TemporaryDirectory(prefix="vigia-", ignore_cleanup_errors=True) as folder,
@@ -194,9 +243,26 @@ def _to_kafka(sources: list[str], form: FileMap, kafka: str, prefix: str, report
         try:
             run_once(work(events), kafka)
         except KafkaAway as fault:
-            exit_unavailable(kafka, str(fault))
-    for topic, count in sorted(done.topics.items()):
+            exit_unavailable(kafka, fault)
+    for topic, count in sorted(sending.topics.items()):
         typer.echo(f"{counted(count, 'event')} -> {where.name(topic)}")
+    if sending.before and not sending.topics:
+        typer.echo("all events were sent by an earlier import of the same files and map; --again sends them again")
+
+
+def _rebuild(
+    sources: list[str], form: FileMap, kafka: str, prefix: str, to: str | None, before: Instant, report: _Report
+) -> None:
+    with (
+        TemporaryDirectory(prefix="vigia-", ignore_cleanup_errors=True) as folder,
+        progress.of_bytes("Rebuilding", progress.size(sources)) as advance,
+        damage_named(sources),
+    ):
+        events = _events(Import(sources, form, report.reject, advance), folder, True, report)
+        try:
+            run_once(rebuilt(map(_fact, events), kafka, prefix, to, before, Path(folder)), kafka)
+        except KafkaAway as fault:
+            exit_unavailable(kafka, fault)
 
 
 def _fact(line: Line) -> Fact:

@@ -7,12 +7,14 @@ from typing import Annotated
 import typer
 from typer import Argument, Option
 
+from scorers.contract.events import Instant
 from scorers.contract.wire import Rejection
 from scorers.policy.spans import format_span
 from scorers.policy.tables import Policy
 from streams.files.publish import Line, Published, lines
 from streams.files.publish import publish as send
 from streams.gateway.intake import Intake, KafkaAway
+from vigia.commands.shared.history import ToldOfHistory
 from vigia.commands.shared.kafka import KAFKA, Kafka, Prefix, broker, exit_unavailable, run_once
 from vigia.commands.shared.options import AllowLate
 from vigia.commands.shared.spooling import keep_and_send
@@ -62,7 +64,7 @@ def publish(
         raise UsageError("--gateway is for --spool DIR: name the folder where events wait until they are acknowledged")
     if not events:
         raise UsageError("name files of events, or --spool DIR to send what waits there")
-    files, where, done = checked(events), broker(kafka, prefix, "publish"), Published()
+    files, where, done, before = checked(events), broker(kafka, prefix, "publish"), Published(), Instant(0)
     order, sent = Order(lateness=LATENESS), Lateness(LATENESS)
     if progress.size(files) is None:
         typer.echo(f"note: a pipe is sent as it comes, not put in the order of time; for that, first {SORT}", err=True)
@@ -70,28 +72,33 @@ def publish(
         order = Order(WINDOW, LATENESS)
         with progress.of_bytes("Checking", progress.size(files)) as advance, damage_named(files):
             checked_first = lateness_of(files, order, advance)
+        before = checked_first.history
         if not allow_late and wrong_order(checked_first.late, checked_first.facts):
             raise UsageError(
                 f"{_late(checked_first)}: the files are in the wrong order, and nothing was sent; {SORT}, "
                 "or go on without those facts (--allow-late)"
             )
 
+    told = ToldOfHistory(where, before) if before else None
+
     def reject(line: Line, fault: Rejection) -> None:
         typer.echo(f"{line.file}:{line.number}: {fault.code}: {fault.detail}", err=True)
 
     async def work() -> None:
         nonlocal done
+        if told is not None:
+            await told.tell()
         intake = Intake(where)
         with progress.of_bytes("Sending", progress.size(files)) as advance, damage_named(files):
             try:
-                done = await send(intake, lines(files, advance, order, sent), reject)
+                done = await send(intake, lines(files, advance, order, sent, sent.begin if before else None), reject)
             finally:
                 await intake.close()
 
     try:
         run_once(work(), kafka)
     except KafkaAway as fault:
-        exit_unavailable(kafka, str(fault))
+        exit_unavailable(kafka, fault)
     for topic, count in sorted(done.topics.items()):
         typer.echo(f"{counted(count, 'event')} -> {where.name(topic)}")
     _say_what_is_late(sent)

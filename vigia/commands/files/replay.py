@@ -9,7 +9,7 @@ import typer
 from typer import Option
 
 from scorers.contract.events import Duration
-from scorers.in_force.control import Control
+from scorers.in_force.control import Control, PolicyInForce
 from scorers.in_force.live_quality import LEAVING, Quality
 from scorers.in_force.uplift import Uplift
 from scorers.policy.reading import PolicyError, parse_policy
@@ -22,7 +22,7 @@ from streams.records.lessons import encode_lesson
 from streams.replay.replay import OUTPUTS, ScoreSchedule, Summary
 from streams.replay.replay import replay as fold
 from vigia.commands.shared import arguments
-from vigia.commands.shared.options import AllowLate, Events, Horizon, PolicyFile, Until
+from vigia.commands.shared.options import AlarmsFrom, AllowLate, Events, Horizon, PolicyFile, Until
 from vigia.readmodel.amounts import counted, without_cents
 from vigia.readmodel.run_folder import SORT, late_by, no_event, order_named
 from vigia.runtime import progress
@@ -56,10 +56,11 @@ def replay(
         bool,
         Option("--trust-times", help="Take every time as it is, also one that is 30 days ahead of its neighbours."),
     ] = False,
+    alarms_from: AlarmsFrom = None,
 ) -> None:
     """Compute alarms, scores and customers from files of events; needs no broker.
 
-    Writes alarms.jsonl, worklist.jsonl, scores.csv, customers.jsonl, losses.jsonl, rejected.jsonl and summary.json to DIR. The same
+    Writes alarms.jsonl, worklist.jsonl, scores.csv, customers.jsonl, losses.jsonl, stores.jsonl, rejected.jsonl, summary.json and base.json to DIR. The same
     files give the same bytes. A line that cannot be read goes to rejected.jsonl with its reason and does not stop the run; the last
     lines say what was left out. Exit status: 0 done, 2 an argument or a file cannot be used, or no line is an event.
     """
@@ -90,6 +91,7 @@ def replay(
             in_order=True,
             allow_late=allow_late,
             trust_times=trust_times,
+            history_before=arguments.optional_instant(alarms_from, "--alarms-from") or 0,
         )
     for line in lines(summary, out, rules.time.allowed_lateness):
         typer.echo(line)
@@ -101,7 +103,9 @@ def _as_the_worker(control: Path, rules: Policy, own: bool) -> tuple[Policy, lis
     """Return the worker's policy, unless another is given, and its control records."""
     try:
         controls = list(control_log.read(control))
-        if own and (text := control_log.policy_text(control)) is not None:
+        if not own:
+            controls = [one for one in controls if not isinstance(one, PolicyInForce)]
+        elif (text := control_log.policy_text(control)) is not None:
             rules = parse_policy(text, str(control))
     except (ControlsWrong, PolicyError) as error:
         raise UsageError(str(error)) from None

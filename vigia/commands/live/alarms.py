@@ -4,25 +4,24 @@ An action goes to the topic `alarm-actions`; the notifier reads it there and rep
 alarm ends.
 """
 
-import os
-import pwd
 import time
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 from uuid import uuid4
 
 import typer
-from aiokafka import AIOKafkaProducer
-from typer import Argument, Option
+from typer import Option
 
 from alerts.pipeline.incident import BY_PEOPLE, ENDINGS
 from alerts.wording.formats import day_and_time
 from alerts.wording.message import cause, title
 from scorers.alarms.catalogue import KINDS, STATE_CHANGES
-from scorers.contract.alarms import SEVERITIES, Alarm
+from scorers.contract.alarms import SEVERITIES, Alarm, Treatment
 from scorers.contract.events import ActionName, AlarmAction, Instant
 from scorers.contract.inert import inert
-from scorers.contract.wire import Rejection, decode_alarm, encode_event
+from scorers.contract.wire import Rejection, decode_alarm
+from vigia.commands.live.redeliver import redeliver
 from vigia.commands.shared import arguments
+from vigia.commands.shared.acting import SOURCE, AlarmId, By, person, send_action
 from vigia.commands.shared.arguments import known
 from vigia.commands.shared.kafka import KAFKA, Kafka, Prefix, broker, run_once
 from vigia.runtime.broker import Broker
@@ -31,18 +30,14 @@ from vigia.runtime.usage_error import UsageError
 
 app = typer.Typer(help="Watch alarms, and act on them.", no_args_is_help=True)
 
-AlarmId = Annotated[str, Argument(metavar="ALARM_ID", help="The alarm's id, from the message or from alarms tail.")]
 Customer = Annotated[
     str | None,
     Option(metavar="ID", help="The alarm's customer, if known; without it, the topic is searched for the alarm."),
 ]
-By = Annotated[
-    str | None,
-    Option(metavar="NAME", help="The person who acts; without it, the user of this machine. Marked as unverified."),
-]
-SOURCE = "vigia-alarms"
-UNVERIFIED = " (unverified)"  # after a name that nobody has proved: the command line asks for no password
 Why = Annotated[str | None, Option("--reason", metavar="TEXT", help="The reason, for the record.")]
+
+
+app.command()(redeliver)
 
 
 @app.callback()
@@ -94,7 +89,6 @@ def tail(
 PLAIN: dict[ActionName, str] = {
     "ack": "Acknowledge an alarm: escalations and reminders stop.",
     "resolve": "Record that the work is done. Whether the alarm ends depends on what the customer does.",
-    "act": "Record that something was done about an alarm; it stays open, and a comeback counts as saved.",
     "dismiss": "Call an alarm false: it is settled, and nothing more is sent about it.",
 }
 """Actions that need nothing but the alarm, with the help of their commands."""
@@ -117,6 +111,28 @@ def _add(name: ActionName, text: str) -> None:
 
 for plain, plain_help in PLAIN.items():
     _add(plain, plain_help)
+
+
+@app.command()
+def act(
+    alarm_id: AlarmId,
+    treatment: Annotated[
+        str | None, Option(metavar="CODE", help="What was done, such as help or special_offer; the alarm proposes one.")
+    ] = None,
+    channel: Annotated[str | None, Option(metavar="NAME", help="How, such as phone or store.")] = None,
+    cost_minor: Annotated[
+        int | None, Option(min=0, metavar="AMOUNT", help="What it cost, in minor units of the customer's currency.")
+    ] = None,
+    customer: Customer = None,
+    by: By = None,
+    reason: Why = None,
+    kafka: Kafka = KAFKA,
+    prefix: Prefix = "",
+) -> None:
+    """Record that something was done about an alarm; it stays open, and a comeback counts as saved."""
+    known("--treatment", [treatment] if treatment is not None else None, get_args(Treatment))
+    done = {"treatment": treatment, "channel": channel, "cost_minor": cost_minor}
+    _act("act", alarm_id, customer, by, reason, None, kafka, prefix, **done)
 
 
 @app.command()
@@ -148,6 +164,8 @@ def note(
     prefix: Prefix = "",
 ) -> None:
     """Add a note to an alarm, also to one that has ended."""
+    if not reason.strip():
+        raise UsageError("--reason is empty: give the text of the note")
     _act("note", alarm_id, customer, by, reason, None, kafka, prefix)
 
 
@@ -163,14 +181,6 @@ def undo(
     _act("undo", alarm_id, customer, by, None, None, kafka, prefix)
 
 
-def _user() -> str:
-    """The user of the operating system, whatever the environment says."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # a user without a name, as in many containers
-        return f"uid {os.getuid()}"
-
-
 def _act(
     action_name: ActionName,
     alarm_id: str,
@@ -180,11 +190,9 @@ def _act(
     until: Instant | None,
     kafka: str,
     prefix: str,
+    **done: Any,
 ) -> None:
-    where, who = broker(kafka, prefix, "alarms ack"), (_user() if by is None else by).strip()
-    if not who:
-        raise UsageError("--by is empty: give the name of the person")
-    who += UNVERIFIED
+    where, who = broker(kafka, prefix, "alarms ack"), person(by)
 
     async def work() -> None:
         key: str
@@ -209,8 +217,9 @@ def _act(
             by=who,
             until=until,
             reason=reason,
+            **done,
         )
-        await _send(where, key, encode_event(action))
+        await send_action(where, key, action)
         end = f" until {day_and_time(until)}" if until is not None else ""
         typer.echo(f"{action_name} of {inert(alarm_id)} by {inert(who)}{end} -> {where.name('alarm-actions')}")
 
@@ -234,15 +243,6 @@ async def newest(where: Broker, alarm_id: str) -> Alarm:
             f"{inert(alarm_id)!r}: no such alarm on {where.name('alarms')}; take the id from alarms tail, or give --customer"
         )
     return found[0]
-
-
-async def _send(where: Broker, key: str, value: bytes) -> None:
-    producer = AIOKafkaProducer(acks="all", enable_idempotence=True, **where.client())
-    try:
-        await producer.start()
-        await producer.send_and_wait(where.name("alarm-actions"), value, key=key.encode())
-    finally:
-        await producer.stop()
 
 
 def _end(until: str) -> Instant:

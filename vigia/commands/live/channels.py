@@ -3,17 +3,20 @@
 import asyncio
 import os
 import time
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 from typer import Argument, Option
 
+from alerts.channels import email
 from alerts.channels.catalogue import type_of
-from alerts.channels.contract import ChannelSettings
-from alerts.channels.testing import Outcome, send_test_message
+from alerts.channels.contract import ChannelSettings, change_id
+from alerts.channels.testing import Outcome, attempt, send_test_message
 from alerts.pipeline.connect import connect
 from alerts.pipeline.routes import TIERS, Routes
+from alerts.settings.secret import NoSecret
 from alerts.settings.toml import BadSetting
 from scorers.contract.events import Instant
 from scorers.contract.inert import inert
@@ -21,6 +24,7 @@ from vigia.commands.shared import routing
 from vigia.commands.shared.arguments import known
 from vigia.commands.shared.logs import log_lines
 from vigia.commands.shared.routing import RoutesFile
+from vigia.runtime.usage_error import UsageError
 
 app = typer.Typer(help="List the channels of the routes, and test them.", no_args_is_help=True)
 AsJson = Annotated[bool, Option("--json", help="A JSON object a line, for other programs.")]
@@ -66,6 +70,40 @@ def send_test(
         why = f": {outcome.why}" if outcome.why else ""
         typer.echo(msgspec.json.encode(entry).decode() if as_json else f"{inert(one, 40):16} {outcome.result}{why}")
     if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def mail(
+    name: Annotated[str, Argument(metavar="NAME", help="A channel of type email.")],
+    files: Annotated[
+        list[Path], Argument(metavar="FILE...", help="What to attach, such as report.html and customers.xlsx.")
+    ],
+    subject: Annotated[str, Option(metavar="TEXT", help="The subject of the mail.")] = "Vigía: report",
+    routes: RoutesFile = None,
+) -> None:
+    """Mail files to the addresses of a channel, such as a weekly report with the roster; start it from a timer.
+
+    Exit status: 0 it was sent, 1 it was not.
+    """
+    loaded = routing.routes(routes)
+    known("NAME", [name], tuple(loaded.channels))
+    settings = loaded.channels[name]
+    if not isinstance(settings, email.Settings):
+        raise UsageError(f"NAME {name!r}: is a channel of type {type_of(settings)}; give one of type email")
+    now = Instant(time.time_ns() // 1000)
+    try:
+        attached = [(path.name, path.read_bytes()) for path in files]
+        message = email.with_files(settings, subject, attached, now, change_id(name, "report", now))
+        channel = settings.connect(os.environ)
+    except OSError as fault:
+        raise UsageError(f"{fault.filename}: cannot be read ({fault.strerror})") from None
+    except (ValueError, NoSecret) as fault:
+        raise UsageError(f"channel.{name}: {fault}") from None
+
+    outcome = asyncio.run(attempt(channel.deliver(message), channel, settings.timeout))
+    typer.echo(f"{inert(name, 40):16} {outcome.result}" + (f": {outcome.why}" if outcome.why else ""))
+    if outcome.result != "sent":
         raise typer.Exit(1)
 
 

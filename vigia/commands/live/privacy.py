@@ -1,5 +1,6 @@
 """`vigia privacy`: what is held of one customer."""
 
+import asyncio
 import os
 import time
 from collections.abc import Iterator
@@ -17,7 +18,19 @@ from scorers.contract.inert import inert
 from scorers.policy.tables import Policy
 from streams.worker.table_reader import customers
 from vigia.commands.shared.kafka import KAFKA, Kafka, Prefix, broker, run_once
-from vigia.operations.privacy import Finding, OnTopics, Trace, in_files, in_redis, in_stores, is_overdue, on_topics
+from vigia.operations.privacy import (
+    Finding,
+    OnTopics,
+    Trace,
+    in_files,
+    in_redis,
+    in_stores,
+    in_tables,
+    is_overdue,
+    on_topics,
+)
+from vigia.readmodel import redis_address
+from vigia.readmodel.redis_address import RedisAddress
 from vigia.runtime import settings
 from vigia.runtime.privacy.keyed_hash import FILE as KEY_FILE
 from vigia.runtime.privacy.keyed_hash import known_hash
@@ -33,7 +46,9 @@ Dir = Annotated[Path | None, Option("--dir", metavar="DIR", help="The same as th
 State = Annotated[
     Path | None, Option("--state", metavar="DIR", help="The state folder of a worker on this machine (VIGIA_STATE).")
 ]
-RedisUrl = Annotated[str, Option("--redis", metavar="URL", envvar="VIGIA_REDIS", help="The Redis of the cards.")]
+RedisUrl = Annotated[
+    str, Option("--redis", metavar="URL", envvar="VIGIA_REDIS", help="The Redis of the cards and of the console.")
+]
 
 
 class Export(msgspec.Struct, omit_defaults=True):
@@ -60,7 +75,7 @@ def check(
     kafka: Kafka = KAFKA,
     prefix: Prefix = "",
 ) -> None:
-    """Search for a customer's id: state, topics, changelog, Redis and logs, or a replay's folder.
+    """Search for a customer's id: state, the console's read model, topics, changelog, Redis and logs, or a replay's folder.
 
     Lists the places and exits with 1; exits with 0 if nothing is found. After an erasure topics keep older records for a time that
     docs/security.md states: such a place is listed with the date by which it is empty, and counts from then on, or with --strict.
@@ -71,15 +86,15 @@ def check(
     found: list[Finding] = []
     erased = 0
     if run is None:
-        where = broker(kafka, prefix, "privacy check")
+        where, address = broker(kafka, prefix, "privacy check"), redis_address.read(os.environ, redis)
 
         async def work() -> None:
             nonlocal erased
             held = await on_topics(where, trace)
             erased = held.erased
             found.extend(held.findings())
-            if redis:
-                found.extend(await _cards(redis, prefix, trace))
+            if address is not None:
+                found.extend(await asyncio.to_thread(_in_redis, address, prefix, trace))
 
         run_once(work(), kafka)
     found.extend(_in_folders(trace, run, logs, state, erased))
@@ -156,14 +171,15 @@ def _in_folders(
         yield from in_files(run, trace)
     elif (folder := _state(state)).is_dir():
         yield from in_stores(folder, trace)
+        yield from in_tables(folder, trace)
         yield from in_files(folder, trace, erased)
     if logs is not None:
         yield from in_files(logs, trace)
 
 
-async def _cards(redis: str, prefix: str, trace: Trace) -> Iterator[Finding]:
+def _in_redis(address: RedisAddress, prefix: str, trace: Trace) -> list[Finding]:
     try:
-        return await in_redis(redis, prefix, trace)
+        return list(in_redis(address, prefix, trace))
     except (TimeoutError, RedisError, OSError, ValueError) as fault:
         raise UsageError(f"Redis cannot be read ({type(fault).__name__}): correct VIGIA_REDIS (or --redis)") from None
 

@@ -10,6 +10,9 @@ import typer
 from typer import Argument, Option
 
 from alerts.pipeline.stages import DecisionContext, candidate, decide, explain
+from alerts.wording.languages import language_of
+from alerts.wording.message import compose
+from alerts.wording.templates import SHIPPED, shipped
 from scorers.alarms.catalogue import KINDS
 from scorers.contract.alarms import SEVERITIES, Alarm, Severity, Skill, Subject, Tier
 from scorers.contract.events import Instant
@@ -39,6 +42,15 @@ def show() -> None:
     typer.echo(shipped_text(routing.SHIPPED), nl=False)
 
 
+@app.command()
+def template(
+    language: Annotated[str, Argument(metavar="LANGUAGE", help="The language of the messages: en or es.")] = "en",
+) -> None:
+    """Print the template of messages that ships with Vigía: a start for one of your own, named under [messages]."""
+    known("LANGUAGE", [language], tuple(SHIPPED))
+    typer.echo(shipped(language), nl=False)
+
+
 @app.command("test")
 def try_out(
     alarms: Annotated[
@@ -52,12 +64,15 @@ def try_out(
     tier: Annotated[str, Option(metavar="TIER", help="The example's tier.")] = "gold",
     skill: Annotated[str | None, Option(metavar="SKILL", help="The skill that the example asks for.")] = None,
     store: Annotated[str | None, Option(metavar="ID", help="The example's store.")] = None,
+    owner: Annotated[str | None, Option(metavar="ID", help="Who looks after the example's customer.")] = None,
+    locale: Annotated[str | None, Option(metavar="LOCALE", help="The example's locale, such as es-ES.")] = None,
     now: Annotated[
         str | None,
         Option(metavar="TIME", help="When the notifier reads it, with a time zone; without it, the alarm's own time."),
     ] = None,
     routes: RoutesFile = None,
     policy: PolicyFile = None,
+    message: Annotated[bool, Option("--message", help="Also show the message as people would get it.")] = False,
     as_json: Annotated[bool, Option("--json", help="A JSON object a line, for other programs.")] = False,
 ) -> None:
     """Show which route an alarm matches, on which channels and when it would go, or which rule stops it.
@@ -69,10 +84,15 @@ def try_out(
     loaded = routing.routes(routes).under(rules)
     context = DecisionContext(loaded, notify_within=rules.time.notify_within)
     read_at = arguments.instant(now, "--now") if now is not None else None
-    given = _read(alarms) if alarms is not None else iter([_example(kind, severity, tier, skill, store, read_at)])
+    whose = {"store_id": store, "owner_id": owner, "locale": locale}
+    given = _read(alarms) if alarms is not None else iter([_example(kind, severity, tier, skill, read_at, **whose)])
     for alarm in given:
         at = read_at if read_at is not None else alarm.time
         typer.echo(_json(alarm, at, context) if as_json else "\n  ".join(map(_line, explain(alarm, at, context))))
+        if message and not as_json:
+            language = language_of([alarm])
+            told = compose(alarm, "", loaded.zone, language, template=loaded.templates.get(language))
+            typer.echo(f"{told.title}\n\n{told.plain()}")
 
 
 def _line(sentence: str) -> str:
@@ -95,9 +115,7 @@ def _json(alarm: Alarm, at: Instant, context: DecisionContext) -> str:
     return msgspec.json.encode(summary | {"decisions": decisions}).decode()
 
 
-def _example(
-    kind: str, severity: str | None, tier: str, skill: str | None, store: str | None, at: Instant | None
-) -> Alarm:
+def _example(kind: str, severity: str | None, tier: str, skill: str | None, at: Instant | None, **whose: Any) -> Alarm:
     known("--kind", [kind], tuple(KINDS))
     known("--severity", [severity] if severity else None, SEVERITIES)
     known("--tier", [tier], get_args(Tier))
@@ -118,7 +136,7 @@ def _example(
         tier=customer_tier,
         treatment=row.treatment,
         skill=cast(Skill, skill) if skill else row.skill,
-        store_id=store,
+        **whose,
         policy_version="",
         figures_version="",
         model_version="",

@@ -14,8 +14,13 @@ from typer import Option
 
 from streams.gateway.gateway import accepting
 from streams.gateway.intake import Intake
-from streams.gateway.settings import Settings, read_file
+from streams.gateway.seen_in_redis import shared
+from streams.gateway.settings import Settings, read, text_of
 from streams.gateway.tokens import Token, Tokens, is_digest, new_token
+from streams.hooks.catalogue import Hook, ready
+from streams.hooks.erasures import follow
+from streams.hooks.settings import read_hooks
+from streams.hooks.taking import Hooks
 from vigia.commands.shared.kafka import KAFKA, Host, Kafka, MetricsPort, Prefix, broker, run_until_stopped
 from vigia.readmodel import redis_address
 from vigia.readmodel.redis_address import RedisAddress
@@ -27,7 +32,7 @@ from vigia.runtime.usage_error import UsageError
 
 ConfigFile = Annotated[
     Path | None,
-    Option(metavar="FILE", help="The file of tokens and limits, as deploy/gateway.toml shows."),
+    Option(metavar="FILE", help="The file of tokens, hooks and limits, as deploy/gateway.toml shows."),
 ]
 LOGGER = logging.getLogger("vigia.gateway")
 TOKENS = "VIGIA_GATEWAY_TOKENS"
@@ -43,7 +48,12 @@ def gateway(
     metrics_port: MetricsPort = 9105,
     config: ConfigFile = None,
     redis: Annotated[
-        str, Option(metavar="URL", envvar="VIGIA_REDIS", help="The Redis for customer cards and the at-risk board.")
+        str,
+        Option(
+            metavar="URL",
+            envvar="VIGIA_REDIS",
+            help="The Redis for customer cards, the at-risk board, and what gateways accepted.",
+        ),
     ] = "",
     open_to_all: Annotated[bool, Option("--no-token", help="Require no token; on this machine only.")] = False,
     make_token: Annotated[
@@ -54,7 +64,7 @@ def gateway(
 
     Senders need a token. The file of --config names each token, with its digest and what it may send, and is read again when
     it changes; digests without a scope may also stand in the environment variable VIGIA_GATEWAY_TOKENS, separated by blanks.
-    With a Redis it also keeps the customer cards up to date.
+    With a Redis it also keeps the customer cards up to date, and several gateways remember together what they accepted.
     """
     if make_token:
         token, digest = new_token()
@@ -83,13 +93,21 @@ def gateway(
 
 
 class Senders:
-    """Who may send: the tokens of the file and of the environment, and the limits; `watch` follows the file's changes."""
+    """Who may send: tokens and hooks of the file, tokens of the environment, and the limits; `watch` follows the file's changes."""
 
-    def __init__(self, path: Path | None, digests: Iterable[str]) -> None:
+    def __init__(self, path: Path | None, digests: Iterable[str], state: Path, open_to_all: bool = False) -> None:
         self._path, self._digests = path, tuple(digests)
         self._stamp = self._stamped()
-        config = read_file(path) if path is not None else Settings()
-        self.limits, self.tokens = config.limits, Tokens(self._all(config))
+        config, hooks = self._read()
+        self.limits = config.limits
+        self.hooks = Hooks(hooks, state)
+        self.tokens = Tokens(self._all(config), required=not open_to_all)
+
+    def _read(self) -> tuple[Settings, dict[str, Hook]]:
+        if self._path is None:
+            return Settings(), {}
+        text, name = text_of(self._path), str(self._path)
+        return read(text, name), ready(read_hooks(text, name), os.environ)
 
     def _all(self, config: Settings) -> list[Token]:
         return [*config.tokens(), *Tokens.of_digests(self._digests)]
@@ -110,17 +128,21 @@ class Senders:
                 continue
             self._stamp = stamp
             try:
-                tokens = self._all(read_file(self._path))
+                config, hooks = self._read()
             except UsageError as fault:
-                LOGGER.error("the tokens stay as they are: %s", fault)
+                LOGGER.error("tokens and hooks stay as they are: %s", fault)
                 continue
-            if not tokens:
-                LOGGER.error(
-                    "the tokens stay as they are: %s names none, and without a token anybody could send", self._path
-                )
+            tokens = self._all(config)
+            if not tokens and not hooks:
+                LOGGER.error("tokens and hooks stay as they are: %s names none, so nobody could send", self._path)
                 continue
             self.tokens.replace(tokens)
-            LOGGER.info("tokens read again: %s", ", ".join(token.name for token in tokens))
+            self.hooks.replace(hooks)
+            LOGGER.info("read again: tokens %s; hooks %s", _listed(one.name for one in tokens), _listed(hooks))
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none"
 
 
 def senders(config: Path | None, host: str, open_to_all: bool) -> Senders:
@@ -128,10 +150,11 @@ def senders(config: Path | None, host: str, open_to_all: bool) -> Senders:
     digests = os.environ.get(TOKENS, "").split()
     if not all(map(is_digest, digests)):
         raise UsageError(f"{TOKENS}: a token's digest is 64 hexadecimal digits: vigia gateway --new-token makes one")
-    found = Senders(config, digests)
-    if not found.tokens and not (open_to_all and host in LOCAL):
+    local = open_to_all and host in LOCAL
+    found = Senders(config, digests, settings.read(os.environ).state, open_to_all=local)
+    if not found.tokens and not found.hooks and not local:
         raise UsageError(
-            f"{TOKENS} is not set and --config names no token; create one with vigia gateway --new-token, "
+            f"{TOKENS} is not set and --config names no token and no hook; create a token with vigia gateway --new-token, "
             "or give --no-token on this machine only"
         )
     return found
@@ -153,13 +176,20 @@ async def gate(
     board = asyncio.create_task(Board(cards, where, hashes, registry).run()) if cards and hashes else None
     if board is None:
         LOGGER.info("no Redis is given (--redis): there are no customer cards and no board")
-    watching = asyncio.create_task(who.watch())
+    redis = cards.client() if cards else None
+    beside = [asyncio.create_task(who.watch()), asyncio.create_task(follow(where, who.hooks))]
     try:
-        async with accepting(intake, who.tokens, host, port, registry, who.limits) as bound:
+        from vigia.openapi import document  # this import takes half a second
+
+        async with accepting(
+            intake, who.tokens, host, port, registry, who.limits, who.hooks, document(),
+            seen=shared(redis, where.prefix) if redis else None,
+        ) as bound:  # fmt: skip
             yield bound
     finally:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
-        if board is not None:
-            board.cancel()
-            await asyncio.gather(board, return_exceptions=True)
+        beside += [] if board is None else [board]
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
+        if redis is not None:
+            await redis.aclose()

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import typer
@@ -36,10 +37,12 @@ def notifier(
     """
     where, rules = broker(kafka, prefix, "notifier"), arguments.policy(policy)
     within = rules.time.notify_within
-    loaded, metrics = routed(routes, rules), NotifierMetrics()
+    around = {**os.environ, "VIGIA_KAFKA": kafka, "VIGIA_PREFIX": prefix}  # where channels of type kafka write
+    loaded, metrics = routed(routes, rules, around), NotifierMetrics()
     config = settings.read(os.environ)
     hashes = keyed_hash(config.privacy_key, config.state)
-    serving = Notifier(where, loaded, lambda: connect_all(loaded, os.environ), metrics, hashes, within)
+    links = routing.links(loaded, config)
+    serving = Notifier(where, loaded, lambda: connect_all(loaded, around), metrics, hashes, within, links=links)
 
     async def serve(stop: asyncio.Event) -> None:
         async with health.serving_health(metrics.registry, metrics_port, host, serving.ready) as port:
@@ -49,11 +52,11 @@ def notifier(
     run_until_stopped(serve, kafka)
 
 
-def routed(routes: Path | None, rules: Policy) -> Routes:
+def routed(routes: Path | None, rules: Policy, environment: Mapping[str, str]) -> Routes:
     """The routes in the business's zone, after a check that every secret they name is there."""
     loaded = routing.routes(routes).under(rules)
     try:
-        connect_all(loaded, os.environ)  # report a missing secret before anything starts
+        connect_all(loaded, environment)  # report a missing secret before anything starts
     except BadSetting as fault:
         raise UsageError(str(fault)) from None
     return loaded

@@ -6,7 +6,7 @@ import os
 import typer
 
 from streams.engine.standby import Standby
-from streams.metrics import TrainerMetrics
+from streams.metrics.trainer import TrainerMetrics
 from streams.trainer.trainer import Trainer
 from vigia.commands.shared.kafka import KAFKA, Host, Kafka, MetricsPort, Prefix, broker, run_until_stopped
 from vigia.commands.shared.seals import with_keys

@@ -5,7 +5,7 @@ import os
 
 import typer
 
-from streams.metrics import WorkerMetrics
+from streams.metrics.worker import WorkerMetrics
 from streams.worker.worker import Worker
 from vigia.commands.shared import arguments
 from vigia.commands.shared.kafka import KAFKA, Host, Kafka, MetricsPort, Prefix, broker, run_until_stopped

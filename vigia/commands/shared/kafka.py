@@ -74,22 +74,24 @@ def run_once(work: Coroutine[Any, Any, None], kafka: str) -> None:
         fault = faults.exceptions[0]
         while isinstance(fault, BaseExceptionGroup):
             fault = fault.exceptions[0]
-        exit_unavailable(kafka, _describe(fault))
+        exit_unavailable(kafka, fault)
     except* TopicsWrong as wrong:
         print(f"vigia: {wrong.exceptions[0]}", file=sys.stderr)  # noqa: T201
         raise typer.Exit(2) from None
 
 
 def _describe(fault: BaseException) -> str:
-    """Describe an error of Kafka; a missing right names its topic or group."""
-    for kind, what in MISSING_RIGHTS.items():
-        if isinstance(fault, kind):
-            return f"no right to {what} {fault.args[0] if fault.args else ''}: docs/operations.md lists the rights of each process"
+    """Describe an error of Kafka, or one that it has caused; a missing right names its topic or group."""
+    for one in (fault, fault.__cause__):
+        for kind, what in MISSING_RIGHTS.items():
+            if isinstance(one, kind):
+                name = one.args[0] if one.args else ""
+                return f"no right to {what} {name}: docs/operations.md lists the rights of each process"
     return str(fault)
 
 
-def exit_unavailable(kafka: str, fault: str) -> NoReturn:
+def exit_unavailable(kafka: str, fault: BaseException) -> NoReturn:
     """Exit because Kafka failed: print why it refuses a connection, or else the error."""
-    why = asyncio.run(broker(kafka, "").refused()) or fault
+    why = asyncio.run(broker(kafka, "").refused()) or _describe(fault)
     print(f"vigia: Kafka at {kafka}: {why}", file=sys.stderr)  # noqa: T201
     raise typer.Exit(EXIT_UNAVAILABLE) from None

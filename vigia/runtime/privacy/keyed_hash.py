@@ -7,15 +7,13 @@ written, and both are looked for.
 """
 
 import hashlib
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from vigia.runtime.privacy.secret_file import write_secret
+from vigia.runtime.privacy.secret_file import LEAST, generated_secret
 from vigia.runtime.usage_error import UsageError
 
 FILE = "privacy.key"
-LEAST = 32  # characters of a key: 128 bits in hexadecimal
 
 
 class KeyedHash:
@@ -50,13 +48,9 @@ def keyed_hash(keys: str, state: Path) -> KeyedHash:
     vigia.runtime.usage_error.UsageError: VIGIA_PRIVACY_KEY: a key has at least 32 characters; make one with 'openssl rand -hex 32'
     """
     if not keys.strip():
-        try:
-            return KeyedHash(_generated(state / FILE))
-        except OSError as fault:
-            raise UsageError(
-                f"VIGIA_PRIVACY_KEY is not set, and {state / FILE} cannot be made ({fault.strerror}): set the key, the same "
-                "for workers, notifiers and gateways, or VIGIA_STATE to a folder that can be written"
-            ) from None
+        return KeyedHash(
+            generated_secret(state / FILE, "VIGIA_PRIVACY_KEY", "the same for workers, notifiers and gateways")
+        )
     if len(keys.split()) > 2 or min(map(len, keys.split())) < LEAST:
         raise UsageError(
             "VIGIA_PRIVACY_KEY: a key has at least 32 characters; make one with 'openssl rand -hex 32'"
@@ -69,14 +63,3 @@ def keyed_hash(keys: str, state: Path) -> KeyedHash:
 def known_hash(keys: str, state: Path) -> KeyedHash | None:
     """As `keyed_hash`, but without a key that is set or was generated here before it is None: nothing is generated."""
     return keyed_hash(keys, state) if keys.strip() or (state / FILE).exists() else None
-
-
-def _generated(path: Path) -> str:
-    """The key in a file that only this user may read; two processes that start at once agree on one."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_secret(path, secrets.token_hex(LEAST))
-    key = path.read_text(encoding="ascii").strip()
-    if len(key) < LEAST:
-        raise UsageError(f"{path}: the key is incomplete; restore the file, or set VIGIA_PRIVACY_KEY")
-    return key

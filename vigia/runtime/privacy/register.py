@@ -35,7 +35,13 @@ TOPICS = (
     Place("complaints", "complaints, with their reasons", "customer id", RETENTION, 31),
     Place("feedback", "surveys, referrals, promises, descriptions with names, erasures", "customer id", RETENTION, 31),
     Place("alarm-actions", "what was done about an alarm, by whom and why", "customer id", RETENTION, 31),
-    Place("groups", "facts about stores and sites, with the customer's id", "store or site", RETENTION, 31),
+    Place(
+        "groups",
+        "facts about stores and sites, with the customer's id; what old ids send",
+        "store, site or customer",
+        RETENTION,
+        31,
+    ),
     Place(
         "alarms", "alarms, with names, reasons and the beginning of a complaint's text", "customer id", RETENTION, 31
     ),
@@ -72,7 +78,28 @@ OTHER = (
         MINUTE,
     ),
     Place("old bytes in `VIGIA_STATE`", "deleted rows", "none", "compacted each hour and at a stop", 1),
-    Place("Redis", "customer cards and the at-risk board", "customer id", "deleted at once", MINUTE),
+    Place(
+        "`hooks.sqlite` in `VIGIA_STATE`",
+        "which customer bought in which sale; refunds and disputes that wait for their sale, with their reasons",
+        "customer id",
+        "overwritten at once",
+        MINUTE,
+    ),
+    Place(
+        "Redis",
+        "customer cards, the at-risk board, and the read model of the console: customers, alarms, worklists, actions, rejected records; "
+        "keyed hashes of the erased; for a day digests of the identities and contents of events that the gateways accepted",
+        "customer id",
+        "deleted at once",
+        MINUTE,
+    ),
+    Place(
+        "the read model in `VIGIA_STATE/console`",
+        "without Redis, what the console shows: customers, alarms, worklists, actions, rejected records; keyed hashes of the erased",
+        "customer id",
+        "deleted at once, and overwritten",
+        MINUTE,
+    ),
     Place("logs and metrics", "nothing of people", "none", "nothing to erase", MINUTE),
 )
 

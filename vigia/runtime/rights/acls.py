@@ -6,12 +6,12 @@ from typing import Literal, NamedTuple
 
 from vigia.runtime.rights.table import Rights
 
-Resource = Literal["topic", "group", "cluster"]
+Resource = Literal["topic", "group", "transactional-id", "cluster"]
 CLUSTER = "kafka-cluster"  # Kafka's name for the resource of the whole cluster
 
 
 class Acl(NamedTuple):
-    """One right: an operation, as kafka-acls names it, on a topic, a group or the cluster."""
+    """One right: an operation, as kafka-acls names it, on a topic, a group, a transactional id or the cluster."""
 
     resource: Resource
     name: str
@@ -42,6 +42,8 @@ def acls(rights: Rights, prefix: str = "") -> Iterator[Acl]:
     for name in rights.watches:
         if name not in rights.joins:
             yield Acl("group", prefix + name, "Describe")
+    for name in rights.transactions:
+        yield Acl("transactional-id", prefix + name, "Write")
     if rights.checks_brokers:
         yield Acl("cluster", CLUSTER, "DescribeConfigs")
 

@@ -12,6 +12,8 @@ from vigia.runtime.privacy.register import LIMITS
 from vigia.runtime.topics import CHANGELOG, READ, TOPICS, WORKER, WRITTEN
 
 ALL = tuple(topic.name for topic in TOPICS)
+READ_MODEL = ("customers", "alarms", "worklist", "notifications", "dead-letters", "alarm-actions", "feedback", "clock")
+"""What the read model of the console is made of."""
 COMPACTED = tuple(topic.name for topic in TOPICS if topic.compacted)
 
 
@@ -26,6 +28,7 @@ class Rights(NamedTuple):
     checks_settings: bool = False  # it reads the settings of its topics
     creates: bool = False  # it creates topics that are missing
     checks_brokers: bool = False  # it reads the settings of the brokers
+    transactions: tuple[str, ...] = ()  # ids under which it writes in transactions
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -35,7 +38,7 @@ class Rights(NamedTuple):
     @property
     def names(self) -> frozenset[str]:
         """Every topic and group that it names."""
-        return frozenset((*self.topics, *self.joins, *self.watches))
+        return frozenset((*self.topics, *self.joins, *self.watches, *self.transactions))
 
 
 PROCESSES: dict[str, Rights] = {
@@ -65,23 +68,45 @@ PROCESSES: dict[str, Rights] = {
         writes=("alarms", "notifications", "dead-letters"),
         joins=("vigia-notifier",),
     ),
-    "gateway": Rights(reads=("alarms", "feedback"), writes=(*INPUTS, ACTIONS)),  # it reads for the cards in Redis
+    "gateway": Rights(
+        reads=("alarms", "feedback"), writes=(*INPUTS, ACTIONS)
+    ),  # it reads erasures, and for the cards in Redis
+    # It writes what people do, and their judgements; an owner may send dead letters back.
+    "console": Rights(reads=READ_MODEL, writes=(*READ, "alarms", "dead-letters")),
 }
 """The processes that run until they are stopped; `vigia up` needs the rights of all, and those of `topics apply`."""
 
 COMMANDS: dict[str, Rights] = {
     "topics apply": Rights(describes=ALL, checks_settings=True, creates=True),
     "topics check": Rights(describes=ALL, checks_settings=True),
-    "publish": Rights(writes=(*INPUTS, ACTIONS)),
+    "publish": Rights(writes=(*INPUTS, ACTIONS, "clock")),  # the latter where a file says what is history
+    "import": Rights(
+        writes=(*INPUTS, ACTIONS, "clock"),
+        joins=("vigia-import",),  # to commit how far it has come
+        transactions=("vigia-import",),
+    ),
+    # Under the former prefix and under the new one.
+    "import --rebuild": Rights(
+        reads=(*INPUTS, ACTIONS, "clock", "alarms", "notifications"),
+        writes=(*INPUTS, ACTIONS, "clock", "notifications"),
+        describes=ALL,
+        joins=("vigia-import", "vigia-cutover", "vigia-notifier"),  # to commit where they go on
+        watches=(WORKER, "vigia-trainer"),
+        checks_settings=True,
+        creates=True,
+        transactions=("vigia-import", "vigia-cutover"),
+    ),
     "customer show": Rights(reads=("customers", "alarms")),
     "worklist": Rights(reads=("worklist", "customers")),
     "alarms tail": Rights(reads=("alarms",)),
     "alarms ack": Rights(reads=("alarms",), writes=("alarm-actions",)),
+    "alarms redeliver": Rights(reads=("notifications",), writes=("alarm-actions",)),
     "explain": Rights(reads=("alarms", "notifications", "feedback")),
     "dead-letters list": Rights(reads=("dead-letters",)),
     "dead-letters replay": Rights(reads=("dead-letters",), writes=(*READ, "alarms", "dead-letters")),
     "lessons export": Rights(reads=("lessons",)),
     "control dump": Rights(reads=("clock",)),
+    "shadow": Rights(reads=(*INPUTS, ACTIONS, "clock")),
     "privacy check": Rights(reads=tuple(LIMITS)),
     "privacy export": Rights(reads=tuple(LIMITS)),
     "backup": Rights(reads=COMPACTED, describes=ALL),
@@ -94,15 +119,25 @@ COMMANDS: dict[str, Rights] = {
         checks_settings=True,
         creates=True,
     ),
+    # Under the former prefix and under the new one.
+    "partitions grow": Rights(
+        reads=ALL,
+        writes=ALL,
+        joins=(WORKER, f"{WORKER}-figures", "vigia-notifier", "vigia-cutover"),  # to commit where they go on
+        watches=("vigia-trainer",),
+        checks_settings=True,
+        creates=True,
+        transactions=("vigia-cutover",),
+    ),
     "doctor": Rights(
-        reads=(*READ, "alarms", "lessons", "models", "dead-letters"),
+        reads=(*READ, "alarms", "lessons", "models", "worklist", "dead-letters"),
         describes=ALL,
         watches=(WORKER, "vigia-notifier", "vigia-trainer"),
         checks_settings=True,
         checks_brokers=True,
     ),
 }
-"""The commands that end; `alarms snooze` and `resolve` need the rights of `alarms ack`, `roster` those of `customer show`."""
+"""The commands that end; `alarms snooze` and `resolve` need the rights of `alarms ack`, `roster` those of `customer show`, `policy show` and `diff` with --kafka those of `control dump`."""
 
 RIGHTS = PROCESSES | COMMANDS
 
@@ -119,6 +154,7 @@ def markdown(rows: dict[str, Rights]) -> Iterator[str]:
             "reads the settings of its topics" if rights.checks_settings else "",
             "reads the settings of the brokers" if rights.checks_brokers else "",
             "creates topics" if rights.creates else "",
+            f"writes in transactions as {_listed(rights.transactions)}" if rights.transactions else "",
         ]
         cells = (f"`{who}`", _listed(rights.reads), _listed(rights.writes), _listed(rights.joins))
         yield f"| {' | '.join((*cells, '; '.join(filter(None, more))))} |"

@@ -1,0 +1,1 @@
+"""Kinds about the whole base of customers, and about its tiers and stores."""

@@ -1,0 +1,1 @@
+"""Kinds about themes of complaints."""

@@ -1,0 +1,1 @@
+"""What two settled states of one customer become, by concern."""

@@ -1,0 +1,1 @@
+"""Counts of the base by which people and prospects are judged."""

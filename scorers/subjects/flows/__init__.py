@@ -1,0 +1,1 @@
+"""The flow of customers of the base, a tier or a store."""

@@ -1,0 +1,1 @@
+"""What becomes of the alarms of two ids that are merged."""

@@ -1,0 +1,118 @@
+"""Puts records into batches for Kafka that requests share, because the producer's `send` costs 25 us and more for each record.
+
+A batch is handed to the producer with its first record and stays open until the producer takes it; what other requests send to the
+same partition meanwhile joins it. So many small requests cost few batches, and none waits for a batch to be full.
+"""
+
+import asyncio
+import math
+import random
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from streams.engine.batching_producer import partition_of
+
+MAX_BATCH_BYTES = 128 * 1024
+KNOWN = 1.0  # seconds for which the number of a topic's partitions is kept
+
+Record = tuple[str, bytes | None, bytes]
+"""A topic, a key and a value."""
+Acknowledged = asyncio.Future[Any]
+"""Completes when Kafka has a batch. Requests share it: whoever may be cancelled waits for a shield of it."""
+Place = tuple[str, int]
+"""A topic and a partition."""
+
+
+class Stalled(RuntimeError):
+    """Kafka has acknowledged nothing for a while, though it has records to acknowledge."""
+
+    def __init__(self, patience: float) -> None:
+        super().__init__(f"Kafka has acknowledged nothing for {patience:g} seconds")
+
+
+class _Batch(BatchBuilder):  # type: ignore[misc]
+    """A batch that takes nothing more once an idempotent producer has numbered its records.
+
+    aiokafka numbers them when it takes the batch, and closes it a turn of the loop later. A record that joined in that turn had no number, so
+    Kafka refused all later batches of the partition (OutOfOrderSequenceNumber).
+    """
+
+    def _set_producer_state(self, producer_id: int, producer_epoch: int, base_sequence: int) -> None:
+        self.close()
+        super()._set_producer_state(producer_id, producer_epoch, base_sequence)
+
+
+class Batches:
+    """The open batches of one producer, which is idempotent and does not compress.
+
+    `is_spoilt` once Kafka has refused a batch: its numbers are missing then, so this producer's later batches of the partition would be
+    refused too, and another producer is needed.
+    """
+
+    def __init__(self, producer: Any) -> None:
+        self._producer, self._now = producer, asyncio.get_running_loop().time
+        self._open: dict[Place, tuple[Any, Acknowledged]] = {}
+        self._owed: dict[Place, tuple[int, float]] = {}  # batches on their way, and since when Kafka is silent on them
+        self._turns: defaultdict[Place, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._partitions: dict[str, tuple[int, float]] = {}
+        self.is_spoilt = False
+
+    async def add(self, records: Iterable[Record], patience: float = math.inf) -> set[Acknowledged]:
+        """Add records, each after all others of its partition: that of its key, or any if it has none.
+
+        Raises `Stalled`, and adds none, if one of the partitions has had no acknowledgement for `patience` seconds.
+        """
+        placed: list[tuple[Place, bytes | None, bytes]] = []
+        for topic, key, value in records:
+            known = self._partitions.get(topic)
+            count = known[0] if known is not None and self._now() < known[1] else await self._count(topic)
+            placed.append(((topic, random.randrange(count) if key is None else partition_of(count, key)), key, value))
+        if self._owed:
+            latest = self._now() - patience
+            if any(at in self._owed and self._owed[at][1] < latest for at, *_ in placed):
+                raise Stalled(patience)
+        added: set[Acknowledged] = set()
+        for at, key, value in placed:
+            added.add(self._joined(at, key, value) or await self._begun(at, key, value))
+        return added
+
+    def _joined(self, at: Place, key: bytes | None, value: bytes) -> Acknowledged | None:
+        """The open batch of a partition, if there is one and it has taken the record."""
+        found = self._open.get(at)
+        taken = found is not None and found[0].append(timestamp=None, key=key, value=value) is not None
+        return found[1] if found is not None and taken else None
+
+    async def _begun(self, at: Place, key: bytes | None, value: bytes) -> Acknowledged:
+        """Another batch of a partition, with its first record, as soon as the producer has taken the one before.
+
+        One request waits for that, and the others join its batch: each with a batch of its own would wait for all before it.
+        """
+        async with self._turns[at]:
+            if (joined := self._joined(at, key, value)) is not None:
+                return joined
+            batch = _Batch(MAX_BATCH_BYTES, 0)
+            batch.append(timestamp=None, key=key, value=value)
+            acknowledged: Acknowledged = await self._producer.send_batch(batch, at[0], partition=at[1])
+            count, since = self._owed.get(at, (0, self._now()))
+            self._owed[at] = count + 1, since
+            acknowledged.add_done_callback(partial(self._settled, at))
+            self._open[at] = batch, acknowledged
+            return acknowledged
+
+    def _settled(self, at: Place, acknowledged: Acknowledged) -> None:
+        """Kafka has answered about a batch. The requests that waited may have ended, so its error is read here."""
+        count, _ = self._owed.pop(at)
+        if count > 1:
+            self._owed[at] = count - 1, self._now()
+        if not acknowledged.cancelled() and acknowledged.exception() is not None:
+            self.is_spoilt = True
+
+    async def _count(self, topic: str) -> int:
+        """The number of a topic's partitions, which may grow."""
+        count = len(await self._producer.partitions_for(topic))
+        self._partitions[topic] = count, self._now() + KNOWN
+        return count

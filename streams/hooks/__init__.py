@@ -1,0 +1,1 @@
+"""What tills, shops and desks deliver to `POST /v1/hooks/NAME`, as events of the contract."""

@@ -1,0 +1,1 @@
+"""The console: pages and an HTTP API over the read model, and who may use them."""

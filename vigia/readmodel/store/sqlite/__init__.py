@@ -1,0 +1,1 @@
+"""The read model in one SQLite file in the state folder."""

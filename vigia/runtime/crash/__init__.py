@@ -1,0 +1,1 @@
+"""Places at which a test may end a process."""

@@ -1,0 +1,1 @@
+"""How a process says who it is."""
