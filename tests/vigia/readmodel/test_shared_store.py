@@ -10,7 +10,7 @@ from redis import Redis
 
 from tests.support.alarms import an_alarm
 from tests.support.hashes import HASHES
-from tests.support.readmodels import NOW, Desk, a_customer, a_desk
+from tests.support.readmodels import NOW, Desk, a_customer, a_desk, an_action
 from tests.support.redisserver import Server
 from vigia.readmodel.redis_address import RedisAddress
 from vigia.readmodel.store.following import Follower
@@ -103,8 +103,14 @@ async def test_while_redis_is_away_the_console_says_so(desk: Desk, server: Serve
 
 
 async def test_every_key_ends_by_itself(desk: Desk, server: Server) -> None:
-    """What no console keeps up to date does not stay in Redis."""
+    """What no console keeps up to date does not stay in Redis; those keys, too, that were made since the hourly renewal."""
     await desk.send("customers", "C1", a_customer("C1", "Ana Ruiz"))
     async with desk.following():
         with Redis.from_url(server.url) as redis:
-            assert {key for key in redis.keys("*") if redis.ttl(key) < 0} == set()
+            first = set(redis.keys("*"))
+            await desk.send("customers", "C2", a_customer("C2", "Bo Li", tier="silver"))
+            await desk.alarms(an_alarm(NOW, "a1"))
+            await desk.act(an_action("a1"))
+            keys = set(redis.keys("*"))
+            assert len(keys - first) > 10, "made after the renewal of the start"
+            assert {key for key in keys if redis.ttl(key) < 0} == set()

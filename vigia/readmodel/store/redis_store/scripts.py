@@ -1,4 +1,5 @@
-"""The scripts, in the Lua of Redis 7.0. Every script that writes is given the keys `writer` and the beginning of all keys."""
+"""The scripts, in the Lua of Redis 7.0. Every script that writes is given the keys `writer` and the beginning of all keys, and
+begins with `local ttl = ...`: the seconds that a key lives which its write has made."""
 
 from vigia.readmodel.store.redis_store.keys import HOLD_MS
 
@@ -12,6 +13,21 @@ if redis.call('GET', writer) ~= ARGV[1] then return redis.error_reply('{LOST}: a
 redis.call('PEXPIRE', writer, {HOLD_MS})
 """
     + """
+
+-- A key ends by itself: whoever makes it says when, and the console that writes renews all keys each hour.
+local function zadd(key, score, member)
+  if redis.call('ZADD', key, score, member) == 1 and redis.call('ZCARD', key) == 1 then redis.call('EXPIRE', key, ttl) end
+end
+local function hset(key, ...)
+  local added = redis.call('HSET', key, ...)
+  if added > 0 and redis.call('HLEN', key) == added then redis.call('EXPIRE', key, ttl) end
+end
+local function next_number(table)
+  local key = whole .. table .. ':number'
+  local given = redis.call('INCR', key)
+  if given == 1 then redis.call('EXPIRE', key, ttl) end
+  return given
+end
 
 -- Puts a row with its indexes in place of the one before; without meta it is removed.
 local function put(table, id, meta, row)
@@ -42,16 +58,17 @@ local function put(table, id, meta, row)
     for _, part in ipairs({'rows', 'meta', 'text'}) do redis.call('HDEL', at .. part, id) end
     return
   end
-  for set, score in pairs(sets) do redis.call('ZADD', at .. set, score, id) end
-  for _, one in pairs(lexes) do redis.call('ZADD', at .. one[1], 0, one[2]) end
+  for set, score in pairs(sets) do zadd(at .. set, score, id) end
+  for _, one in pairs(lexes) do zadd(at .. one[1], 0, one[2]) end
   for name, group in pairs(meta.groups) do
     for n, number in ipairs(meta.sums) do
       redis.call('HINCRBY', at .. name, n .. '\\0' .. group, string.format('%.0f', number))
     end
+    if redis.call('HLEN', at .. name) == #meta.sums then redis.call('EXPIRE', at .. name, ttl) end
   end
-  redis.call('HSET', at .. 'rows', id, row)
-  redis.call('HSET', at .. 'meta', id, cmsgpack.pack(meta))
-  if meta.text then redis.call('HSET', at .. 'text', id, meta.text) end
+  hset(at .. 'rows', id, row)
+  hset(at .. 'meta', id, cmsgpack.pack(meta))
+  if meta.text then hset(at .. 'text', id, meta.text) end
 end
 
 local function owner(id) return #id .. ':' .. id .. '\\0' end
@@ -61,7 +78,7 @@ local function belonging(lex, id) return redis.call('ZLEXCOUNT', whole .. lex, '
 local function count_alarms(customer)
   local loss = redis.call('ZSCORE', whole .. 'customers:loss', customer)
   if loss and belonging('alarms:standing', customer) > 0 then
-    redis.call('ZADD', whole .. 'customers:alarms=open', loss, customer)
+    zadd(whole .. 'customers:alarms=open', loss, customer)
   else
     redis.call('ZREM', whole .. 'customers:alarms=open', customer)
   end
@@ -104,11 +121,11 @@ return 1
 
 ADD = f"""{_PUT}
 if redis.call('HEXISTS', whole .. ARGV[2] .. ':rows', ARGV[3]) == 1 then return 0 end
-local meta, number = cmsgpack.unpack(ARGV[4]), redis.call('INCR', whole .. ARGV[2] .. ':number')
-for _, one in ipairs(meta.lexes) do one[2] = one[2] .. digits(number) .. ARGV[3] end
-meta.sets.number_of = number
+local meta, given = cmsgpack.unpack(ARGV[4]), next_number(ARGV[2])
+for _, one in ipairs(meta.lexes) do one[2] = one[2] .. digits(given) .. ARGV[3] end
+meta.sets.number_of = given
 put(ARGV[2], ARGV[3], meta, ARGV[5])
-return number
+return given
 """
 """Add a row, unless it is there, and number it; the number and the id are put at the end of its texts. As `PUT`."""
 
@@ -116,9 +133,9 @@ CHANGE = f"""{_PUT}
 local id, meta, by_people = ARGV[2], cmsgpack.unpack(ARGV[3]), ARGV[7] == '1'
 local alarm = ARGV[5]
 if redis.call('HEXISTS', whole .. 'changes:rows', id) == 0 then
-  local number = redis.call('INCR', whole .. 'changes:number')
-  for _, one in ipairs(meta.lexes) do one[2] = one[2] .. digits(number) .. id end
-  meta.sets.number_of = number
+  local given = next_number('changes')
+  for _, one in ipairs(meta.lexes) do one[2] = one[2] .. digits(given) .. id end
+  meta.sets.number_of = given
   put('changes', id, meta, ARGV[4])
   if ARGV[6] ~= '' then
     local new, before = cmsgpack.unpack(ARGV[6]), redis.call('HGET', whole .. 'alarms:rows', alarm)
@@ -131,7 +148,7 @@ if redis.call('HEXISTS', whole .. 'changes:rows', id) == 0 then
     put_alarm(new)
   end
 end
-if by_people then redis.call('HSET', whole .. 'touched', alarm, 1) end
+if by_people then hset(whole .. 'touched', alarm, 1) end
 if redis.call('HEXISTS', whole .. 'touched', alarm) == 1 then return 1 end
 return belonging('actions:of', alarm) > 0 and 1 or 0
 """
@@ -155,18 +172,18 @@ HASH = f"""{_PUT}
 if ARGV[2] == 'erased' then
   for n = 3, #ARGV, 2 do
     local before = tonumber(redis.call('HGET', whole .. 'erased', ARGV[n]) or '-1')
-    if before < tonumber(ARGV[n + 1]) then redis.call('HSET', whole .. 'erased', ARGV[n], ARGV[n + 1]) end
+    if before < tonumber(ARGV[n + 1]) then hset(whole .. 'erased', ARGV[n], ARGV[n + 1]) end
   end
   return 1
 end
-redis.call('HSET', whole .. ARGV[2], unpack(ARGV, 3))
+hset(whole .. ARGV[2], unpack(ARGV, 3))
 return 1
 """
 """Put fields of a hash: its name, and names and values in turn. Of erasures the newest instant counts."""
 
 OFFSETS = f"""{_PUT}
 if redis.call('HGET', whole .. 'facts', 'born') ~= ARGV[2] then return 0 end
-if #ARGV > 2 then redis.call('HSET', whole .. 'offsets', unpack(ARGV, 3)) end
+if #ARGV > 2 then hset(whole .. 'offsets', unpack(ARGV, 3)) end
 return 1
 """
 """Note offsets; 0 if this Redis was emptied."""

@@ -54,7 +54,9 @@ class RedisTables:
         self._index = {table: Index(redis, start, table) for table in TABLES}
         sources = {"put": scripts.PUT, "add": scripts.ADD, "change": scripts.CHANGE, "people": scripts.PEOPLE}
         sources |= {"hash": scripts.HASH, "offsets": scripts.OFFSETS}
-        self._scripts = {name: redis.register_script(source) for name, source in sources.items()}
+        self._scripts = {
+            name: redis.register_script(f"local ttl = {ttl}\n{source}") for name, source in sources.items()
+        }
         self._pipe: Pipeline = redis.pipeline(transaction=False)
         self._erased: dict[str, int] = {}
         self._renewed = 0.0  # by the monotonic clock
