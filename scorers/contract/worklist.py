@@ -44,6 +44,17 @@ decode_entry = json.Decoder(WorklistEntry, dec_hook=decode_any_instant).decode
 """An entry from its bytes; raises msgspec.DecodeError if they are none."""
 
 
+def newest_edition(entries: Iterable[WorklistEntry]) -> list[WorklistEntry]:
+    """Of the entries of one date those of its newest edition by rank, of each customer the last one.
+
+    The newest edition is the final one if any entry is of it, else the early one.
+    """
+    found = list(entries)
+    final = any(entry.final for entry in found)
+    last = {entry.customer_id: entry for entry in found if entry.final == final}
+    return sorted(last.values(), key=lambda entry: entry.rank)
+
+
 class Worklists:
     """Reads the topic `worklist`: of each date the newest edition.
 
@@ -78,5 +89,8 @@ class Worklists:
 
     def of(self, date: str) -> list[WorklistEntry]:
         """The newest edition of a date, in the order of its ranks; empty if there is none."""
-        listed = self._entries.get((date, True)) or self._entries.get((date, False)) or {}
-        return sorted(listed.values(), key=lambda entry: entry.rank)
+        return newest_edition((*self.edition(date, False), *self.edition(date, True)))
+
+    def edition(self, date: str, final: bool) -> list[WorklistEntry]:
+        """The entries of one edition of a date, in no order; empty if there is none."""
+        return list(self._entries.get((date, final), {}).values())

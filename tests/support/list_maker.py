@@ -5,7 +5,7 @@ from typing import NamedTuple
 from scorers.contract.alarms import Reason
 from scorers.contract.events import Instant
 from scorers.contract.wire import encode_worklist_entry
-from scorers.contract.worklist import WorklistEntry, Worklists, decode_entry
+from scorers.contract.worklist import WorklistEntry, Worklists
 from scorers.policy.tables import Policy
 from streams.worker.worklists.editions import Edition, Lists
 from streams.worker.worklists.parts import ErasedFromLists, decode_part
@@ -81,7 +81,7 @@ class ListMaker:
     def crash(self) -> None:
         """Another one goes on from the commit and from what is on the topic."""
         self.lists = Lists(self._partitions, self._rules, self._mark)
-        recall(self.lists, [decode_entry(one.value) for one in self.topic if one.value is not None])
+        recall(self.lists, self.shown())
         self._open = []
         for raw in self._log[self._committed :]:
             self._take(raw)

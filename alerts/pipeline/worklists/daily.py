@@ -18,7 +18,7 @@ from alerts.settings.hours import next_of
 from alerts.wording.worklist import Listed
 from scorers.contract.alarms import Alarm, Subject
 from scorers.contract.events import Duration, Instant
-from scorers.contract.worklist import WorklistEntry
+from scorers.contract.worklist import WorklistEntry, newest_edition
 
 KEY_PREFIX = "worklist/"
 RULE = "worklist"
@@ -71,9 +71,9 @@ class DailyWorklists:
         fresh = [Listed(entry, self._name_of(entry.customer_id)) for entry in entries]
         known = self._store.get(key)
         if known is not None and any(one.rule != NOBODY for one in known.deliveries):
-            await self._change(key, lambda listed: newest_edition((*listed, *fresh)))
+            await self._change(key, lambda listed: _told((*listed, *fresh)))
             return ()
-        listed, route = newest_edition(fresh), self.routes.worklist
+        listed, route = _told(fresh), self.routes.worklist
         if not route.send or not listed or entries[0].history is True or now - entries[0].at > self._notify_within:
             return ()
         due = next_of(route.digest, now, self.routes.zone)
@@ -102,13 +102,12 @@ class DailyWorklists:
             await self._keep(msgspec.structs.replace(incident, deliveries=tuple(after)))
 
 
-def newest_edition(listed: Iterable[Listed]) -> tuple[Listed, ...]:
-    """The funded entries of the newest edition by rank, of each customer the last one; nobody who is held out."""
+def _told(listed: Iterable[Listed]) -> tuple[Listed, ...]:
+    """The funded entries of the newest edition; nobody who is held out."""
     found = list(listed)
-    final = any(one.entry.final for one in found)
-    last = {one.entry.customer_id: one for one in found if one.entry.final == final}
-    told = [one for one in last.values() if one.entry.funded and not one.entry.held_out]
-    return tuple(sorted(told, key=lambda one: one.entry.rank)[:MOST_LISTED])
+    names = {one.entry.customer_id: one.name for one in found}
+    told = [entry for entry in newest_edition(one.entry for one in found) if entry.funded and not entry.held_out]
+    return tuple(Listed(entry, names[entry.customer_id]) for entry in told[:MOST_LISTED])
 
 
 def _delivery(key: str, channel: str, listed: tuple[Listed, ...], now: Instant, due: Instant) -> Delivery:

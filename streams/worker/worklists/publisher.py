@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer
 
 from scorers.contract.events import SECOND
 from scorers.contract.wire import encode_worklist_entry
-from scorers.contract.worklist import DATE, WorklistEntry, decode_entry
+from scorers.contract.worklist import DATE, Worklists, decode_entry
 from streams.metrics.worker import WorkerMetrics
 from streams.worker.policies import Policies
 from streams.worker.worklists.editions import Early, Edition, Lists
@@ -54,14 +54,10 @@ class ListPublisher:
         )
         await consumer.start()
         try:
-            found: list[tuple[int, WorklistEntry]] = []
-            erased: dict[bytes, int] = {}
+            published = Worklists()
             async for record in read_range(consumer, *await whole_topic(consumer, self._topic)):
-                if record.value is not None:
-                    found += [(record.offset, entry) for entry in _readable(record)]
-                elif not dict(record.headers or ()).get(DATE):
-                    erased[record.key] = record.offset
-            recall(self.lists, [e for at, e in found if at > erased.get(e.customer_id.encode(), -1)])
+                _take(published, record)
+            recall(self.lists, published)
         finally:
             await consumer.stop()
 
@@ -88,31 +84,23 @@ class ListPublisher:
         self._metrics.worklist(listed)
 
 
-def _readable(record: Any) -> list[WorklistEntry]:
-    """The entry of a record; none of a record that others have written there and that is no entry, so that it stops nobody."""
+def _take(published: Worklists, record: Any) -> None:
+    """Take a record of the topic. One that others have written there and that is no entry is logged, so that it stops nobody."""
     try:
-        entry = decode_entry(record.value)
-        date.fromisoformat(entry.date)
+        if record.value is not None:
+            date.fromisoformat(decode_entry(record.value).date)
+        published.take(record.key, record.value, record.headers)
     except (msgspec.DecodeError, ValueError) as error:
         log.error("%s/%d@%d is no entry of a worklist: %s", record.topic, record.partition, record.offset, error)
-        return []
-    return [entry]
 
 
-def recall(lists: Lists, entries: list[WorklistEntry]) -> None:
+def recall(lists: Lists, published: Worklists) -> None:
     """Tell lists what was published: who was funded on the newest edition of each date, and who stands on early ones."""
-    final = {entry.date for entry in entries if entry.final}
-    dates: dict[str, list[WorklistEntry]] = {}
-    for entry in entries:
-        if entry.final == (entry.date in final):
-            dates.setdefault(entry.date, []).append(entry)
-    for name, listed in dates.items():
+    for name in published.dates():
         day = date.fromisoformat(name).toordinal() - _EPOCH
+        listed = published.of(name)
         end = int(listed[0].at) + SECOND
         lists.ranking.remember(day, end, {entry.customer_id for entry in listed if entry.funded})
-    for name in {entry.date for entry in entries}:
-        day = date.fromisoformat(name).toordinal() - _EPOCH
-        early = [entry for entry in entries if entry.date == name and not entry.final]
-        if day > lists.closed and early:
+        if day > lists.closed and (early := published.edition(name, False)):
             end = int(early[0].at) + SECOND
             lists.early[day] = Early(name, end, frozenset(entry.customer_id for entry in early))

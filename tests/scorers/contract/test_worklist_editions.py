@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from scorers.contract.wire import encode_worklist_entry
-from scorers.contract.worklist import DATE, WorklistEntry, Worklists
+from scorers.contract.worklist import DATE, WorklistEntry, Worklists, newest_edition
 from tests.support.list_maker import ENTRY
 
 OF_DATE = ((DATE, ENTRY.date.encode()),)
@@ -47,3 +47,12 @@ def test_only_the_newest_dates_are_kept_where_more_are_not_shown() -> None:
     lists = topic(*(replace(ENTRY, date=f"2024-05-{day:02}") for day in range(1, 10)))
     lists.keep(2)
     assert lists.dates() == ["2024-05-08", "2024-05-09"]
+
+
+def test_of_one_customer_the_last_entry_of_the_newest_edition_counts() -> None:
+    """An early entry read after a final one changes nothing, and entries are in the order of their ranks."""
+    final = replace(ENTRY, final=True, rank=2)
+    second = replace(ENTRY, customer_id="C2", final=True, rank=1)
+    again = replace(final, rank=3)
+    assert newest_edition([ENTRY, final, second, again, replace(ENTRY, customer_id="C3", rank=4)]) == [second, again]
+    assert newest_edition([]) == []
