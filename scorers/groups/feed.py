@@ -2,7 +2,8 @@
 
 Its limit is a multiple of the longest gaps that it usually has, nights and closed days among them. Holidays stop the clock, and a
 silence in which nobody else reports either begins to count when somebody does. One feed, `BASE`, sees the events of all sources: it
-finds closures of the whole business, and tells the others when nobody reports.
+finds closures of the whole business, and tells the others when nobody reports. So does a source for the alarms of its stores: what the
+source's alarm says is one matter.
 """
 
 import math
@@ -22,7 +23,7 @@ from scorers.timeline.facts import Ref
 from scorers.timeline.subjects import State
 
 PAUSES = "pauses"
-"""The id, and the type of the group, under which it is reported when nobody reports."""
+"""The id, and the type of the group, under which it is reported when nobody reports. A source adds its own id."""
 PAUSES_OF: SubjectName = "base"
 STORE, SOURCE = "store:", "source:"
 MAX_LONG = 256  # gaps longer than an hour that are kept exactly
@@ -50,7 +51,9 @@ class Feed(State, array_like=True, gc=False):
     surely: Duration = 0  # a limit under which none can be, while the number of longer gaps is
     longer: int = 0  # this
     silent: bool = False  # a silence since `last` was found
-    pauses: list[tuple[Micros, Micros]] = field(default_factory=list)  # of the base: shorter silences that have ended
+    pauses: list[tuple[Micros, Micros]] = field(
+        default_factory=list
+    )  # of base and sources: shorter ones that have ended
     pausing: bool = False
 
     def closures(self) -> list[Span]:
@@ -58,8 +61,8 @@ class Feed(State, array_like=True, gc=False):
         found = [Span(start, end) for start, end in self.silences]
         return [*found, Span(self.last, HELD)] if self.silent else found
 
-    def common_pauses(self) -> list[Span]:
-        """When nobody reported, the present pause included."""
+    def all_pauses(self) -> list[Span]:
+        """When the base or a source paused, the present pause included."""
         found = [Span(start, end) for start, end in self.pauses]
         return [*found, Span(self.last, HELD)] if self.pausing else found
 
@@ -100,13 +103,32 @@ def take(feed: Feed, run: Run, start: Micros, closed: Closed | None) -> None:
     feed.last, feed.last_ref, feed.last_fact = run.last, run.ref, run.last
 
 
-def pause_from(rules: Feeds) -> Duration:
-    """From when on a silence of the base is reported as a pause: none of the others is judged over less."""
-    return rules.at_least // 2
+def pauses_of(feed_id: str) -> str:
+    """The id under which the base or a source reports its pauses."""
+    return PAUSES if feed_id == BASE else f"{PAUSES} {feed_id}"
+
+
+def pause_from(feed: Feed, rules: Feeds) -> Duration:
+    """From when on a silence is reported as a pause: of the base, under all that the others are judged over; of a source, half its limit.
+
+    0 for a store, and while too little is known of a source.
+    """
+    if feed.id == BASE:
+        return rules.at_least // 2
+    return limit(feed, rules) // 2 if feed.id.startswith(SOURCE) else 0
+
+
+def is_pause(feed: Feed, until: Micros, rules: Feeds) -> bool:
+    """Whether the silence up to an instant is a pause of the base or of a source."""
+    silence = until - feed.last
+    if silence < rules.at_least // 2 or (feed.id != BASE and not _may_exceed(feed, 2 * silence, rules)):
+        return False
+    start = pause_from(feed, rules)
+    return 0 < start <= silence
 
 
 def end_pause(feed: Feed, at: Micros) -> None:
-    """A pause of the base has ended."""
+    """A pause has ended."""
     feed.pauses = [*feed.pauses, (feed.last, at)][-MAX_FOUND + 1 :]
     feed.pausing = False
 
@@ -117,8 +139,15 @@ def end_silence(feed: Feed, at: Micros) -> None:
     feed.silent = False
 
 
-def silence(feed: Feed, ctx: Context) -> Silence:
-    """The present silence."""
+def silence_to_tell(feed: Feed, ctx: Context) -> Silence:
+    """The present silence as an alarm is raised about it: not while the source of a store's last sale is silent as well."""
+    if not feed.id.startswith(STORE) or feed.last_ref is None:
+        return silence(feed, ctx)
+    return silence(feed, ctx, pauses_of(SOURCE + feed.last_ref.source))
+
+
+def silence(feed: Feed, ctx: Context, also: str = "") -> Silence:
+    """The present silence; `also` names pauses in which it does not count, besides those of the base."""
     rules = ctx.policy.feeds
     if not feed.last:
         return Silence(0, HELD)
@@ -128,7 +157,8 @@ def silence(feed: Feed, ctx: Context) -> Silence:
     closed = holidays(feed, ctx)
     start = feed.last
     if feed.id != BASE:
-        for pause in spans_of(ctx.group(PAUSES_OF, PAUSES, HELD)):
+        pauses = [span for name in (PAUSES, also) if name for span in spans_of(ctx.group(PAUSES_OF, name, HELD))]
+        for pause in sorted(pauses):
             covers = pause.start <= open_until(closed, start, allowed // 2)
             if covers and start < pause.end and pause.end >= open_until(closed, start, allowed):
                 if pause.end == HELD:
@@ -156,7 +186,11 @@ def limit(feed: Feed, rules: Feeds) -> Duration:
 def may_be_silent(feed: Feed, until: Micros, rules: Feeds) -> bool:
     """False if the silence is surely within the limit: more gaps only raise the usual one while no more are to be longer."""
     silence = until - feed.last
-    return silence > rules.at_least and (silence > feed.surely or feed.longer != _longer(feed, rules))
+    return silence > rules.at_least and _may_exceed(feed, silence, rules)
+
+
+def _may_exceed(feed: Feed, silence: Duration, rules: Feeds) -> bool:
+    return silence > feed.surely or feed.longer != _longer(feed, rules)
 
 
 def _longer(feed: Feed, rules: Feeds) -> int:

@@ -87,8 +87,13 @@ def since(runs: Iterable[Run], at: Micros) -> list[Run]:
 
 
 def _joined(one: Run, other: Run) -> Run:
-    later = other if (other.last, other.ref is not None) > (one.last, one.ref is not None) else one
+    later = max(one, other, key=_end)
     return Run(min(one.first, other.first), later.last, one.events + other.events, later.ref)
+
+
+def _end(run: Run) -> tuple[Micros, str]:
+    """Of runs that end in one instant, that of the last source counts, in whatever order they were told."""
+    return run.last, "" if run.ref is None else run.ref.source
 
 
 def _first(one: tuple[Run, bool]) -> tuple[Micros, Micros]:

@@ -20,8 +20,10 @@ from scorers.in_force.figures import Bounds, Figures
 
 GroupName = SubjectType | Literal["thing"]
 """The types of subjects that rows are kept of; a thing, which is an article or a lot, is the subject of no alarm."""
-Phase = Literal["tell", "base", "groups"]
-"""What a tick for groups asks for: that partitions tell what feeds reported, that the feeds of all events are judged, or all others."""
+Phase = Literal["tell", "base", "sources", "groups"]
+"""What a tick for groups asks for: that partitions tell what feeds reported, that the feed of all events is judged, those of sources, or all
+others."""
+PHASES: tuple[Phase, ...] = get_args(Phase)
 
 
 class Tick(Struct, frozen=True, kw_only=True, tag_field="type", tag="clock.ticked", omit_defaults=True):

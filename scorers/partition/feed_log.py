@@ -126,7 +126,7 @@ class FeedLog:
         if self._is_counted is not None and self._is_counted(heard.feed):
             return
         heard.times.append(at)
-        if at >= heard.last:
+        if at > heard.last or (at == heard.last and ref.source >= heard.ref.source):
             heard.last, heard.ref, heard.customer = at, ref, customer
 
     def _attend(self, among: dict[str, Heard], prefix: str, name: str, at: Micros) -> Heard | None:

@@ -1,7 +1,7 @@
 """The feeds of a partition: those that report to it, and those that have their place in it.
 
-A feed is judged once all partitions have told what they noted up to the end of an hour. First comes the base, because the others are
-judged by what it reports. The worker does each of these steps at a tick of its own. In a replay, which has one partition, a feed is
+A feed is judged once all partitions have told what they noted up to the end of an hour. First comes the base, then the sources, because
+the others are judged by what these report. The worker does each of these steps at a tick of its own. In a replay, which has one partition, a feed is
 told and judged when it may be silent, when much is to be told, and when somebody asks for an instant.
 """
 
@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
 
 from scorers.contract.events import DAY, HOUR, Micros
-from scorers.groups.feed import PAUSES, PAUSES_OF, STORE, Feed
+from scorers.groups.feed import PAUSES, PAUSES_OF, SOURCE, STORE, Feed
 from scorers.groups.runs import Told
 from scorers.in_force.closures import BASE, HELD, report_values, spans_of
 from scorers.in_force.context import Context
-from scorers.in_force.control import Group
+from scorers.in_force.control import PHASES, Group, Phase
 from scorers.in_force.hours import hour_end, last_hour
 from scorers.partition.feed_log import FeedLog
 from scorers.partition.places import Places
@@ -21,6 +21,7 @@ from scorers.partition.routing import Address, Timelines
 from scorers.subjects.feed import FEED
 from scorers.subjects.feed_timeline import FeedTimeline
 from scorers.timeline.emitter import Step
+from scorers.timeline.facts import short
 from scorers.timeline.row import Row, decode_row
 from scorers.timeline.subjects import Report
 
@@ -80,11 +81,11 @@ class Feeds:
         self.expect(timeline.state.due, told.feed)
         return step
 
-    def judge(self, until: Micros, clock: Micros, *, base: bool) -> list[Step]:
-        """Judge the feeds with a deadline up to the end of the last hour before an instant: the base, or the others."""
+    def judge(self, until: Micros, clock: Micros, phase: Phase) -> list[Step]:
+        """Judge the feeds of a phase with a deadline up to the end of the last hour before an instant."""
         end = last_hour(until)
         due = self._take(end)
-        later = [feed for feed in due if (feed == BASE) != base]
+        later = [feed for feed in due if _phase(feed) != phase]
         for feed in later:
             self.expect(self._due[feed], feed)
         return [step for feed in due if feed not in later and (step := self._judge(feed, end, clock)) is not None]
@@ -102,7 +103,7 @@ class Feeds:
         address = Address("feed", feed)
         timeline = self._timelines.get(address.name)
         if timeline is None:
-            del self._due[feed]
+            self._due.pop(feed, None)
             return None
         if end >= FEED.retires(timeline.state, self.ctx) > 0:
             step = timeline.retire(end + 1, clock, self.ctx)
@@ -132,8 +133,13 @@ class Feeds:
 
     def attend(self) -> None:
         """Look at each feed when it may be silent for the first time, or when much is to be told."""
-        self.log.appeared = lambda feed, at: self.expect(hour_end(at + self.ctx.policy.feeds.history), feed)
+        self.log.appeared = self._appeared
         self.log.many = lambda feed: self.expect(0, feed)
+
+    def _appeared(self, feed: str, at: Micros) -> None:
+        """A feed is heard for the first time, or again after its log was forgotten in a long silence."""
+        is_new = self._state(feed) is None
+        self.expect(hour_end(at + self.ctx.policy.feeds.history if is_new else at + 1), feed)
 
     def hear(self, until: Micros, clock: Micros, *, of_all: bool = False) -> Iterator[Step]:
         """Tell and judge the feeds that may be silent at the end of the last hour before an instant, or all.
@@ -150,18 +156,25 @@ class Feeds:
         due = sorted({*due, *self.log.heard}) if of_all else [feed for feed in due if self._may_be_silent(feed, end)]
         if not due:
             return
-        for feed in [BASE, *(feed for feed in due if feed != BASE)]:
+        due = sorted({BASE, *due, *self._sources_of(due)}, key=_order)
+        for feed in due:
             told = self.log.tell(feed, until, self._kept)
             if told is not None:
                 yield self.merge(told)
-        for feed in [BASE, *(feed for feed in due if feed != BASE)]:
+        for feed in due:
             if (step := self._judge(feed, end, clock)) is not None:
                 yield step
             state = self._state(feed)
-            if state is not None and (state.silent or not state.allowed):
+            if state is not None and (state.silent or _pauses(state) or not state.allowed):
                 self.expect(
                     min(end + (HOUR if state.events >= self.ctx.policy.feeds.events_at_least else DAY), state.due), feed
                 )
+
+    def _sources_of(self, feeds: Iterable[str]) -> Iterator[str]:
+        """The sources of the last sales of stores, by which these are judged."""
+        for feed in feeds:
+            if feed.startswith(STORE) and (heard := self.log.heard.get(feed)) is not None:
+                yield SOURCE + short(heard.ref.source)
 
     def _may_be_silent(self, feed: str, end: Micros) -> bool:
         """Whether a feed has to be told and judged; if not, it is looked at again when it may be."""
@@ -171,12 +184,13 @@ class Feeds:
         if not state.allowed and state.events + heard.events() < self.ctx.policy.feeds.events_at_least:
             self.expect(end + DAY, feed)
             return False
-        if state.silent or not state.allowed:
+        if state.silent or _pauses(state) or not state.allowed:
             if heard.last == state.last < end < state.due:
                 self.expect(min(end + HOUR, state.due), feed)
                 return False
             return True
-        at = hour_end(heard.last + state.allowed)
+        wait = state.allowed // 2 if feed.startswith(SOURCE) else state.allowed
+        at = hour_end(heard.last + wait)
         if at > end:
             self.expect(at, feed)
         return at <= end
@@ -195,4 +209,17 @@ class Feeds:
 
 def is_of_feeds(group: Group) -> bool:
     """Whether feeds report under this name."""
-    return group.type == FEED.name or (group.type, group.id) == (PAUSES_OF, PAUSES)
+    return group.type == FEED.name or (group.type == PAUSES_OF and group.id.partition(" ")[0] == PAUSES)
+
+
+def _pauses(feed: Feed) -> bool:
+    """Whether a source has to be looked at until it reports again. The base is looked at with every other feed."""
+    return feed.pausing and feed.id != BASE
+
+
+def _phase(feed: str) -> Phase:
+    return "base" if feed == BASE else "sources" if feed.startswith(SOURCE) else "groups"
+
+
+def _order(feed: str) -> tuple[int, str]:
+    return PHASES.index(_phase(feed)), feed

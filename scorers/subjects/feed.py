@@ -7,7 +7,7 @@ from scorers.alarms.render import render
 from scorers.contract.alarms import Alarm, Change
 from scorers.contract.events import HOUR, AnyEvent, Micros
 from scorers.groups import feed as feeds
-from scorers.groups.feed import PAUSES, PAUSES_OF, SOURCE, STORE, Feed
+from scorers.groups.feed import PAUSES_OF, SOURCE, STORE, Feed, pauses_of
 from scorers.groups.runs import Run, merged
 from scorers.in_force.closures import BASE, report_values
 from scorers.in_force.context import Context
@@ -53,19 +53,19 @@ class FeedType(AlarmingType[Feed]):
         feed.allowed = 0 if silence.held else feeds.limit(feed, ctx.policy.feeds)
         asks = [feed.pending or NEVER, ahead, until + HOUR if silence.held else NEVER]
         asks += [silence.over] if silence.over >= now else []
-        if feed.id == BASE and feed.last:
-            pause = feed.last + feeds.pause_from(ctx.policy.feeds)
+        if feed.last and (from_then := feeds.pause_from(feed, ctx.policy.feeds)):
+            pause = feed.last + from_then
             feed.pausing = pause < now
             asks += [] if feed.pausing else [pause]
-        else:
+        if feed.id != BASE:
             asks.append(compare(self, feed, _PLAN, now, NO_FACT, ctx, effects))
         feed.due = hour_end(min(self.retires(feed, ctx), *asks))
 
     def fold(self, feed: Feed, run: Run, ctx: Context, effects: Effects) -> None:
         """Fold the next run; if the silence before it was too long, it was so at its own instant, and ends with the run."""
         start, at = feed.last, run.first
-        if feed.last and at - feed.last >= feeds.pause_from(ctx.policy.feeds):
-            if feed.id == BASE:
+        if feed.last and at - feed.last >= ctx.policy.feeds.at_least // 2:
+            if feeds.is_pause(feed, at, ctx.policy.feeds):
                 feeds.end_pause(feed, at)
             silence = feeds.silence(feed, ctx) if feeds.may_be_silent(feed, at, ctx.policy.feeds) else None
             start = start if silence is None else min(silence.start, at)
@@ -83,11 +83,11 @@ class FeedType(AlarmingType[Feed]):
         return feed.last_fact + ctx.policy.retention.silent
 
     def known(self, feed: Feed, at: Micros) -> tuple[Report, ...]:
-        """The closures that were found up to an instant; of the base also the pauses."""
+        """The closures that were found up to an instant; of the base and of sources also the pauses."""
         closures = Report("feed", feed.id, at, report_values(feed.closures()))
-        if feed.id != BASE:
+        if feed.id.startswith(STORE):
             return (closures,)
-        return Report(PAUSES_OF, PAUSES, at, report_values(feed.common_pauses())), closures
+        return Report(PAUSES_OF, pauses_of(feed.id), at, report_values(feed.all_pauses())), closures
 
     def render(
         self, feed: Feed, episode: Episode, change: Change, time: Micros, cause: tuple[Ref, ...], ctx: Context

@@ -23,10 +23,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from scorers.contract.event_time import event_time
 from scorers.contract.events import SECOND, Instant, Micros
 from scorers.contract.rfc3339 import rfc3339
-from scorers.in_force.control import PolicyInForce, Tick
+from scorers.in_force.control import PHASES, PolicyInForce, Tick
 from scorers.in_force.figures import in_force, last_day
 from scorers.policy.tables import Policy
-from streams.clock.group_phase import PHASES, GroupPhase, reports_of
+from streams.clock.group_phase import GroupPhase, reports_of
 from streams.clock.policy_file import WatchedPolicy
 from streams.records.control_log import send_to_all
 from streams.records.sealed_control import open_control, sealed

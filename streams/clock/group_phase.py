@@ -1,18 +1,18 @@
 """Holds the ticks of customers back at the end of an hour, until the groups have reported what they know up to it.
 
 What a group knows depends on what other partitions forward to it. So once every partition has committed what was written before the
-instant, the phase sends each partition a tick by which it tells what feeds reported, one by which the feeds of all events are judged,
-and one for all other groups; each waits until the one before it, and what was forwarded meanwhile, is committed. The workers' reports
+instant, the phase sends each partition a tick by which it tells what feeds reported, one by which the feed of all events is judged, one
+for the feeds of sources, and one for all other groups; each waits until the one before it, and what was forwarded meanwhile, is committed. The workers' reports
 are on `clock` by then, ahead of the ticks that follow.
 """
 
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any
 
 from aiokafka import TopicPartition
 
 from scorers.contract.events import Duration, Instant, Micros
-from scorers.in_force.control import Phase, Tick
+from scorers.in_force.control import PHASES, Phase, Tick
 from scorers.in_force.figures import in_force, last_day
 from scorers.in_force.hours import last_hour
 from scorers.policy.tables import Policy
@@ -20,7 +20,6 @@ from streams.records.sealed_control import sealed
 from streams.records.signing import Keyring
 
 Offsets = Mapping[TopicPartition, int]
-PHASES: tuple[Phase, ...] = get_args(Phase)
 
 
 def reports_of(now: Micros, policy: Policy) -> Micros:

@@ -302,7 +302,7 @@ class PartitionProcessor:
         until, at_least, feeds = int(tick.until), int(tick.in_force or tick.until), self.partition.feeds
         if tick.phase == "tell":
             return [tell(self._groups, self._partitions, told) for told in feeds.tell(until)]
-        steps = feeds.judge(until, self.partition.clock, base=tick.phase == "base")
+        steps = feeds.judge(until, self.partition.clock, tick.phase)
         if tick.phase == "groups":
             steps += self.partition.tick_groups(until)
         return [out for step in steps for out in self._outputs(step, at_least)]

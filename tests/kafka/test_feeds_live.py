@@ -55,7 +55,7 @@ async def test_a_silent_store_is_found_as_in_a_replay(shop: Running, tmp_path: P
     again = replayed(story(), tmp_path / "replay", await shop.control(), shop.policy, until=shop.clock.newest)
     assert standing(found) == standing(again)
     silent = {(a.subject.id, int(a.at), a.outcome) for a in found if a.kind == "feed-silent" and a.outcome}
-    assert {(feed, outcome) for feed, _, outcome in silent} == {("store:S1", "resolved"), ("source:till", "resolved")}
+    assert {(feed, outcome) for feed, _, outcome in silent} == {("source:till", "resolved")}
     assert all(SHUT < at < MAY + SHUT_UNTIL * DAY + 9 * HOUR for _, at, _ in silent)
     for partition in range(shop.settings.partitions):
         told = [decode_control(r.value) for r in await shop.read("clock") if r.partition == partition]

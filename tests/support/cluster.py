@@ -5,9 +5,9 @@ import json
 from scorers.contract.events import Instant, Micros
 from scorers.contract.wire import Rejection, decode
 from scorers.in_force.context import Context
-from scorers.in_force.control import Tick
+from scorers.in_force.control import PHASES, Tick
 from scorers.in_force.figures import in_force, last_day
-from streams.clock.group_phase import PHASES, reports_of
+from streams.clock.group_phase import reports_of
 from streams.engine.batching_producer import Output, partition_of
 from streams.worker.forwarded import tell_flow
 from streams.worker.reports import Sums, decode_report

@@ -17,10 +17,9 @@ from aiokafka.structs import OffsetAndMetadata
 from alerts.pipeline.notifier import GROUP as NOTIFIER
 from scorers.contract.events import Instant
 from scorers.contract.rejection import Rejection
-from scorers.in_force.control import PolicyInForce, Tick
+from scorers.in_force.control import PHASES, PolicyInForce, Tick
 from scorers.policy.tables import Policy
 from streams.clock.clock import Clock
-from streams.clock.group_phase import PHASES
 from streams.engine.batching_producer import partition_of
 from streams.engine.output_log import HEADER as ORIGIN
 from streams.engine.output_log import Origin

@@ -1,11 +1,14 @@
-"""`feed-silent`: a store or a source that always reports has been silent for too long, while others still report (J3)."""
+"""`feed-silent`: a store or a source that always reports has been silent for too long, while others still report (J3).
+
+A store whose source is silent as well is the same matter, so the source alone is told (J9).
+"""
 
 from scorers.alarms.speech import Value
 from scorers.alarms.words import date, told
 from scorers.contract.alarms import Reason
-from scorers.contract.events import Micros
+from scorers.contract.events import HOUR, Micros
 from scorers.contract.rfc3339 import parse_instant, rfc3339
-from scorers.groups.feed import Feed, silence
+from scorers.groups.feed import Feed, silence_to_tell
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import Answer, Episode, Finding
 from scorers.timeline.facts import Ref
@@ -14,7 +17,10 @@ from scorers.timeline.kinds import Kind
 
 def condition(feed: Feed, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
     """True once the feed is silent for longer than its own limit."""
-    over = silence(feed, ctx).over
+    found = silence_to_tell(feed, ctx)
+    if found.held:
+        return now + HOUR - 1  # asked again when others have reported
+    over = found.over
     return Finding(over, opener(feed), evidence=(feed.last_ref,) if feed.last_ref else ()) if over < now else over
 
 

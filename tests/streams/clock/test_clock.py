@@ -73,7 +73,7 @@ async def test_groups_report_before_the_ticks_of_customers() -> None:
     log.done[groups] = 2
     await turns(clock, log, 9)
     assert log.ticks[2:] == [
-        *((number, phase, end) for phase in ("base", "groups") for number in (0, 1)),
+        *((number, phase, end) for phase in ("base", "sources", "groups") for number in (0, 1)),
         *((number, "", clock.newest) for number in (0, 1)),
     ]
     clock.newest += HOUR // 2
