@@ -7,7 +7,9 @@ source's alarm says is one matter.
 """
 
 import math
+from bisect import bisect_right
 from itertools import zip_longest
+from operator import itemgetter
 from typing import NamedTuple
 
 from msgspec import field
@@ -29,6 +31,7 @@ STORE, SOURCE = "store:", "source:"
 MAX_LONG = 256  # gaps longer than an hour that are kept exactly
 _RECENT = 28 * DAY
 _OFTEN = 3  # a gap that came back so often is usual
+_end_of = itemgetter(0)
 
 
 class Feed(State, array_like=True, gc=False):
@@ -68,13 +71,14 @@ class Feed(State, array_like=True, gc=False):
 
 
 class Silence(NamedTuple):
-    """From when a silence counts, and after which instant it is too long; `HELD` if it is not judged.
+    """From when a silence counts, and after which instant it is longer than `allowed`; `HELD` if it is not judged.
 
-    `held` says that it is not judged because nobody else reports.
+    That is so while too little is known of the feed, or nobody else reports either; `allowed` is 0 then.
     """
 
     start: Micros
     over: Micros
+    allowed: Duration = 0
     held: bool = False
 
 
@@ -164,7 +168,7 @@ def silence(feed: Feed, ctx: Context, also: str = "") -> Silence:
                 if pause.end == HELD:
                     return Silence(start, HELD, held=True)
                 start = pause.end
-    return Silence(start, open_until(closed, start, allowed))
+    return Silence(start, open_until(closed, start, allowed), allowed)
 
 
 def holidays(feed: Feed, ctx: Context) -> Closed | None:
@@ -200,18 +204,21 @@ def _longer(feed: Feed, rules: Feeds) -> int:
 
 def gap_from_top(feed: Feed, longer: int) -> Duration:
     """The gap than which so many are longer, those up to an hour counted as 0."""
-    found = [(length, 1) for _, length in feed.long]
-    found += [(hours * HOUR, count) for hours, count in feed.rest.items()]
-    for length, count in sorted(found, reverse=True):
+    exact = sorted([length for _, length in feed.long])
+    for hours, count in sorted(feed.rest.items(), reverse=True):
+        ahead = len(exact) - bisect_right(exact, hours * HOUR)
+        if longer < ahead:
+            break
+        if longer < ahead + count:
+            return hours * HOUR
         longer -= count
-        if longer < 0:
-            return length
-    return 0
+    return exact[-1 - longer] if longer < len(exact) else 0
 
 
 def _returning_gap(feed: Feed) -> Duration:
     """The longest gap that was reached three times in the last weeks: of many events, nights are few."""
-    recent = sorted(length for end, length in feed.long if end > feed.last - _RECENT)
+    first = bisect_right(feed.long, feed.last - _RECENT, key=_end_of)
+    recent = sorted([length for _, length in feed.long[first:]])
     return recent[-_OFTEN] if len(recent) >= _OFTEN else 0
 
 

@@ -50,7 +50,7 @@ class FeedType(AlarmingType[Feed]):
         now = until + 1
         silence = feeds.silence(feed, ctx)
         feed.silent = silence.over < now
-        feed.allowed = 0 if silence.held else feeds.limit(feed, ctx.policy.feeds)
+        feed.allowed = silence.allowed
         asks = [feed.pending or NEVER, ahead, until + HOUR if silence.held else NEVER]
         asks += [silence.over] if silence.over >= now else []
         if feed.last and (from_then := feeds.pause_from(feed, ctx.policy.feeds)):

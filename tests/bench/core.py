@@ -16,6 +16,7 @@ from typing import Any
 from scorers.contract.wire import Rejection, decode
 from scorers.in_force.context import Context
 from scorers.in_force.figures import FigureBook
+from scorers.partition.feed_log import FeedLog
 from scorers.partition.partition import Partition
 from scorers.policy.tables import Policy
 from scorers.risk.model import UNTRAINED
@@ -75,7 +76,9 @@ def once(lines: list[bytes]) -> tuple[dict[str, float], list[int]]:
     parsed, decoded = middle - begin, clock() - middle
 
     policy = Policy()
-    partition = Partition(Context(policy, UNTRAINED), {}, FigureBook(policy), Trainer())
+    partition = Partition(
+        Context(policy, UNTRAINED), {}, FigureBook(policy), Trainer(), heard=FeedLog()
+    )  # feeds have ticks of their own, as in the worker
     watch = Stopwatch()
     for module, name, part in (
         (customer, "evolve", "fold"),
