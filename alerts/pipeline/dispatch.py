@@ -14,7 +14,7 @@ import msgspec
 
 from alerts.channels.contract import Channel
 from alerts.pipeline import erasure
-from alerts.pipeline.channel_queue import ChannelQueue, wait_until, waiting
+from alerts.pipeline.channel_queue import ChannelQueue, waiting
 from alerts.pipeline.incident import (
     CHANGES,
     ENDINGS,
@@ -28,16 +28,18 @@ from alerts.pipeline.incident import (
     change_of,
     escalated,
     fold,
+    was_merged,
     with_alarm,
     with_deliveries,
 )
-from alerts.pipeline.matters import threads
+from alerts.pipeline.matters import merged, threads
 from alerts.pipeline.matters.ladders import FollowUp, next_follow_up
 from alerts.pipeline.overflow import is_folded
 from alerts.pipeline.retention import Retention, worth_keeping
 from alerts.pipeline.routes import Routes
 from alerts.pipeline.sending.hourly import Hourly
 from alerts.pipeline.sending.notification import Composer
+from alerts.pipeline.sending.running import run_until
 from alerts.pipeline.sending.spared import Spared
 from alerts.pipeline.sending.standing import Standing
 from alerts.pipeline.stages import DecisionContext, candidate, decide, explain
@@ -90,6 +92,7 @@ class Dispatcher:
         self.standing = Standing(routes.channels, channels, store)
         self.planned = asyncio.Event()
         self.retention = Retention()
+        self._merged = merged.Merged(store)
         self._by_customer: dict[str, set[str]] = {}
         self._follow_ups: list[tuple[Instant, str]] = []
         self._escalated: dict[str, int] = {}
@@ -137,13 +140,24 @@ class Dispatcher:
             return ()
         if incident is not None and alarm.type in ENDINGS:
             incident = self._withdraw(incident, now)
+        former = self._merged.former(alarm, incident)
+        if former is not None:
+            former = self._withdraw(former, now, merged.RULE)
+            incident = merged.goes_on(former, alarm, self._keeps_state, now)
         folded = fold(incident, alarm, made)
         if incident is None:
-            folded = msgspec.structs.replace(folded, thread=self._find_thread(alarm))
+            folded = msgspec.structs.replace(folded, thread=self._find_thread(alarm), continues=alarm.continues or "")
         found = decide(candidate(alarm, incident, now, self.context, made=made))
+        if was_merged(folded):  # what goes on from it may be read later
+            keeps = self._keeps_state if merged.has_own_key(alarm) else None
+            found = merged.delayed(found, Instant(now + RELEASE), keeps)
+        elif former is not None and former.ended and not was_merged(former):  # its end may be told again
+            found = merged.delayed(found, Instant(now + RELEASE))
         deliveries = self._offer(found, folded.thread)
         self.spared.note(alarm.customer_id, deliveries)
         after = with_deliveries(folded, *deliveries)
+        if former is not None and former.alarm.alarm_id != alarm.alarm_id:
+            await self._keep(former)
         if after.ended and not worth_keeping(after):
             await self._drop(alarm.alarm_id, incident)
         else:
@@ -156,11 +170,12 @@ class Dispatcher:
 
     async def act(self, action: Action, now: Instant) -> Alarm | None:
         """Store what a person did; returns its record for `alarms`, of acknowledgements only the first."""
-        incident = self.store.get(action.alarm_id)
+        incident = self._merged.newest(action.alarm_id)
         if incident is None:
             raise ActionRejected(
                 f"there is no alarm {action.alarm_id!r}; take the id from the message or from alarms tail"
             )
+        action = msgspec.structs.replace(action, alarm_id=incident.alarm.alarm_id)
         done = next((entry for entry in incident.audit if entry.action.same_as(action)), None)
         if done is None:
             action = msgspec.structs.replace(action, time=min(action.time or now, now))
@@ -214,6 +229,8 @@ class Dispatcher:
             if again and incident is not None and not erasure.covers(after, incident.alarm, self.hashes):
                 self._by_customer.setdefault(customer_id, set()).add(alarm_id)
             else:
+                for former in self._merged.formers(incident):
+                    await self._drop(former.alarm.alarm_id, former)
                 await self._drop(alarm_id, incident)
 
     async def purge(self, now: Instant) -> int:
@@ -236,32 +253,12 @@ class Dispatcher:
         self, clock: Callable[[], Instant], publish: Callable[[Alarm], Awaitable[None]], stop: asyncio.Event
     ) -> None:
         """Deliver, remind and escalate until stopped; an attempt in progress is completed."""
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                for name in self.queues:
-                    tasks.create_task(self._deliver_until(name, clock, stop))
-                for name in self.standing.names:
-                    tasks.create_task(self.standing.repeat_until(name, clock, stop))
-                tasks.create_task(self._follow_up_until(clock, publish, stop))
-        finally:
-            for queue in self.queues.values():
-                await queue.channel.close()
+        await run_until(self, clock, publish, stop)
 
-    async def _deliver_until(self, name: str, clock: Callable[[], Instant], stop: asyncio.Event) -> None:
-        wake = self.queues[name].wake
-        while not stop.is_set():
-            wake.clear()
-            again = await self.deliver(name, clock())
-            await wait_until(again, clock, wake, stop)
-
-    async def _follow_up_until(
-        self, clock: Callable[[], Instant], publish: Callable[[Alarm], Awaitable[None]], stop: asyncio.Event
-    ) -> None:
-        while not stop.is_set():
-            self.planned.clear()
-            for alarm in await self.tick(clock()):
-                await publish(alarm)
-            await wait_until(self._follow_ups[0][0] if self._follow_ups else None, clock, self.planned, stop)
+    @property
+    def next_follow_up(self) -> Instant | None:
+        """When `tick` may have something to do."""
+        return self._follow_ups[0][0] if self._follow_ups else None
 
     async def _remind(self, incident: Incident, follow_up: FollowUp, now: Instant) -> None:
         current = after_snooze(incident) if follow_up.what == "wake" else incident
@@ -276,8 +273,10 @@ class Dispatcher:
 
     async def _after_end(self, ended: Incident, now: Instant) -> None:
         """Go on with the others of an ended alarm's matter, and decide again about those that it held back."""
-        to = threads.successor(self._thread(ended.alarm))
-        if to is not None:
+        after = self._merged.after(ended.alarm.alarm_id) if was_merged(ended) else None
+        if after is not None:
+            await self._keep(merged.take_over(after, ended, self._keeps_state, now))
+        elif (to := threads.successor(self._thread(ended.alarm))) is not None:
             await self._keep(threads.hand_over(ended, to, now))
         if ended.alarm.customer_id is not None:
             await self._release(ended.alarm.customer_id, now)
@@ -288,24 +287,22 @@ class Dispatcher:
             if incident.notified() or not incident.deliveries or incident.deliveries[-1].rule not in HELD_BACK:
                 continue
             deliveries = decide(candidate(incident.alarm, incident, now, self.context, incident.raised_at))
-            delayed = [
-                msgspec.structs.replace(one, due=max(one.due, Instant(now + RELEASE)))
-                if one.state == "waiting"
-                else one
-                for one in deliveries
-            ]
+            delayed = merged.delayed(deliveries, Instant(now + RELEASE))
             await self._keep(with_deliveries(incident, *self._offer(delayed, incident.thread)))
 
-    def _withdraw(self, incident: Incident, now: Instant) -> Incident:
-        superseded = self._superseded(incident, now)
+    def _keeps_state(self, channel: str) -> bool:
+        return channel in self.routes.channels and self.routes.channels[channel].tell_actions
+
+    def _withdraw(self, incident: Incident, now: Instant, rule: str = "ended_first") -> Incident:
+        superseded = self._superseded(incident, now, rule)
         for delivery in superseded:
             self.queues[delivery.channel].withdraw(delivery)
         return with_deliveries(incident, *superseded)
 
-    def _superseded(self, incident: Incident, now: Instant) -> list[Delivery]:
+    def _superseded(self, incident: Incident, now: Instant, rule: str = "ended_first") -> list[Delivery]:
         """The deliveries that wait, were never tried, and are of an alarm that is over."""
         return [
-            msgspec.structs.replace(delivery, state="stopped", rule="ended_first", done=now, alarm=None)
+            msgspec.structs.replace(delivery, state="stopped", rule=rule, done=now, alarm=None)
             for delivery in waiting(incident.deliveries)
             if delivery.channel in self.queues and self.queues[delivery.channel].untried(delivery)
         ]
@@ -336,6 +333,7 @@ class Dispatcher:
             if not own:
                 del self._by_customer[customer]
         self._escalated.pop(alarm_id, None)
+        self._merged.forget(incident)
         self.standing.forget(alarm_id)
         await self.store.put(alarm_id, None)
 
@@ -359,6 +357,7 @@ class Dispatcher:
     def _index(self, incident: Incident) -> None:
         alarm = incident.alarm
         self.standing.note(incident)
+        self._merged.note(incident)
         if alarm.customer_id is not None:
             self._by_customer.setdefault(alarm.customer_id, set()).add(alarm.alarm_id)
         if follow_up := self._follow_up(incident):
@@ -390,10 +389,12 @@ class Dispatcher:
         return threads.find_thread(alarm, self._incidents_of(alarm.customer_id)) if alarm.customer_id else ""
 
     def _thread(self, alarm: Alarm) -> list[Incident]:
-        """The other incidents of the alarm's matter."""
+        """The other incidents of the alarm's matter, and the one that goes on from it."""
+        further = [one for one in (self._merged.after(alarm.alarm_id),) if one is not None]
         if alarm.customer_id is None or not threads.matter_of(alarm):
-            return []
+            return further
         others = [one for one in self._incidents_of(alarm.customer_id) if one.alarm.alarm_id != alarm.alarm_id]
+        others += further
         own = self.store.get(alarm.alarm_id)
         thread = threads.thread_of(own) if own is not None else threads.find_thread(alarm, others)
         return [one for one in others if threads.thread_of(one) == thread]

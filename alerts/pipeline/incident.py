@@ -127,6 +127,7 @@ class Incident(Struct, frozen=True, kw_only=True, omit_defaults=True, rename=_WI
     dismissed_by: str | None = None
     resolved_by: str | None = None  # it is closed for people
     thread: str = ""  # empty where it is the alarm's own id
+    continues: str = ""  # the alarm that it goes on from, because customers were merged
 
     def notified(self) -> dict[str, Delivery]:
         """By channel, the last delivery that is sent or waiting since the alarm was last raised."""
@@ -194,6 +195,8 @@ def fold(incident: Incident | None, alarm: Alarm, made: Instant) -> Incident:
         return msgspec.structs.replace(incident, seen=seen, acked_by=acked)
     if alarm.type == "alarm.escalated":
         return msgspec.structs.replace(incident, seen=seen, escalations=incident.escalations + 1)
+    if incident.ended:  # what had ended before its customer was merged does not go on
+        alarm = msgspec.structs.replace(alarm, merged=incident.alarm.merged)
     return msgspec.structs.replace(incident, alarm=alarm, seen=seen, ended=incident.ended or ended)
 
 
@@ -212,13 +215,18 @@ def with_alarm(delivery: Delivery, incident: Incident) -> Delivery:
     return delivery if delivery.alarm is not None else msgspec.structs.replace(delivery, alarm=incident.alarm)
 
 
+def was_merged(incident: Incident) -> bool:
+    """Whether the alarm ended because its customer was merged, so that it may go on under another id."""
+    return incident.ended and incident.alarm.merged is True
+
+
 def apply_action(incident: Incident, action: Action, now: Instant) -> Incident:
     """The incident after an action, with an audit entry; the same action twice counts once."""
     if any(entry.action.same_as(action) for entry in incident.audit):
         return incident
     if not action.by.strip():
         raise ActionRejected(f"{action.action} needs the name of the person; give by")
-    if incident.ended and action.action != "note" and not _settled_by_people(incident, action):
+    if incident.ended and action.action != "note" and not _may_still_act(incident, action):
         raise ActionRejected(f"the alarm is over, so {action.action} is not possible; write a note instead")
     if action.action == "undo":
         return _undone(incident, action, now)
@@ -230,8 +238,12 @@ def apply_action(incident: Incident, action: Action, now: Instant) -> Incident:
     return _with_effect(_with_entry(incident, Audit(action, now)), action)
 
 
-def _settled_by_people(incident: Incident, action: Action) -> bool:
-    """Whether the alarm is over because it was dismissed: the worker may settle it before the dismissal, or its undo, is read here."""
+def _may_still_act(incident: Incident, action: Action) -> bool:
+    """Whether the alarm is over because it was dismissed, or its customer merged: the worker may say so before the dismissal, or its undo,
+    is read here, and what goes on from the alarm may be read later.
+    """
+    if was_merged(incident):
+        return True
     return action.action in ("dismiss", "undo") and incident.alarm.outcome == "false"
 
 

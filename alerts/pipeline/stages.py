@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from alerts.channels.contract import change_id
 from alerts.pipeline.incident import BY_PEOPLE, ENDINGS, Delivery, Incident
-from alerts.pipeline.matters import threads
+from alerts.pipeline.matters import merged, threads
 from alerts.pipeline.routes import Route, Routes
 from alerts.settings.hours import next_of
 from alerts.wording.formats import day_and_time
@@ -244,6 +244,8 @@ def dedupe(c: Candidate, channel: str) -> tuple[bool, str]:
         settings = c.context.routes.channels.get(channel)
         if settings is None or not settings.tell_end:
             return False, "end_not_wanted"
+        if settings.tell_actions and c.alarm.merged is True and merged.has_own_key(c.alarm):
+            return True, "ended"  # what goes on from it has another key there
         return (False, "matter_goes_on") if any(not one.ended for one in c.context.thread(c.alarm)) else (True, "ended")
     if c.change in BY_PEOPLE:
         return True, "by_people"

@@ -87,7 +87,8 @@ class Alarm(Struct, frozen=True, kw_only=True, gc=False):
 
     Where a person did something about the alarm, `by` is who, `time` when, `reason` why, `until` the end of a snooze, and
     `treatment` what was done, if they said so. `history` marks one that became true before the instant from which alarms are wanted:
-    it is recorded, and sent to nobody.
+    it is recorded, and sent to nobody. Where ids were merged, `merged` marks a withdrawal after which the alarm may go on under
+    the other id, and `continues` on a raised alarm the one that it goes on from: what people did about that one stands for this one.
     """
 
     type: Change
@@ -123,6 +124,8 @@ class Alarm(Struct, frozen=True, kw_only=True, gc=False):
     reason: str | None = None
     until: Instant | None = None
     history: bool | UnsetType = UNSET
+    merged: bool | UnsetType = UNSET
+    continues: str | UnsetType = UNSET
     policy_version: str
     figures_version: str
     model_version: str

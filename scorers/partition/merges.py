@@ -23,7 +23,15 @@ from scorers.partition.tally import joined
 from scorers.timeline.emitter import Step
 from scorers.timeline.facts import Ref
 from scorers.timeline.merging.parcels import Hop, Parcel
-from scorers.timeline.merging.timelines import MAX_IDS, add_id, await_facts, join, leave, say_again
+from scorers.timeline.merging.timelines import (
+    MAX_IDS,
+    about_what_goes_on,
+    add_id,
+    await_facts,
+    join,
+    leave,
+    say_again,
+)
 from scorers.timeline.row import Row
 from scorers.timeline.timeline import AnyTimeline
 
@@ -111,6 +119,7 @@ class Merges:
         if timeline is not None and timeline.row.moved is not None:
             return self.follow(timeline, parcel, origin)
         if parcel.content == "fact":
+            event = about_what_goes_on(event, timeline)
             return self._customers.fold_for(Address("customer", parcel.to), event, parcel.ref, origin)
         return self._take_up(timeline or self._customers.begin(parcel.to), parcel, origin)
 
@@ -145,8 +154,8 @@ class Merges:
         back = Step(refused=[Parcel(row.id, merge, moved.ref)])
         self._customers.after(row.id, timeline, back)
         if parcel.content == "fact":
-            address = Address("customer", row.id)
-            return joined(back, self._customers.fold_for(address, parcel.event, parcel.ref))
+            address, event = Address("customer", row.id), about_what_goes_on(parcel.event, timeline)
+            return joined(back, self._customers.fold_for(address, event, parcel.ref))
         return joined(back, self._take_up(timeline, parcel, None))
 
     def _take_up(self, timeline: AnyTimeline, parcel: Parcel, origin: Origin) -> Step:

@@ -8,7 +8,8 @@ from collections import Counter
 
 from msgspec.structs import replace
 
-from scorers.contract.events import AlarmAction, CustomerMerged, Micros
+from scorers.contract.alarms import Alarm
+from scorers.contract.events import AlarmAction, AnyEvent, CustomerMerged, Micros
 from scorers.in_force.context import Context
 from scorers.in_force.figures import Contribution
 from scorers.timeline.compare import alarm_id
@@ -40,6 +41,7 @@ def leave(timeline: AnyTimeline, merge: CustomerMerged, ref: Ref, clock: Micros,
     for e in timeline.emitted.values():
         if not _is_of_case(e):
             timeline._emit_one(e, "alarm.withdrawn", max(clock, int(merge.time)), cause, ctx, out)
+    out.alarms = [replace(alarm, merged=True) for alarm in out.alarms]
     timeline.emitted, timeline._kept = {}, None
     timeline.row = Row(
         ROW_FORM,
@@ -89,6 +91,7 @@ def say_again(timeline: AnyTimeline, known: bytes, ref: Ref, clock: Micros, ctx:
         else:
             ended = now.status in ("settled", "spent")
             timeline._emit_one(now, "alarm.settled" if ended else "alarm.raised", clock, tuple(now.cause), ctx, out)
+            out.alarms.append(_continuing(out.alarms.pop(), {now.alarm_id: now.alarm_id}))
     return out
 
 
@@ -104,6 +107,16 @@ def add_id(row: Row, name: str) -> tuple[str, ...]:
     return ids[:first]
 
 
+def about_what_goes_on(event: AnyEvent, timeline: AnyTimeline | None) -> AnyEvent:
+    """An event; what was done about an alarm of an old id is done about the one of this subject that goes on from it."""
+    if not isinstance(event, AlarmAction) or timeline is None or event.alarm_id in timeline.emitted:
+        return event
+    for e in timeline.emitted.values():
+        if _id_under(event.customer_id or "", e) == event.alarm_id:
+            return replace(event, alarm_id=e.alarm_id)
+    return event
+
+
 def await_facts(timeline: AnyTimeline, since: Micros, ctx: Context) -> None:
     """Give a subject of which nothing is known but its old ids a deadline, so that these are not kept for ever."""
     state = timeline.subject.new(timeline.row.id)
@@ -115,9 +128,11 @@ def await_facts(timeline: AnyTimeline, since: Micros, ctx: Context) -> None:
 
 def _join(own: AnyTimeline, other: AnyTimeline, ref: Ref, clock: Micros, ctx: Context) -> Step:
     out, subject = Step(), own.subject
+    before = {_id_under(own.row.id, e): e.alarm_id for e in other.emitted.values()}
     for e in other.emitted.values():
         if _is_of_case(e):
             other._emit_one(e, "alarm.withdrawn", clock, (ref,), ctx, out)
+    out.alarms = [replace(alarm, merged=True) for alarm in out.alarms]
     out.counts += _keep_out(other, own.row.erased)
     end = max(own.row.snapshot_time, other.row.snapshot_time)
     begin = own.state.first_seen, other.state.first_seen
@@ -136,7 +151,7 @@ def _join(own: AnyTimeline, other: AnyTimeline, ref: Ref, clock: Micros, ctx: Co
     row.cached = None
     step = own._refold_and_emit(0, ref, clock, ctx)
     own._limit_size(ref, clock, ctx, step)
-    step.alarms = out.alarms + step.alarms
+    step.alarms = out.alarms + [_continuing(alarm, before) for alarm in step.alarms]
     step.counts = out.counts + step.counts
     return step
 
@@ -181,5 +196,15 @@ def _renamed(fact: Fact, own: AnyTimeline, other: AnyTimeline) -> Fact:
     action = fact.event
     if not isinstance(action, AlarmAction) or (e := other.emitted.get(action.alarm_id or "")) is None:
         return fact
-    name = alarm_id(e.subject, e.subject_id or own.row.id, e.kind, e.opener, e.detail)
-    return replace(fact, event=replace(action, alarm_id=name))
+    return replace(fact, event=replace(action, alarm_id=_id_under(own.row.id, e)))
+
+
+def _id_under(name: str, e: Episode) -> str:
+    """The id of an alarm under the customer `name`."""
+    return alarm_id(e.subject, e.subject_id or name, e.kind, e.opener, e.detail)
+
+
+def _continuing(alarm: Alarm, before: dict[str, str]) -> Alarm:
+    """The alarm; one that is raised names the alarm of the old id that it goes on from. `before` names those by their ids now."""
+    former = before.get(alarm.alarm_id) if alarm.type == "alarm.raised" else None
+    return alarm if former is None else replace(alarm, continues=former)

@@ -460,3 +460,43 @@ def test_no_field_of_a_part_is_lost(part: str) -> None:
         if getattr(found, field.name) != sample:
             lost.append(field.name)
     assert lost == []
+
+
+def silent_then_merged() -> tuple[Driver, Any, Any]:
+    """A customer who is quiet and then merged into an id of which nothing is known: the alarm before and after."""
+    driver = Driver().feed(*weekly("C0", range(12))).advance(START + 90 * DAY)
+    before = next(one for one in driver.alarms if one.kind == "gone-quiet")
+    driver.feed(merged(START + 91 * DAY))
+    return driver, before, [one for one in driver.alarms if one.kind == "gone-quiet"][1:]
+
+
+def test_an_alarm_that_goes_on_names_the_one_before() -> None:
+    """Whoever keeps what people did about the alarm of the old id knows under which id it goes on."""
+    _, before, (gone, after) = silent_then_merged()
+    assert (gone.type, gone.alarm_id, gone.merged) == ("alarm.withdrawn", before.alarm_id, True)
+    assert (after.type, after.customer_id, after.continues) == ("alarm.raised", "C1", before.alarm_id)
+    assert before.merged is before.continues is msgspec.UNSET
+
+
+def test_an_alarm_about_a_case_goes_on_under_its_own_id() -> None:
+    """It is withdrawn and raised again in one place, so both records say that it goes on."""
+    driver = Driver().feed(
+        *weekly("C0", range(2)), record("complaint.opened", START + 8 * DAY, "C0", complaint_id="K1")
+    )
+    driver.advance(START + 20 * DAY).feed(merged(START + 21 * DAY))
+    late = [one for one in driver.alarms if one.kind == "complaint-overdue"]
+    assert [(one.type, one.merged, one.continues) for one in late] == [
+        ("alarm.raised", msgspec.UNSET, msgspec.UNSET),
+        ("alarm.withdrawn", True, msgspec.UNSET),
+        ("alarm.raised", msgspec.UNSET, late[0].alarm_id),
+    ]
+
+
+def test_what_is_done_about_the_alarm_of_an_old_id_is_done_about_the_one_that_goes_on() -> None:
+    """Somebody answers the message about the old id after the merge, or after two: the comeback is `saved`."""
+    for more in ((), (merged(START + 92 * DAY, "C1", "C2"),)):
+        driver, before, _ = silent_then_merged()
+        driver.feed(*more)
+        driver.feed(record("alarm.action", START + 93 * DAY, "C0", alarm_id=before.alarm_id, action="act", by="ana"))
+        driver.feed(purchase(START + 94 * DAY, "C0"))
+        assert [one.outcome for one in driver.alarms if one.kind == "gone-quiet" and one.type == "alarm.settled"] == ["saved"]  # fmt: skip

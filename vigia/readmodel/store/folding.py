@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from alerts.pipeline.incident import BY_PEOPLE, ENDINGS, decode_incident
+from alerts.pipeline.incident import BY_PEOPLE, ENDINGS, Incident, decode_incident
 from scorers.alarms.catalogue import STATE_CHANGES
 from scorers.contract.alarms import SEVERITIES, Alarm
 from scorers.contract.events import DAY, AlarmAction, Instant
@@ -18,7 +18,7 @@ from scorers.contract.rejection import Rejection
 from scorers.contract.wire import decode_alarm
 from scorers.contract.worklist import DATE, decode_entry
 from scorers.in_force.control import Tick, decode_control
-from streams.records.actions import read_action
+from streams.records.actions import UNTYPED, read_action
 from vigia.readmodel.alarm_summary import CustomerRow
 from vigia.readmodel.collation import plain
 from vigia.readmodel.store.items import STANDING, DeliveryRow
@@ -172,6 +172,29 @@ class Folding:
             for one in incident.deliveries
         ]
         self.tables.put_told(alarm_id, incident.alarm.customer_id, rule, int(incident.raised_at), shown)
+        if incident.continues:
+            self._move_actions(incident)
+
+    def _move_actions(self, incident: Incident) -> None:
+        """What people did about an alarm is theirs about the one that goes on from it: of the old id nothing stays."""
+        alarm = incident.alarm
+        for entry in incident.audit:
+            one = entry.action
+            self.tables.move_action(
+                AlarmAction(
+                    id=one.id,
+                    source=one.source or UNTYPED,
+                    time=entry.done_at,
+                    customer_id=alarm.customer_id,
+                    alarm_id=alarm.alarm_id,
+                    action=one.action,
+                    by=one.by,
+                    until=one.until,
+                    reason=one.reason,
+                    treatment=one.treatment,
+                )
+            )
+        self._judge(alarm.alarm_id)
 
     def wake(self) -> None:
         """End the snoozes whose time has come."""

@@ -67,6 +67,11 @@ class AlarmKeys(Struct, frozen=True):
     taken_by: str | None
 
 
+def begins_anew(alarm: Alarm) -> bool:
+    """Whether a record raises its alarm, so that what people did before is over; one about a case of merged customers goes on."""
+    return alarm.type == "alarm.raised" and alarm.continues != alarm.alarm_id
+
+
 class Tables(Protocol):
     """The one place in a process that writes a read model."""
 
@@ -132,6 +137,9 @@ class Tables(Protocol):
 
     def add_action(self, action: AlarmAction) -> None:
         """Add what somebody did."""
+
+    def move_action(self, action: AlarmAction) -> None:
+        """Put what somebody did about an alarm that goes on under another id in place of what is there under its identity."""
 
     def actions_since(self, alarm_id: str, since: int) -> list[AlarmAction]:
         """What people did about an alarm since an instant, in the order in which it was read."""

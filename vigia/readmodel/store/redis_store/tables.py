@@ -36,7 +36,7 @@ from vigia.readmodel.store.redis_store.keys import (
     words_of,
 )
 from vigia.readmodel.store.redis_store.reaching import reachable
-from vigia.readmodel.store.tables import AlarmColumns, AlarmKeys, CustomerColumns, Unavailable
+from vigia.readmodel.store.tables import AlarmColumns, AlarmKeys, CustomerColumns, Unavailable, begins_anew
 from vigia.runtime.dead_letter import Letter, Origin
 
 AT_ONCE = 500  # writes that are sent together
@@ -229,7 +229,7 @@ class RedisTables:
         if alarm.customer_id is not None:
             lexes.append(("customer", owner(alarm.customer_id) + digits(int(alarm.time))))
         columns = b"" if row is None else pack(msgspec.structs.asdict(row))
-        flags = (int(alarm.type in BY_PEOPLE), int(alarm.type != "alarm.raised"))
+        flags = (int(alarm.type in BY_PEOPLE), int(not begins_anew(alarm)))
         meta = pack(Meta(lexes=tuple(lexes)))
         return bool(self._run("change", change, meta, zlib.compress(raw, 1), alarm.alarm_id, columns, *flags))
 
@@ -270,6 +270,15 @@ class RedisTables:
         lexes += [("customer", owner(action.customer_id) + at)] if action.customer_id is not None else []
         meta = pack(Meta(lexes=tuple(lexes)))
         self._run("add", "actions", joined(action.source, action.id), meta, encode_event(action))
+
+    def move_action(self, action: AlarmAction) -> None:
+        """Put what somebody did about an alarm that goes on under another id in place of what is there under its identity."""
+        self._flush()
+        row = self._index["actions"].row(known := joined(action.source, action.id))
+        before = None if row is None else decode(row)
+        if not isinstance(before, AlarmAction) or (before.alarm_id, before.customer_id) != (action.alarm_id, action.customer_id):  # fmt: skip
+            self._drop("actions", known)
+            self.add_action(action)
 
     def actions_since(self, alarm_id: str, since: int) -> list[AlarmAction]:
         """What people did about an alarm since an instant, in the order in which it was read."""

@@ -15,7 +15,7 @@ from scorers.contract.worklist import WorklistEntry
 from vigia.readmodel.store.items import DeliveryRow
 from vigia.readmodel.store.people import People
 from vigia.readmodel.store.sqlite import schema
-from vigia.readmodel.store.tables import AlarmColumns, AlarmKeys, CustomerColumns
+from vigia.readmodel.store.tables import AlarmColumns, AlarmKeys, CustomerColumns, begins_anew
 from vigia.runtime.dead_letter import Letter, Origin
 
 _TOTALS = "stage, tier, type, store, currency"
@@ -145,7 +145,7 @@ class SqliteTables:
         )
         if new.rowcount and row is not None:
             columns = {**msgspec.structs.asdict(row), "newest": new.lastrowid}
-            kept = ("id",) if alarm.type == "alarm.raised" else ("id", "raised")
+            kept = ("id",) if begins_anew(alarm) else ("id", "raised")
             update = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in kept)
             self.db.execute(
                 f"INSERT INTO alarms ({', '.join(columns)}) VALUES (?{', ?' * (len(columns) - 1)})"
@@ -202,8 +202,20 @@ class SqliteTables:
 
     def add_action(self, action: AlarmAction) -> None:
         """Add what somebody did."""
+        self._put_action(action, "NOTHING")
+
+    def move_action(self, action: AlarmAction) -> None:
+        """Put what somebody did about an alarm that goes on under another id in place of what is there under its identity."""
+        self._put_action(
+            action,
+            "UPDATE SET alarm = excluded.alarm, customer = excluded.customer, record = excluded.record"
+            " WHERE alarm IS NOT excluded.alarm OR customer IS NOT excluded.customer",
+        )
+
+    def _put_action(self, action: AlarmAction, known: str) -> None:
         self.db.execute(
-            "INSERT OR IGNORE INTO actions (source, id, alarm, date, customer, time, record) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO actions (source, id, alarm, date, customer, time, record) VALUES (?, ?, ?, ?, ?, ?, ?)"
+            f" ON CONFLICT (source, id) DO {known}",
             (
                 *(action.source, action.id, action.alarm_id, action.worklist_date, action.customer_id),
                 *(int(action.time), encode_event(action)),

@@ -1,0 +1,110 @@
+"""Alarms that go on under another id because customers were merged, in each store: what people did about them stands."""
+
+from itertools import permutations
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from alerts.pipeline.incident import Action, encode_incident
+from scorers.contract.alarms import Alarm, Subject
+from scorers.contract.events import DAY, HOUR, Instant
+from scorers.contract.wire import encode_alarm, encode_event
+from tests.support.alarms import an_alarm
+from tests.support.hashes import HASHES
+from tests.support.readmodels import NOW, a_customer, an_action
+from tests.support.redisserver import Server
+from tests.support.routefiles import PLAIN
+from tests.support.timeline import Story
+from vigia.readmodel.redis_address import RedisAddress
+from vigia.readmodel.store.folding import Folding
+from vigia.readmodel.store.redis_store.store import RedisStore
+from vigia.readmodel.store.sqlite.store import SqliteStore
+
+MERGED = Instant(NOW + HOUR)
+CASE = {"subject": Subject("complaint", "K1"), "kind": "complaint-overdue"}
+
+
+def records(alarm: Alarm) -> tuple[Alarm, Alarm]:
+    """What the core tells of an alarm when its customer C0 is merged into C1."""
+    is_case = alarm.subject.type != "customer"
+    more: dict[str, Any] = {"subject": alarm.subject, "kind": alarm.kind, "at": alarm.at}
+    gone = an_alarm(MERGED, alarm.alarm_id, "C0", **more, type="alarm.withdrawn", merged=True)
+    if not is_case:
+        more["subject"] = Subject("customer", "C1")
+    after = an_alarm(MERGED, alarm.alarm_id if is_case else "b1", "C1", **more, continues=alarm.alarm_id)
+    return gone, after
+
+
+async def notified(alarm: Alarm, *actions: Any) -> tuple[Any, ...]:
+    """The incidents that the notifier writes."""
+    story, (gone, after) = Story(PLAIN), records(alarm)
+    await story.push(alarm)
+    for one in actions:
+        await story.dispatcher.act(
+            Action(alarm_id=one.alarm_id, customer_id="C0", action=one.action, by=one.by, until=one.until,
+                   reason=one.reason, id=one.id, source=one.source, time=one.time), one.time,
+        )  # fmt: skip
+    await story.push(gone)
+    await story.push(after)
+    return tuple(
+        SimpleNamespace(key=key.encode(), value=encode_incident(found)) for key, found in story.store.incidents.items()
+    )
+
+
+@pytest.mark.parametrize("about", [{}, CASE], ids=["customer", "case"])
+async def test_what_people_did_goes_on_in_any_order_of_the_topics(tmp_path: Path, about: dict[str, Any]) -> None:
+    """Topics are read side by side; the row of the old id is gone with all that was its own."""
+    alarm = an_alarm(NOW, "a1", "C0", **about)
+    snooze = an_action("a1", "snooze", customer_id="C0", until=Instant(NOW + 9 * DAY), reason="on holiday")
+    note = an_action("a1", "note", after=2, customer_id="C0", reason="is called on Monday")
+    gone, after = records(alarm)
+    incidents = await notified(alarm, snooze, note)
+
+    def alarms(folding: Folding) -> None:
+        for one in (alarm, gone, after):
+            folding.alarm(encode_alarm(one))
+
+    def actions(folding: Folding) -> None:
+        for one in (snooze, note):
+            folding.take("alarm-actions", SimpleNamespace(value=encode_event(one), partition=0, offset=0))
+
+    def told(folding: Folding) -> None:
+        for one in incidents:
+            folding.take("notifications", one)
+
+    def rows(folding: Folding) -> None:
+        folding.customer(a_customer("C0"))
+        folding.customer(a_customer("C1"))
+        folding.take("customers", SimpleNamespace(key=b"C0", value=None))
+
+    server = Server(tmp_path)
+    server.start()
+    try:
+        for n, order in enumerate(permutations((alarms, actions, told, rows))):
+            answers = []
+            for store in (SqliteStore(tmp_path / f"{n}.sqlite"), RedisStore(RedisAddress(server.url), f"shop{n}-")):
+                tables = store.tables()
+                folding = Folding(tables, HASHES, lambda: int(NOW) + DAY)
+                assert tables.hold()
+                with tables.transaction():
+                    for fold in order:
+                        fold(folding)
+                    tables.put_offsets({("alarms", 0): 1})
+                tables.close()
+                with store.snapshot() as db:
+                    found = db.alarms.one(after.alarm_id)
+                    assert found is not None
+                    deeds = [one.action for one in found.people.deeds]
+                    answers.append(
+                        (
+                            found.state,
+                            deeds,
+                            [one.alarm.alarm_id for one in db.alarms.page_of({"state": "snoozed"}).items],
+                        )
+                    )
+                store.close()
+            assert answers == [("snoozed", ["snooze", "note"], [after.alarm_id])] * 2, [one.__name__ for one in order]
+    finally:
+        server.stop()
