@@ -60,6 +60,7 @@ TYPES = {
     "contact.received": "contacts_in",
     "contact.made": "contacts_out",
     "complaint.opened": "complaints",
+    "complaint.reopened": "complaints",
 }
 
 
@@ -70,12 +71,20 @@ def simulated(directory: Path, customers: int, days: int, seed: int) -> list[byt
 
 
 def sent(lines: Iterable[bytes]) -> tuple[Counter[str], Counter[str]]:
-    """How many events of the kinds that states count were published, by customer and kind, and the money by customer."""
+    """How many events of the kinds that states count were published, by customer and kind, and the money by customer.
+
+    A complaint is known by its opening, or where that came too late by its reopening: it is counted once, by its id.
+    """
     events: Counter[str] = Counter()
     money: Counter[str] = Counter()
+    cases: set[tuple[str, str]] = set()
     for line in lines:
         event = json.loads(line)
         customer, kind = event.get("customer_id"), TYPES.get(event["type"])
+        if customer is not None and kind == "complaints":
+            case = customer, event["complaint_id"]
+            kind = None if case in cases else kind
+            cases.add(case)
         if customer is not None and kind is not None:
             events[f"{customer} {kind}"] += 1
             if kind == "purchases":
