@@ -105,6 +105,7 @@ SENTENCES = {
     # sites
     "staff_unasked": "Nadie ha preguntado al personal cómo está desde hace {since:days}, desde el {last:date}.",
     "feed_silent": "No ha llegado nada desde el {last:date} a las {clock}; más de {allowed:span} de silencio no es normal aquí.",
+    "feed_shut": "Desde el {since:date} cuenta como cerrado para siempre: sus clientes se juzgan como si estuviera abierto.",
     # the base
     "outflow": "{lost:count customer} perdidos y {won:count customer} ganados en {window:span}.",
     "outflow_gap": "Está en juego lo que los perdidos habrían gastado en los próximos {window:span} a su ritmo, "

@@ -105,6 +105,7 @@ SENTENCES = {
     # sites
     "staff_unasked": "The staff have not been asked how they are for {since:days}, since {last:date}.",
     "feed_silent": "Nothing was reported since {last:date}, {clock}; more than {allowed:span} of silence is unusual here.",
+    "feed_shut": "Since {since:date} it counts as closed for good: its customers are judged as if it were open.",
     # the base
     "outflow": "{lost:count customer} lost and {won:count customer} won within {window:span}.",
     "outflow_gap": "At stake is what those lost would have spent in the next {window:span} at their own pace, "

@@ -58,11 +58,12 @@ class Feed(State, array_like=True, gc=False):
         default_factory=list
     )  # of base and sources: shorter ones that have ended
     pausing: bool = False
+    shut: Micros = 0  # when the present silence began to count as for good; 0 if it does not
 
     def closures(self) -> list[Span]:
-        """The silences that were found, the present one included."""
+        """The silences that were found, the present one included; of one for good only the time until then."""
         found = [Span(start, end) for start, end in self.silences]
-        return [*found, Span(self.last, HELD)] if self.silent else found
+        return [*found, Span(self.last, self.shut or HELD)] if self.silent else found
 
     def all_pauses(self) -> list[Span]:
         """When the base or a source paused, the present pause included."""
@@ -138,9 +139,9 @@ def end_pause(feed: Feed, at: Micros) -> None:
 
 
 def end_silence(feed: Feed, at: Micros) -> None:
-    """A silence that was found has ended."""
+    """A silence that was found has ended; what was closed for good is a closure until it counted as that."""
     feed.silences = [*feed.silences, (feed.last, at)][-MAX_FOUND + 1 :]
-    feed.silent = False
+    feed.silent, feed.shut = False, 0
 
 
 def silence_to_tell(feed: Feed, ctx: Context) -> Silence:
@@ -169,6 +170,11 @@ def silence(feed: Feed, ctx: Context, also: str = "") -> Silence:
                     return Silence(start, HELD, held=True)
                 start = pause.end
     return Silence(start, open_until(closed, start, allowed), allowed)
+
+
+def for_good(feed: Feed, over: Micros, ctx: Context) -> Micros:
+    """When a silence that was too long at an instant counts as for good; `HELD` of the base, beside which nobody goes on."""
+    return HELD if feed.id == BASE or over >= HELD else open_until(holidays(feed, ctx), over, ctx.policy.feeds.for_good)
 
 
 def holidays(feed: Feed, ctx: Context) -> Closed | None:

@@ -64,3 +64,4 @@ class Feeds(Strict, frozen=True):
     at_least: Span = hours(6)
     history: Span = days(14)
     events_at_least: Count = 100
+    for_good: Span = days(90)

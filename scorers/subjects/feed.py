@@ -15,9 +15,11 @@ from scorers.in_force.hours import hour_end
 from scorers.timeline.compare import compare
 from scorers.timeline.episodes import NEVER, Episode
 from scorers.timeline.facts import NO_FACT, Ref
-from scorers.timeline.kinds import plan
+from scorers.timeline.kinds import Kind, plan
 from scorers.timeline.subjects import AlarmingType, Effects, Report
 
+FOR_GOOD = "for good"
+"""The detail of an alarm about a silence that counts as for good."""
 _KINDS = watched_by("feed")
 _PLAN = plan(_KINDS)
 
@@ -51,14 +53,16 @@ class FeedType(AlarmingType[Feed]):
         silence = feeds.silence(feed, ctx)
         feed.silent = silence.over < now
         feed.allowed = silence.allowed
+        shut = feeds.for_good(feed, silence.over, ctx) if feed.silent else NEVER
+        feed.shut = shut if shut < now else 0
         asks = [feed.pending or NEVER, ahead, until + HOUR if silence.held else NEVER]
-        asks += [silence.over] if silence.over >= now else []
+        asks += [at for at in (silence.over, shut) if at >= now]
         if feed.last and (from_then := feeds.pause_from(feed, ctx.policy.feeds)):
             pause = feed.last + from_then
             feed.pausing = pause < now
             asks += [] if feed.pausing else [pause]
         if feed.id != BASE:
-            asks.append(compare(self, feed, _PLAN, now, NO_FACT, ctx, effects))
+            asks.append(self._tell(feed, now, ctx, effects))
         feed.due = hour_end(min(self.retires(feed, ctx), *asks))
 
     def fold(self, feed: Feed, run: Run, ctx: Context, effects: Effects) -> None:
@@ -71,12 +75,29 @@ class FeedType(AlarmingType[Feed]):
             start = start if silence is None else min(silence.start, at)
             if silence is not None and silence.over < at:
                 if feed.id != BASE:
-                    compare(self, feed, _PLAN, at, NO_FACT, ctx, effects)
-                feeds.end_silence(feed, at)
+                    self._tell(feed, at, ctx, effects)
+                feeds.end_silence(feed, min(at, feeds.for_good(feed, silence.over, ctx)))
                 start = at
         feeds.take(feed, run, start, feeds.holidays(feed, ctx))
         if feed.open:
             compare(self, feed, _PLAN, at, run.ref or NO_FACT, ctx, effects)
+
+    def _tell(self, feed: Feed, now: Micros, ctx: Context, effects: Effects) -> Micros:
+        """Compare with the open alarms. That of a silence for good is updated when it counts as that, and expires in the end."""
+        told = feeds.silence_to_tell(feed, ctx)
+        shut = feeds.for_good(feed, told.over, ctx)
+        ends = shut + ctx.policy.risk.horizon
+        for at in (ends + 1, ends + 2) if ends + 2 < now and not told.held else ():  # raised, and then expired
+            compare(self, feed, _PLAN, at, NO_FACT, ctx, effects)
+        soon = compare(self, feed, _PLAN, now, NO_FACT, ctx, effects)
+        for e in feed.open if shut < now else ():
+            e.detail = FOR_GOOD
+            effects.touched[e.alarm_id] = e
+        return min(soon, shut) if shut >= now else soon
+
+    def expires(self, feed: Feed, kind: Kind, episode: Episode, ctx: Context) -> Micros:
+        """A horizon after the silence began to count as for good."""
+        return feeds.for_good(feed, episode.at, ctx) + ctx.policy.risk.horizon
 
     def retires(self, feed: Feed, ctx: Context) -> Micros:
         """So long after the newest event."""

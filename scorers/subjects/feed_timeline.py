@@ -53,7 +53,7 @@ class FeedTimeline(PlayedTimeline[Feed]):
         return () if self.state.last_ref is None else (self.state.last_ref,)
 
     def _known(self, e: Episode) -> Micros:
-        return hour_end(e.ended or e.at)
+        return hour_end(e.ended or (self.state.shut if e.detail else e.at))
 
     def _pass_time(self, until: Micros, clock: Micros, ctx: Context, out: Step) -> None:
         """Judge the feed at the last end of an hour before an instant."""

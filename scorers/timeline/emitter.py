@@ -87,9 +87,9 @@ class Emitter(Generic[S]):
         out.alarms.append(subject.render(self.state, e, change, time, cause, ctx))
 
 
-def _shown(e: Episode) -> tuple[Micros, str, int]:
+def _shown(e: Episode) -> tuple[Micros, str, int, str]:
     """What an update of an open alarm shows."""
-    return (e.at, e.severity, len(e.evidence))
+    return (e.at, e.severity, len(e.evidence), e.detail)
 
 
 def _ending(e: Episode) -> tuple[Micros, Outcome | None]:

@@ -60,7 +60,7 @@ class Episode(Struct, array_like=True, gc=False):
     outcome: Outcome | None = None  # while open: how it is going to end, where a fact has decided that
     evidence: list[Ref] = field(default_factory=list)  # beyond the opener
     cause: list[Ref] = field(default_factory=list)
-    detail: str = ""  # of a state change: from what to what
+    detail: str = ""  # of a state change: from what to what; of a feed that counts as closed for good: that it does
     ended: Micros = 0
     acted: Micros = (
         0  # when somebody first acted on it for good, by an action or by contacting the customer; 0 if nobody did

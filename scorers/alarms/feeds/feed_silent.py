@@ -8,7 +8,7 @@ from scorers.alarms.words import date, told
 from scorers.contract.alarms import Reason
 from scorers.contract.events import HOUR, Micros
 from scorers.contract.rfc3339 import parse_instant, rfc3339
-from scorers.groups.feed import Feed, silence_to_tell
+from scorers.groups.feed import Feed, for_good, silence_to_tell
 from scorers.in_force.context import Context
 from scorers.timeline.episodes import Answer, Episode, Finding
 from scorers.timeline.facts import Ref
@@ -30,11 +30,15 @@ def opener(feed: Feed) -> Ref:
 
 
 def reasons(feed: Feed, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
-    """Since when, and how long a silence may be here."""
+    """Since when, how long a silence may be here, and whether it counts as for good."""
     last = int(parse_instant(e.opener.id))
     clock = rfc3339(last + ctx.zone.offset(last))[11:16]
     values: dict[str, Value] = {"last": date(last, ctx), "clock": clock, "allowed": e.at - last}
-    return [told("feed_silent", 1.0, "feed_silent", now, ctx, values)]
+    found = [told("feed_silent", 1.0, "feed_silent", now, ctx, values)]
+    shut = for_good(feed, e.at, ctx)
+    if shut < now:
+        found.insert(0, told("feed_shut", 1.0, "feed_shut", now, ctx, {"since": date(shut, ctx)}))
+    return found
 
 
 KIND = Kind(

@@ -152,3 +152,40 @@ def test_a_source_and_its_stores_are_one_matter(partitions: int) -> None:
     cluster.close_days(until)
     cluster.tick(until)
     same(cluster, driver)
+
+
+def closing(reopens: int) -> list[bytes]:
+    """One of two stores of a source closes after twenty days, with its customers, and sells again on some day."""
+    facts = []
+    for hour in range(60 * 24):
+        at, day = MAY + hour * HOUR, hour // 24
+        facts.append((at, purchase(at, f"W{hour % 5}", source="till", store_id="S2")))
+        if day < 20 or day >= reopens:
+            later = at + 10 * MINUTE
+            facts.append((later, purchase(later, f"S{hour % 7}", source="till", store_id="S1")))
+    return [raw for _, raw in sorted(facts, key=lambda fact: fact[0])]
+
+
+@pytest.mark.parametrize("partitions", [1, 2, 4])
+def test_a_store_that_is_closed_for_good_holds_nobody_any_more(partitions: int) -> None:
+    """After `for_good` its customers' silence counts, and the alarm says so; when it opens after all, that ends no earlier."""
+    policy = '[feeds]\nfor_good = "10d"\n[risk]\nhorizon = "30d"\n'
+    shut = MAY + 20 * DAY - HOUR + 10 * MINUTE + 6 * HOUR
+    until = MAY + 58 * DAY
+    for reopens, end in ((99, "open"), (55, "resolved"), (26, "resolved")):
+        driver = Driver(policy).feed(*(raw for raw in closing(reopens))).advance(until)
+        (span,) = driver.ctx.closures._found["store:S1"]
+        assert span.end == min(shut + 10 * DAY, MAY + reopens * DAY + 10 * MINUTE)
+        told = {(subject, at, end) for subject, kind, at, end in driver.outcomes() if kind == "feed-silent"}
+        assert told == {("feed:store:S1", shut, end)}
+        says = [alarm.type for alarm in driver.alarms if any(reason.code == "feed_shut" for reason in alarm.reasons)]
+        assert says == ([] if reopens == 26 else ["alarm.updated"])
+        quiet = {(who, at) for who, kind, at, _ in driver.outcomes() if kind == "gone-quiet" and "S" in who}
+        assert len(quiet) == (0 if reopens == 26 else 7)
+        assert all(at > span.end for _, at in quiet)
+        cluster = Cluster(partitions, policy)
+        for raw in closing(reopens):
+            cluster.publish("purchases", raw)
+        cluster.close_days(until)
+        cluster.tick(until)
+        same(cluster, driver)
