@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from unicodedata import normalize
 from zoneinfo import ZoneInfo
@@ -18,6 +18,8 @@ _SIGNS = str.maketrans("", "", "$€£¥\u00a0\u202f '")
 _UNREAD = re.compile("[\udc80-\udcff]")  # how Python keeps bytes that an encoding does not know
 _WHOLE = re.compile(r"-?\d+\.0+")
 _MOST_DIGITS = 40  # more than any amount has, and few enough to reckon with
+_DAY_AND_CLOCK = (r"(?:%[dmyY][^%\s]*)+", r"(?:%[HMS][^%\s]*)+")  # formats of a day and of a time of day
+_FEW_DIGITS = 10  # of money in a cell, which is then far from what the contract allows at most
 _YES, _NO = frozenset(("true", "yes", "y", "1", "si", "sí")), frozenset(("false", "no", "n", "0"))
 
 Convert = Callable[[Any], Any]
@@ -98,6 +100,27 @@ def minor(amount: Decimal, currency: str | None) -> int:
     return int(amount.scaleb(minor_digits(currency)).to_integral_value(ROUND_HALF_UP))
 
 
+def plain_minor(amount: str, factor: str | None, currency: str | None, decimal: str) -> int | None:
+    """What `minor` gives, for money that is written with digits alone and no more decimals than its currency has, and a whole factor if there is one.
+
+    None for all others, which need the functions above.
+
+    >>> plain_minor("12,5", "-3", "EUR", ","), plain_minor("12.345", None, "EUR", "."), plain_minor("€ 7", None, "EUR", ".")
+    (-3750, None, None)
+    """
+    whole, _, part = amount.partition(decimal)
+    digits, missing = whole + part, minor_digits(currency) - len(part)
+    if missing < 0 or len(digits) > _FEW_DIGITS or not (digits.isdigit() and digits.isascii()):
+        return None
+    found: int = int(digits) * 10**missing
+    if factor is None:
+        return found
+    times = factor.removeprefix("-")
+    if len(times) > _FEW_DIGITS or not (times.isdigit() and times.isascii()):
+        return None
+    return found * int(factor)
+
+
 def boolean(value: Any) -> bool:
     """A cell as yes or no."""
     word = text(value).casefold()
@@ -138,10 +161,15 @@ def date_of(form: str) -> Convert:
 
 def _parser(form: str) -> Callable[[str], datetime]:
     if form:
+        parts = form.split(" ")
+        if len(parts) == 2 and all(map(re.fullmatch, _DAY_AND_CLOCK, parts)):
+            read = _parts_parser(*parts)
+        else:
+            read = partial(_strptime, form)
 
         def by_format(value: str) -> datetime:
             try:
-                return datetime.strptime(value, form)  # noqa: DTZ007  # the zone of the map is added where it has none
+                return read(value)
             except ValueError:
                 raise ValueError(f"{value!r} is no time of the format {form!r}") from None
 
@@ -154,6 +182,22 @@ def _parser(form: str) -> Callable[[str], datetime]:
             raise ValueError(f"{value!r} is no time like 2024-05-06 07:08:09; name its format in the map") from None
 
     return iso
+
+
+def _strptime(form: str, value: str) -> datetime:
+    return datetime.strptime(value, form)  # noqa: DTZ007  # the zone of the map is added where it has none
+
+
+def _parts_parser(day_form: str, clock_form: str) -> Callable[[str], datetime]:
+    """What reads days and times of day apart, with a blank between them: a table has few of each, and `strptime` is slow."""
+    day_of = lru_cache(maxsize=4096)(lambda value: _strptime(day_form, value).date())
+    clock_of = lru_cache(maxsize=4096)(lambda value: _strptime(clock_form, value).time())
+
+    def read(value: str) -> datetime:
+        day, clock = value.split()  # with more blanks it is a ValueError, as no part of these formats has one
+        return datetime.combine(day_of(day), clock_of(clock))
+
+    return read
 
 
 def _written(value: datetime, zone: ZoneInfo) -> str:

@@ -42,6 +42,11 @@ class Cell(Struct, frozen=True):
     times: str = ""  # the column of a factor
     words: dict[str, str] = {}  # what a text of the column means; empty if it is taken as it is
 
+    @property
+    def all_columns(self) -> tuple[str, ...]:
+        """Its columns, and the one of the factor."""
+        return (*self.columns, *([self.times] if self.times else []))
+
 
 class FieldKind(Struct, frozen=True):
     """What a cell has to become: text, id, integer, number, boolean, instant, date, list, table, or money in major units."""
@@ -66,7 +71,7 @@ class FileMap(Struct, frozen=True):
     def columns(self) -> list[str]:
         """All columns that are read."""
         cells = [self.type, *self.fields.values(), *self.items.values(), *([self.group] if self.group else [])]
-        names = [name for cell in cells for name in (*cell.columns, *([cell.times] if cell.times else []))]
+        names = [name for cell in cells for name in cell.all_columns]
         return list(dict.fromkeys(names))
 
 

@@ -160,9 +160,9 @@ class _Report:
         elif self._verbose and self.rejected.total() <= SHOWN:
             typer.echo(f"{line.file}:{line.number}: {fault.code}: {fault.detail}", err=True)
 
-    def event(self, line: Line) -> None:
-        """A row, or a group of rows, has become an event."""
-        self.types[str(line.event.__struct_config__.tag)] += 1
+    def read(self, work: Import) -> None:
+        """All rows were read."""
+        self.types, self.rows = work.types, work.rows
 
     def say(self, sources: list[str]) -> None:
         """Say what was left out; raises `UsageError` if nothing was taken."""
@@ -188,11 +188,9 @@ def _sort(sources: list[str], out: Path, before: Instant, report: _Report) -> No
         typer.echo(f"{counted(done.events, 'event')} -> {out}")
 
 
-def _events(work: Import, folder: str, by_time: bool, report: _Report) -> Iterator[Line]:
-    for line in work.lines(Path(folder), by_time):
-        report.event(line)
-        yield line
-    report.rows = work.rows
+def _events(work: Import, folder: str, report: _Report) -> Iterator[Line]:
+    yield from work.lines(Path(folder), by_time=True)
+    report.read(work)
 
 
 def _to_file(sources: list[str], form: FileMap, out: Path, sort: bool, before: Instant, report: _Report) -> None:
@@ -205,8 +203,9 @@ def _to_file(sources: list[str], form: FileMap, out: Path, sort: bool, before: I
         with writer(complete, packed=out.suffix == ".gz") as file:
             if before:
                 file.write(history_line(before))
-            for line in _events(Import(sources, form, report.reject, advance), folder, sort, report):
-                file.write(line.raw + b"\n")
+            work = Import(sources, form, report.reject, advance)
+            file.writelines(work.raw_lines(Path(folder), sort))
+            report.read(work)
         if report.types:
             complete.replace(out)
     _say_types(report, str(out))
@@ -239,7 +238,7 @@ def _to_kafka(
         progress.of_bytes("Importing", progress.size(sources)) as advance,
         damage_named(sources),
     ):
-        events = _events(Import(sources, form, report.reject, advance), folder, True, report)
+        events = _events(Import(sources, form, report.reject, advance), folder, report)
         try:
             run_once(work(events), kafka)
         except KafkaAway as fault:
@@ -258,7 +257,7 @@ def _rebuild(
         progress.of_bytes("Rebuilding", progress.size(sources)) as advance,
         damage_named(sources),
     ):
-        events = _events(Import(sources, form, report.reject, advance), folder, True, report)
+        events = _events(Import(sources, form, report.reject, advance), folder, report)
         try:
             run_once(rebuilt(map(_fact, events), kafka, prefix, to, before, Path(folder)), kafka)
         except KafkaAway as fault:
@@ -276,9 +275,11 @@ def _show(sources: list[str], form: FileMap, report: _Report) -> None:
         progress.of_bytes("Reading", progress.size(sources)) as advance,
         damage_named(sources),
     ):
-        for number, line in enumerate(_events(Import(sources, form, report.reject, advance), folder, False, report)):
+        work = Import(sources, form, report.reject, advance)
+        for number, raw in enumerate(work.raw_lines(Path(folder), by_time=False)):
             if number < SHOWN:
-                typer.echo(line.raw.decode())
+                typer.echo(raw.decode(), nl=False)
+        report.read(work)
     _say_types(report, "nothing was written")
 
 
