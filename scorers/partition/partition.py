@@ -180,6 +180,13 @@ class Partition:
 
     def fold_for(self, address: Address, event: AnyEvent, ref: Ref, origin: tuple[str, int] | None = None) -> Step:
         """Fold one event for one subject, new or known; `origin` as in `Timeline.step`."""
+        timeline = self.timelines.get(address.name)
+        if self.again.waiting and timeline is not None and self.again.is_next(address.name, timeline.state):
+            again = self._judge_one_again(address.name, timeline, self.clock)
+            return joined(again, self._fold_for(address, event, ref, origin))
+        return self._fold_for(address, event, ref, origin)
+
+    def _fold_for(self, address: Address, event: AnyEvent, ref: Ref, origin: tuple[str, int] | None = None) -> Step:
         name, complete_to = address.name, self._complete_to(address)
         timeline = self.timelines.get(name)
         if timeline is not None and timeline.row.moved is not None:
@@ -309,11 +316,21 @@ class Partition:
         """Judge customers again for whom closures were found, have ended, or were withdrawn; all of them under a new policy."""
         if self.ctx.closures.changed:
             self.again.closures_changed(self.ctx.closures, self._deadlines.names())
-        for name in self.again.take(in_memory := self._due is None):
+        in_memory = self._due is None
+        if in_memory:
+            yield from self._judge_groups_again(now)
+        for name in self.again.take(in_memory):
             timeline = self.timelines.get(name)
-            if timeline is not None and self.again.concerns(timeline.state, groups_too=in_memory):
-                yield self.after(name, timeline, timeline.judge_again(now, self.ctx))
+            if timeline is not None and self.again.concerns(timeline.state):
+                yield self._judge_one_again(name, timeline, now)
         self.again.end_round()
+
+    def _judge_groups_again(self, now: Micros) -> list[Step]:
+        found = [(name, self.timelines.get(name)) for name in self.again.take_groups()]
+        return [self._judge_one_again(name, timeline, now) for name, timeline in found if timeline is not None]
+
+    def _judge_one_again(self, name: str, timeline: AnyTimeline, now: Micros) -> Step:
+        return self.after(name, timeline, timeline.judge_again(now, self.ctx, another_policy=self.again.everybody))
 
     def delete(self, name: str) -> None:
         """Delete what is known of a subject."""
@@ -328,8 +345,9 @@ class Partition:
 
         Every fact before the instant was forwarded by then, by all partitions.
         """
-        waiting, steps = [], []
         self._groups_told = max(self._groups_told, until)
+        waiting, steps = [], self._judge_groups_again(until)
+        self.again.end_round()
         try:
             while (entry := self._deadlines.take(until + 1)) is not None:
                 if subject_type(entry[1]).name == "customer":
@@ -356,6 +374,8 @@ class Partition:
         timeline = self.timelines.get(name)
         if timeline is None or timeline.state.due != due:
             return None
+        if self.again.waiting and self.again.is_next(name, timeline.state):
+            return self._judge_one_again(name, timeline, self.clock)  # its deadlines come after that, in their order
         step = timeline.judge_until(due + 1, self.clock, self.ctx)
         if timeline.state.due or step.status == "core_error":
             return self.after(name, timeline, step)

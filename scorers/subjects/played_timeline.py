@@ -26,6 +26,9 @@ class PlayedTimeline(Timeline[S]):
         self.silence = Silence(ctx.policy_version)
         self.state = self._played(ctx, silence)
 
+    def _judge_snapshot(self, ctx: Context) -> None:
+        """What follows is played under the policy in force, and the alarms of the snapshot with it."""
+
     @abstractmethod
     def _known(self, e: Episode) -> Micros:
         """When the newest change of an alarm could be known."""

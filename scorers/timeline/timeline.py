@@ -168,18 +168,32 @@ class Timeline(Emitter[S]):
             self.row.clock = until
         return out
 
-    def judge_again(self, clock: Micros, ctx: Context) -> Step:
+    def judge_again(self, clock: Micros, ctx: Context, *, another_policy: bool = False) -> Step:
         """Fold everything after the snapshot again, because what is in force has changed for the past (J3).
 
-        Every deadline before `clock` has been judged. What no longer follows is withdrawn. If the core fails, the timeline is unchanged and the step's status is `core_error`.
+        Under another policy, alarms of the snapshot that do not hold by it are taken out of it first. Every deadline before `clock` has been judged. What no longer follows is withdrawn. If the core fails, the timeline is unchanged and the step's status is `core_error`.
         """
         undo, self._kept = self.undo_point(), None
         try:
             self.row.clock = max(self.row.clock, clock)
+            if another_policy:
+                self._judge_snapshot(ctx)
             return self._refold_and_emit(0, NO_FACT, clock, ctx)
         except Exception as fault:
             self.restore(undo, ctx)
             return Step(status="core_error", fault=f"{type(fault).__name__}: {fault}")
+
+    def _judge_snapshot(self, ctx: Context) -> None:
+        """Judge the snapshot at its own instant by the policy in force: what does not hold by it never did, and deadlines may come earlier."""
+        state, judged = self.subject.decode(self.row.snapshot), self.subject.decode(self.row.snapshot)
+        if not state.due:
+            return
+        at = max(self.row.snapshot_time, state.last_fact, *(e.at for e in state.open))
+        self.subject.advance(judged, at, None, NO_FACT, ctx, Effects())
+        holds = set(open_ids(judged))
+        state.open = [e for e in state.open if e.alarm_id in holds]
+        state.due = min(state.due, at + 1)
+        self.row.snapshot = encode(state)
 
     @property
     def newest(self) -> Micros:
