@@ -48,7 +48,7 @@ class ResumableSending:
     """One sending of events, known by a name that says what is sent; `before` counts those that earlier runs have sent. Without a name
     it begins anew.
 
-    A second sending on the same Kafka, under one prefix, ends the first one. Used as `async with`.
+    `can_resume` says, inside `async with`, whether the broker notes how far it comes. A second sending on the same Kafka, under one prefix, ends the first one. Used as `async with`.
     """
 
     def __init__(self, broker: Broker, name: str) -> None:
@@ -62,12 +62,12 @@ class ResumableSending:
         admin = AIOKafkaAdminClient(**client)
         try:
             await admin.start()
-            self._has_transactions = await _is_kafka(admin, self._mark.topic)
-            kind = {"transactional_id": self._broker.name(GROUP)} if self._has_transactions else {}
+            self.can_resume = await _is_kafka(admin, self._mark.topic)
+            kind = {"transactional_id": self._broker.name(GROUP)} if self.can_resume else {}
             self._producer = AIOKafkaProducer(acks="all", enable_idempotence=True, linger_ms=2, **kind, **client)
             try:
                 await self._producer.start()  # gives up what an earlier run had not committed
-                if self._has_transactions:
+                if self.can_resume:
                     found = await committed(admin, self._broker.name(GROUP), [self._mark])
             except BaseException:
                 await self._producer.stop()
@@ -100,7 +100,7 @@ class ResumableSending:
         """Send some events and how many have gone with them."""
         try:
             async with asyncio.timeout(DEADLINE):
-                if self._has_transactions:
+                if self.can_resume:
                     async with self._producer.transaction():
                         await self._send(chunk)
                         position = {self._mark: OffsetAndMetadata(count, self._name)}

@@ -30,6 +30,7 @@ from streams.gateway.intake import Fact
 from streams.records.control_log import send_to_all
 from streams.records.signing import Keyring
 from streams.records.written import written_at
+from vigia.growth.build_plan import Plan, planned
 from vigia.growth.crossing import Crossing, Sending
 from vigia.growth.cutover import InputForwarder
 from vigia.operations.backup import reject_running
@@ -52,16 +53,17 @@ class Rebuilding:
         self._crossing, self._settings, self._keys, self._say = crossing, settings, keys, say
         self._forwarder = InputForwarder(crossing, COPIED)
 
-    async def run(self, history: Iterator[Dated], before: Instant, now: Instant, folder: Path) -> None:
+    async def run(self, history: Iterator[Dated], what: str, before: Instant, now: Instant, folder: Path) -> None:
         """Build if that is not done, forward what has come since, and cut over if that can be done now.
 
-        Alarms of before an instant are history. Temporary files lie in the folder.
+        `what` names the history, so that a build that was killed goes on with the same. Alarms of before an instant are history. Temporary
+        files lie in the folder.
         """
         crossing, prefix = self._crossing, self._crossing.new.prefix
         if not await self._forwarder.has_begun():
             await check(crossing.old, crossing.before)
             await apply(crossing.new, crossing.after, self._settings.replicas)
-            await self._build(history, before, now, folder)
+            await self._build(history, await planned(crossing, what, before, now), folder)
         await self._forwarder.run()
         self._say(f"{self._forwarder.count} records forwarded that have come since the build")
         if await self._committed(NOTIFIER, [ACTIONS], new=True):
@@ -77,28 +79,30 @@ class Rebuilding:
 
     # --- the build --------------------------------------------------------------------------------------------
 
-    async def _build(self, history: Iterator[Dated], before: Instant, now: Instant, folder: Path) -> None:
+    async def _build(self, history: Iterator[Dated], plan: Plan, folder: Path) -> None:
         crossing = self._crossing
-        for plain in COPIED:
-            begins, ends = await crossing.bounds(plain, new=True)
-            if begins != ends or any(begins.values()):
-                raise UsageError(
-                    f"the topic {crossing.new.name(plain)} holds records, of something else or of a build that was interrupted: delete "
-                    f"the topics with the prefix {crossing.new.prefix!r}, or name another one with --to"
-                )
-        ends = {tp: end for plain in COPIED for tp, end in (await crossing.bounds(plain))[1].items()}
-        control = HistoryInForce(before=before, sent=now)
-        await send_to_all(crossing.producer, self._keys, crossing.new.name("clock"), crossing.after, control)
         with _Live(folder) as live:
             for plain in COPIED:
-                async for record in crossing.read(plain, None, {tp: ends[tp] for tp in crossing.partitions(plain)}):
+                async for record in crossing.read(
+                    plain, None, {tp: plan.ends[tp] for tp in crossing.partitions(plain)}
+                ):
                     live.take(plain, record)
-            async with ResumableSending(crossing.new, "") as sending:
+            async with ResumableSending(crossing.new, plan.name) as sending:
+                if not plan.is_new and not sending.can_resume:
+                    raise UsageError(
+                        "a build was interrupted, and this broker cannot say how far it had come: name another prefix with --to"
+                    )
+                if sending.before:
+                    self._say(f"the build goes on after {sending.before} events that an earlier run has written")
+                else:
+                    control = HistoryInForce(before=plan.before, sent=plan.now)
+                    await send_to_all(
+                        crossing.producer, self._keys, crossing.new.name("clock"), crossing.after, control
+                    )
                 await sending.send(live.merged(history))
-        await self._forwarder.begin(ends)
-        self._say(
-            f"{sending.topics.total()} events of history and of the live topics written under {crossing.new.prefix!r}"
-        )
+        await self._forwarder.begin(plan.ends)
+        total = sending.before + sending.topics.total()
+        self._say(f"{total} events of history and of the live topics written under {crossing.new.prefix!r}")
 
     # --- the cut ----------------------------------------------------------------------------------------------
 

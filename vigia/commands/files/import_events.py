@@ -130,7 +130,7 @@ def import_events(
             if out is not None:
                 _to_file(sources, form, out, sort, before, report)
             elif kafka is not None and rebuild:
-                _rebuild(sources, form, kafka, prefix, to, before, report)
+                _rebuild(sources, map_text, form, kafka, prefix, to, before, report)
             elif kafka is not None:
                 _to_kafka(sources, map_text, form, kafka, prefix, before, again, report)
             else:
@@ -250,7 +250,14 @@ def _to_kafka(
 
 
 def _rebuild(
-    sources: list[str], form: FileMap, kafka: str, prefix: str, to: str | None, before: Instant, report: _Report
+    sources: list[str],
+    map_text: str,
+    form: FileMap,
+    kafka: str,
+    prefix: str,
+    to: str | None,
+    before: Instant,
+    report: _Report,
 ) -> None:
     with (
         TemporaryDirectory(prefix="vigia-", ignore_cleanup_errors=True) as folder,
@@ -259,7 +266,8 @@ def _rebuild(
     ):
         events = _events(Import(sources, form, report.reject, advance), folder, report)
         try:
-            run_once(rebuilt(map(_fact, events), kafka, prefix, to, before, Path(folder)), kafka)
+            what = content_name(sources, map_text)
+            run_once(rebuilt(map(_fact, events), what, kafka, prefix, to, before, Path(folder)), kafka)
         except KafkaAway as fault:
             exit_unavailable(kafka, fault)
 

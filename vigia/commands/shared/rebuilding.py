@@ -19,9 +19,12 @@ from vigia.runtime.usage_error import UsageError
 
 
 async def rebuild(
-    history: Iterator[Fact], kafka: str, prefix: str, to: str | None, before: Instant, folder: Path
+    history: Iterator[Fact], what: str, kafka: str, prefix: str, to: str | None, before: Instant, folder: Path
 ) -> None:
-    """Build, forward or cut over, whichever is next, and say so; alarms of before an instant are history, by default of before now."""
+    """Build, forward or cut over, whichever is next, and say so; alarms of before an instant are history, by default of before now.
+
+    `what` names the files and their map.
+    """
     to = f"{prefix}rebuilt-" if to is None else to
     if to == prefix:
         raise UsageError("--to: the new topics need another prefix than the former ones")
@@ -30,4 +33,5 @@ async def rebuild(
     keys, now = keyring(config.seal, config.seal_trust).require("clock"), Instant(time.time_ns() // 1000)
     async with Crossing(old, new, config.partitions, config.partitions) as crossing:
         work = Rebuilding(crossing, config, keys, typer.echo)
-        await work.run(((int(fact.event.time), fact) for fact in history), before or now, now, folder)
+        dated = ((int(fact.event.time), fact) for fact in history)
+        await work.run(dated, f"{what} {int(before)}", before or now, now, folder)
