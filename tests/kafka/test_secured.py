@@ -246,7 +246,10 @@ async def test_a_client_certificate_that_cannot_be_believed_is_refused(
         else trustme.CA().issue_cert("worker@example.com"),
     )
     environment = by_certificate(secured) | {"VIGIA_KAFKA_CERT": str(file)}
-    assert await read(environment, environment["VIGIA_KAFKA"]).refused() != ""
+    assert (
+        "it refuses this client's certificate, which may be revoked, expired, or of"
+        in await read(environment, environment["VIGIA_KAFKA"]).refused()
+    )
 
 
 COMMANDS = {
@@ -288,4 +291,4 @@ def test_a_missing_client_certificate_is_named(secured: Secured) -> None:
     environment = by_certificate(secured) | {"VIGIA_KAFKA_CERT": ""}
     status, output = ended(environment, "topics", "check")
     assert (status, output.count("\n")) == (3, 1)
-    assert "VIGIA_KAFKA_CERT" in output or "client certificate" in output
+    assert "it wants a client certificate: name one in VIGIA_KAFKA_CERT" in output

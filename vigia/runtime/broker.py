@@ -22,7 +22,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 from msgspec import Struct, structs
 
 from scorers.contract.events import TOPIC_OF
-from vigia.runtime.login import oauth
+from vigia.runtime.login import oauth, tls_alerts
 from vigia.runtime.usage_error import UsageError
 
 ACTIONS = "alarm-actions"
@@ -157,7 +157,10 @@ class Broker(Struct, frozen=True, dict=True):
             try:
                 connection = await create_conn(host, port, request_timeout_ms=HANDSHAKE_MS, **self._security)
             except (OSError, KafkaError, TimeoutError) as fault:
-                why = _why(fault)
+                hangs_up = self.tls and isinstance(fault, KafkaConnectionError | ssl.SSLError)
+                shown = bool(self.certificate)
+                said = await tls_alerts.refusal(host, port, self.context, shows_one=shown) if hangs_up else ""
+                why = said or _why(fault)
                 continue
             try:
                 if self.tokens is None or await _is_served(connection):
