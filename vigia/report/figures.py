@@ -14,6 +14,7 @@ from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, Micros
 from scorers.contract.rfc3339 import parse_instant, rfc3339
 from vigia.readmodel.alarm_summary import CustomerRow, read_alarms, read_customers, status_of
+from vigia.report.base import Base, read_base
 
 MONTH = 30 * DAY
 WEEK = 7 * DAY
@@ -81,6 +82,7 @@ class Figures(Struct):
     standing: Counter[str] = field(default_factory=Counter)
     themes: tuple[Theme, ...] = ()
     weeks: tuple[Week, ...] = ()
+    base: Base = field(default_factory=Base)
 
 
 class LossLine(Struct):
@@ -102,7 +104,7 @@ def read_figures(folder: Path) -> Figures:
     """The figures of a run."""
     summary = msgspec.json.decode((folder / "summary.json").read_bytes(), type=_Summary)
     customers, losses = list(read_customers(folder)), list(_losses(folder))
-    found = Figures(until=(summary.until_time or "")[:10], policy=summary.policy_version)
+    found = Figures(until=(summary.until_time or "")[:10], policy=summary.policy_version, base=read_base(folder))
     _of_customers(found, customers)
     changes, back = _of_alarms(found, read_alarms(folder))
     found.bought = _funnel(customers, changes)

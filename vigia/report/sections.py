@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Sequence
 
-from markupsafe import Markup
-from msgspec import Struct
-
 from scorers.contract.inert import inert
-from vigia.report import drawing
+from vigia.report import base_sections, drawing
 from vigia.report.drawing import AMBER, BAD, BLUE, GOOD, Bar, Cell, Column, Part
 from vigia.report.figures import BROUGHT_IN, LOST, MIN_AT_RISK, TROUBLES, Figures, Share
+from vigia.report.section import Picture, Section
 from vigia.report.words import Words
 
 STAGES = (*BROUGHT_IN, "dormant", *LOST)
@@ -18,24 +16,6 @@ TYPES = ("apostle", "loyal", "mercenary", "hostage", "terrorist", "defector", "u
 MOST_REASONS = 6
 MOST_THEMES = 12
 NOT_OURS = ("moved_away", "no_more_need", "unknown")  # reasons against which a business can do nothing
-
-
-class Picture(Struct):
-    """A picture with the line above it."""
-
-    head: str
-    drawn: Markup
-
-
-class Section(Struct):
-    """A section of the page; `rows` are those of a plain table under `heads`."""
-
-    title: str
-    pictures: list[Picture]
-    shows: str
-    do: str = ""
-    heads: Sequence[str] = ()
-    rows: Sequence[Sequence[str]] = ()
 
 
 def sections(f: Figures, w: Words) -> list[Section]:
@@ -248,7 +228,11 @@ def _base(f: Figures, w: Words) -> Section:
         balance=w.say(how, n=w.number(abs(balance))),
     )
     do = w.say("base_do_shrinks" if balance < 0 else "base_do_grows")
-    return Section(w.say("base"), [Picture("", drawn)], f"{shows} {w.say('base_unknown')}", do)
+    shows = f"{shows} {w.say('base_unknown')}"
+    rows = base_sections.flow_rows(f, w)
+    return Section(w.say("base"), [Picture("", drawn)], shows, do, base_sections.flow_heads(w) if rows else (), rows)
 
 
-MAKERS: tuple[Callable[[Figures, Words], Section], ...] = (_stages, _tiers, _loyalty, _moments, _wheel, _themes, _base)
+MAKERS: tuple[Callable[[Figures, Words], Section], ...] = (
+    _stages, _tiers, _loyalty, _moments, _wheel, _themes, _base, base_sections.tenure, base_sections.deadlines,
+)  # fmt: skip

@@ -106,13 +106,37 @@ def test_nothing_on_the_page_runs_or_is_loaded(run: Path, language: str) -> None
 
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_every_section_says_what_it_shows_and_what_to_do(run: Path, language: str) -> None:
-    """Seven sections; of each picture a text for those who do not see it; no code of a stage or type is shown."""
+    """Nine sections; of each picture a text for those who do not see it; no code of a stage or type is shown."""
     text = page(read_figures(run), language)
     texts = TEXTS if language == "en" else TEXTOS
-    assert text.count("<section>") == text.count(f"<b>{texts['shows']}</b>") == 7
-    assert text.count(f"<b>{texts['do']}</b>") == 7
+    assert text.count("<section>") == text.count(f"<b>{texts['shows']}</b>") == 9
+    assert text.count(f"<b>{texts['do']}</b>") == 9
     assert text.count("<svg ") == text.count('role="img" aria-label="') >= 8
     assert not re.search(r"first_time_buyer|core_defector|terrorist|\{\w+\}", text)
+
+
+def test_the_figures_of_the_base_are_shown(run: Path, tmp_path: Path) -> None:
+    """Those of `base.json`: who was lost and won and the gap in money (L8), what a customer spends by tenure (P7), deadlines (X6)."""
+    base, f = json.loads((run / "base.json").read_bytes()), read_figures(run)
+    assert [(flow.flow, flow.lost, flow.won) for flow in f.base.flows] == [
+        (flow["flow"], flow["lost"], flow["won"]) for flow in base["flows"]
+    ]
+    changed = {**base, "flows": [{**base["flows"][0], "lost": 321, "won": 12, "currency": "EUR", "gap_minor": 765400}]}
+    changed["flows"].append({**changed["flows"][0], "flow": f"store:{EVIL}", "lost": 7})
+    for name in ("summary.json", "customers.jsonl", "alarms.jsonl", "losses.jsonl"):
+        (tmp_path / name).write_bytes((run / name).read_bytes())
+    (tmp_path / "base.json").write_text(json.dumps(changed), encoding="utf-8")
+    text = page(read_figures(tmp_path))
+    assert "<td>all customers</td><td>321</td><td>12</td><td>EUR 7,654</td>" in text
+    assert "store &lt;script&gt;" in text
+    missed = sum(one["missed"] for one in base["deadlines"] if one["deadline"] == "rectify")
+    assert f"Complaint put right ({missed})" in text
+    spent = [
+        one["spent_in_28_days_minor"]["EUR"] for one in base["tenure"] if one["from_day"] and one["active_days"] >= 560
+    ]
+    assert f"EUR {spent[0] // 100}" in text
+    (tmp_path / "base.json").unlink()
+    assert page(read_figures(tmp_path)).count("Not measured") == 2
 
 
 def test_both_languages_say_the_same() -> None:
