@@ -6,7 +6,7 @@ Thresholds are chosen on one simulated business and judged on another, of the sa
 import sys
 
 from scorers.policy.tables import Policy
-from tests.quality.kinds import table
+from tests.quality.simulated import table
 from tests.quality.thresholds import COSTS, LEVELS, MOST_FALSE, TIERS, business, outcome
 
 
@@ -14,7 +14,7 @@ def main(customers: int = 2500, days: int = 730) -> None:
     """Choose on one business, judge on another, print."""
     say, policy = sys.stdout.write, Policy()
     (known, _), (fresh, kinds) = (business(customers, days, seed) for seed in (1, 2))
-    say(f"{customers:,} customers over {days} days\n{table(kinds)}\n")
+    say(f"{customers:,} customers over {days} days\n{table([kinds])}\n")
     say(
         f"A contact costs {COSTS.contact / 100:.2f} and keeps {COSTS.kept:.0%} of those called on the day of their change of "
     )

@@ -20,7 +20,7 @@ from scorers.contract.events import DAY
 from scorers.contract.rfc3339 import parse_instant
 from scorers.policy.tables import Policy
 from streams.replay.replay import replay
-from tests.quality.kinds import read
+from tests.quality.lines import read
 from vigia.lab.simulate import simulate
 
 KINDS = ("gone-quiet", "risk-high")

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from scorers.contract.events import DAY
 from scorers.contract.rfc3339 import parse_instant
 from scorers.customer.lifecycle import LEFT
-from tests.quality.kinds import read
+from tests.quality.lines import read
 
 CLASSES = (2, 4, 7, 14, 30, 60, 120, 10_000)  # days between purchases, up to
 FEWEST = 4  # purchase dates

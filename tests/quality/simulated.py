@@ -239,8 +239,13 @@ def run(customers: int, days: int, seed: int, folder: Path) -> dict[str, Measure
     if not (out / "summary.json").exists():
         simulate(customers, days, seed, folder)
         replay([str(folder / "events.jsonl")], out, Policy())
+    return measure_run(folder, days, seed)
+
+
+def measure_run(folder: Path, days: int, seed: int) -> dict[str, Measured]:
+    """Measure a business that was simulated in a folder, and replayed in the folder `out` of it."""
     kinds = frozenset(KINDS) - frozenset(STATE_CHANGES)
-    return measure(Business(folder, days, seed), truths.raised(out / "alarms.jsonl", kinds), Random(seed))
+    return measure(Business(folder, days, seed), truths.raised(folder / "out" / "alarms.jsonl", kinds), Random(seed))
 
 
 def main() -> None:

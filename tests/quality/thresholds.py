@@ -18,7 +18,8 @@ from scorers.contract.rfc3339 import parse_instant
 from scorers.customer.lifecycle import LEFT
 from scorers.policy.tables import Policy
 from streams.replay.replay import ScoreSchedule, replay
-from tests.quality.kinds import Row, measure, read
+from tests.quality.lines import read
+from tests.quality.simulated import Measured, measure_run
 from vigia.lab.simulate import simulate
 
 TIERS = ("platinum", "gold", "iron", "lead")
@@ -77,7 +78,7 @@ class Outcome(NamedTuple):
         return (self.alarms - self.right) / self.years if self.years else 0.0
 
 
-def business(customers: int, days: int, seed: int) -> tuple[list[Life], list[Row]]:
+def business(customers: int, days: int, seed: int) -> tuple[list[Life], dict[str, Measured]]:
     """A simulated business, scored each week, and how good its alarms were."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
@@ -105,7 +106,7 @@ def business(customers: int, days: int, seed: int) -> tuple[list[Life], list[Row
             for who in read(out / "truth.jsonl")
             if who["occasions"] > 1
         ]
-        return lives, measure(out / "truth.jsonl", out / "out" / "alarms.jsonl", policy.risk.horizon)
+        return lives, measure_run(out, days, seed)
 
 
 def played(life: Life, tier: str, level: float, settled: float) -> list[Point]:
