@@ -175,6 +175,7 @@ class SurveyAnswered(Event, frozen=True, kw_only=True, gc=False, tag="survey.ans
 
     satisfaction: Stars
     would_recommend: Recommendation | None = None
+    store_id: Key | None = None  # that the survey was about
 
 
 class ReferralMade(Event, frozen=True, kw_only=True, gc=False, tag="referral.made"):

@@ -15,6 +15,7 @@ from scorers.contract.events import (
     Purchase,
     ReferralMade,
     Refund,
+    SurveyAnswered,
 )
 from scorers.customer.exposed import pack
 from scorers.timeline.retained_fields import RetainedFields, Unread
@@ -25,6 +26,7 @@ _UNREAD: Unread = {
     Refund: {"purchase_id": None},
     ContactReceived: {"staff_id": None},
     Complaint: {"sku": None, "lot": None},
+    SurveyAnswered: {"store_id": None},
     ReferralMade: {"referred_customer_id": None},
     OwnerJudged: {"by": None, "note": None},
     ExitExplained: {"competitor": None, "note": None},

@@ -1,4 +1,4 @@
-"""A store, or a thing that is bought: the number of complaints opened about it by day, and at a store the marks given there.
+"""A store, or a thing that is bought: the number of complaints opened about it by day, and at a store the marks given there or about it.
 
 Facts can be counted in any order and at any time. At the end of a day, once late facts are in, it is found whether there are more
 complaints than are usual: then those customers are exposed who bought the thing, or at the store (X4).
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct, field
 
-from scorers.contract.events import DAY, ComplaintOpened, Contact, Duration, Micros
+from scorers.contract.events import DAY, ComplaintOpened, Contact, Duration, Micros, SurveyAnswered
 from scorers.groups.usual import tail, usual
 from scorers.in_force.exposures import lot_name, sku_name
 from scorers.policy.group_tables import Iceberg
@@ -66,7 +66,7 @@ class Store(State, array_like=True, gc=False):
     voices: Voices = field(default_factory=Voices)
 
 
-def count(store: Store, e: ComplaintOpened | Contact) -> None:
+def count(store: Store, e: ComplaintOpened | Contact | SurveyAnswered) -> None:
     """Count a complaint, or a mark, on the day of the fact."""
     n = _place(store, e.time // DAY)
     if isinstance(e, ComplaintOpened):

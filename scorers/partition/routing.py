@@ -15,6 +15,7 @@ from scorers.contract.events import (
     CustomerErased,
     Event,
     StaffPulse,
+    SurveyAnswered,
 )
 from scorers.groups.store import things_of
 from scorers.groups.theme import of as themes_of
@@ -117,6 +118,11 @@ def _marked_store(e: Contact) -> Iterator[Address]:
         yield Address("store", e.store_id)
 
 
+def _surveyed_store(e: SurveyAnswered) -> Iterator[Address]:
+    if e.store_id:
+        yield Address("store", e.store_id)
+
+
 def _things(e: ComplaintOpened) -> Iterator[Address]:
     for thing in things_of(e):
         yield Address("thing", thing)
@@ -140,6 +146,7 @@ FORWARDS: dict[type[Event], tuple[Callable[[Any], Iterator[Address]], ...]] = {
     ContactMade: (_marked_store,),
     ContactReceived: (_marked_store,),
     StaffPulse: (_site,),
+    SurveyAnswered: (_surveyed_store,),
 }
 """By type of event: the addresses that a fact is forwarded to, for each type of group."""
 

@@ -3,7 +3,15 @@
 import hashlib
 from typing import Literal
 
-from scorers.contract.events import AnyEvent, ComplaintOpened, Contact, ContactMade, ContactReceived, Micros
+from scorers.contract.events import (
+    AnyEvent,
+    ComplaintOpened,
+    Contact,
+    ContactMade,
+    ContactReceived,
+    Micros,
+    SurveyAnswered,
+)
 from scorers.groups import store as stores
 from scorers.groups.store import Store
 from scorers.in_force.context import Context
@@ -13,12 +21,13 @@ from scorers.timeline.facts import Ref, short
 from scorers.timeline.retained_fields import RetainedFields
 from scorers.timeline.subjects import Effects, Report, SubjectType
 
-_COUNTED = (ComplaintOpened, Contact)
+_COUNTED = (ComplaintOpened, Contact, SurveyAnswered)
 _OF_CONTACT = ("purpose", "topic", "request_id", "request_status", "staff_id", "store_id", "tone", "cost_minor")
 _RETAINED = RetainedFields(
-    (ComplaintOpened, ContactReceived, ContactMade),
+    (ComplaintOpened, ContactReceived, ContactMade, SurveyAnswered),
     {
         ComplaintOpened: {"complaint_id": "-", "sku": None, "lot": None, "reason": None},
+        SurveyAnswered: {"would_recommend": None, "store_id": None},
         Contact: {"channel": "-", **dict.fromkeys(_OF_CONTACT)},
     },
 )

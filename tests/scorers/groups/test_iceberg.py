@@ -16,7 +16,7 @@ from tests.support.desk import MAY
 from tests.support.driver import purchase, record
 
 RULES = Iceberg()
-TOPICS = {"purchase": "purchases", "complaint": "complaints", "contact": "contacts"}
+TOPICS = {"purchase": "purchases", "complaint": "complaints", "contact": "contacts", "survey": "feedback"}
 
 
 def story() -> list[bytes]:
@@ -118,3 +118,24 @@ def test_each_layer_has_its_weight() -> None:
     assert pressure(voices, RULES) == round(161 * 0.2 + 5 * 0.5 + 1 * 1.0, 1)
     assert reach(Voices(good=2), RULES) == (9, 0)
     assert line("S", None, False, RULES).pressure is None
+
+
+@pytest.mark.parametrize("partitions", [1, 4])
+def test_surveys_count_for_the_store_that_they_name(partitions: int, tmp_path: Path) -> None:
+    """Word of mouth (X5): a mark of 5 and two of 1 about a store; a survey about the business counts for none. A store is heard by them."""
+    facts = [*story(), *(record("survey.answered", MAY + DAY + n, f"C{n}", satisfaction=1) for n in range(3))]
+    for n, mark in enumerate((5, 1, 1)):
+        own = {"id": f"V{n}", "satisfaction": mark, "would_recommend": 3, "store_id": "S2"}
+        facts.append(record("survey.answered", MAY + DAY + HOUR + n, f"C{n}", **own))
+    found = stores_of(tmp_path, facts)["S2"]
+    assert (found["coverage"], found["satisfied"], found["informal"]) == ("heard", 1, 2)
+    told = reach(Voices(informal=2, good=1), RULES)
+    assert (found["told_by_satisfied"], found["told_by_dissatisfied"]) == told == (4, 66)
+    cluster = Cluster(partitions)
+    for raw in sorted(facts, key=lambda one: json.loads(one)["time"]):
+        cluster.publish(TOPICS[json.loads(raw)["type"].partition(".")[0]], raw)
+    cluster.close_days(MAY + 5 * DAY)
+    totals = [desk.processor.partition.stores.totals(RULES) for desk in cluster.desks]
+    assert sum(one["told_by_satisfied"] for one in totals) == sum(
+        one["told_by_satisfied"] or 0 for one in stores_of(tmp_path, facts).values()
+    )
