@@ -104,6 +104,8 @@ SENTENCES = {
     "complaint_theme": "{found:count complaint}{subject:word}{by:word} {thing} en {within:span}; lo habitual son {usual:decimal}.",
     # sites
     "staff_unasked": "Nadie ha preguntado al personal cómo está desde hace {since:days}, desde el {last:date}.",
+    "staff_score": "Sus respuestas son de media {mood:decimal} de 5.",
+    "staff_codes": "De {answers:count answer}, {times} nombran {code:word}.",
     "feed_silent": "No ha llegado nada desde el {last:date} a las {clock}; más de {allowed:span} de silencio no es normal aquí.",
     "feed_shut": "Desde el {since:date} cuenta como cerrado para siempre: sus clientes se juzgan como si estuviera abierto.",
     # the base
@@ -120,6 +122,7 @@ LANGUAGE = Language(
     sentences=SENTENCES,
     nouns={
         "alarm": ("alarma", "alarmas"),
+        "answer": ("respuesta", "respuestas"),
         "bad experience": ("mala experiencia", "malas experiencias"),
         "complaint": ("queja", "quejas"),
         "customer": ("cliente", "clientes"),
@@ -157,6 +160,10 @@ LANGUAGE = Language(
         "bond": "un vínculo",
         "good": "bueno",
         "not_good": "no bueno",
+        "recognition": "el reconocimiento",
+        "independence": "la independencia",
+        "contribution": "lo que aportan",
+        "salary": "el sueldo",
     },
     months=(
         *("enero", "febrero", "marzo", "abril", "mayo", "junio"),

@@ -104,6 +104,8 @@ SENTENCES = {
     "complaint_theme": "{found:count complaint}{subject:word}{by:word} {thing} within {within:span}; {usual:decimal} are usual.",
     # sites
     "staff_unasked": "The staff have not been asked how they are for {since:days}, since {last:date}.",
+    "staff_score": "Their answers are {mood:decimal} of 5 on average.",
+    "staff_codes": "Of {answers:count answer} {times} name {code:word}.",
     "feed_silent": "Nothing was reported since {last:date}, {clock}; more than {allowed:span} of silence is unusual here.",
     "feed_shut": "Since {since:date} it counts as closed for good: its customers are judged as if it were open.",
     # the base
@@ -120,6 +122,7 @@ ENGLISH = Language(
     sentences=SENTENCES,
     nouns={
         "alarm": ("alarm", "alarms"),
+        "answer": ("answer", "answers"),
         "bad experience": ("bad experience", "bad experiences"),
         "complaint": ("complaint", "complaints"),
         "customer": ("customer", "customers"),
@@ -172,6 +175,10 @@ ENGLISH = Language(
         "moved_away": "moved away",
         "no_more_need": "no more need",
         "unknown": "not known",
+        "recognition": "recognition",
+        "independence": "independence",
+        "contribution": "what they contribute",
+        "salary": "the salary",
     },
     months=(
         *("January", "February", "March", "April", "May", "June"),

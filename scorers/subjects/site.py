@@ -15,7 +15,7 @@ from scorers.timeline.subjects import AlarmingType, Effects
 
 _KINDS = watched_by("site")
 _PLAN = plan(_KINDS)
-_RETAINED = RetainedFields((StaffPulse,), {StaffPulse: {"codes": (), "score": None}})
+_RETAINED = RetainedFields((StaffPulse,), {})
 
 
 class SiteType(AlarmingType[Site]):

@@ -1,5 +1,7 @@
 """`staff-unthanked`: the staff of a site have not been thanked for too long (P2)."""
 
+from scorers.alarms.sites.answers import said
+from scorers.alarms.speech import Value
 from scorers.alarms.words import date, told
 from scorers.contract.alarms import Reason
 from scorers.contract.events import DAY, Micros
@@ -16,10 +18,11 @@ def condition(site: Site, now: Micros, ctx: Context, episode: Episode | None) ->
 
 
 def reasons(site: Site, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
-    """For how long."""
+    """For how long, and what the staff have answered since they were last asked."""
     last = site.thanked.at
     since = round((max(now, e.at) - last) / DAY)
-    return [told("staff_unthanked", 1.0, "staff_unthanked", now, ctx, {"since": since, "last": date(last, ctx)})]
+    values: dict[str, Value] = {"since": since, "last": date(last, ctx)}
+    return [told("staff_unthanked", 1.0, "staff_unthanked", now, ctx, values), *said(site, now, ctx)]
 
 
 KIND = Kind(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from scorers.contract.alarms import Reason
 from scorers.contract.events import DAY, SECOND
 from tests.support.driver import Driver, instant, record
 
@@ -59,3 +60,26 @@ def test_an_alarm_about_a_site_has_no_customer_and_no_tier() -> None:
     alarm = next(a for a in driver.alarms if a.kind == "staff-unasked")
     assert (alarm.subject.type, alarm.subject.id, alarm.store_id) == ("site", "S1", "S1")
     assert (alarm.customer_id, alarm.tier, alarm.stage, alarm.severity) == (None, None, None, "warning")
+
+
+def test_the_alarms_say_what_the_staff_have_answered() -> None:
+    """Since they were last asked (P2): the mean score and what most name; the answers of before are another matter, and no answer says nothing."""
+    facts = [pulse(START, "asked")]
+    for n, (score, codes) in enumerate(
+        ((1, ["salary"]), (2, ["recognition", "salary"]), (None, ["recognition"]), (3, ["recognition"]))
+    ):
+        own = {"codes": codes} if score is None else {"codes": codes, "score": score}
+        facts.append(
+            record("staff.pulse", START + n * DAY + SECOND, "S1", id=f"A{n}", store_id="S1", pulse="answered", **own)
+        )
+    texts = {
+        kind: [r.text for r in reasons] for kind, reasons in told(Driver(POLICY).feed(*facts).advance(START + 91 * DAY))
+    }
+    for kind in ("staff-unasked", "staff-unthanked"):
+        assert texts[kind][1:] == ["Their answers are 2.0 of 5 on average.", "Of 4 answers 3 name recognition."]
+    later = Driver(POLICY).feed(*facts, pulse(START + 9 * DAY, "asked")).advance(START + 100 * DAY)
+    assert [len(reasons) for kind, reasons in told(later)] == [1, 1]
+
+
+def told(driver: Driver) -> list[tuple[str, tuple[Reason, ...]]]:
+    return [(a.kind, a.reasons) for a in driver.alarms if a.type == "alarm.raised"]
