@@ -8,21 +8,20 @@ import asyncio
 import math
 import random
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from streams.engine.batching_producer import partition_of
+from streams.gateway.acknowledgement import Acknowledgement
 
 MAX_BATCH_BYTES = 128 * 1024
 KNOWN = 1.0  # seconds for which the number of a topic's partitions is kept
 
 Record = tuple[str, bytes | None, bytes]
 """A topic, a key and a value."""
-Acknowledged = asyncio.Future[Any]
-"""Completes when Kafka has a batch. Requests share it: whoever may be cancelled waits for a shield of it."""
 Place = tuple[str, int]
 """A topic and a partition."""
 
@@ -55,38 +54,59 @@ class Batches:
 
     def __init__(self, producer: Any) -> None:
         self._producer, self._now = producer, asyncio.get_running_loop().time
-        self._open: dict[Place, tuple[Any, Acknowledged]] = {}
+        self._open: dict[Place, tuple[Any, Acknowledgement]] = {}
         self._owed: dict[Place, tuple[int, float]] = {}  # batches on their way, and since when Kafka is silent on them
         self._turns: defaultdict[Place, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._partitions: dict[str, tuple[int, float]] = {}
         self.is_spoilt = False
 
-    async def add(self, records: Iterable[Record], patience: float = math.inf) -> set[Acknowledged]:
+    async def add(self, records: Sequence[Record], patience: float = math.inf) -> set[Acknowledgement]:
         """Add records, each after all others of its partition: that of its key, or any if it has none.
 
         Raises `Stalled`, and adds none, if one of the partitions has had no acknowledgement for `patience` seconds.
         """
-        placed: list[tuple[Place, bytes | None, bytes]] = []
-        for topic, key, value in records:
-            known = self._partitions.get(topic)
-            count = known[0] if known is not None and self._now() < known[1] else await self._count(topic)
-            placed.append(((topic, random.randrange(count) if key is None else partition_of(count, key)), key, value))
-        if self._owed:
-            latest = self._now() - patience
-            if any(at in self._owed and self._owed[at][1] < latest for at, *_ in placed):
-                raise Stalled(patience)
-        added: set[Acknowledged] = set()
+        for topic in {topic for topic, _, _ in records}:
+            if not self._is_counted(topic):
+                await self._count(topic)
+        placed = self._placed(records, patience)
+        added: set[Acknowledgement] = set()
         for at, key, value in placed:
             added.add(self._joined(at, key, value) or await self._begun(at, key, value))
         return added
 
-    def _joined(self, at: Place, key: bytes | None, value: bytes) -> Acknowledged | None:
+    def joined(self, records: Sequence[Record], patience: float = math.inf) -> set[Acknowledgement] | None:
+        """As `add`, if no other task has to be waited for; else None, and nothing was added. Raises `Stalled`."""
+        if len(records) != 1 or not self._is_counted(records[0][0]):
+            return None
+        ((at, key, value),) = self._placed(records, patience)
+        found = self._joined(at, key, value)
+        return None if found is None else {found}
+
+    def _placed(self, records: Sequence[Record], patience: float) -> list[tuple[Place, bytes | None, bytes]]:
+        """Records with their partitions. Raises `Stalled`."""
+        placed: list[tuple[Place, bytes | None, bytes]] = []
+        for topic, key, value in records:
+            count, _ = self._partitions[topic]
+            placed.append(((topic, random.randrange(count) if key is None else partition_of(count, key)), key, value))
+        if self._owed:
+            latest = self._now() - patience
+            silent = {at for at, (_, since) in self._owed.items() if since < latest}
+            if silent and any(at in silent for at, _, _ in placed):
+                raise Stalled(patience)
+        return placed
+
+    def _is_counted(self, topic: str) -> bool:
+        """Whether the number of a topic's partitions is known, and was lately."""
+        known = self._partitions.get(topic)
+        return known is not None and self._now() < known[1]
+
+    def _joined(self, at: Place, key: bytes | None, value: bytes) -> Acknowledgement | None:
         """The open batch of a partition, if there is one and it has taken the record."""
         found = self._open.get(at)
         taken = found is not None and found[0].append(timestamp=None, key=key, value=value) is not None
         return found[1] if found is not None and taken else None
 
-    async def _begun(self, at: Place, key: bytes | None, value: bytes) -> Acknowledged:
+    async def _begun(self, at: Place, key: bytes | None, value: bytes) -> Acknowledgement:
         """Another batch of a partition, with its first record, as soon as the producer has taken the one before.
 
         One request waits for that, and the others join its batch: each with a batch of its own would wait for all before it.
@@ -96,14 +116,14 @@ class Batches:
                 return joined
             batch = _Batch(MAX_BATCH_BYTES, 0)
             batch.append(timestamp=None, key=key, value=value)
-            acknowledged: Acknowledged = await self._producer.send_batch(batch, at[0], partition=at[1])
+            acknowledged = Acknowledgement(await self._producer.send_batch(batch, at[0], partition=at[1]))
             count, since = self._owed.get(at, (0, self._now()))
             self._owed[at] = count + 1, since
-            acknowledged.add_done_callback(partial(self._settled, at))
+            acknowledged.future.add_done_callback(partial(self._settled, at))
             self._open[at] = batch, acknowledged
             return acknowledged
 
-    def _settled(self, at: Place, acknowledged: Acknowledged) -> None:
+    def _settled(self, at: Place, acknowledged: "asyncio.Future[Any]") -> None:
         """Kafka has answered about a batch. The requests that waited may have ended, so its error is read here."""
         count, _ = self._owed.pop(at)
         if count > 1:

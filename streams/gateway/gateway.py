@@ -14,8 +14,6 @@ token is checked before the body is read, bodies are never unpacked, and all wor
 
 import asyncio
 import hashlib
-import logging
-from collections import Counter as Tally
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from time import perf_counter
@@ -28,6 +26,7 @@ from prometheus_client import CollectorRegistry
 from scorers.contract.events import CustomerErased
 from scorers.contract.rejection import RejectCode
 from scorers.contract.wire import encode_event
+from streams.gateway.access_log import log_request
 from streams.gateway.answers import Refused, refuse_bad, results
 from streams.gateway.body import CLOUD, LINES, MAX_BATCH, ONE, TooLarge, items, read
 from streams.gateway.intake import TOPICS, TYPES, Fact, Intake, KafkaAway
@@ -40,7 +39,6 @@ from streams.metrics.buckets import SLOW
 from vigia.runtime.listener import Bounds, listening
 from vigia.runtime.metrics import table
 
-ACCESS = logging.getLogger("vigia.access")
 MAX_KEY = 255  # characters of an Idempotency-Key
 STATUSES = (200, 202, 207, 400, 401, 403, 404, 408, 413, 415, 422, 429, 503)
 
@@ -151,16 +149,8 @@ class Gateway:
         self._answered[status].inc()
         if isinstance(token, Token):
             self._senders.answered(token.name, status, log["events"], log["duplicates"])
-        ACCESS.info(
-            "token=%s POST %s %d events=%d duplicates=%d bytes=%d ms=%.0f",
-            token.name if isinstance(token, Token) else "-",
-            path,
-            status,
-            log["events"],
-            log["duplicates"],
-            log["bytes"],
-            (perf_counter() - began) * 1000,
-        )
+        name = token.name if isinstance(token, Token) else "-"
+        log_request(name, path, status, log["events"], log["duplicates"], log["bytes"], perf_counter() - began)
         body = msgspec.json.encode(content) + b"\n"
         return web.Response(status=status, body=body, content_type="application/json", headers=headers)
 
@@ -233,15 +223,14 @@ class Gateway:
         began = perf_counter()
         await self.intake.send(facts)
         self._ack.observe(perf_counter() - began)
-        for kind, count in Tally([type(fact.event) for fact in facts]).items():
-            self._acknowledged[kind].inc(count)
-        erased = [fact.event.customer_id for fact in facts if isinstance(fact.event, CustomerErased)]
-        if erased and self.hooks is not None:
-            await self.hooks.forget(erased)
+        kinds = [type(event) for event, _ in facts]
+        for kind in {*kinds}:
+            self._acknowledged[kind].inc(kinds.count(kind))
+        if self.hooks is not None and CustomerErased in kinds:
+            await self.hooks.forget([event.customer_id for event, _ in facts if isinstance(event, CustomerErased)])
         pairs: list[Pair] = []
-        for place, fact in enumerate(facts, 1):
-            identity = digest(fact.event.source.encode(), fact.event.id.encode())
-            pairs.append((identity, digest(encode_event(fact.event))))
+        for place, (event, _) in enumerate(facts, 1):
+            pairs.append((digest(event.source.encode(), event.id.encode()), digest(encode_event(event))))
             if place % 500 == 0:
                 await asyncio.sleep(0)
         stood = await self.seen.events.first(pairs)

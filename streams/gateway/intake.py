@@ -8,13 +8,13 @@ customer goes to any. A second attempt of the same event is harmless: (`source`,
 import asyncio
 import math
 from collections.abc import Iterable
-from typing import NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from scorers.contract.events import TOPIC_OF, AnyEvent
-from streams.gateway.batches import MAX_BATCH_BYTES, Acknowledged, Batches, Record, Stalled
+from streams.gateway.batches import MAX_BATCH_BYTES, Batches, Record, Stalled
 from vigia.runtime.broker import INPUTS, Broker
 from vigia.runtime.rights.table import PROCESSES
 
@@ -67,25 +67,30 @@ class Intake:
 
     async def send(self, facts: Iterable[Fact]) -> None:
         """Return once every fact is acknowledged; their order is kept on each topic. Raises `KafkaAway`."""
+        records = [self._record(fact) for fact in facts]
+        until = asyncio.get_running_loop().time() + self.deadline
         try:
-            async with asyncio.timeout(self.deadline):
-                batches = self._usable() or await self._started(self.patience)
-                pending = await batches.add(map(self._record, facts), self.patience)
-                if len(pending) == 1:
-                    await asyncio.shield(pending.pop())
-                else:
-                    await asyncio.gather(*map(asyncio.shield, pending))
+            batches = self._usable()
+            pending = batches.joined(records, self.patience) if batches is not None else None
+            if pending is None:
+                async with asyncio.timeout_at(until):
+                    batches = batches or await self._started(self.patience)
+                    pending = await batches.add(records, self.patience)
+            if len(pending) == 1:
+                await pending.pop().by(until)
+            else:
+                await asyncio.gather(*[one.by(until) for one in pending])
         except Stalled as fault:
             raise KafkaAway(str(fault)) from None
         except (KafkaError, TimeoutError, OSError) as fault:
             raise KafkaAway(f"Kafka did not acknowledge ({type(fault).__name__})") from fault
 
-    async def enqueue(self, fact: Fact) -> Acknowledged:
+    async def enqueue(self, fact: Fact) -> "asyncio.Future[Any]":
         """Pass one fact to the producer; the future completes when it is acknowledged. Raises `KafkaAway`."""
         try:
             async with asyncio.timeout(self.deadline):
                 batches = self._usable() or await self._started()
-                return (await batches.add([self._record(fact)])).pop()
+                return (await batches.add([self._record(fact)])).pop().future
         except (KafkaError, TimeoutError, OSError) as fault:
             raise KafkaAway(f"Kafka does not accept events ({type(fault).__name__})") from fault
 

@@ -40,8 +40,10 @@ class SenderMetrics:
         """Count a request that was answered."""
         series = self._of(name)
         series.requests[result_of(status)].inc()
-        series.events.inc(events)
-        series.duplicates.inc(duplicates)
+        if events:
+            series.events.inc(events)
+        if duplicates:
+            series.duplicates.inc(duplicates)
 
     def _of(self, name: str) -> "_Series":
         """The series of a name, which are made at 0."""

@@ -23,11 +23,24 @@ def log_lines(environment: Mapping[str, str]) -> None:
     if form not in FORMS:
         raise UsageError(f"VIGIA_LOG={form!r}: not known; known are {', '.join(FORMS)}")
     out = logging.StreamHandler()
-    out.setFormatter(_json() if form == "json" else logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    out.setFormatter(_json() if form == "json" else _Lines("%(asctime)s %(levelname)s %(name)s %(message)s"))
     out.addFilter(_RateLimit())
     logging.basicConfig(level=logging.INFO, handlers=[out])
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class _Lines(logging.Formatter):
+    """Lines for people. Each second is written once: doing so for each line costs as much as the line."""
+
+    _second, _written = -1, ""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # the name of the base
+        """The local time with milliseconds."""
+        second = int(record.created)
+        if second != self._second:
+            self._second, self._written = second, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
+        return f"{self._written},{int(record.msecs):03}"
 
 
 def _json() -> logging.Formatter:
