@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from operator import attrgetter
+from random import Random
 from typing import Any
 
 import msgspec
@@ -330,6 +331,27 @@ def test_a_long_chain_of_merges_is_one_step_each(backwards: bool) -> None:
     assert max(len(parcel.path) for parcel in carried) == MAX_PATH
     assert customers(driver) == [f"C{len(numbers)}"]
     assert known(driver, f"C{len(numbers)}")[0] == 2
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("is_circle", [False, True])
+@pytest.mark.parametrize("is_shuffled", [False, True])
+def test_ten_thousand_merges_one_after_the_other(is_shuffled: bool, is_circle: bool) -> None:
+    """One customer is left, every row stays small, and a fact of the first id takes one step for each merge at most."""
+    count = 10_000
+    pairs = [(f"C{n}", f"C{n + 1}") for n in range(count - 1)] + ([(f"C{count - 1}", "C0")] if is_circle else [])
+    merges = [merged(START + n * SECOND, *pair, id=f"m{n}") for n, pair in enumerate(pairs)]
+    if is_shuffled:
+        Random(1).shuffle(merges)
+    driver = Driver(figures=False).feed(purchase(START, "C0"), *merges)
+    steps = list(driver.partition.feed(*_read(purchase(START + 2 * DAY, "C0"))))
+    carried = [parcel for step in steps for parcel in step.parcels]
+    assert len(carried) < count
+    assert max(len(parcel.path) for parcel in carried) == MAX_PATH
+    (left,) = customers(driver)
+    assert known(driver, left)[0] == 2
+    assert left == f"C{count - 1}"  # of the circle the merge that was told last is the newest
+    assert max(len(timeline.encode()) for timeline in driver.timelines.values()) < 8 * 1024
 
 
 def test_a_star_of_merges_keeps_the_row_small() -> None:
