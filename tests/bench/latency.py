@@ -103,11 +103,11 @@ async def at(running: Running, populace: Populace, rate: float, seconds: int) ->
     listening = asyncio.create_task(complaints.listen(running))
     before = spent(running)
     await complaints.send(running, rate, seconds)
-    cost = (spent(running) - before) / round(rate * seconds) * 1e6
     await running.until(lambda: asyncio.sleep(0, len(complaints.took) == len(complaints.sent)))
     listening.cancel()
     await asyncio.gather(listening, return_exceptions=True)
     await running.until(lambda: committed(running))
+    cost = (spent(running) - before) / round(rate * seconds) * 1e6
     return sorted(1000 * took for took in complaints.took.values()), cost
 
 
