@@ -100,7 +100,9 @@ class Limited(Proof):
             "gateway": ("--port", str(port), "--redis", self.redis),
         }
         assert {"worker", *commands} == PROCESSES.keys() - NOT_TRIED
-        self.start("worker", **self.environment("worker"), VIGIA_MARGIN=LATER)
+        self.start(
+            "worker", **self.environment("worker"), VIGIA_MARGIN=LATER, VIGIA_SESSION="40"
+        )  # many commands run at once
         for who, arguments in commands.items():
             environment = self.environment(who) | {"VIGIA_GATEWAY_TOKENS": digest}
             self.begun[who] = ([sys.executable, "-m", "vigia", who, *arguments], environment)
