@@ -132,9 +132,12 @@ def _rules(c: Customer, loss: Loss, told: list[Told], ctx: Context) -> Iterator[
         yield {**_rule("request-unattended", request.answer_by, raised), "case": request.id}
 
 
+_YEAR_10000: Micros = 253_402_300_800 * SECOND  # a limit that is never reached lies behind it
+
+
 def _rule(rule: str, at: Micros | None, raised: set[str]) -> dict[str, Any]:
     return {
         "rule": rule,
-        "could_fire_at": None if at is None else rfc3339(at // SECOND * SECOND),
+        "could_fire_at": None if at is None or at >= _YEAR_10000 else rfc3339(at // SECOND * SECOND),
         "fired": rule in raised,
     }

@@ -6,7 +6,8 @@ from scorers.contract.events import DAY, SECOND, Micros
 from scorers.contract.rfc3339 import parse_instant, rfc3339
 from scorers.customer.state import Customer
 from scorers.in_force.live_quality import measure
-from scorers.subjects.loss_review import review
+from scorers.subjects.loss_review import _rule, review
+from scorers.timeline.episodes import NEVER
 from tests.support.driver import Driver, purchase, record
 
 START = int(parse_instant("2024-01-01T10:00:00Z"))
@@ -114,3 +115,8 @@ def test_a_record_survives_a_restart():
     driver = Driver(ONE_QUIET).feed(*WEEKLY).advance(LAST + 300 * DAY)
     before = reviewed(driver)
     assert reviewed(driver.restart()) == before
+
+
+def test_a_rule_that_can_never_fire_has_no_instant() -> None:
+    """A limit without end is no date of the calendar."""
+    assert _rule("second-purchase-overdue", NEVER, set())["could_fire_at"] is None
