@@ -54,9 +54,7 @@ class Feed(State, array_like=True, gc=False):
     surely: Duration = 0  # a limit under which none can be, while the number of longer gaps is
     longer: int = 0  # this
     silent: bool = False  # a silence since `last` was found
-    pauses: list[tuple[Micros, Micros]] = field(
-        default_factory=list
-    )  # of base and sources: shorter ones that have ended
+    pauses: list[tuple[Micros, Micros]] = field(default_factory=list)  # shorter ones that have ended; not of stores
     pausing: bool = False
     shut: Micros = 0  # when the present silence began to count as for good; 0 if it does not
 

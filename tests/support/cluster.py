@@ -1,6 +1,7 @@
 """Several partitions in memory, connected by the topics `groups`, `clock`, `figures` and `worklist`."""
 
 import json
+from collections.abc import Iterable, Sequence, Set
 
 from scorers.contract.events import Instant, Micros
 from scorers.contract.wire import Rejection, decode
@@ -28,6 +29,28 @@ class Cluster:
         self.closed: Micros = 0
         self.lists = ListMaker(partitions, self.policy)
         self._figures = figures
+
+    def live_through(
+        self,
+        facts: Sequence[tuple[str, bytes]],
+        until: Micros,
+        crashes: Iterable[tuple[int, int, float]] = (),
+        flushes: Set[int] = frozenset(),
+    ) -> None:
+        """Publish facts with their topics, and pass to an instant.
+
+        A crash is the number of a fact, counted round and round, after which a worker dies, who dies, and the share of its rows that
+        was written; after the facts with the numbers `flushes` all rows are written.
+        """
+        for n, (topic, raw) in enumerate(facts):
+            self.publish(topic, raw)
+            for at, who, share in crashes:
+                if at % len(facts) == n:
+                    self.crash(who, share)
+            if n in flushes:
+                self.flush()
+        self.close_days(until)
+        self.tick(until)
 
     def publish(self, topic: str, raw: bytes) -> None:
         """Publish one event, after closing the days before it."""

@@ -66,10 +66,7 @@ def test_closures_are_found_and_end_with_the_first_sale(replayed: Driver) -> Non
 def test_any_number_of_partitions_finds_the_closures_of_a_replay(partitions: int, replayed: Driver) -> None:
     """Facts of a feed are read in all partitions, each in its own order."""
     cluster = Cluster(partitions)
-    for raw in story():
-        cluster.publish("purchases", raw)
-    cluster.close_days(UNTIL)
-    cluster.tick(UNTIL)
+    cluster.live_through([("purchases", raw) for raw in story()], UNTIL)
     same(cluster, replayed)
 
 
@@ -83,15 +80,8 @@ def test_a_worker_that_dies_loses_nothing_that_a_feed_reported(
 ) -> None:
     """Whatever part of its rows was written, and though what was told is told again."""
     facts, cluster = story(), Cluster(3)
-    for n, raw in enumerate(facts):
-        cluster.publish("purchases", raw)
-        for at, who, share in crashes:
-            if at % len(facts) == n:
-                cluster.crash(who, share)
-        if n % 31 in flushes:
-            cluster.flush()
-    cluster.close_days(UNTIL)
-    cluster.tick(UNTIL)
+    written = {n for n in range(len(facts)) if n % 31 in flushes}
+    cluster.live_through([("purchases", raw) for raw in facts], UNTIL, crashes, written)
     same(cluster, replayed)
 
 

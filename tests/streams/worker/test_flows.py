@@ -36,8 +36,8 @@ def story() -> list[bytes]:
     return [raw for _, raw in sorted(facts)]
 
 
-def publish(cluster: Cluster, raw: bytes) -> None:
-    cluster.publish("purchases" if json.loads(raw)["type"].startswith("purchase") else "feedback", raw)
+def topic_of(raw: bytes) -> str:
+    return "purchases" if json.loads(raw)["type"].startswith("purchase") else "feedback"
 
 
 @pytest.fixture(scope="module")
@@ -79,10 +79,7 @@ def test_with_one_store_and_one_tier_the_matter_is_the_bases_alone() -> None:
 def test_any_number_of_partitions_raises_what_a_replay_raises(partitions: int, replayed: Driver) -> None:
     """Customers of a store are spread over all partitions; each flow is judged in one."""
     cluster = Cluster(partitions)
-    for raw in story():
-        publish(cluster, raw)
-    cluster.close_days(UNTIL)
-    cluster.tick(UNTIL)
+    cluster.live_through([(topic_of(raw), raw) for raw in story()], UNTIL)
     assert cluster.outcomes() == replayed.outcomes()
     assert outflows(cluster)
 
@@ -97,15 +94,8 @@ def test_a_worker_that_dies_changes_nothing(
 ) -> None:
     """Whatever part of its rows was written; a day that is told again is a duplicate."""
     facts, cluster = story(), Cluster(3)
-    for n, raw in enumerate(facts):
-        publish(cluster, raw)
-        for at, who, share in crashes:
-            if at % len(facts) == n:
-                cluster.crash(who, share)
-        if n % 31 in flushes:
-            cluster.flush()
-    cluster.close_days(UNTIL)
-    cluster.tick(UNTIL)
+    written = {n for n in range(len(facts)) if n % 31 in flushes}
+    cluster.live_through([(topic_of(raw), raw) for raw in facts], UNTIL, crashes, written)
     assert outflows(cluster) == outflows(replayed)
 
 

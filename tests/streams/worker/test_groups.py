@@ -80,15 +80,7 @@ def test_crashes_change_no_result(crashes: list[tuple[int, int, float]], data: A
     facts, until = story(9), MAY + 30 * DAY
     flushes = set(data.draw(st.lists(st.integers(0, len(facts)), max_size=8)))
     driver, cluster = replayed(facts, until), Cluster(4, POLICY)
-    for n, raw in enumerate(facts):
-        cluster.publish(topic_of(raw), raw)
-        for at, who, share in crashes:
-            if at % len(facts) == n:
-                cluster.crash(who, share)
-        if n in flushes:
-            cluster.flush()
-    cluster.close_days(until)
-    cluster.tick(until)
+    cluster.live_through([(topic_of(raw), raw) for raw in facts], until, crashes, flushes)
     same(cluster, driver)
 
 
