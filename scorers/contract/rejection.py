@@ -221,16 +221,17 @@ _PAIRED = re.compile(
 
 def _malformed(raw: bytes, error: DecodeError) -> _Invalid:
     """Why the bytes are no JSON, or no object."""
+    said = str(error)
     if isinstance(error, ValidationError):
         try:
             _decode_raw(raw)
         except DecodeError as other:
-            error = other
+            said = str(other)  # a name for the error itself would hold these frames until a garbage collection
         else:
             return _Invalid("not_object", "a record is a JSON object")
     if raw.startswith(b"\xef\xbb\xbf"):
         return _Invalid("not_json", "a record does not begin with a byte order mark")
-    found = _AT_BYTE.search(str(error))
+    found = _AT_BYTE.search(said)
     if found is None:
         return _Invalid("not_json", "the JSON ends too early" if raw.strip() else "the record is empty")
     at = int(found[1])
@@ -238,7 +239,7 @@ def _malformed(raw: bytes, error: DecodeError) -> _Invalid:
         return _Invalid("bad_number", "NaN and Infinity are not JSON numbers")
     if raw[at : at + 1] < b" " and b'"' in _WHOLE_STRING.sub(b"", raw[:at]):
         return _Invalid("bad_text", f"a text holds a control character that is not escaped (byte {at})")
-    return _Invalid("not_json", str(error).removeprefix("JSON is malformed: "))
+    return _Invalid("not_json", said.removeprefix("JSON is malformed: "))
 
 
 _AT_BYTE = re.compile(r"\(byte (\d+)\)$")

@@ -87,12 +87,13 @@ def decode(raw: bytes) -> AnyEvent | Rejection:
         if whole is None:
             return rejection_of(raw, error, EVENT_TYPES)
         event = whole
-    if event.schema_version != 1 or not _all_read(raw, event):
+    written = _skeleton(event)
+    if event.schema_version != 1 or not _all_read(raw, written):
         rejection = document_rejection(raw, EVENT_TYPES)
         if rejection:
             return rejection
     plain = raw.isascii() and _BACKSLASH not in raw
-    if not plain or _DELETE in raw or (_SPACE in raw and not _is_trimmed(event)):
+    if not plain or _DELETE in raw or (_has_space_at_an_end(written) and not _is_trimmed(event)):
         rejection = _text_rejection(event) if _has_odd_bytes(raw) or not _is_trimmed(event) else None
         event = event if plain else _composed(event)
         if rejection is not None:
@@ -104,7 +105,7 @@ def decode(raw: bytes) -> AnyEvent | Rejection:
 
 def encode_event(event: AnyEvent) -> bytes:
     """The event as JSON for its topic; fields that have their default are left out."""
-    return _encoder.encode(_with_instants(event, "time", "due", "until"))
+    return _encoder.encode(_with_instants(event, *_INSTANTS[type(event)]))
 
 
 def decode_alarm(raw: bytes) -> Alarm | Rejection:
@@ -136,21 +137,29 @@ _skeleton = msgspec.json.Encoder(enc_hook=lambda _: "").encode
 
 def _with_instants(record: Record, *names: str) -> Record:
     """The record with `Instant` in these fields: arithmetic yields plain integers, which would be encoded as numbers."""
-    plain = {name: Instant(at) for name in names if type(at := getattr(record, name, None)) is int}
-    return msgspec.structs.replace(record, **plain) if plain else record
+    for name in names:
+        if type(getattr(record, name)) is int:
+            plain = {one: Instant(at) for one in names if type(at := getattr(record, one)) is int}
+            return msgspec.structs.replace(record, **plain)
+    return record
 
 
-def _all_read(raw: bytes, event: AnyEvent) -> bool:
+def _has_space_at_an_end(written: bytes) -> bool:
+    """Whether a text of an event begins or ends with a space, by the event encoded again, where there are no spaces between texts."""
+    return b'" ' in written or b' "' in written
+
+
+def _all_read(raw: bytes, written: bytes) -> bool:
     """Whether the decoder used every key of `raw` once; False means that a closer look is needed.
 
-    The event, encoded again, then has as many quotes as `raw`; a key that was skipped or overwritten leaves fewer. If
+    The event, encoded again (`written`), then has as many quotes as `raw`; a key that was skipped or overwritten leaves fewer. If
     fields are unknown, all of `raw` is decoded untyped for the count, which a quote written as \\u0022 would distort. A large
     record always gets the closer look, which decodes less.
     """
     if _BACKSLASH in raw and b"\\u0022" in raw:
         return False
     quotes = raw.count(b'"')
-    if quotes == _skeleton(event).count(b'"'):
+    if quotes == written.count(b'"'):
         return True
     try:
         return len(raw) <= LARGE and has_unique_keys(raw)
@@ -193,7 +202,6 @@ def _has_odd_bytes(raw: bytes) -> bool:
     return _LEADS_C1 in raw and _C1_CONTROL.search(raw) is not None
 
 
-_SPACE = 0x20
 MERGED_INTO_ITSELF = "into is the customer_id itself: name the id that goes on"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CONTROL_BUT_BREAKS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -211,6 +219,7 @@ def _fields_of(kind: object) -> dict[type, frozenset[str]]:
     }
 
 
+_INSTANTS = _fields_of(Instant)
 _FREE_TEXTS = _fields_of(Text)
 _KEYS = _fields_of(Key)
 _IDS = {event: tuple(sorted(keys - {"id", "source", "aliases"})) for event, keys in _KEYS.items()}

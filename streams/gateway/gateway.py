@@ -29,6 +29,7 @@ from scorers.contract.wire import encode_event
 from streams.gateway.access_log import log_request
 from streams.gateway.answers import Refused, refuse_bad, results
 from streams.gateway.body import CLOUD, LINES, MAX_BATCH, ONE, TooLarge, items, read
+from streams.gateway.garbage import Garbage
 from streams.gateway.intake import TOPICS, TYPES, Fact, Intake, KafkaAway
 from streams.gateway.limits import TooMuch, Use
 from streams.gateway.seen import Memories, Pair, digest, embedded
@@ -84,6 +85,7 @@ class Gateway:
         self.limits = limits if limits is not None else Limits()
         self.registry = registry if registry is not None else CollectorRegistry()
         self._uses: dict[str, Use] = {}
+        self._garbage = Garbage()
         self.seen = seen if seen is not None else embedded()
         self._answers = table.counter("vigia_gateway_requests", self.registry)
         self._events = table.counter("vigia_gateway_events", self.registry)
@@ -140,12 +142,13 @@ class Gateway:
     ) -> web.Response:
         began, log = perf_counter(), {"events": 0, "duplicates": 0, "bytes": 0}
         headers: dict[str, str] = {}
-        try:
-            if isinstance(token, Refused):
-                raise token
-            status, content = await self._serve(request, token, check, take, log)
-        except Refused as refused:
-            status, content, headers = refused.status, refused.content, refused.headers
+        if isinstance(token, Refused):  # not raised: a name for a raised error is a cycle, which would hold the request
+            status, content, headers = token.status, token.content, token.headers
+        else:
+            try:
+                status, content = await self._serve(request, token, check, take, log)
+            except Refused as refused:
+                status, content, headers = refused.status, refused.content, refused.headers
         self._answered[status].inc()
         if isinstance(token, Token):
             self._senders.answered(token.name, status, log["events"], log["duplicates"])
@@ -166,6 +169,7 @@ class Gateway:
             with use.body() as counted:
                 body = await self._body(request, counted.more)
                 log["bytes"] = len(body)
+                self._garbage.read(len(body))
                 return await take(request, token, body, log)
         except TooMuch as fault:
             raise Refused(429, f"{fault}; come again after {fault.after} s", after=fault.after) from None

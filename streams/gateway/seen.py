@@ -16,11 +16,9 @@ MAX_KEYS = 10_000  # idempotency keys that a process remembers
 
 def digest(*parts: bytes) -> bytes:
     """A short digest of several texts."""
-    state = blake2b(digest_size=16)
-    for part in parts:
-        state.update(len(part).to_bytes(8))
-        state.update(part)
-    return state.digest()
+    return blake2b(
+        b"".join([some for part in parts for some in (len(part).to_bytes(8), part)]), digest_size=16
+    ).digest()
 
 
 Pair = tuple[bytes, bytes]

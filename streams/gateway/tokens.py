@@ -13,6 +13,7 @@ from typing import Literal
 from msgspec import Struct
 
 from scorers.contract.events import AnyEvent, CustomerDescribed
+from streams.gateway.intake import TYPES
 
 ONLY_WHERE_NAMED = frozenset({"customer.erased", "customer.merged"})
 Refusal = Literal["missing", "malformed", "unknown"]
@@ -50,10 +51,10 @@ class Token(Struct, frozen=True):
         """What of the event is outside the scope; empty if nothing is."""
         if self.sources is not None and event.source not in self.sources:
             return "source"
-        kind = str(event.__struct_config__.tag)
+        kind = TYPES[type(event)]
         if kind in ONLY_WHERE_NAMED if self.types is None else kind not in self.types:
             return "type"
-        if isinstance(event, CustomerDescribed) and event.aliases and "customer.merged" not in (self.types or ()):
+        if type(event) is CustomerDescribed and event.aliases and "customer.merged" not in (self.types or ()):
             return "type"  # an alias is merged into the customer
         return ""
 

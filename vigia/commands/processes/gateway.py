@@ -12,6 +12,7 @@ import typer
 from prometheus_client import CollectorRegistry
 from typer import Option
 
+from streams.gateway.garbage import collect_rarely
 from streams.gateway.gateway import accepting
 from streams.gateway.intake import Intake
 from streams.gateway.seen_in_redis import shared
@@ -87,6 +88,7 @@ def gateway(
                 f"gateway: http://{host}:{bound}/v1/events -> Kafka {kafka}, metrics on http://{host}:{metrics}/metrics",
                 err=True,
             )
+            collect_rarely()
             await stop.wait()
 
     run_until_stopped(serve, kafka)
