@@ -50,7 +50,7 @@ REFUSALS: dict[str, str] = {
     "415": "The body is compressed, or of a type that is not read.",
     "422": "The Idempotency-Key was used for another body.",
     "429": "Too many requests, or too many bytes in flight, of this token or hook.",
-    "503": "Kafka did not acknowledge in time, or nothing can be kept: send the same again.",
+    "503": "Kafka did not acknowledge in time, or nothing can be kept: send the same again. The error says whether nothing of it was taken.",
 }
 
 

@@ -6,7 +6,8 @@
     408  the body came too slowly         413, 415  too large, or compressed, or neither JSON nor NDJSON
     422  an Idempotency-Key that was used for another body
     429  too many requests or bytes of this token: come again after Retry-After seconds
-    503  Kafka did not acknowledge in time, or is silent: send the same again, as repeated events count once
+    503  Kafka did not acknowledge in time, or is silent or gone: send the same again, as repeated events count once; the
+         answer says whether nothing of it was taken, or some of it may be written all the same
 
 A batch is accepted whole or not at all, so the status alone says what to do: remove the bad items and send the rest. The
 token is checked before the body is read, bodies are never unpacked, and all work on one is bounded and pauses for others.

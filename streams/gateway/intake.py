@@ -14,13 +14,17 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from scorers.contract.events import TOPIC_OF, AnyEvent
-from streams.gateway.batches import MAX_BATCH_BYTES, Batches, Record, Stalled
+from streams.gateway.sending.batches import MAX_BATCH_BYTES, Batches, Record, Stalled
+from streams.gateway.sending.reach import Unreachable
 from vigia.runtime.broker import INPUTS, Broker
 from vigia.runtime.rights.table import PROCESSES
 
 DEADLINE = 10.0  # seconds until what is not acknowledged counts as failed
 PATIENCE = 3.0  # seconds of silence after which nobody waits any more
 PROBE = 2.0
+NOT_TAKEN = "nothing of it was taken"
+UNKNOWN = "some of it may be written all the same"
+"""What has become of facts that were not acknowledged."""
 
 TYPES: dict[type[AnyEvent], str] = {kind: str(kind.__struct_config__.tag) for kind in get_args(AnyEvent)}
 TOPICS = {kind: TOPIC_OF[name.partition(".")[0]] for kind, name in TYPES.items()}
@@ -28,7 +32,7 @@ TOPICS = {kind: TOPIC_OF[name.partition(".")[0]] for kind, name in TYPES.items()
 
 
 class KafkaAway(RuntimeError):
-    """Kafka did not acknowledge in time; some may be in, and all may be sent again."""
+    """Kafka did not acknowledge in time, and all may be sent again; the text says whether some may be in."""
 
 
 class Fact(NamedTuple):
@@ -51,7 +55,7 @@ class Fact(NamedTuple):
 class Intake:
     """One producer, started when Kafka is reachable; `KafkaAway` is raised until then.
 
-    After `patience` seconds in which Kafka was silent, `send` raises `KafkaAway` at once. What was handed to the producer before is on its way
+    After `patience` seconds in which Kafka was silent, or when the broker that leads a partition is gone, `send` raises `KafkaAway` at once. What was handed to the producer before is on its way
     meanwhile, and as soon as Kafka has it, or a start succeeds, `send` sends again.
     """
 
@@ -69,21 +73,23 @@ class Intake:
         """Return once every fact is acknowledged; their order is kept on each topic. Raises `KafkaAway`."""
         records = [self._record(fact) for fact in facts]
         until = asyncio.get_running_loop().time() + self.deadline
+        batches, fate = self._usable(), NOT_TAKEN
         try:
-            batches = self._usable()
             pending = batches.joined(records, self.patience) if batches is not None else None
             if pending is None:
                 async with asyncio.timeout_at(until):
                     batches = batches or await self._started(self.patience)
+                    fate = UNKNOWN
                     pending = await batches.add(records, self.patience)
+            fate = UNKNOWN
             if len(pending) == 1:
                 await pending.pop().by(until)
             else:
                 await asyncio.gather(*[one.by(until) for one in pending])
-        except Stalled as fault:
-            raise KafkaAway(str(fault)) from None
+        except (Stalled, Unreachable) as fault:
+            raise KafkaAway(f"{fault}; {NOT_TAKEN}") from None
         except (KafkaError, TimeoutError, OSError) as fault:
-            raise KafkaAway(f"Kafka did not acknowledge ({type(fault).__name__})") from fault
+            raise KafkaAway(f"Kafka did not acknowledge ({type(fault).__name__}); {fate}") from fault
 
     async def enqueue(self, fact: Fact) -> "asyncio.Future[Any]":
         """Pass one fact to the producer; the future completes when it is acknowledged. Raises `KafkaAway`."""
@@ -91,7 +97,7 @@ class Intake:
             async with asyncio.timeout(self.deadline):
                 batches = self._usable() or await self._started()
                 return (await batches.add([self._record(fact)])).pop().future
-        except (KafkaError, TimeoutError, OSError) as fault:
+        except (Unreachable, KafkaError, TimeoutError, OSError) as fault:
             raise KafkaAway(f"Kafka does not accept events ({type(fault).__name__})") from fault
 
     async def ready(self) -> str:
@@ -113,6 +119,8 @@ class Intake:
             if task is not None:
                 task.cancel()
         await asyncio.gather(*filter(None, (self._start, *self._former)), return_exceptions=True)
+        if self._batches is not None:
+            self._batches.close()
         if self._producer is not None:
             try:
                 async with asyncio.timeout(PROBE):
@@ -155,6 +163,8 @@ class Intake:
         except BaseException:
             await producer.stop()
             raise
+        if self._batches is not None:
+            self._batches.close()
         if self._producer is not None:
             former = asyncio.create_task(self._producer.stop())  # its other batches are on their way
             self._former.add(former)

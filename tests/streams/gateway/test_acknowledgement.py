@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from streams.gateway.acknowledgement import Acknowledgement
+from streams.gateway.sending.acknowledgement import Acknowledgement
 
 FAR = 3600.0  # seconds that no test waits
 

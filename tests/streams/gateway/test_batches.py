@@ -7,8 +7,8 @@ from typing import Any
 
 from scorers.contract.rejection import Rejection
 from scorers.contract.wire import decode
-from streams.gateway.batches import MAX_BATCH_BYTES
 from streams.gateway.intake import Fact, Intake
+from streams.gateway.sending.batches import MAX_BATCH_BYTES
 from tests.support.door import purchase
 from vigia.lab.embedded_kafka import PARTITIONS
 from vigia.runtime.broker import Broker

@@ -8,22 +8,22 @@ import asyncio
 import math
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from functools import partial
 from typing import Any
 
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from streams.engine.batching_producer import partition_of
-from streams.gateway.acknowledgement import Acknowledgement
+from streams.gateway.sending.acknowledgement import Acknowledgement
+from streams.gateway.sending.reach import Brokers, Place
 
 MAX_BATCH_BYTES = 128 * 1024
+_NONE: Set[Place] = frozenset()
 KNOWN = 1.0  # seconds for which the number of a topic's partitions is kept
 
 Record = tuple[str, bytes | None, bytes]
 """A topic, a key and a value."""
-Place = tuple[str, int]
-"""A topic and a partition."""
 
 
 class Stalled(RuntimeError):
@@ -58,17 +58,27 @@ class Batches:
         self._owed: dict[Place, tuple[int, float]] = {}  # batches on their way, and since when Kafka is silent on them
         self._turns: defaultdict[Place, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._partitions: dict[str, tuple[int, float]] = {}
+        self._brokers = Brokers(producer.client)
         self.is_spoilt = False
+
+    def close(self) -> None:
+        """Ask brokers that do not answer no more."""
+        self._brokers.close()
 
     async def add(self, records: Sequence[Record], patience: float = math.inf) -> set[Acknowledgement]:
         """Add records, each after all others of its partition: that of its key, or any if it has none.
 
-        Raises `Stalled`, and adds none, if one of the partitions has had no acknowledgement for `patience` seconds.
+        Raises `Stalled` if one of the partitions has had no acknowledgement for `patience` seconds, and `Unreachable` if the broker that leads
+        one does not answer. Then none is added. Without an end to its patience it waits.
         """
         for topic in {topic for topic, _, _ in records}:
             if not self._is_counted(topic):
                 await self._count(topic)
-        placed = self._placed(records, patience)
+        placed = self._placed(records)
+        if patience < math.inf:
+            places = {at for at, _, _ in placed}
+            silent = self._silent(places, patience)
+            await self._brokers.reach(places, {self._brokers.leader(at) for at in silent})
         added: set[Acknowledgement] = set()
         for at, key, value in placed:
             added.add(self._joined(at, key, value) or await self._begun(at, key, value))
@@ -76,24 +86,31 @@ class Batches:
 
     def joined(self, records: Sequence[Record], patience: float = math.inf) -> set[Acknowledgement] | None:
         """As `add`, if no other task has to be waited for; else None, and nothing was added. Raises `Stalled`."""
-        if len(records) != 1 or not self._is_counted(records[0][0]):
+        if len(records) != 1 or self._brokers.gone or not self._is_counted(records[0][0]):
             return None
-        ((at, key, value),) = self._placed(records, patience)
+        ((at, key, value),) = self._placed(records)
+        if self._silent({at}, patience):
+            return None
         found = self._joined(at, key, value)
         return None if found is None else {found}
 
-    def _placed(self, records: Sequence[Record], patience: float) -> list[tuple[Place, bytes | None, bytes]]:
-        """Records with their partitions. Raises `Stalled`."""
+    def _placed(self, records: Sequence[Record]) -> list[tuple[Place, bytes | None, bytes]]:
+        """Records with their partitions."""
         placed: list[tuple[Place, bytes | None, bytes]] = []
         for topic, key, value in records:
             count, _ = self._partitions[topic]
             placed.append(((topic, random.randrange(count) if key is None else partition_of(count, key)), key, value))
-        if self._owed:
-            latest = self._now() - patience
-            silent = {at for at, (_, since) in self._owed.items() if since < latest}
-            if silent and any(at in silent for at, _, _ in placed):
-                raise Stalled(patience)
         return placed
+
+    def _silent(self, places: Set[Place], patience: float) -> Set[Place]:
+        """The partitions on which Kafka has been silent for so long. Raises `Stalled` if some of `places` are among them."""
+        if not self._owed:
+            return _NONE
+        latest = self._now() - patience
+        silent = {at for at, (_, since) in self._owed.items() if since < latest}
+        if not silent.isdisjoint(places):
+            raise Stalled(patience)
+        return silent
 
     def _is_counted(self, topic: str) -> bool:
         """Whether the number of a topic's partitions is known, and was lately."""
