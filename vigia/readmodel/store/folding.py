@@ -124,11 +124,18 @@ class Folding:
 
     def _people(self, alarm_id: str, row: AlarmKeys) -> People:
         """What people did about an alarm since it was raised last."""
-        actions = self.tables.actions_since(alarm_id, min(row.raised, int(row.newest.at)))
+        since = min(row.raised, int(row.newest.at))
+        actions = self.tables.actions_since(alarm_id, since)
         if not actions:
             return people_by_changes(self.tables.change_types(alarm_id, row.raised))
         ended = None if row.state in STANDING else row.newest.time
-        return people(row.newest, Instant(row.raised), ended, actions)
+        begun = row.raised
+        if any(one.action == "undo" for one in actions) and any(one.time < begun for one in actions):
+            raised = self.tables.raised_at(
+                alarm_id, begun
+            )  # what was done before it went on under another id may be undone
+            begun = since if raised is not None and raised.continues is not msgspec.UNSET else begun
+        return people(row.newest, Instant(begun), ended, actions)
 
     def _action(self, record: Any) -> None:
         action = read_action(record)

@@ -36,7 +36,7 @@ class People(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def people(alarm: Alarm, raised: Instant, ended: Instant | None, actions: Iterable[AlarmAction]) -> People:
-    """What the actions come to, in the order of their time, those of one instant in the order given.
+    """What the actions come to, in the order of their time, those of one instant in the order given; what was done since `raised` may be undone.
 
     An action that does not fit, such as one after the end, is kept with the reason and has no effect.
     """

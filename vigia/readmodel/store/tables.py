@@ -124,6 +124,9 @@ class Tables(Protocol):
     def alarm(self, alarm_id: str) -> AlarmKeys | None:
         """What is known of an alarm; None if there is none."""
 
+    def raised_at(self, alarm_id: str, at: int) -> Alarm | None:
+        """The record of an instant that raised an alarm."""
+
     def change_types(self, alarm_id: str, since: int) -> Collection[str]:
         """The types of an alarm's records since an instant."""
 

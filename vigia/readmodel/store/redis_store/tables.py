@@ -244,6 +244,12 @@ class RedisTables:
         newest = decode_alarm(b"" if record is None else zlib.decompress(record))
         return AlarmKeys(newest, one.state, one.raised, one.taken_by) if isinstance(newest, Alarm) else None
 
+    def raised_at(self, alarm_id: str, at: int) -> Alarm | None:
+        """The record of an instant that raised an alarm."""
+        found = self._index["changes"].row(joined(alarm_id, "alarm.raised", at))
+        alarm = None if found is None else decode_alarm(zlib.decompress(found))
+        return alarm if isinstance(alarm, Alarm) else None
+
     def change_types(self, alarm_id: str, since: int) -> Collection[str]:
         """The types of an alarm's records since an instant."""
         changes = (text[16:].rsplit("\0", 2) for text in self._index["changes"].of("of", alarm_id))

@@ -181,6 +181,14 @@ class SqliteTables:
         assert isinstance(alarm, Alarm)  # only what could be read was stored
         return AlarmKeys(alarm, row["state"], row["raised"], row["taken_by"])
 
+    def raised_at(self, alarm_id: str, at: int) -> Alarm | None:
+        """The record of an instant that raised an alarm."""
+        found = self.db.execute(
+            "SELECT record FROM changes WHERE alarm = ? AND type = 'alarm.raised' AND time = ?", (alarm_id, at)
+        ).fetchone()
+        alarm = None if found is None else decode_alarm(zlib.decompress(found["record"]))
+        return alarm if isinstance(alarm, Alarm) else None
+
     def change_types(self, alarm_id: str, since: int) -> Collection[str]:
         """The types of an alarm's records since an instant."""
         found = self.db.execute("SELECT type FROM changes WHERE alarm = ? AND time >= ?", (alarm_id, since))
