@@ -8,6 +8,7 @@ import pytest
 from streams.engine.batching_producer import partition_of
 from streams.gateway.intake import NOT_TAKEN
 from tests.support.door import LINES, Door, batch, opened, purchase
+from tests.support.three_brokers import three_brokers
 from vigia.lab.local_kafka import LocalKafka
 from vigia.runtime import topics
 from vigia.runtime.broker import Broker
@@ -65,4 +66,34 @@ async def test_when_kafka_dies_no_partition_waits_and_what_is_refused_is_not_tak
                 assert (await till.sell(*CUSTOMERS))[0] == 202
         found: list[str] = []
         await read(Broker(node.address), "purchases", lambda record: found.append(json.loads(record.value)["id"]))
+        assert sorted(found) == sorted(till.accepted)
+
+
+@pytest.mark.faults
+async def test_of_three_brokers_only_the_partitions_of_the_dead_one_are_refused_until_others_lead_them() -> None:
+    """What the other two lead is taken all the time, and in the end all is; nothing that was refused is in Kafka."""
+    with three_brokers() as nodes:
+        broker = Broker(nodes[0].address)
+        await topics.apply(broker, PARTITIONS, 3)
+        async with opened(",".join(node.address for node in nodes), deadline=NEVER) as door:
+            till = Till(door)
+            for customer in CUSTOMERS:
+                await till.sell_until_taken(customer)
+            batches = door.gateway.intake._batches
+            assert batches is not None
+            leaders = [batches._brokers.leader(("purchases", at)) for at in range(PARTITIONS)]
+            gone = leaders[0]
+            assert gone is not None
+            others = [one for one, leader in zip(CUSTOMERS, leaders, strict=True) if leader != gone]
+            assert others
+            await asyncio.to_thread(nodes[gone - 1].kill)
+            for customer in others:
+                assert (await till.sell(customer))[0] == 202
+            status, error = await till.sell(CUSTOMERS[0])
+            assert status == 202 or NOT_TAKEN in error
+            for customer in CUSTOMERS:
+                await till.sell_until_taken(customer)
+        found: list[str] = []
+        living = next(node for number, node in enumerate(nodes, 1) if number != gone)
+        await read(Broker(living.address), "purchases", lambda record: found.append(json.loads(record.value)["id"]))
         assert sorted(found) == sorted(till.accepted)
