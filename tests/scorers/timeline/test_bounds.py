@@ -15,9 +15,9 @@ from scorers.customer.parts.verdicts import MAX_QUESTIONS
 from scorers.customer.state import Customer
 from scorers.policy.tables import Policy
 from scorers.timeline.episodes import MAX_EVIDENCE
+from scorers.timeline.keeping import EARLY, MAX_ROW
 from scorers.timeline.row import MAX_SEEN_EARLY, unpacked
 from scorers.timeline.subjects import MAX_RECENT
-from scorers.timeline.timeline import EARLY, MAX_ROW
 from tests.support.driver import Driver, purchase, record
 
 START = int(parse_instant("2024-01-01T09:00:00Z"))

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, HOUR, SECOND
+from scorers.timeline.keeping import MAX_ROW
 from scorers.timeline.packing import encode
 from scorers.timeline.row import decode_row
 from scorers.timeline.snapshot import fold, lapse, open_ids
 from scorers.timeline.subjects import MAX_RECENT, Effects
-from scorers.timeline.timeline import MAX_ROW, AnyTimeline
+from scorers.timeline.timeline import AnyTimeline
 from tests.support.driver import Driver, purchase
 from tests.support.histories import histories, time_of
 
