@@ -4,7 +4,6 @@ It uses the same core as the worker, without broker or wall clock, and its outpu
 customers advance the clock. The outputs appear in their folder when the run has ended: a run that fails leaves what was there before.
 """
 
-import csv
 import json
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -12,14 +11,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from sys import intern
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import msgspec
-from msgspec import Struct, field
 
 from scorers.contract.events import DAY, Micros
 from scorers.contract.rfc3339 import rfc3339
-from scorers.contract.spreadsheet import cell
 from scorers.contract.wire import Rejection, encode_alarm, encode_worklist_entry
 from scorers.customer.facts import contradictions
 from scorers.customer.state import Customer
@@ -35,7 +31,7 @@ from scorers.in_force.control import (
     put_group_in_force,
 )
 from scorers.in_force.figures import FigureBook
-from scorers.in_force.live_quality import Quality, measure
+from scorers.in_force.live_quality import measure
 from scorers.partition.feeds import is_of_feeds
 from scorers.partition.merges import REFUSED
 from scorers.partition.partition import Partition
@@ -43,30 +39,19 @@ from scorers.policy.reading import parse_policy
 from scorers.policy.tables import Policy
 from scorers.risk.model import UNTRAINED, read_model
 from scorers.risk.training import Trainer
-from scorers.subjects.assessment import Assessment, assess
 from scorers.subjects.customer import CUSTOMER
 from scorers.subjects.customer_row import customer_row
 from scorers.timeline.emitter import Step
 from scorers.timeline.facts import Ref
 from scorers.timeline.timeline import AnyTimeline, Timeline
 from scorers.worklist.dates import DatesToList
-from scorers.worklist.ranking import DayList, Ranking
+from scorers.worklist.ranking import Ranking
 from streams.records.by_source import BySource
 from streams.replay.losses import Losses
+from streams.replay.scores import Scores, ScoreSchedule
+from streams.replay.summary import Summary, Worklists
 from vigia.runtime.files.event_lines import WINDOW, Order, Progress, read, wrong_order
 from vigia.runtime.files.lines import Line
-
-SCORE_COLUMNS = (
-    "time",
-    "customer_id",
-    "stage",
-    "tier",
-    "loyalty_type",
-    "risk",
-    "expected_purchases",
-    "value_at_risk_minor",
-    "currency",
-)
 
 OUTPUTS = (
     *("alarms.jsonl", "worklist.jsonl", "customers.jsonl", "losses.jsonl", "stores.jsonl", "rejected.jsonl"),
@@ -77,57 +62,6 @@ OUTPUTS = (
 
 class WrongOrder(ValueError):
     """Files are in the wrong order: too many facts came too late to be folded; nothing was written."""
-
-
-class ScoreSchedule(Struct):
-    """When customers are scored: at the instants `at`, every `every` microseconds, or both; and where the run ends."""
-
-    at: tuple[Micros, ...] = ()
-    every: int = 0
-    until: Micros | None = None
-
-
-class Worklists(Struct):
-    """The worklists of a run: how many dates have one, their entries, and by date how many customers are only counted."""
-
-    dates: int = 0
-    listed: int = 0
-    funded: int = 0
-    not_listed: dict[str, int] = field(default_factory=dict)
-    held_out: int = 0
-
-    def add(self, ranked: DayList) -> None:
-        """Count the list of a date."""
-        self.dates += bool(ranked.entries)
-        self.listed += len(ranked.entries)
-        self.funded += sum(entry.funded for entry in ranked.entries)
-        self.held_out += ranked.held_out
-        if ranked.not_listed:
-            self.not_listed[ranked.date] = ranked.not_listed
-
-
-class Summary(Struct):
-    """The content of `summary.json`."""
-
-    events: int
-    anonymous: int
-    duplicates: int
-    conflicts: int
-    conflicts_by_source: dict[str, int]
-    too_late: int
-    unfolded: int
-    forgotten: dict[str, int]
-    contradictions: dict[str, int]
-    rejected: int
-    rejected_codes: dict[str, int]
-    customers: int
-    lessons: int
-    alarms: dict[str, int]
-    quality: Quality
-    worklists: Worklists
-    from_time: str | None
-    until_time: str | None
-    policy_version: str
 
 
 def replay(
@@ -202,18 +136,15 @@ class _Run:
         self.lessons = 0
         self.kinds: Counter[str] = Counter()
         self._watch = watch
-        self._every = schedule.every
-        self._score_at = sorted(set(schedule.at), reverse=True)
-        self._next = 0
         self._losses = Losses(self.timelines.get, self.ctx)
         self._ranking = Ranking()
         self._lists = Worklists()
         self._alarms = stack.enter_context((out / "alarms.jsonl").open("wb"))
         self._worklist = stack.enter_context((out / "worklist.jsonl").open("wb"))
         self._rejects = stack.enter_context((out / "rejected.jsonl").open("wb"))
-        scores = stack.enter_context((out / "scores.csv").open("w", newline="", encoding="utf-8"))
-        self._scores = csv.writer(scores, lineterminator="\n")
-        self._scores.writerow(SCORE_COLUMNS)
+        self._scores = Scores(
+            schedule, stack.enter_context((out / "scores.csv").open("w", newline="", encoding="utf-8"))
+        )
 
     def begin(self, history_before: Micros) -> None:
         """Mark alarms that became true before an instant as history; of several instants the newest counts."""
@@ -230,7 +161,7 @@ class _Run:
             return
         if self.first is None:
             self.first = at
-            self._next = at // DAY * DAY + self._every if self._every else 0
+            self._scores.begin(at)
         if at > self.partition.clock:
             self._pass_controls(at)
             self._score_before(at)
@@ -312,12 +243,11 @@ class _Run:
         """Score at the scheduled instants after the end; alarms of the time until then are not written."""
         if self.first is None:
             return
-        while self._score_at:
-            when = self._score_at.pop()
+        for when in self._scores.later():
             self._adopt(when)
             for _ in self.partition.tick(when):
                 pass
-            self._write_scores(when)
+            self._scores.write(when, self._customers(), self.ctx)
 
     def _pass_controls(self, until: Micros) -> None:
         """Let time pass to each control record up to an instant, and adopt it: reports of a long silence are not kept for ever."""
@@ -371,23 +301,10 @@ class _Run:
 
     def _score_before(self, at: Micros) -> None:
         """Score at every scheduled instant before an event."""
-        while (when := self._due()) and when < at:
+        while (when := self._scores.due()) and when < at:
             self._apply(self.partition.tick(when))
-            self._write_scores(when)
-            if self._score_at and self._score_at[-1] == when:
-                self._score_at.pop()
-            if self._next == when:
-                self._next += self._every
-
-    def _due(self) -> Micros:
-        """The next scheduled instant, 0 if there is none."""
-        times = [when for when in (self._next, self._score_at[-1] if self._score_at else 0) if when]
-        return min(times, default=0)
-
-    def _write_scores(self, now: Micros) -> None:
-        time = rfc3339(now)
-        for name, timeline in self._customers():
-            self._scores.writerow((time, cell(name), *_score(assess(timeline.state, now, self.ctx))))
+            self._scores.write(when, self._customers(), self.ctx)
+            self._scores.passed(when)
 
     def _customers(self) -> Iterator[tuple[str, Timeline[Customer]]]:
         """Every customer with at least one fact, in the order of their ids."""
@@ -395,8 +312,3 @@ class _Run:
             timeline = self.timelines[name]
             if timeline.subject is CUSTOMER and timeline.state.first_seen:
                 yield name, timeline
-
-
-def _score(v: Assessment) -> tuple[Any, ...]:
-    risk, expected = f"{v.risk:.9g}", f"{v.expected_purchases:.6g}"
-    return (v.stage, v.tier, v.loyalty_type, risk, expected, v.value_at_risk_minor, v.currency or "")

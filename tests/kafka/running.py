@@ -25,7 +25,8 @@ from scorers.policy.reading import parse_policy
 from scorers.policy.tables import Policy
 from streams.clock.clock import Clock
 from streams.records import control_log
-from streams.replay.replay import ScoreSchedule, replay
+from streams.replay.replay import replay
+from streams.replay.scores import ScoreSchedule
 from streams.trainer.trainer import Trainer
 from tests.kafka.processes import PATIENCE, Processes
 from tests.support.seals import KEYS, SECRET

@@ -17,7 +17,8 @@ from scorers.contract.events import DAY
 from scorers.contract.rfc3339 import parse_instant
 from scorers.customer.lifecycle import LEFT
 from scorers.policy.tables import Policy
-from streams.replay.replay import ScoreSchedule, replay
+from streams.replay.replay import replay
+from streams.replay.scores import ScoreSchedule
 from tests.quality.lines import read
 from tests.quality.simulated import Measured, measure_run
 from vigia.lab.simulate import simulate

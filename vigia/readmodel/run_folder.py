@@ -8,7 +8,8 @@ from tempfile import TemporaryDirectory
 from scorers.contract.events import Duration, Instant
 from scorers.policy.spans import format_span
 from scorers.policy.tables import Policy
-from streams.replay.replay import ScoreSchedule, WrongOrder, replay
+from streams.replay.replay import WrongOrder, replay
+from streams.replay.scores import ScoreSchedule
 from vigia.runtime import progress
 from vigia.runtime.files import event_files
 from vigia.runtime.usage_error import UsageError

@@ -13,7 +13,8 @@ from openpyxl.utils.escape import unescape
 from scorers.contract.rfc3339 import parse_instant
 from scorers.contract.spreadsheet import LONGEST_CELL, cell
 from scorers.policy.tables import Policy
-from streams.replay.replay import ScoreSchedule, replay
+from streams.replay.replay import replay
+from streams.replay.scores import ScoreSchedule
 from tests.support.driver import purchase
 from vigia.readmodel.alarm_summary import CustomerRow
 from vigia.readmodel.roster import write_roster

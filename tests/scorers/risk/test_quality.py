@@ -15,7 +15,8 @@ from scorers.contract.events import DAY
 from scorers.contract.rfc3339 import rfc3339
 from scorers.policy.spans import Span
 from scorers.policy.tables import Policy
-from streams.replay.replay import ScoreSchedule, replay
+from streams.replay.replay import replay
+from streams.replay.scores import ScoreSchedule
 from tests.quality import rivals, worlds
 from tests.quality.__main__ import origins_of, ours
 from tests.quality.history import History, last_second

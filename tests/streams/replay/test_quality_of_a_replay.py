@@ -9,7 +9,8 @@ from scorers.in_force.control import FiguresInForce
 from scorers.in_force.figures import no_figures
 from scorers.in_force.uplift import Trial, Uplift
 from scorers.policy.tables import Policy
-from streams.replay.replay import ScoreSchedule, replay
+from streams.replay.replay import replay
+from streams.replay.scores import ScoreSchedule
 from tests.support.driver import purchase
 from vigia.commands.files.replay import kept, quality
 

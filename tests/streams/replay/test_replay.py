@@ -16,7 +16,9 @@ from scorers.contract.rfc3339 import parse_instant, rfc3339
 from scorers.contract.wire import decode_alarm
 from scorers.in_force.control import GroupInForce
 from scorers.policy.tables import Policy
-from streams.replay.replay import ScoreSchedule, Summary, replay
+from streams.replay.replay import replay
+from streams.replay.scores import ScoreSchedule
+from streams.replay.summary import Summary
 from tests.support.driver import Driver, purchase, record
 
 START = int(parse_instant("2024-01-01T09:00:00Z"))

@@ -9,7 +9,8 @@ import pytest_asyncio
 from scorers.contract.alarms import Alarm
 from scorers.contract.lessons import Lesson
 from streams.records.lessons import decode_lesson, pseudonymous
-from streams.replay.replay import ScoreSchedule, replay
+from streams.replay.replay import replay
+from streams.replay.scores import ScoreSchedule
 from tests.faults.proof import Proof, of_partition, put_in_force
 from tests.kafka.running import by_day, changes_of, replayed, standing, time_of
 from vigia.lab.embedded_kafka import PARTITIONS, EmbeddedKafka

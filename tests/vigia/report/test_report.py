@@ -11,7 +11,8 @@ import pytest
 
 from scorers.contract.events import DAY, HOUR
 from scorers.policy.tables import Policy
-from streams.replay.replay import ScoreSchedule, replay
+from streams.replay.replay import replay
+from streams.replay.scores import ScoreSchedule
 from tests.support.driver import instant, purchase, record
 from vigia.cli import main
 from vigia.report.english import TEXTS

@@ -19,8 +19,10 @@ from streams.records import control_log
 from streams.records.by_source import as_text
 from streams.records.control_log import ControlsWrong
 from streams.records.lessons import encode_lesson
-from streams.replay.replay import OUTPUTS, ScoreSchedule, Summary
+from streams.replay.replay import OUTPUTS
 from streams.replay.replay import replay as fold
+from streams.replay.scores import ScoreSchedule
+from streams.replay.summary import Summary
 from vigia.commands.shared import arguments
 from vigia.commands.shared.options import AlarmsFrom, AllowLate, Events, Horizon, PolicyFile, Until
 from vigia.readmodel.amounts import counted, without_cents
