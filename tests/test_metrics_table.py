@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from alerts.pipeline.metrics import NotifierMetrics
+from scorers.policy.group_tables import Iceberg
 from scorers.policy.tables import Policy
 from streams.clock.clock import Clock
 from streams.gateway.gateway import Gateway
@@ -45,7 +46,7 @@ def registries(folder: Path) -> dict[Process, CollectorRegistry]:
     Board(RedisAddress("redis://127.0.0.1:1"), Broker(), HASHES, board)
     model = ReadModel(SqliteStore(folder / "readmodel.sqlite"))
     Follower(model, Broker(), HASHES, console)
-    BaseFigures(model, console)
+    BaseFigures(model, Iceberg(), console)
     return {
         "worker": WorkerMetrics().registry,
         "trainer": TrainerMetrics().registry,

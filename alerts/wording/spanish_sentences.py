@@ -28,6 +28,7 @@ SENTENCES = {
     "competitor": "Habló de la competencia el {at:date}.",
     "reward_only": "Viene casi solo por los premios: el {share} % de las visitas llegó en {within:span} tras uno.",
     "store_complaints": "{found:count complaint} sobre su tienda en {within:span}.",
+    "store_staff": "El personal de su tienda no está contento: {mood:decimal} de 5 de media en {within:span}.",
     # troubles, by name and date
     "complaint": "Queja {severity:word} del {opened:date}{about:word}.",
     "complaint_unacknowledged": "Queja {severity:word} del {opened:date}{about:word}, "

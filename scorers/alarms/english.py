@@ -26,6 +26,7 @@ SENTENCES = {
     "competitor": "Spoke of a competitor on {at:date}.",
     "reward_only": "Comes nearly only for rewards: {share} % of the visits were within {within:span} of one.",
     "store_complaints": "{found:count complaint} about their store within {within:span}.",
+    "store_staff": "The staff of their store is not content: {mood:decimal} of 5 on average within {within:span}.",
     # troubles, by name and date
     "complaint": "{severity:word} complaint of {opened:date}{about:word}.",
     "complaint_unacknowledged": "{severity:word} complaint of {opened:date}{about:word}, "

@@ -19,6 +19,7 @@ from scorers.customer.open_time import closed_for, closed_time
 from scorers.customer.parts.cases import Case
 from scorers.customer.parts.experience import Cause
 from scorers.customer.state import Customer
+from scorers.groups.staff import HUNDREDTHS, SCORE
 from scorers.in_force.context import Context
 
 USUAL_GAPS = 3  # with fewer gaps nothing is called usual
@@ -94,7 +95,7 @@ def silence(c: Customer, weight: float, now: Micros, ctx: Context) -> Reason:
 
 
 def background(c: Customer, now: Micros, ctx: Context) -> list[Reason]:
-    """Reasons that may explain a silence: open complaints and requests, low satisfaction, competitors, complaints about the store."""
+    """Reasons that may explain a silence: open complaints and requests, low satisfaction, competitors, complaints about the store, a staff that is not content."""
     found = []
     if cases := c.complaints.open:
         sentence, values = open_cases("complaint", [case.opened for case in cases], ctx)
@@ -111,10 +112,14 @@ def background(c: Customer, now: Micros, ctx: Context) -> list[Reason]:
         values = {"share": share, "within": int(ctx.policy.bonds.reward_within)}
         found.append(told("reward_only", 0.2, "reward_only", now, ctx, values))
     rules = ctx.policy.stores
-    complaints = ctx.group("store", c.profile.store_id, now).get("complaints", 0)
+    group = ctx.group("store", c.profile.store_id, now)
+    complaints = group.get("complaints", 0)
     if complaints >= rules.mention_from:
         values = {"found": complaints, "within": int(rules.complaint_window)}
         found.append(told("store_complaints", 0.2, "store_complaints", now, ctx, values))
+    if (score := group.get(SCORE, 0)) and score <= HUNDREDTHS * ctx.policy.staff.mention_to:
+        values = {"mood": score / HUNDREDTHS, "within": int(ctx.policy.staff.answers_within)}
+        found.append(told("store_staff", 0.2, "store_staff", now, ctx, values))
     return found
 
 

@@ -1,4 +1,5 @@
-"""A store, or a thing that is bought: the number of complaints opened about it by day, and at a store the marks given there or about it.
+"""A store, or a thing that is bought: the number of complaints opened about it by day, and at a store the marks given there or about it,
+and the pulses of its staff.
 
 Facts can be counted in any order and at any time. At the end of a day, once late facts are in, it is found whether there are more
 complaints than are usual: then those customers are exposed who bought the thing, or at the store (X4).
@@ -9,7 +10,9 @@ from collections.abc import Iterator
 
 from msgspec import Struct, field
 
-from scorers.contract.events import DAY, ComplaintOpened, Contact, Duration, Micros, SurveyAnswered
+from scorers.contract.events import DAY, ComplaintOpened, Contact, Micros, StaffPulse, SurveyAnswered
+from scorers.groups import staff
+from scorers.groups.staff import Staff
 from scorers.groups.usual import tail, usual
 from scorers.in_force.exposures import lot_name, sku_name
 from scorers.policy.group_tables import Iceberg
@@ -64,10 +67,21 @@ class Store(State, array_like=True, gc=False):
     good: list[int] = field(default_factory=list)  # marks of 4 and 5 of each day,
     bad: list[int] = field(default_factory=list)  # and of 1 and 2
     voices: Voices = field(default_factory=Voices)
+    staff: Staff = field(default_factory=Staff)
+
+    @property
+    def was_heard(self) -> bool:
+        """Whether a complaint or a mark came from it, as far as is known."""
+        return bool(self.first_seen)
 
 
-def count(store: Store, e: ComplaintOpened | Contact | SurveyAnswered) -> None:
-    """Count a complaint, or a mark, on the day of the fact."""
+def count(store: Store, e: ComplaintOpened | Contact | SurveyAnswered | StaffPulse) -> None:
+    """Count a complaint, a mark or a pulse on the day of the fact."""
+    if isinstance(e, StaffPulse):
+        staff.count(store.staff, e)
+        if not store.reported_at:
+            store.reported_day = _first_day(store) - 1
+        return
     n = _place(store, e.time // DAY)
     if isinstance(e, ComplaintOpened):
         store.complaints[n] += 1
@@ -76,7 +90,11 @@ def count(store: Store, e: ComplaintOpened | Contact | SurveyAnswered) -> None:
         store.good[n] += e.satisfaction >= GOOD
         store.bad[n] += e.satisfaction <= BAD
     if not store.reported_at:  # whichever fact was read first, the oldest day is closed first
-        store.reported_day = store.days[0] - 1
+        store.reported_day = _first_day(store) - 1
+
+
+def _first_day(store: Store) -> int:
+    return min([*store.days[:1], *store.staff.days])
 
 
 def close(store: Store, day: int, at: Micros, policy: Policy) -> None:
@@ -89,6 +107,7 @@ def close(store: Store, day: int, at: Micros, policy: Policy) -> None:
     complaints, informal, good, bad = (sum(counts[low:newer]) for counts in _counts(store))
     store.reported_day, store.reported, store.reported_at = day, complaints, at
     store.voices = Voices(complaints - informal, informal, good, bad)
+    staff.close(store.staff, day, policy)
     if complaints < policy.exposure.complaints or not _is_unusual(store, range(first, day + 1), policy):
         store.exposed = 0
     elif not store.exposed:
@@ -96,17 +115,20 @@ def close(store: Store, day: int, at: Micros, policy: Policy) -> None:
         store.was_exposed = True
 
 
-def next_close(store: Store, window: Duration) -> int | None:
-    """The next day to close; None while neither a count of the window nor a report above zero is left."""
-    in_window = store.days and store.days[-1] > store.reported_day - window // DAY
-    if store.reported_day < 0 or not (in_window or store.reported):
+def next_close(store: Store, policy: Policy) -> int | None:
+    """The next day to close: while a count of the window or a report above zero is left, the next one; None if nothing is left to tell."""
+    if store.reported_day < 0:
         return None
-    return store.reported_day + 1
+    in_window = store.days and store.days[-1] > store.reported_day - policy.stores.complaint_window // DAY
+    if in_window or store.reported:
+        return store.reported_day + 1
+    return staff.next_change(store.staff, store.reported_day, policy)
 
 
-def first_seen(store: Store, at: Micros) -> None:
-    """Note the instants of the first and the newest fact."""
-    store.first_seen = min(store.first_seen or at, at)
+def seen(store: Store, at: Micros, *, is_voice: bool) -> None:
+    """Note the instants of the first voice and of the newest fact; the staff is no voice of customers."""
+    if is_voice:
+        store.first_seen = min(store.first_seen or at, at)
     store.last_fact = max(store.last_fact, at)
 
 

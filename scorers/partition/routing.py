@@ -123,6 +123,10 @@ def _surveyed_store(e: SurveyAnswered) -> Iterator[Address]:
         yield Address("store", e.store_id)
 
 
+def _staff_of_store(e: StaffPulse) -> Iterator[Address]:
+    yield Address("store", e.store_id)
+
+
 def _things(e: ComplaintOpened) -> Iterator[Address]:
     for thing in things_of(e):
         yield Address("thing", thing)
@@ -145,7 +149,10 @@ FORWARDS: dict[type[Event], tuple[Callable[[Any], Iterator[Address]], ...]] = {
     ),
     ContactMade: (_marked_store,),
     ContactReceived: (_marked_store,),
-    StaffPulse: (_site,),
+    StaffPulse: (
+        _site,
+        _staff_of_store,
+    ),
     SurveyAnswered: (_surveyed_store,),
 }
 """By type of event: the addresses that a fact is forwarded to, for each type of group."""

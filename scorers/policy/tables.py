@@ -217,10 +217,12 @@ class Serving(Strict, frozen=True):
 
 
 class Staff(Strict, frozen=True):
-    """P2: how long the staff of a site may go without being asked, and without being thanked."""
+    """P2: how long the staff of a site may go without being asked, and without being thanked; and which of their answers tell customers' alarms something."""
 
     ask_every: Span = days(90)
     thank_every: Span = days(30)
+    answers_within: Span = days(60)
+    mention_to: Annotated[float, Meta(ge=0, le=5)] = 2.5
 
 
 class Retention(Strict, frozen=True):

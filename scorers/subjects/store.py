@@ -1,4 +1,7 @@
-"""The store, and the thing that is bought, as subjects: they raise no alarms, but report to their customers what others complain of."""
+"""The store, and the thing that is bought, as subjects: they raise no alarms, but report what is voiced there, and how the staff is.
+
+Alarms about customers mention it, and the console shows it of each store.
+"""
 
 import hashlib
 from typing import Literal
@@ -10,9 +13,11 @@ from scorers.contract.events import (
     ContactMade,
     ContactReceived,
     Micros,
+    StaffPulse,
     SurveyAnswered,
 )
 from scorers.groups import store as stores
+from scorers.groups.iceberg import COMPLAINTS, FORMAL, LOW, SATISFIED
 from scorers.groups.store import Store
 from scorers.in_force.context import Context
 from scorers.in_force.exposures import EXPOSED, IMPLIED
@@ -21,13 +26,15 @@ from scorers.timeline.facts import Ref, short
 from scorers.timeline.retained_fields import RetainedFields
 from scorers.timeline.subjects import Effects, Report, SubjectType
 
-_COUNTED = (ComplaintOpened, Contact, SurveyAnswered)
+_VOICES = (ComplaintOpened, Contact, SurveyAnswered)
+_COUNTED = (*_VOICES, StaffPulse)
 _OF_CONTACT = ("purpose", "topic", "request_id", "request_status", "staff_id", "store_id", "tone", "cost_minor")
 _RETAINED = RetainedFields(
-    (ComplaintOpened, ContactReceived, ContactMade, SurveyAnswered),
+    (ComplaintOpened, ContactReceived, ContactMade, SurveyAnswered, StaffPulse),
     {
         ComplaintOpened: {"complaint_id": "-", "sku": None, "lot": None, "reason": None},
         SurveyAnswered: {"would_recommend": None, "store_id": None},
+        StaffPulse: {"codes": None, "store_id": "-"},
         Contact: {"channel": "-", **dict.fromkeys(_OF_CONTACT)},
     },
 )
@@ -54,29 +61,29 @@ class StoreType(SubjectType[Store]):
     def advance(
         self, store: Store, at: Micros, event: AnyEvent | None, ref: Ref, ctx: Context, effects: Effects
     ) -> None:
-        """Count a complaint or a mark, or close the days that ended the allowed lateness ago; then set the next deadline."""
+        """Count a complaint, a mark or a pulse, or close the days that ended the allowed lateness ago; then set the next deadline."""
         if isinstance(event, _COUNTED):
             stores.count(store, event)
-            stores.first_seen(store, at)
+            stores.seen(store, at, is_voice=isinstance(event, _VOICES))
         else:
             stores.close(store, last_day(at, ctx.policy), at, ctx.policy)
-        day = stores.next_close(store, ctx.policy.stores.complaint_window)
+        day = stores.next_close(store, ctx.policy)
         store.due = 0 if day is None else in_force(day, ctx.policy)
 
     def retires(self, store: Store, ctx: Context) -> Micros:
-        """The first day that was closed without any complaint in its window."""
-        return store.reported_at if stores.next_close(store, ctx.policy.stores.complaint_window) is None else 0
+        """The first day that was closed without any complaint in its window, and with nothing known of the staff."""
+        return store.reported_at if stores.next_close(store, ctx.policy) is None else 0
 
     def report(self, store: Store) -> Report | None:
-        """The count of complaints in the window that ends with the newest closed day, under the id that customers keep.
+        """What was voiced in the window that ends with the newest closed day, and how the staff is, under the id that customers keep.
 
-        Of a thing only whether customers are exposed to it, once they have been.
+        Of a store that was never heard only the staff; of a thing only whether customers are exposed to it, once they have been.
         """
         if not store.reported_at:
             return None
         values = {EXPOSED: store.exposed, IMPLIED: store.implied} if store.exposed else {}
         if self.name == "store":
-            values = {"complaints": store.reported, **values}
+            values = {**_voiced(store), **values, **store.staff.values()}
         elif not store.exposed:
             if not store.was_exposed:
                 return None
@@ -89,6 +96,14 @@ class StoreType(SubjectType[Store]):
             return False
         stores.count(store, event)
         return True
+
+
+def _voiced(store: Store) -> dict[str, int]:
+    if not store.was_heard:
+        return {}
+    voices = store.voices
+    more = {FORMAL: voices.formal, LOW: voices.informal + voices.bad, SATISFIED: voices.good}
+    return {COMPLAINTS: store.reported, **{name: count for name, count in more.items() if count}}
 
 
 STORE, THING = StoreType("store"), StoreType("thing")

@@ -111,6 +111,10 @@ class Business:
             for when, kind, kept_silent in self._mishaps.get(who, [])
         )
 
+    def mishaps_of(self, who: str) -> list[int]:
+        """When something went wrong for a customer, told or not."""
+        return [when for when, _, _ in self._mishaps.get(who, [])]
+
     def in_trouble(self, store: str, at: int, before: int = 0) -> bool:
         """Whether a store is in trouble, or was lately, or will be after so long a time."""
         second = at // SECOND

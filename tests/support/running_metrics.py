@@ -16,6 +16,7 @@ from alerts.pipeline.store import Memory
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, HOUR, Instant
 from scorers.contract.wire import encode_worklist_entry
+from scorers.policy.group_tables import Iceberg
 from scorers.policy.tables import Policy
 from scorers.risk.training import Trainer
 from scorers.worklist.ranking import DayList
@@ -105,7 +106,7 @@ class Running:
         self.console = CollectorRegistry()
         self.model = a_model(folder / "readmodel.sqlite")
         Follower(self.model, Broker("127.0.0.1:1"), HASHES, self.console)
-        self.base = BaseFigures(self.model, self.console)
+        self.base = BaseFigures(self.model, Iceberg(), self.console)
         self._tell_the_rest()
         self.turn = 0
 

@@ -6,14 +6,18 @@ The read model is asked from time to time and not at each scrape, so a scrape co
 import asyncio
 import logging
 from collections import Counter as Tally
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from scorers.contract.events import AlarmAction
+from scorers.contract.events import SECOND, AlarmAction
+from scorers.contract.rfc3339 import parse_instant
+from scorers.groups.iceberg import StoreVoices
+from scorers.policy.group_tables import Iceberg
+from vigia.console.stores import store_rows
 from vigia.readmodel.store.items import Total
 from vigia.readmodel.store.model import ReadModel
 from vigia.readmodel.store.queries import Queries
@@ -39,10 +43,11 @@ class Figures(NamedTuple):
     alarms: dict[str, int]  # that are open, by store
     funded: int = 0  # entries of the newest worklist
     acted: int = 0  # of these, those on which somebody acted
+    voices: Sequence[StoreVoices] = ()  # of each store
 
 
-def look(db: Queries) -> Figures:
-    """Ask the read model."""
+def look(db: Queries, rules: Iceberg) -> Figures:
+    """Ask the read model; `rules` count where no policy is known to be in force."""
     dates = db.worklists.dates(1)
     entries = db.worklists.page_of(dates[0], 1, FUNDED, funded=True).items if dates else []
     deeds = db.worklists.deeds_on(dates[0]) if dates else {}
@@ -52,6 +57,7 @@ def look(db: Queries) -> Figures:
         db.alarms.by_store(),
         len(entries),
         sum(was_acted_on(deeds.get(entry.customer_id, ())) for entry in entries),
+        [row.voices for row in store_rows(db, rules)],
     )
 
 
@@ -66,8 +72,8 @@ def was_acted_on(deeds: Iterable[AlarmAction]) -> bool:
 class BaseFigures(Collector):
     """Shows what the read model said last; nothing before the first look."""
 
-    def __init__(self, model: ReadModel, registry: CollectorRegistry) -> None:
-        self._model = model
+    def __init__(self, model: ReadModel, rules: Iceberg, registry: CollectorRegistry) -> None:
+        self._model, self._rules = model, rules
         self._said: Figures | None = None
         registry.register(self)
 
@@ -82,7 +88,7 @@ class BaseFigures(Collector):
 
     async def look(self) -> None:
         """Ask the read model once."""
-        self._said = await self._model.ask(look)
+        self._said = await self._model.ask(lambda db: look(db, self._rules))
 
     def collect(self) -> Iterator[Metric]:
         """The values at the moment of a scrape."""
@@ -110,6 +116,27 @@ class BaseFigures(Collector):
         none = (((store,), 0) for store in largest)
         standing = (((store if store in largest else OTHER,), count) for store, count in said.alarms.items())
         yield gauges("vigia_store_alarms_open", summed([*none, *standing]).items())
+        yield from of_voices([one for one in said.voices if one.store_id in largest])
+
+
+def of_voices(stores: Sequence[StoreVoices]) -> Iterator[Metric]:
+    """What is heard of each store (X2), and how its staff is (P2)."""
+    yield gauges("vigia_store_heard", (((one.store_id,), int(one.coverage == "heard")) for one in stores))
+    told, pulses, scores = (
+        gauges(name)
+        for name in ("vigia_store_dissatisfied_customers", "vigia_site_pulse_time_seconds", "vigia_site_score")
+    )
+    for one in stores:
+        if one.silent_dissatisfied is not None:
+            layers = {"formal": one.formal, "informal": one.informal, "silent": one.silent_dissatisfied}
+            for state, count in layers.items():
+                told.add_metric([one.store_id, state], count)
+        for pulse, date in (("asked", one.staff_asked), ("thanked", one.staff_thanked)):
+            if date is not None:
+                pulses.add_metric([one.store_id, pulse], parse_instant(f"{date}T00:00:00Z") / SECOND)
+        if one.staff_score is not None:
+            scores.add_metric([one.store_id], one.staff_score)
+    yield from (told, pulses, scores)
 
 
 def most_frequent(of_base: Mapping[Labels, Total]) -> frozenset[str]:

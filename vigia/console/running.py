@@ -62,7 +62,7 @@ async def live(
 ) -> AsyncIterator[int]:
     """Follow the topics and serve the console inside the block; yields the port. `stop` is set if the follower fails."""
     where = broker.limited_to(PROCESSES["console"].names)
-    figures, history = BaseFigures(model, registry), History()
+    figures, history = BaseFigures(model, setup.policy.iceberg, registry), History()
     follower, recorder, ending = Follower(model, where, hashes, registry), OnKafka(where, model), asyncio.Event()
     console = setup.console(
         model, recorder=recorder, waits=lambda: follower.unread, stopping=ending.is_set, history=history

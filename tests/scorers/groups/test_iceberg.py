@@ -58,6 +58,10 @@ def test_a_replay_says_of_each_store_what_its_voices_stand_for(tmp_path: Path) -
         "pressure": 69.0,
         "told_by_satisfied": 4,
         "told_by_dissatisfied": 3173,
+        "staff_asked": None,
+        "staff_thanked": None,
+        "staff_answers": 0,
+        "staff_score": None,
     }
     assert (found["S1"]["coverage"], found["S1"]["implied_dissatisfied"], found["S1"]["told_by_satisfied"]) == (
         "heard",
@@ -117,7 +121,7 @@ def test_each_layer_has_its_weight() -> None:
     assert silent(voices, RULES) == 167 - 6
     assert pressure(voices, RULES) == round(161 * 0.2 + 5 * 0.5 + 1 * 1.0, 1)
     assert reach(Voices(good=2), RULES) == (9, 0)
-    assert line("S", None, False, RULES).pressure is None
+    assert line("S", None, False, RULES, {}).pressure is None
 
 
 @pytest.mark.parametrize("partitions", [1, 4])

@@ -50,7 +50,7 @@ def test_a_pulse_under_another_key_reaches_the_same_site() -> None:
     other = Driver(POLICY).feed(pulse(START, "asked", key="HQ"), pulse(START + 20 * DAY, "thanked", key="HQ"))
     for driver in (own, other):
         driver.advance(START + 91 * DAY)
-        assert driver.subjects() == {"\x01site:S1"}
+        assert driver.subjects() == {"\x01site:S1", "\x01store:S1"}
     assert own.outcomes() == other.outcomes()
 
 

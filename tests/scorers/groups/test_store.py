@@ -18,7 +18,7 @@ from tests.support.driver import Driver, instant, record
 
 START = instant("2024-01-01T09:00:00Z")
 DAY_0 = START // DAY
-WINDOW, POLICY = 14 * DAY, Policy()
+POLICY = Policy()
 
 
 def opened(at: int, store: str | None = "S1", customer: str | None = "C1", case: str = "K1") -> bytes:
@@ -58,14 +58,14 @@ def test_closing_a_day_sums_the_window_and_drops_what_is_no_longer_used() -> Non
 
 def test_days_are_closed_until_nothing_is_left_to_report() -> None:
     """After the last complaint has left the window, one close reports zero and no other follows."""
-    assert stores.next_close(Store("S1"), WINDOW) is None
+    assert stores.next_close(Store("S1"), POLICY) is None
     store = counted(0)
-    assert stores.next_close(store, WINDOW) == DAY_0
+    assert stores.next_close(store, POLICY) == DAY_0
     stores.close(store, DAY_0, 1, POLICY)
-    assert stores.next_close(store, WINDOW) == DAY_0 + 1
+    assert stores.next_close(store, POLICY) == DAY_0 + 1
     stores.close(store, DAY_0 + 14, 2, POLICY)
     assert store.reported == 0
-    assert stores.next_close(store, WINDOW) is None
+    assert stores.next_close(store, POLICY) is None
 
 
 def test_customers_know_a_count_from_the_end_of_its_day_plus_the_lateness() -> None:

@@ -12,6 +12,7 @@ import pytest
 from alerts.pipeline.incident import Delivery, Incident, encode_incident
 from scorers.contract.events import DAY, SECOND, CustomerErased, Instant
 from scorers.contract.wire import encode_alarm, encode_event, encode_worklist_entry
+from scorers.in_force.control import Group, GroupInForce, encode_control
 from tests.support.alarms import an_alarm
 from tests.support.hashes import HASHES
 from tests.support.readmodels import NOW, a_customer, an_action, an_entry
@@ -70,7 +71,15 @@ def fill(tables: Tables, seed: int) -> None:
             event = encode_event(CustomerErased(id=f"e{n}", source="crm", time=Instant(NOW), customer_id=f"C{n}"))
             folding.take("feedback", SimpleNamespace(key=f"C{n}".encode(), value=event, timestamp=NOW // 1000))
         folding.note("tick", "17")
+        for n, values in enumerate(({"complaints": 3, "formal": 1}, {"staff_asked": 19_800}, {"complaints": 1}, {})):
+            folding.take("clock", SimpleNamespace(value=encode_control(report_of(f"s{n % 3}", n, values))))
         tables.put_offsets({("alarms", 0): 60})
+
+
+def report_of(store: str, n: int, values: dict[str, int]) -> GroupInForce:
+    """What a store reports; the first one reports again that nothing is left to tell."""
+    at = Instant(NOW + n * SECOND)
+    return GroupInForce(in_force=at, reported=at, subject=Group("store", store), values=values)
 
 
 def row(draw: Random, n: int) -> bytes:
@@ -163,6 +172,7 @@ def questions() -> Iterator[tuple[str, Callable[[Queries], Any]]]:
     for sent, code in product(("", "yes", "all"), ("", "bad_time")):
         yield f"letters {sent} {code}", lambda db, f={"sent": sent, "code": code}: db.others.letters(f)  # type: ignore[misc]
     yield "codes", lambda db: (sorted(db.others.letter_codes()), db.others.fact("tick"), db.others.in_force("none"))
+    yield "stores", lambda db: db.others.stores()
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -198,4 +208,5 @@ def test_what_ended_long_ago_is_removed_alike(stores: tuple[Store, Store], seed:
             assert queries.alarms.page_of({"state": "settled"}).total == 0
             assert queries.worklists.dates() == []
             assert queries.alarms.page_of({"state": "all"}).total > 10
+            assert queries.others.stores() == {}
     assert answers[0] == answers[1]

@@ -2,9 +2,9 @@
 
 from starlette.routing import BaseRoute
 
-from vigia.console.pages import about, alarms, base, customers, language, letters, links, processes, worklist
+from vigia.console.pages import about, alarms, base, customers, language, letters, links, processes, stores, worklist
 
-MODULES = (worklist, alarms, customers, base, about, letters, processes, links, language)
+MODULES = (worklist, alarms, customers, base, stores, about, letters, processes, links, language)
 
 
 def routes() -> list[BaseRoute]:

@@ -1,6 +1,6 @@
-"""The base as a whole, themes of complaints, and stores."""
+"""The base as a whole, and themes of complaints."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,25 +11,13 @@ from scorers.in_force.control import FiguresInForce, decode_control
 from vigia.console import pictures
 from vigia.console.context import console_of
 from vigia.console.exports import download
-from vigia.console.filters import STAGES, TIERS, checked, page_number
+from vigia.console.filters import STAGES, TIERS, page_number
 from vigia.console.layout import View, page, view_of
 from vigia.console.pages.acting import guarded
-from vigia.readmodel.amounts import in_units
-from vigia.readmodel.store.items import PAGE, Total
+from vigia.readmodel.store.items import Total
 from vigia.readmodel.store.queries import Queries
 
 THEMES = {"about": "theme", "state": "all"}
-LOST = ("dormant", "defector", "core_defector")
-
-
-class StoreRow(NamedTuple):
-    """A store of the list."""
-
-    store: str
-    customers: int
-    losses: list[tuple[str, int]]
-    lost: float
-    open: int
 
 
 def routes() -> list[BaseRoute]:
@@ -37,7 +25,6 @@ def routes() -> list[BaseRoute]:
     return [
         Route("/base", guarded("read", _base), methods=["GET"]),
         Route("/themes", guarded("read", _themes), methods=["GET"]),
-        Route("/stores", guarded("read", _stores), methods=["GET"]),
     ]
 
 
@@ -96,44 +83,3 @@ async def _themes(request: Request) -> Response:
 def _theme_cells(view: View, db: Queries) -> Any:
     for one in db.alarms.all_of(THEMES, "newest"):
         yield one.alarm.subject.id, one.state, rfc3339(one.alarm.at), " ".join(view.why(one.alarm)[:2])
-
-
-async def _stores(request: Request) -> Response:
-    console, number = console_of(request), page_number(request.query_params)
-    checked(request.query_params, {})
-    rows = await console.model.ask(_store_rows)
-    if request.query_params.get("format") == "csv":
-        heads = ("store", "customers", "expected_loss", "currency", "left_or_silent", "alarms")
-        cells = [
-            (row.store, row.customers, in_units(loss, currency), currency, round(row.lost, 4), row.open)
-            for row in rows
-            for currency, loss in row.losses or [("", 0)]
-        ]
-        return download(console, "stores", heads, lambda _: cells)
-    shown = rows[(number - 1) * PAGE : number * PAGE]
-    return await page(request, "stores.html", rows=shown, total=len(rows), number=number, given={})
-
-
-def _store_rows(db: Queries) -> list[StoreRow]:
-    found: dict[str, dict[str, Any]] = {}
-    for (store, stage, currency), total in db.customers.totals(("store", "stage", "currency")).items():
-        if store:
-            one = found.setdefault(store, {"n": 0, "lost": 0, "losses": {}})
-            one["n"] += total.customers
-            one["lost"] += total.customers if stage in LOST else 0
-            if currency:
-                one["losses"][currency] = one["losses"].get(currency, 0) + total.loss
-    standing = db.alarms.by_store()
-    for store in standing.keys() - found.keys():
-        found[store] = {"n": 0, "lost": 0, "losses": {}}
-    rows = [
-        StoreRow(
-            store,
-            one["n"],
-            sorted(one["losses"].items()),
-            one["lost"] / one["n"] if one["n"] else 0.0,
-            standing.get(store, 0),
-        )
-        for store, one in found.items()
-    ]
-    return sorted(rows, key=lambda row: (-sum(loss for _, loss in row.losses), row.store))

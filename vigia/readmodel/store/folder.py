@@ -6,7 +6,9 @@ from pathlib import Path
 import msgspec
 
 from scorers.contract.rfc3339 import parse_instant
+from scorers.groups.iceberg import StoreVoices, reported_values
 from vigia.readmodel.store.folding import Folding
+from vigia.readmodel.store.items import StoreReport
 from vigia.readmodel.store.tables import Tables
 from vigia.runtime.dead_letter import Letter
 from vigia.runtime.privacy.keyed_hash import KeyedHash
@@ -46,6 +48,7 @@ def load(folder: Path, tables: Tables, hashes: KeyedHash) -> int:
     _each(tables, folder / "alarms.jsonl", folding.alarm)
     _each(tables, folder / "customers.jsonl", folding.customer)
     _each(tables, folder / "worklist.jsonl", folding.entry)
+    _each(tables, folder / "stores.jsonl", lambda line: tables.put_store(*_store(line, newest)))
     _each(tables, folder / "rejected.jsonl", lambda line: folding.letter(_letter(line)))
     return newest
 
@@ -84,6 +87,11 @@ def _time(line: bytes) -> int:
         return int(parse_instant(msgspec.json.decode(line, type=_Timed).time))
     except (msgspec.DecodeError, ValueError):
         return 0
+
+
+def _store(line: bytes, newest: int) -> tuple[str, StoreReport]:
+    one = msgspec.json.decode(line, type=StoreVoices)
+    return one.store_id, StoreReport(newest, reported_values(one), one.coverage == "heard")
 
 
 def _letter(line: bytes) -> Letter:

@@ -17,11 +17,12 @@ from scorers.contract.events import DAY, AlarmAction, Instant
 from scorers.contract.rejection import Rejection
 from scorers.contract.wire import decode_alarm
 from scorers.contract.worklist import DATE, decode_entry
-from scorers.in_force.control import Tick, decode_control
+from scorers.groups.iceberg import COMPLAINTS
+from scorers.in_force.control import GroupInForce, Tick, decode_control
 from streams.records.actions import UNTYPED, read_action
 from vigia.readmodel.alarm_summary import CustomerRow
 from vigia.readmodel.collation import plain
-from vigia.readmodel.store.items import STANDING, DeliveryRow
+from vigia.readmodel.store.items import STANDING, DeliveryRow, StoreReport
 from vigia.readmodel.store.people import People, people, people_by_changes
 from vigia.readmodel.store.tables import AlarmColumns, AlarmKeys, CustomerColumns, Tables
 from vigia.runtime import dead_letter
@@ -245,9 +246,15 @@ class Folding:
                 self.note("tick", str(int(control.until)))
                 self.note("tick_written", str(record.timestamp))
         elif not isinstance(control, Rejection):
-            kind = str(control.__struct_config__.tag)
-            if kind != "group.in_force":
-                self.in_force(kind, Instant(control.in_force), record.value)
+            if isinstance(control, GroupInForce):
+                if control.subject.type == "store":
+                    self.store(control.subject.id, int(control.reported), control.values)
+                return
+            self.in_force(str(control.__struct_config__.tag), Instant(control.in_force), record.value)
+
+    def store(self, store: str, reported: int, values: dict[str, int]) -> None:
+        """Put what a store reports."""
+        self.tables.put_store(store, StoreReport(reported, values, COMPLAINTS in values))
 
     def in_force(self, kind: str, since: Instant, raw: bytes) -> None:
         """Note a policy, figures or a model, by the type of its control record."""

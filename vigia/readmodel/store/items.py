@@ -52,6 +52,14 @@ class Total(NamedTuple):
     loss: int
 
 
+class StoreReport(Struct, frozen=True):
+    """What a store has reported last (X2, P2), with the instant up to which it counts; and whether it was ever heard."""
+
+    reported: int
+    values: dict[str, int]
+    was_heard: bool = False
+
+
 class DeliveryRow(Struct, frozen=True):
     """What the notifier decided about one change of an alarm on one channel."""
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from scorers.contract.events import AlarmAction
 from scorers.contract.worklist import WorklistEntry
-from vigia.readmodel.store.items import PAGE, AlarmItem, Change, CustomerItem, Page, Total
+from vigia.readmodel.store.items import PAGE, AlarmItem, Change, CustomerItem, Page, StoreReport, Total
 
 
 class CustomerQueries(Protocol):
@@ -124,6 +124,9 @@ class OtherQueries(Protocol):
 
     def in_force(self, kind: str) -> bytes | None:
         """The newest control record of a type, such as `policy.in_force`; None if none was read."""
+
+    def stores(self) -> dict[str, StoreReport]:
+        """What each store has reported last."""
 
     def fact(self, name: str) -> str | None:
         """A fact about the read model itself; None if it is not known."""

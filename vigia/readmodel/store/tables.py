@@ -12,7 +12,7 @@ from msgspec import Struct
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import AlarmAction, Instant
 from scorers.contract.worklist import WorklistEntry
-from vigia.readmodel.store.items import DeliveryRow
+from vigia.readmodel.store.items import DeliveryRow, StoreReport
 from vigia.readmodel.store.people import People
 from vigia.readmodel.store.queries import Queries
 from vigia.runtime.dead_letter import Letter, Origin
@@ -170,6 +170,9 @@ class Tables(Protocol):
 
     def put_in_force(self, kind: str, since: Instant, raw: bytes) -> None:
         """Put what is in force of a type."""
+
+    def put_store(self, store: str, report: StoreReport) -> None:
+        """Put what a store reports in place of what it reported before; one that was heard stays so."""
 
     def note(self, name: str, value: str) -> None:
         """Note a fact about the read model itself."""

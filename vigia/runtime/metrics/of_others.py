@@ -127,6 +127,10 @@ CONSOLE: tuple[Definition, ...] = defined(
     ("vigia_store_value_minor", "store currency", "minor units", "A5 J11", "What the customers of a store are worth."),
     ("vigia_store_expected_loss_minor", "store currency", "minor units", "A5 J11", "Risk x worth of the customers of a store."),
     ("vigia_store_alarms_open", "store", "alarms", "A2 L8", "Open alarms, by store."),
+    ("vigia_store_heard", "store", "1 or 0", "X2", "Whether a complaint or a mark ever came from a store; where none came, silence proves nothing."),
+    ("vigia_store_dissatisfied_customers", "store state", "customers", "X2 X3", "Dissatisfied customers of a store that was heard, lately: who said so, and for how many silent ones that stands."),
+    ("vigia_site_pulse_time_seconds", "store pulse", "seconds since 1970", "P2", "The day on which the staff of a store were last asked how they are, and thanked; of stores with a pulse."),
+    ("vigia_site_score", "store", "1 to 5", "P2", "The mean of the scores that the staff of a store gave lately; of stores with one."),
     ("vigia_worklist_done", "state", "customers", "J7", "Customers with funds on the newest worklist: somebody acted on them, or not."),
     together="max",
 )  # fmt: skip

@@ -8,7 +8,7 @@ from msgspec import Struct
 NUL = "\0"
 HOLD_MS = 15_000
 """How long a console that has stopped without a word still counts as the one that writes."""
-FORM = "2"
+FORM = "3"
 """The form of the rows: raise it with every change, and what has another form is built again."""
 GROUPS = "groups"
 """The name of the hash with the sums of groups."""

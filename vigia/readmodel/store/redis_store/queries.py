@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any, cast
 
 import msgspec
+from msgspec.structs import replace
 from redis import Redis
 
 from scorers.contract.alarms import SEVERITIES, Alarm
@@ -25,6 +26,7 @@ from vigia.readmodel.store.items import (
     DeliveryRow,
     LetterRow,
     Page,
+    StoreReport,
     Total,
     order_of,
     start_of,
@@ -46,6 +48,7 @@ AT_ONCE = 500
 _customer_row = msgspec.json.Decoder(CustomerRow).decode
 _deliveries = msgspec.json.Decoder(tuple[str | None, tuple[DeliveryRow, ...]]).decode
 _people = msgspec.json.Decoder(People).decode
+_store = msgspec.json.Decoder(StoreReport).decode
 _letter = msgspec.msgpack.Decoder(LetterRow).decode
 
 
@@ -348,6 +351,16 @@ class RedisOthers:
     def in_force(self, kind: str) -> bytes | None:
         """The newest control record of a type, such as `policy.in_force`; None if none was read."""
         return cast("bytes | None", self._redis.hget(f"{self._start}in_force", kind))
+
+    def stores(self) -> dict[str, StoreReport]:
+        """What each store has reported last."""
+        found = cast("dict[bytes, bytes]", self._redis.hgetall(f"{self._start}stores"))
+        heard = set(cast("list[bytes]", self._redis.hkeys(f"{self._start}heard")))
+        reports = {store: _store(raw) for store, raw in found.items()}
+        return {
+            store.decode(): replace(report, was_heard=report.was_heard or store in heard)
+            for store, report in reports.items()
+        }
 
     def fact(self, name: str) -> str | None:
         """A fact about the read model itself; None if it is not known."""

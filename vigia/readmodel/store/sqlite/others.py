@@ -3,8 +3,12 @@
 import sqlite3
 from collections.abc import Mapping
 
-from vigia.readmodel.store.items import PAGE, LetterRow, Page
+import msgspec
+
+from vigia.readmodel.store.items import PAGE, LetterRow, Page, StoreReport
 from vigia.readmodel.store.sqlite.paging import count, rows_of, where_of
+
+_values = msgspec.json.Decoder(dict[str, int]).decode
 
 
 class Others:
@@ -32,6 +36,13 @@ class Others:
         """The newest control record of a type, such as `policy.in_force`; None if none was read."""
         found = self._db.execute("SELECT record FROM in_force WHERE type = ?", (kind,)).fetchone()
         return None if found is None else bytes(found[0])
+
+    def stores(self) -> dict[str, StoreReport]:
+        """What each store has reported last."""
+        return {
+            row["store"]: StoreReport(row["reported"], _values(row["reports"]), bool(row["heard"]))
+            for row in self._db.execute("SELECT store, reported, heard, reports FROM stores")
+        }
 
     def fact(self, name: str) -> str | None:
         """A fact about the read model itself; None if it is not known."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-FORM = 5
+FORM = 6
 """The form of the tables: raise it with every change, and files of another form are built again."""
 BUSY = 30.0  # seconds to wait for another connection's transaction
 CACHE_KB = 16_384
@@ -87,6 +87,9 @@ CREATE TABLE letters (
 CREATE INDEX letters_by_time ON letters (sent_back, written);
 
 CREATE TABLE in_force (type TEXT PRIMARY KEY, in_force INTEGER NOT NULL, record BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE stores (
+  store TEXT PRIMARY KEY, reported INTEGER NOT NULL, heard INTEGER NOT NULL, reports BLOB NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE erased (mark TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE offsets (topic TEXT, partition INTEGER, next INTEGER NOT NULL, PRIMARY KEY (topic, partition)) WITHOUT ROWID;
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

@@ -12,7 +12,7 @@ from scorers.contract.alarms import Alarm
 from scorers.contract.events import AlarmAction, Instant
 from scorers.contract.wire import decode, decode_alarm, encode_event
 from scorers.contract.worklist import WorklistEntry
-from vigia.readmodel.store.items import DeliveryRow
+from vigia.readmodel.store.items import DeliveryRow, StoreReport
 from vigia.readmodel.store.people import People
 from vigia.readmodel.store.sqlite import schema
 from vigia.readmodel.store.tables import AlarmColumns, AlarmKeys, CustomerColumns, begins_anew
@@ -70,6 +70,7 @@ class SqliteTables:
         self.db.execute("DELETE FROM alarms WHERE state IN ('settled', 'withdrawn') AND changed < ?", (until,))
         day = self.db.execute("SELECT date(?, 'unixepoch')", (until // 1_000_000,)).fetchone()[0]
         self.db.execute("DELETE FROM worklist WHERE date < ?", (day,))
+        self.db.execute("DELETE FROM stores WHERE reported < ?", (until,))
 
     def close(self) -> None:
         """Disconnect."""
@@ -281,6 +282,14 @@ class SqliteTables:
     def put_in_force(self, kind: str, since: Instant, raw: bytes) -> None:
         """Put what is in force of a type."""
         self.db.execute("INSERT OR REPLACE INTO in_force VALUES (?, ?, ?)", (kind, int(since), raw))
+
+    def put_store(self, store: str, report: StoreReport) -> None:
+        """Put what a store reports in place of what it reported before; one that was heard stays so."""
+        self.db.execute(
+            "INSERT INTO stores VALUES (?, ?, ?, ?) ON CONFLICT (store) DO UPDATE SET"
+            " reported = excluded.reported, heard = max(heard, excluded.heard), reports = excluded.reports",
+            (store, report.reported, report.was_heard, msgspec.json.encode(report.values)),
+        )
 
     def note(self, name: str, value: str) -> None:
         """Note a fact about the read model itself."""
