@@ -4,15 +4,19 @@ A window is judged at the end of each day. What has begun at the end of a day la
 were won than lost: so a base on the edge raises one alarm, not fifty.
 """
 
+import math
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import accumulate, pairwise, repeat
 from operator import add, sub
+from statistics import NormalDist
 
 from msgspec import Struct, field
 
 from scorers.contract.alarms import Tier
 from scorers.contract.events import DAY, Micros
 from scorers.in_force.counted.flows import KEPT, LOST, LOST_MINOR, STAGES, WHAT, WON, WON_MINOR, day_of, end_of
+from scorers.policy.group_tables import Base
 from scorers.policy.tables import Policy
 from scorers.timeline.subjects import State
 
@@ -136,11 +140,30 @@ def turns(flow: Flow, by_day: ByDay, since: int, until: int, policy: Policy) -> 
     kept = by_day.retentions(since, until, horizon)
     days = zip(range(since, until + 1), by_day.lost_and_won(since, until, window), kept, strict=True)
     for day, (lost, won), retention in days:
-        begins = lost > won and lost >= policy.base.lost_at_least
+        begins = lost >= policy.base.lost_at_least and is_more(lost, won, policy.base)
         has_turned = _follow(flow.outflow, day, window, begins, won > lost)
         rises = in_order(retention, policy.base.stage_at_least)
         if _follow(flow.disorder, day, horizon, rises is False, rises is True) or has_turned:
             yield day
+
+
+def is_more(lost: int, won: int, rules: Base) -> bool:
+    """Whether more were lost than won: of many, so many more as would be a chance of less than `tail` if both were as frequent.
+
+    Of few customers each one is known to somebody; of many, one more or less is noise.
+
+    >>> is_more(12, 11, Base()), is_more(51, 50, Base()), is_more(64, 38, Base()), is_more(357, 291, Base())
+    (True, False, True, True)
+    """
+    if lost + won < rules.few:
+        return lost > won
+    return lost - won - 1 >= _deviations(rules.tail) * math.sqrt(lost + won)
+
+
+@lru_cache(maxsize=16)
+def _deviations(tail: float) -> float:
+    """How many standard deviations above the mean a normal variable has less than a chance."""
+    return NormalDist().inv_cdf(1 - tail)
 
 
 def _follow(spell: Spell, day: int, days: int, begins: bool, ends: bool) -> bool:

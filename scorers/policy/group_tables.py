@@ -52,6 +52,8 @@ class Base(Strict, frozen=True):
 
     window: Span = days(28)
     lost_at_least: Count = 10
+    few: Count = 30
+    tail: Annotated[float, Meta(gt=0, le=0.5)] = 0.01
     stage_at_least: Count = 200
 
 

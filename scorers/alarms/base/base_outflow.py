@@ -11,7 +11,7 @@ from scorers.timeline.episodes import Episode
 from scorers.timeline.kinds import Kind
 
 condition = condition_of("outflow")
-"""True from the end of the day at which enough were lost, and more than won, until more are won over a window after it."""
+"""True from the end of the day at which enough were lost, and more than won by more than chance, until more are won over a window after it."""
 
 
 def reasons(flow: Flow, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
