@@ -13,8 +13,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.support.deliveries import BOOKING_MAP, SAMPLES, SECRET
+from tests.support.deliveries import SAMPLES
 from tests.support.mutations import tried
+from tests.support.taking_hooks import BOOKING_MAP, SECRET
 from vigia.lab.embedded_kafka import EmbeddedKafka
 from vigia.openapi import document, openapi
 from vigia.runtime.broker import INPUTS

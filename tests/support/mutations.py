@@ -14,7 +14,8 @@ from streams.gateway.answers import Refused
 from streams.hooks.catalogue import Hook
 from streams.hooks.delivery import Unusable
 from streams.hooks.taking import encoded
-from tests.support.deliveries import CLOVER_PAYMENT, NOW, OPTIONS, SAMPLES, raw_of, unverified
+from tests.support.deliveries import CLOVER_PAYMENT, SAMPLES
+from tests.support.taking_hooks import NOW, OPTIONS, raw_of, unverified
 
 STRANGE: list[Any] = [
     *(None, True, False, 0, -1, 1, 2**53, 2**63, 2**64, 10**30, 1.5, -0.0, 1e308, "", " ", "x", "\x00", "é", "\u200b7"),

@@ -11,9 +11,10 @@ from typer.testing import CliRunner
 from streams.hooks.catalogue import ADAPTERS, ready
 from streams.hooks.settings import read_hooks
 from streams.hooks.taking import Hooks
-from tests.support.deliveries import SECRET, form, raw_of, signed
+from tests.support.deliveries import form
 from tests.support.door import opened
 from tests.support.paths import ROOT
+from tests.support.taking_hooks import SECRET, raw_of, signed
 from vigia.cli import app
 
 PAGES = ROOT / "docs" / "connect"

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 from streams.hooks.erasures import follow
 from streams.hooks.sales import Sales
 from streams.hooks.taking import FILE, Hooks
-from tests.support.deliveries import hook
+from tests.support.taking_hooks import hook
 from vigia.runtime.broker import Broker
 
 CUSTOMER = "customer-207119551"

@@ -16,7 +16,8 @@ from streams.gateway.intake import Fact
 from streams.hooks.fetching import next_try
 from streams.hooks.sales import Fetch, Sales
 from streams.hooks.taking import Hooks
-from tests.support.deliveries import CLOVER, CLOVER_PAYMENT, SECRET, hook, raw_of
+from tests.support.deliveries import CLOVER, CLOVER_PAYMENT
+from tests.support.taking_hooks import SECRET, hook, raw_of
 from vigia.runtime.listener import Bounds, listening
 
 

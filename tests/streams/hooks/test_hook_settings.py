@@ -4,8 +4,8 @@ import pytest
 
 from streams.hooks.catalogue import ADAPTERS, ready
 from streams.hooks.settings import HOOK_TYPES, read_hooks
-from tests.support.deliveries import BOOKING_MAP, SECRET, hook
 from tests.support.paths import ROOT
+from tests.support.taking_hooks import BOOKING_MAP, SECRET, hook
 from vigia.runtime.usage_error import UsageError
 
 EXAMPLE = ROOT / "deploy" / "gateway.toml"

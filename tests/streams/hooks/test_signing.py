@@ -11,7 +11,7 @@ from standardwebhooks import Webhook
 
 from streams.hooks.catalogue import ADAPTERS
 from streams.hooks.signing import Scheme, Signed, refused_basic, refused_header, refused_signature
-from tests.support.deliveries import NOW, SECRET
+from tests.support.taking_hooks import NOW, SECRET
 
 BODY = b'{"a": 1}'
 TIMED = b'{"timestamp": "2024-05-06T07:09:00.000+0000"}'

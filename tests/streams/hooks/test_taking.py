@@ -24,12 +24,10 @@ from tests.support.deliveries import (
     SQUARE,
     SQUARE_REFUND,
     STANDARD,
-    hook,
-    raw_of,
-    signed,
     stripe,
 )
 from tests.support.door import Door, opened
+from tests.support.taking_hooks import hook, raw_of, signed
 from vigia.runtime.broker import INPUTS
 
 

@@ -1,32 +1,18 @@
 """Records of a partition: which are folded, which are rejected and why, and what a crash leaves."""
 
-import itertools
 import time
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
-from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, HOUR, Instant
-from scorers.contract.rejection import Rejection
-from scorers.contract.rfc3339 import rfc3339
 from scorers.contract.wire import decode_alarm
-from scorers.in_force.control import Control, ModelInForce, PolicyInForce, Tick, decode_control, encode_control
-from scorers.in_force.figures import FigureBook
-from scorers.partition.feed_log import Heard
+from scorers.in_force.control import PolicyInForce
 from scorers.policy.reading import parse_policy
-from scorers.policy.tables import Policy
-from scorers.timeline.packing import encode
 from scorers.timeline.timeline import Timeline
-from streams.records.lessons import decode_lesson, encode_lesson
 from streams.records.written import written_at
-from streams.worker.partition_state import COMPACT, KEY, PartitionState
-from streams.worker.rows.feed_rows import FEED_ROW
-from streams.worker.rows.stored_row import CODEC
-from tests.support.desk import MAY, Desk, Record, a_lesson, figures
+from tests.support.desk import MAY, Desk, Record, figures
 from tests.support.driver import purchase, record
 from vigia.runtime.erasures import read_erasure
 
@@ -270,138 +256,3 @@ def test_a_deadline_that_a_policy_has_moved_outlives_an_eviction() -> None:
         desk.flush()
     cooling = [alarm for alarm in desk.alarms() if alarm.kind == "prospect-cooling"]
     assert [(alarm.type, alarm.at) for alarm in cooling][:1] == [("alarm.raised", MAY + 40 * DAY)]
-
-
-CUSTOMERS = ("C1", "C2", "C3", "C4", "C5")
-STEPS = st.lists(
-    st.tuples(
-        st.sampled_from(["buy", "buy", "buy", "complain", "tick", "figures", "flush"]),
-        st.sampled_from(CUSTOMERS),
-        st.integers(1, 40),
-    ),
-    min_size=5,
-    max_size=40,
-)
-
-
-@settings(deadline=None, max_examples=60)
-@given(STEPS, st.floats(0, 1))
-@example(
-    [*[("buy", "C1", 1)] * 7, *(("buy", "C1", 31), ("tick", "C1", 75), ("flush", "C1", 23), ("buy", "C1", 1))], 0.0
-)
-def test_a_crash_in_the_middle_of_a_flush_changes_no_result(steps: list[tuple[str, str, int]], share: float) -> None:
-    """Whatever part of the last flush was written, reading the records again gives the same rows and alarms."""
-    calm, crashed = Desk(), Desk()
-    clock, read = MAY, 0
-    for number, (what, customer, hours) in enumerate(steps):
-        clock += hours * HOUR
-        for desk in (calm, crashed):
-            if what == "buy":
-                desk.send("purchases", purchase(clock, customer, 100 + number))
-            elif what == "complain":
-                told = record("complaint.opened", clock, customer, complaint_id=f"K{number}", severity="major")
-                desk.send("complaints", told)
-            elif what == "tick":
-                desk.tick(clock, follows=True)
-            elif what == "figures":
-                desk.control(figures(desk.policy, number, clock + DAY))
-        if what == "flush":
-            crashed.flush()
-            read = len(crashed.log)
-    crashed.flush(share)
-    crashed.open()
-    for one in crashed.log[read:]:
-        crashed.fold(one)
-    for desk in (calm, crashed):
-        desk.tick(clock + 100 * DAY, follows=True)
-        desk.flush()
-    assert judged(calm) == judged(crashed)
-    assert totals(calm) == totals(crashed)
-    assert {change(alarm) for alarm in calm.alarms()} == {change(alarm) for alarm in crashed.alarms()}
-
-
-def judged(desk: Desk) -> dict[bytes, Any]:
-    """What is in force as it is stored, and of each customer what follows from the row.
-
-    A row may settle its facts alone or the deadlines after them as well: which of both depends on when it was read.
-    """
-    found: dict[bytes, Any] = {}
-    for key, stored in desk.store.rows.items():
-        if key.startswith(FEED_ROW):  # whether a run's last event is known depends on when it was written
-            data = CODEC.decode(stored.partition(b"\n")[2]).data
-            assert isinstance(data, bytes)
-            found[key] = [run._replace(ref=None) for run in Heard.decode("", data).runs]
-            continue
-        if key.startswith(b"\x00"):
-            found[key] = stored.partition(b"\n")[2]
-            continue
-        timeline = desk.processor.timelines.get(key.decode())
-        assert timeline is not None
-        row = timeline.row
-        found[key] = encode(timeline.state), timeline.emitted, row.clock, row.recent, row.seen, row.contents
-    del found[KEY]
-    return found
-
-
-def totals(desk: Desk) -> Any:
-    state = PartitionState(desk.policy)
-    state.recover(desk.store.rows[KEY].partition(b"\n")[2][10:])
-    return state.progress, {name: dict(counts) for name, counts in state.book.total.items()}, state.book.pending
-
-
-def change(alarm: Alarm) -> tuple[str, str, int, str | None]:
-    return alarm.alarm_id, alarm.type, int(alarm.at), alarm.outcome
-
-
-def test_a_version_of_the_partition_state_never_changes() -> None:
-    """Its bytes are the same whenever they are made, and give the same sums as adding one by one."""
-    state, plain, versions = PartitionState(Policy()), FigureBook(Policy()), []
-    for n in range(2 * COMPACT + 10):
-        counts = [(n % 5, "gap", n % 11, 1)]
-        state.add(counts)
-        plain.add(counts)
-        if n % 200 == 0:
-            versions.append((state.version(), state.version().encode()))
-    assert all(version.encode() == told for version, told in versions)
-    again = PartitionState(Policy())
-    again.recover(state.version().encode())
-    assert again.book.pending == plain.pending
-
-
-def test_lessons_survive_encoding() -> None:
-    """Instants have their zone on the wire."""
-    lesson = a_lesson()
-    assert decode_lesson(encode_lesson(lesson)) == lesson
-    assert rfc3339(MAY).encode() in encode_lesson(lesson)
-
-
-def test_control_records_survive_encoding() -> None:
-    """Every type survives encoding; other bytes are rejected with a reason."""
-    kinds: list[Control] = [
-        Tick(until=Instant(MAY), follows=True),
-        figures(Policy(), 19_840, MAY),
-        ModelInForce(in_force=Instant(MAY), version="v", model="{}"),
-        PolicyInForce(in_force=Instant(0), version="v", text="[risk]", sent=Instant(MAY)),
-    ]
-    for control in kinds:
-        assert decode_control(encode_control(control)) == control
-    for raw, code in (
-        (b"{", "not_json"),
-        (b'{"type": "x"}', "unknown_type"),
-        (b'{"type": "clock.ticked"}', "missing_field"),
-    ):
-        told = decode_control(raw)
-        assert isinstance(told, Rejection)
-        assert told.code == code
-
-
-def test_the_census_is_right_as_soon_as_rows_are_recovered() -> None:
-    """Customers by stage and tier are counted from the rows, without reading them whole."""
-    desk = Desk()
-    for n, customer in itertools.product(range(3), CUSTOMERS):
-        desk.send("purchases", purchase(MAY + n * 5 * DAY, customer))
-    desk.flush()
-    counted = +desk.processor.timelines.census
-    desk.open()
-    assert +desk.processor.timelines.census == counted
-    assert counted.total() == len(CUSTOMERS)

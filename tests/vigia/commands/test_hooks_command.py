@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.support.deliveries import SECRET, SHOPIFY, SHOPIFY_REFUND, SQUARE, URL, signed, stripe
+from tests.support.deliveries import SHOPIFY, SHOPIFY_REFUND, SQUARE, stripe
+from tests.support.taking_hooks import SECRET, URL, signed
 from vigia.cli import app
 from vigia.runtime.usage_error import UsageError
 

@@ -6,7 +6,8 @@ import pytest
 
 from streams.hooks.delivery import Unusable
 from streams.hooks.settings import ComplaintRules
-from tests.support.deliveries import FRESHDESK, chatwoot, chatwoot_message, drafts, events, intercom, zendesk
+from tests.support.deliveries import FRESHDESK, chatwoot, chatwoot_message, intercom, zendesk
+from tests.support.taking_hooks import drafts, events
 
 RULES = ComplaintRules(types=("Problem",), priorities=("urgent",), csat_at_most=2)
 TAGGED = ["Complaint", "vip"]

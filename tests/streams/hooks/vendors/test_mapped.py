@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from streams.hooks.delivery import Unusable
-from tests.support.deliveries import BOOKING, OPTIONS, drafts, events
+from tests.support.deliveries import BOOKING
+from tests.support.taking_hooks import OPTIONS, drafts, events
 
 BOOKINGS = OPTIONS["map"]
 RECEIPT = """

@@ -3,7 +3,8 @@
 import pytest
 
 from streams.hooks.delivery import Unusable
-from tests.support.deliveries import SHOPIFY, SHOPIFY_REDACT, SHOPIFY_REFUND, drafts, events
+from tests.support.deliveries import SHOPIFY, SHOPIFY_REDACT, SHOPIFY_REFUND
+from tests.support.taking_hooks import drafts, events
 
 
 def test_a_paid_order_is_a_sale() -> None:

@@ -4,7 +4,8 @@ import copy
 
 import pytest
 
-from tests.support.deliveries import SQUARE, SQUARE_REFUND, drafts, events
+from tests.support.deliveries import SQUARE, SQUARE_REFUND
+from tests.support.taking_hooks import drafts, events
 
 
 def test_a_completed_payment_is_a_sale() -> None:

@@ -3,7 +3,8 @@
 import pytest
 
 from streams.hooks.delivery import Unusable
-from tests.support.deliveries import STANDARD, drafts, events
+from tests.support.deliveries import STANDARD
+from tests.support.taking_hooks import drafts, events
 
 
 def test_events_are_carried_as_they_are() -> None:

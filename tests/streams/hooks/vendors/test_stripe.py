@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.deliveries import CHARGE, DISPUTE, STRIPE, drafts, events, stripe
+from tests.support.deliveries import CHARGE, DISPUTE, STRIPE, stripe
+from tests.support.taking_hooks import drafts, events
 
 
 def test_a_charge_is_a_sale() -> None:

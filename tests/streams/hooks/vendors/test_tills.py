@@ -7,20 +7,8 @@ from typing import Any
 import pytest
 
 from streams.hooks.delivery import Unusable, Wanted
-from tests.support.deliveries import (
-    CLOVER,
-    CLOVER_PAYMENT,
-    LIGHTSPEED,
-    LIGHTSPEED_RETURN,
-    NOW,
-    TOAST,
-    WOOCOMMERCE,
-    drafts,
-    events,
-    form,
-    raw_of,
-    unverified,
-)
+from tests.support.deliveries import CLOVER, CLOVER_PAYMENT, LIGHTSPEED, LIGHTSPEED_RETURN, TOAST, WOOCOMMERCE, form
+from tests.support.taking_hooks import NOW, drafts, events, raw_of, unverified
 
 
 def test_a_paid_check_of_toast_is_a_sale_and_its_refund_an_event() -> None:
