@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from scorers.contract.events import SECOND, AlarmAction, AnyEvent, Instant, Micros
 from scorers.contract.inert import inert
+from scorers.contract.steps import step_of
 from scorers.timeline.packing import encode
-from scorers.timeline.steps import step_of
 
 MAX_BYTES = 64  # of a text that a row keeps
 _SURELY_SHORT = MAX_BYTES // 4  # characters, each of which takes at most four bytes

@@ -167,5 +167,7 @@ def a_model(path: Path) -> ReadModel:
         for n in range(5):
             folding.customer(a_customer(f"C{n}", stage="dormant" if n else "core_customer"))
             folding.entry(encode_worklist_entry(an_entry(f"C{n}", n + 1)))
+        staff = {"staff_asked": 19_840, "staff_thanked": 19_841, "staff_answers": 1, "staff_score": 200}
+        folding.store("s1", int(NOW), {"complaints": 2, "formal": 1, **staff})
     tables.close()
     return ReadModel(store)
