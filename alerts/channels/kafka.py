@@ -4,15 +4,14 @@ The broker is Vigía's own, with its address, encryption and log-in; the topic m
 A record that is repeated after a failure has the same header `webhook-id`.
 """
 
-import asyncio
 from typing import ClassVar
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAuthorizationFailedError
 
 from alerts.channels.contract import ChannelSettings, Environment, Notification, Refused, Retry
 from alerts.channels.webhook import body
 from vigia.runtime import broker
+from vigia.runtime.sending.renewed_producer import RenewedProducer
 from vigia.runtime.topics import TOPICS
 from vigia.runtime.usage_error import UsageError
 
@@ -56,9 +55,8 @@ class KafkaTopic:
     """Writes each notification as one record."""
 
     def __init__(self, where: broker.Broker, topic: str) -> None:
-        self.where, self.topic = where, topic
-        self._producer: AIOKafkaProducer | None = None
-        self._starts = asyncio.Lock()
+        self.topic = topic
+        self._producer = RenewedProducer(where.client())
 
     async def send(self, notification: Notification) -> None:
         """Return once all replicas in sync have the record."""
@@ -66,8 +64,7 @@ class KafkaTopic:
         key = customers.pop().encode() if len(customers) == 1 else None
         headers = [("webhook-id", notification.id.encode()), ("content-type", b"application/json")]
         try:
-            producer = await self._connected()
-            await producer.send_and_wait(self.topic, body(notification), key=key, headers=headers)
+            await self._producer.send(self.topic, body(notification), key=key, headers=headers)
         except MessageSizeTooLargeError:
             raise Refused("the topic takes no record of this size") from None
         except TopicAuthorizationFailedError:
@@ -75,20 +72,6 @@ class KafkaTopic:
         except (KafkaError, OSError) as fault:
             raise Retry(f"not written ({type(fault).__name__}); does the topic {self.topic} exist?") from fault
 
-    async def _connected(self) -> AIOKafkaProducer:
-        async with self._starts:
-            if self._producer is None:
-                producer = AIOKafkaProducer(**self.where.client(), acks="all", enable_idempotence=True)
-                try:
-                    await producer.start()
-                except BaseException:
-                    await producer.stop()
-                    raise
-                self._producer = producer
-        return self._producer
-
     async def close(self) -> None:
         """Release the connection."""
-        if self._producer is not None:
-            producer, self._producer = self._producer, None
-            await producer.stop()
+        await self._producer.close()

@@ -6,8 +6,7 @@ from collections.abc import Collection
 from typing import Protocol
 from uuid import uuid4
 
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from scorers.contract.events import ActionName, AlarmAction, Instant, OwnerJudged
 from scorers.contract.wire import encode_event
@@ -15,9 +14,11 @@ from vigia.operations import dead_letters
 from vigia.readmodel.store.model import ReadModel
 from vigia.runtime.broker import ACTIONS, Broker
 from vigia.runtime.dead_letter import Letter, Origin
+from vigia.runtime.sending.renewed_producer import RenewedProducer
 from vigia.runtime.usage_error import UsageError
 
 SOURCE = "vigia-console"
+PATIENCE = 15.0  # seconds until what Kafka has not acknowledged counts as not recorded
 
 
 class NotRecorded(RuntimeError):
@@ -42,8 +43,7 @@ class OnKafka:
 
     def __init__(self, broker: Broker, model: ReadModel) -> None:
         self._broker, self._model = broker, model
-        self._producer: AIOKafkaProducer | None = None
-        self._connecting = asyncio.Lock()
+        self._producer = RenewedProducer(broker.client())
 
     async def act(self, action: AlarmAction, key: str) -> bool:
         """Record an action; whether the read model has it already."""
@@ -73,28 +73,17 @@ class OnKafka:
 
     async def _send(self, topic: str, key: str, value: bytes) -> bool:
         try:
-            producer = await self._connected()
-            sent = await producer.send_and_wait(self._broker.name(topic), value, key=key.encode())
+            async with asyncio.timeout(PATIENCE):
+                sent = await self._producer.send(self._broker.name(topic), value, key=key.encode())
+        except TopicAuthorizationFailedError:
+            raise NotRecorded(f"the console has no right to write to {self._broker.name(topic)}") from None
         except (KafkaError, OSError, TimeoutError) as fault:
             raise NotRecorded(f"Kafka did not acknowledge it ({type(fault).__name__}); try again") from None
         return await self._model.reached(topic, sent.partition, sent.offset)
 
-    async def _connected(self) -> AIOKafkaProducer:
-        async with self._connecting:
-            if self._producer is None:
-                producer = AIOKafkaProducer(acks="all", enable_idempotence=True, **self._broker.client())
-                try:
-                    await producer.start()
-                except BaseException:
-                    await producer.stop()
-                    raise
-                self._producer = producer
-            return self._producer
-
     async def close(self) -> None:
         """Disconnect."""
-        if self._producer is not None:
-            await self._producer.stop()
+        await self._producer.close()
 
 
 class Nowhere:

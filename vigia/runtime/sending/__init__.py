@@ -1,0 +1,1 @@
+"""Producers for processes that go on after a failure."""
