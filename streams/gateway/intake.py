@@ -6,6 +6,7 @@ customer goes to any. A second attempt of the same event is harmless: (`source`,
 """
 
 import asyncio
+import logging
 import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple, get_args
@@ -19,9 +20,11 @@ from streams.gateway.sending.reach import Unreachable
 from vigia.runtime.broker import INPUTS, Broker
 from vigia.runtime.rights.table import PROCESSES
 
+LOGGER = logging.getLogger("vigia.gateway")
 DEADLINE = 10.0  # seconds until what is not acknowledged counts as failed
 PATIENCE = 3.0  # seconds of silence after which nobody waits any more
 PROBE = 2.0
+LOOK = 5.0  # seconds between two looks whether Kafka takes events
 NOT_TAKEN = "nothing of it was taken"
 UNKNOWN = "some of it may be written all the same"
 """What has become of facts that were not acknowledged."""
@@ -68,6 +71,7 @@ class Intake:
         self._start: asyncio.Task[Batches] | None = None
         self._starting_since: float | None = None
         self._former: set[asyncio.Task[None]] = set()
+        self._cause = ""  # why Kafka refuses this client, as of the last look
 
     async def send(self, facts: Iterable[Fact]) -> None:
         """Return once every fact is acknowledged; their order is kept on each topic. Raises `KafkaAway`."""
@@ -102,6 +106,23 @@ class Intake:
 
     async def ready(self) -> str:
         """Why it cannot send now; empty when it can."""
+        why = await self._probed()
+        return f"{why}: {self._cause}" if why and self._cause else why
+
+    async def watch(self) -> None:
+        """Log why Kafka takes no events whenever that changes, with the cause for which it refuses this client; until cancelled."""
+        logged = ""
+        while True:
+            self._cause = await self.broker.refused() if await self._probed() else ""
+            why = await self.ready()
+            if why and why != logged:
+                LOGGER.error("no event is accepted: %s", why)
+            elif logged and not why:
+                LOGGER.info("events are accepted again")
+            logged = why
+            await asyncio.sleep(LOOK)
+
+    async def _probed(self) -> str:
         try:
             async with asyncio.timeout(PROBE):
                 if self._usable() is None:
@@ -111,7 +132,11 @@ class Intake:
         except (KafkaError, TimeoutError, OSError) as fault:
             return f"Kafka does not answer ({type(fault).__name__})"
         missing = [name for name in map(self.broker.name, INPUTS) if not seen.partitions_for_topic(name)]
-        return f"no topic {', '.join(missing)}: run vigia topics apply" if missing else ""
+        return (
+            f"no topic {', '.join(missing)}, or no right to describe it: run vigia topics apply, or grant what vigia topics rights prints"
+            if missing
+            else ""
+        )
 
     async def close(self) -> None:
         """Disconnect; what was never acknowledged is given up."""

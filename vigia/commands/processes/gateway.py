@@ -179,7 +179,7 @@ async def gate(
     if board is None:
         LOGGER.info("no Redis is given (--redis): there are no customer cards and no board")
     redis = cards.client() if cards else None
-    beside = [asyncio.create_task(who.watch()), asyncio.create_task(follow(where, who.hooks))]
+    beside = [asyncio.create_task(work) for work in (who.watch(), follow(where, who.hooks), intake.watch())]
     try:
         from vigia.openapi import document  # this import takes half a second
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from prometheus_client import CollectorRegistry
 
 from scorers.contract.events import DAY
@@ -85,9 +85,14 @@ class Follower:
                 self._says(str(fault))
             except Unavailable as fault:
                 self._says(str(fault))
+            except TopicAuthorizationFailedError as fault:
+                self._says(
+                    f"no right to read the topic {fault.args[0]}: docs/operations.md lists the rights of each process"
+                )
             except (KafkaError, OSError, TimeoutError) as fault:
                 LOGGER.debug("%s", describe(fault))
-                self._says("Kafka does not answer")
+                cause = await self.broker.refused()
+                self._says(f"Kafka does not answer: {cause}" if cause else "Kafka does not answer")
             await asyncio.sleep(RETRY)
 
     @property

@@ -1,6 +1,7 @@
 """What a broker says of this client's certificate: in TLS 1.3 it refuses one after the handshake, by an alert that a client has to read."""
 
 import asyncio
+import logging
 import ssl
 
 WITHIN = 10.0  # seconds for the handshake and the alert
@@ -17,6 +18,14 @@ SAID = {
     "UNSUPPORTED_CERTIFICATE": f"this client's certificate is not for clients: {_NEW}",
 }
 """By the end of OpenSSL's name of an alert."""
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Drop asyncio's report of the TLS error of a connection that is gone: whoever waited for an answer has been told."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], ssl.SSLError)
+
+
+logging.getLogger("asyncio").addFilter(_is_news)
 
 
 async def refusal(host: str, port: int, context: ssl.SSLContext, *, shows_one: bool) -> str:
