@@ -10,6 +10,8 @@ FILE = os.environ.get("RIGHTS_USED")
 TOPIC = {0: "Write", 1: "Read", 2: "Describe", 3: "Describe", 19: "Create", 23: "Describe"}
 GROUP = {8: "Read", 9: "Describe", 10: "Describe", 11: "Read", 12: "Read", 13: "Read", 14: "Read", 15: "Describe"}
 OFFSETS = (8, 9)
+OF_TRANSACTIONS = {28: "Read", 24: "Write"}  # what they need on topics; offsets in a transaction are read, says Kafka
+OF_GROUPS_TOO = (25, 28)
 DESCRIBE_CONFIGS, BROKER = 32, 4
 NAMES_OF_TOPICS = ("topic", "name")
 NAMES_OF_GROUPS = ("group", "group_id", "coordinator_key", "consumer_group", "groups")
@@ -33,12 +35,18 @@ def named(value, fields):  # type: ignore[no-untyped-def]
 
 def needs(key, request):  # type: ignore[no-untyped-def]
     """The rights that a request needs."""
+    if request.get("transactional_id"):
+        yield "Write", request["transactional_id"]
+    if key in OF_GROUPS_TOO:
+        yield from (("Read", name) for name in named(request, NAMES_OF_GROUPS))
     if key in TOPIC:
         yield from ((TOPIC[key], name) for name in named(request, NAMES_OF_TOPICS))
     elif key in GROUP:
         if key in OFFSETS:  # of topics
             yield from ((GROUP[key], name) for name in named(request, NAMES_OF_TOPICS))
         yield from ((GROUP[key], name) for name in named(request, NAMES_OF_GROUPS))
+    elif key in OF_TRANSACTIONS:
+        yield from ((OF_TRANSACTIONS[key], name) for name in named(request, NAMES_OF_TOPICS))
     elif key == DESCRIBE_CONFIGS:
         for one in request["resources"]:
             is_broker = one["resource_type"] == BROKER

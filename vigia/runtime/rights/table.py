@@ -14,6 +14,8 @@ from vigia.runtime.topics import CHANGELOG, READ, TOPICS, WORKER, WRITTEN
 ALL = tuple(topic.name for topic in TOPICS)
 READ_MODEL = ("customers", "alarms", "worklist", "notifications", "dead-letters", "alarm-actions", "feedback", "clock")
 """What the read model of the console is made of."""
+MOVED = tuple(name for name in ALL if name != "dead-letters")
+"""What goes over to more partitions."""
 COMPACTED = tuple(topic.name for topic in TOPICS if topic.compacted)
 
 
@@ -81,6 +83,7 @@ COMMANDS: dict[str, Rights] = {
     "topics check": Rights(describes=ALL, checks_settings=True),
     "publish": Rights(writes=(*INPUTS, ACTIONS, "clock")),  # the latter where a file says what is history
     "import": Rights(
+        reads=INPUTS[:1],  # Kafka asks for it where an offset of a topic is committed
         writes=(*INPUTS, ACTIONS, "clock"),
         joins=("vigia-import",),  # to commit how far it has come
         transactions=("vigia-import",),
@@ -121,8 +124,9 @@ COMMANDS: dict[str, Rights] = {
     ),
     # Under the former prefix and under the new one.
     "partitions grow": Rights(
-        reads=ALL,
-        writes=ALL,
+        reads=MOVED,
+        writes=MOVED,
+        describes=ALL,
         joins=(WORKER, f"{WORKER}-figures", "vigia-notifier", "vigia-cutover"),  # to commit where they go on
         watches=("vigia-trainer",),
         checks_settings=True,
