@@ -19,6 +19,7 @@ from aiokafka.structs import OffsetAndMetadata
 
 from scorers.in_force.counted.flows import Told
 from scorers.policy.tables import Policy
+from streams.engine.throttle import Throttle
 from streams.metrics.worker import WorkerMetrics
 from streams.records.control_log import send_to_all
 from streams.records.signing import Keyring, keyring
@@ -153,6 +154,7 @@ async def aggregate(broker: Broker, settings: Settings, policy: Policy, metrics:
         **broker.consumer(),
     )
     producer = AIOKafkaProducer(acks="all", **broker.client())
+    Throttle().heed(producer)
     admin = AIOKafkaAdminClient(**broker.client())
     opened: dict[TopicPartition, _Open] = {}
 

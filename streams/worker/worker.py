@@ -38,6 +38,7 @@ from streams.engine.row_store import (
     set_damaged_aside,
 )
 from streams.engine.rows import Rows
+from streams.engine.throttle import Throttle
 from streams.engine.write_behind import WriteBehind
 from streams.metrics.worker import WorkerMetrics
 from streams.records.signing import keyring
@@ -82,6 +83,7 @@ class Worker:
         self.hashes = keyed_hash(settings.privacy_key, settings.state)
         self._assigned_once = False  # also to no partitions
         self._kafka_away = False  # at the last request
+        self._throttle = Throttle()
         self.app = self._build()
 
     def _build(self) -> Any:
@@ -137,6 +139,7 @@ class Worker:
         producer = AIOKafkaProducer(
             acks="all", max_batch_size=MAX_BATCH, max_request_size=MAX_REQUEST, **broker.client()
         )
+        self._throttle.heed(producer)
         await producer.start()
         tail = TopicTail(broker.consumer, broker.name("alarms"), settings.partitions)
         watch = Watchdog(settings.session / 2)
@@ -220,7 +223,9 @@ class Worker:
                 liveness.forgive()
                 continue
             self._kafka_away = False
-            if stuck := liveness.look(moving):
+            if self._throttle.holds:
+                liveness.forgive()
+            elif stuck := liveness.look(moving):
                 exit_process(f"{stuck}, though records wait and Kafka answers (VIGIA_STUCK)")
 
     async def _moving(self) -> dict[str, Hashable]:

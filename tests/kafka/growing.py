@@ -16,7 +16,6 @@ from tests.kafka.processes import CHECKOUT
 from tests.kafka.running import time_of
 from tests.support.driver import record
 from vigia.runtime.broker import INPUTS
-from vigia.runtime.topic_reader import committed
 
 POLICY = "[risk]\nhorizon = '10d'\n[time]\nnotify_within = '3650d'\n"
 """Alarms of years ago are sent too."""
@@ -38,22 +37,6 @@ class Growing(Proof):
         self._over.set()
         await asyncio.gather(*self._tasks)
         self._tasks.clear()
-
-    async def notified(self) -> None:
-        """Wait until the notifier has read everything."""
-
-        async def nothing_left() -> bool:
-            for topic in ("alarms", "worklist", "feedback", "alarm-actions"):
-                ends = await self.ends.end_offsets(self._partitions(topic))
-                found = await committed(self.admin, self.broker.name("vigia-notifier"), list(ends))
-                if any(end > (found[tp].offset if tp in found else 0) for tp, end in ends.items()):
-                    return False
-            return True
-
-        await self.until(nothing_left)
-
-    def _partitions(self, topic: str) -> list[TopicPartition]:
-        return [TopicPartition(self.broker.name(topic), n) for n in range(self.settings.partitions)]
 
     def environment(self) -> dict[str, str]:
         """The settings of the command."""

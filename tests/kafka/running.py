@@ -33,6 +33,7 @@ from tests.support.seals import KEYS, SECRET
 from vigia.runtime import topics
 from vigia.runtime.broker import Broker
 from vigia.runtime.settings import Settings
+from vigia.runtime.topic_reader import committed
 
 METRICS_AT = re.compile(r"metrics on http://([^/]+)/")
 WORKER = (sys.executable, "-m", "vigia", "worker", "--metrics-port", "0")
@@ -234,6 +235,22 @@ class Running:
             return 0, end
         done = sum(max(0, offset.offset) for offset in committed.values())
         return done, end - done
+
+    async def notified(self) -> None:
+        """Wait until the notifier has read everything."""
+
+        async def nothing_left() -> bool:
+            for topic in ("alarms", "worklist", "feedback", "alarm-actions"):
+                ends = await self.ends.end_offsets(self._partitions(topic))
+                found = await committed(self.admin, self.broker.name("vigia-notifier"), list(ends))
+                if any(end > (found[tp].offset if tp in found else 0) for tp, end in ends.items()):
+                    return False
+            return True
+
+        await self.until(nothing_left)
+
+    def _partitions(self, topic: str) -> list[TopicPartition]:
+        return [TopicPartition(self.broker.name(topic), n) for n in range(self.settings.partitions)]
 
     async def until(self, true: Callable[[], Any], within: float = PATIENCE) -> None:
         """Wait until something is so; a process or task that has ended fails the test."""
