@@ -41,7 +41,8 @@ from vigia.runtime.topics import CHANGELOG
 TEMPLATES, DAYS = 500, 730
 RECENT = 3_000  # events of the templates whose like is sent
 STEP = SECOND // 20  # of event time between two events
-MOST = 1_000_000  # names have six digits
+MILLION = 1_000_000  # names have six digits after their letter
+MOST = 20 * MILLION
 
 
 class Event(NamedTuple):
@@ -69,8 +70,8 @@ class _Template(NamedTuple):
 
 
 def name(number: int) -> str:
-    """The name of a customer, as the simulation has them."""
-    return f"c{number:06d}"
+    """The name of a customer, as the simulation has them; each further million has the next letter."""
+    return f"{chr(ord('c') + number // MILLION)}{number % MILLION:06d}"
 
 
 class Book(FigureBook):

@@ -7,7 +7,8 @@ keeps decoded, and then for all alike. Of a million, those are nearly all a cust
 none: to see what the size alone costs, compare them with the first ones of ten thousand. Nobody has many of them, as a
 customer with a crowded day costs more wherever there are few customers. The cost is processor time of the whole process,
 RocksDB's threads included, until all is committed. At last a day passes for everybody, in ticks of an hour, where the
-size is not above 100,000.
+size is not above 100,000. `--minutes N` lets events come evenly for so long, as in a shop at work, before the last memory and disk
+are read.
 
 The worker is the product's own process with its own settings: eight partitions, all of them its own.
 """
@@ -40,6 +41,7 @@ EVENTS = 10_000
 HOT, SHARE = 10_000, 0.95
 PARTITIONS = 8
 DAY_UP_TO = 100_000
+STEADY = 100  # events a second, while it works for some minutes
 SHIPPED = {"VIGIA_FLUSH": "0.25", "VIGIA_COMMIT": "0.7", "VIGIA_SESSION": "45"}
 _port = re.compile(r"metrics on http://[^:]+:(\d+)/")
 
@@ -76,7 +78,7 @@ class Found(Struct):
     day: Cost | None = None  # for each customer
 
 
-async def started(running: Running, command: Sequence[str] = WORKER, within: float = 600) -> Start:
+async def started(running: Running, command: Sequence[str] = WORKER, within: float = 3600) -> Start:
     """Start the worker; what it took until it was ready."""
     log, began = running.directory / "a.log", time.monotonic()
     ports = len(_port.findall(log.read_text())) if log.exists() else 0
@@ -104,7 +106,7 @@ async def committed(running: Running) -> bool:
 async def warm_up(running: Running, populace: Populace, customers: int) -> None:
     """One event for each customer of the working set."""
     await populace.publish(running, map(populace.event, range(min(HOT, customers))))
-    await running.until(lambda: committed(running), 600)
+    await running.until(lambda: committed(running), 3600)
 
 
 async def costing(running: Running, times: int) -> Callable[[], Awaitable[Cost]]:
@@ -119,7 +121,7 @@ async def costing(running: Running, times: int) -> Callable[[], Awaitable[Cost]]
     began, spent = time.monotonic(), processor_time(pid)
 
     async def cost() -> Cost:
-        await running.until(lambda: committed(running), 600)
+        await running.until(lambda: committed(running), 3600)
         took, micros = time.monotonic() - began, (processor_time(pid) - spent) * 1e6
         rows, outputs = [await ends(plain) - start for plain, start in zip(names, before, strict=True)]
         return Cost(micros / times, rows / times, outputs / times, times / took)
@@ -138,13 +140,23 @@ async def events(running: Running, populace: Populace, customers: int, share: fl
 async def day(running: Running, populace: Populace, customers: int) -> Cost:
     """What a day costs for each customer."""
     await populace.pass_time(running, 1)  # the first tick looks back at all the time before
-    await running.until(lambda: committed(running), 600)
+    await running.until(lambda: committed(running), 3600)
     cost = await costing(running, customers)
     await populace.pass_time(running, 24)
     return await cost()
 
 
-async def measure(address: str, populace: Populace, customers: int) -> Found:
+async def work(running: Running, populace: Populace, customers: int, minutes: float) -> None:
+    """Events for all alike, evenly; returns when all is worked off."""
+    ends = time.monotonic() + 60 * minutes
+    while time.monotonic() < ends:
+        second = time.monotonic() + 1
+        await populace.publish(running, populace.events(STEADY, customers))
+        await asyncio.sleep(second - time.monotonic())
+    await running.until(lambda: committed(running), 3600)
+
+
+async def measure(address: str, populace: Populace, customers: int, minutes: float = 0) -> Found:
     """All of one size."""
     with tempfile.TemporaryDirectory() as directory:
         async with Running(address, f"bench-{uuid4().hex[:6]}.", Path(directory), PARTITIONS) as running:
@@ -158,6 +170,7 @@ async def measure(address: str, populace: Populace, customers: int) -> Found:
             first = await cost()
             hot = await events(running, populace, customers, SHARE)
             uniform = await events(running, populace, customers, 0.0)
+            await work(running, populace, customers, minutes)
             worked = memory(running.workers["a"].pid)
             passing = await day(running, populace, customers) if customers <= DAY_UP_TO else None
             assert await running.stop() == 0
@@ -213,6 +226,9 @@ def tables(found: list[Found]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.scale", description=__doc__)
     parser.add_argument("sizes", nargs="*", type=int, default=SIZES, help="customers (default: 10000 100000)")
+    parser.add_argument(
+        "--minutes", type=float, default=0, help="let it work for so long at 100 events a second (default: 0)"
+    )
     parser.add_argument("--kafka", default=os.environ.get("VIGIA_TEST_KAFKA"), help="default: one is started")
     args = parser.parse_args()
     logging.getLogger("aiokafka").setLevel(logging.ERROR)  # topics just made are warned of
@@ -221,7 +237,7 @@ def main() -> None:
     async def sizes(address: str) -> None:
         found = []
         for size in args.sizes:
-            found.append(await measure(address, populace, size))
+            found.append(await measure(address, populace, size, args.minutes))
             sys.stderr.write(f"{found[-1]}\n")
         sys.stdout.write(tables(found))
 
