@@ -10,13 +10,14 @@ from scorers.contract.events import DAY, Duration, Micros
 from scorers.customer.state import Customer
 from scorers.customer.tiers import year_value
 from scorers.in_force.context import Context
+from scorers.in_force.counted.realised import class_of
 from scorers.policy.tables import Policy
 
 _YEAR = 365 * DAY
 
 
 def worth(c: Customer, now: Micros, ctx: Context) -> int:
-    """The expected margin of the remaining life (`value.life`) of a customer who stays, at the own recent pace.
+    """The expected margin of the remaining life (`value.life`) of a customer who stays, at the own recent pace: what an effort may keep.
 
     Recent is the last year, or the time since the first purchase if that is shorter, and one usual gap of the base more, in which nothing
     was bought: so that a single purchase of yesterday is no daily buyer. Survival is included: after each purchase some stop for
@@ -26,12 +27,39 @@ def worth(c: Customer, now: Micros, ctx: Context) -> int:
     >>> worth(Customer("c1"), 0, Context(Policy(), UNTRAINED))
     0
     """
+    return round(_ahead(c, now, ctx))
+
+
+def expected_worth(c: Customer, now: Micros, ctx: Context) -> int:
+    """The worth of one of whom it is not known whether they stay: the share of it that the base's customers brought (`counted.realised`).
+
+    >>> from scorers.risk.model import UNTRAINED
+    >>> expected_worth(Customer("c1"), 0, Context(Policy(), UNTRAINED))
+    0
+    """
+    shares = ctx.figures(now).realised.get(c.spending.currency)
+    return round(_ahead(c, now, ctx) * (shares[class_of(c.rhythm.occasions)] if shares else 1.0))
+
+
+def expected_within(c: Customer, now: Micros, span: Duration, ctx: Context) -> int:
+    """The takings of a span that the worth expects, before what the base has shown of such expectations; they are kept as `Spending.takings` are.
+
+    >>> from scorers.risk.model import UNTRAINED
+    >>> expected_within(Customer("c1"), 0, 90 * DAY, Context(Policy(), UNTRAINED))
+    0
+    """
+    share = 1.0 if c.spending.margin_of_minor else ctx.policy.value.margin_share
+    return round(_ahead(c, now, ctx) / share * span / ctx.policy.value.life) if share else 0
+
+
+def _ahead(c: Customer, now: Micros, ctx: Context) -> float:
+    """The margin of the remaining life at the own recent pace, by the learned population."""
     margin, seen = _recent(c, now, ctx)
     if margin <= 0:
-        return 0
+        return 0.0
     ahead = ctx.policy.value.life / seen  # how many times the recent purchases are expected again
     _, _, a, b, *_ = ctx.model(now).parameters(ctx.figures(now).base)
-    return round(margin * ahead * _survival(len(c.spending.days) * ahead, a, b + c.rhythm.occasions - 1.0))
+    return margin * ahead * _survival(len(c.spending.days) * ahead, a, b + c.rhythm.occasions - 1.0)
 
 
 def margin_within(c: Customer, now: Micros, span: Duration, ctx: Context) -> int:
@@ -72,13 +100,13 @@ def _survival(purchases: float, a: float, b: float) -> float:
 
 
 def value_at_risk(c: Customer, now: Micros, ctx: Context) -> int:
-    """What losing the customer would cost: the worth, plus the cost of winning another one; not multiplied by the risk.
+    """What losing the customer would cost: the expected worth, plus the cost of winning another one; not multiplied by the risk.
 
     >>> from scorers.risk.model import UNTRAINED
     >>> value_at_risk(Customer("c1"), 0, Context(Policy(), UNTRAINED))
     2000
     """
-    return worth(c, now, ctx) + ctx.policy.value.replacement_cost_minor
+    return expected_worth(c, now, ctx) + ctx.policy.value.replacement_cost_minor
 
 
 def usual_margin(c: Customer, now: Micros, policy: Policy) -> float:

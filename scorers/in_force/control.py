@@ -16,6 +16,7 @@ from scorers.contract.rfc3339 import decode_any_instant, encode_instant, rfc3339
 from scorers.in_force.base_rhythm import BaseRhythm
 from scorers.in_force.context import Context
 from scorers.in_force.counted.conversions import Conversions
+from scorers.in_force.counted.realised import Shares
 from scorers.in_force.figures import Bounds, Figures
 
 GroupName = SubjectType | Literal["thing"]
@@ -61,6 +62,7 @@ class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="f
     conversions: Conversions = ()
     danger: float = 0.0
     unanswered: bool = False
+    realised: tuple[tuple[str, Shares], ...] = ()
 
     @classmethod
     def of(cls, day: int, figures: Figures) -> "FiguresInForce":
@@ -84,6 +86,7 @@ class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="f
             conversions=f.conversions,
             danger=f.danger,
             unanswered=f.unanswered,
+            realised=tuple(f.realised.items()),
         )
 
     @property
@@ -108,6 +111,7 @@ class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="f
             self.conversions,
             self.danger,
             self.unanswered,
+            dict(self.realised),
         )
 
 

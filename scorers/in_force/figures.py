@@ -19,6 +19,7 @@ from scorers.in_force.counted.conversions import LEADS, Conversions, conversions
 from scorers.in_force.counted.credit import CREDIT, MOST_STAFF
 from scorers.in_force.counted.danger import TOLD, counted_for, danger_line
 from scorers.in_force.counted.flows import FLOW_OF_STORE, MOST_STORES, is_dated, oldest_bucket
+from scorers.in_force.counted.realised import REALISED, Shares, shares
 from scorers.in_force.discounts import DISCOUNTS, usual_discount
 from scorers.in_force.proven_risk import ANSWERS, is_proven, proven
 from scorers.in_force.uplift import MARGIN_IN, learned_chances
@@ -35,7 +36,7 @@ TRADE = "trade:"  # the same of external parties (P1), who do not move the tiers
 SERVED = "served"  # customers whose costs to serve are told (T3), in one bucket
 MOST_CURRENCIES = 16  # in which customers are ranked; those of later ones stay iron
 _MOST = {
-    **dict.fromkeys((YEARS, TRADE, MARGIN_IN, *BY_CURRENCY), MOST_CURRENCIES),
+    **dict.fromkeys((YEARS, TRADE, MARGIN_IN, REALISED, *BY_CURRENCY), MOST_CURRENCIES),
     FLOW_OF_STORE: MOST_STORES,
     CREDIT: MOST_STAFF,
 }
@@ -79,6 +80,7 @@ class Figures(Struct, frozen=True):
     `conversions`: which prospects have bought (L2).
     `danger` is the reported risk from which on silence and risk are news in this base; 0 while it is unknown.
     `unanswered`: a base large enough for a danger line has answered too few questions, so its risks are guesses of the rules.
+    `realised` is what customers brought of what was expected, by currency and how often they had come (J11).
     """
 
     version: str
@@ -96,6 +98,7 @@ class Figures(Struct, frozen=True):
     conversions: Conversions = ()
     danger: float = 0.0
     unanswered: bool = False
+    realised: dict[str, Shares] = {}
 
     def is_proven(self, risk: float) -> bool:
         """Whether the base has shown that reported risks like this one are true (J5)."""
@@ -261,14 +264,22 @@ def close(day: int, total: Totals, policy: Policy) -> Figures:
     is_large = sum(ranked.values()) >= policy.risk.danger_known and policy.risk.danger_share < 1.0
     unanswered = is_large and sum(total[ANSWERS].values()) < policy.risk.proven_answers
     content += f" danger {danger}" * bool(danger) + " unanswered" * unanswered
+    brought_of = _realised(total, policy)
+    content += f" realised {brought_of}" * bool(brought_of)
     version = hashlib.sha256(content.encode()).hexdigest()[:12]
     ranked_all, at = sum(ranked.values()), in_force(day, policy)
-    shown = agree, given_up, chances, off, brought, costs_told, leads, danger, unanswered
+    shown = agree, given_up, chances, off, brought, costs_told, leads, danger, unanswered, brought_of
     return Figures(version, at, base, ranked_all, bounds, second_limit, *shown)
 
 
 def _is_years(name: str) -> bool:
     return name.startswith(YEARS)
+
+
+def _realised(total: Totals, policy: Policy) -> dict[str, Shares]:
+    """What customers brought of what was expected of them, in each currency."""
+    names = [name for name in sorted(total) if name.startswith(REALISED)]
+    return {name.removeprefix(REALISED): found for name in names if (found := shares(total[name], policy))}
 
 
 def _brought(total: Totals, policy: Policy) -> dict[str, int]:

@@ -265,6 +265,7 @@ class Value(Strict, frozen=True):
     margin_share: Share = 0.25
     life: Span = days(730)
     replacement_cost_minor: Minor = 2000
+    realised_known: Count = 50
 
 
 class ByTreatment(Struct, Generic[T], frozen=True, forbid_unknown_fields=True):

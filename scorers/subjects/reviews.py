@@ -1,5 +1,6 @@
 """Reviews of the risk, and the questions that become lessons: asked now, answered once the horizon has passed."""
 
+from bisect import bisect_right
 from zlib import crc32
 
 from scorers.alarms.risk.reported import reported_risk
@@ -10,8 +11,10 @@ from scorers.customer.lifecycle import LEFT
 from scorers.customer.open_time import closed_for, closed_time
 from scorers.customer.parts.verdicts import MAX_QUESTIONS, MILLION, Question
 from scorers.customer.state import Customer
+from scorers.customer.value import expected_within
 from scorers.in_force.context import Context
 from scorers.in_force.counted.danger import TOLD, is_present, told_bucket
+from scorers.in_force.counted.realised import realised
 from scorers.in_force.figures import Contribution
 from scorers.in_force.proven_risk import ANSWERS, answer_bucket
 from scorers.risk.columns import FEATURES_VERSION, pack_features, pack_floats, unpack_features, unpack_floats
@@ -84,6 +87,7 @@ def answer(c: Customer, now: Micros, ctx: Context, effects: Effects) -> None:
         after = q.answered - q.asked if q.answered else None
         inactive, reported = after is None or after > horizon, q.risk / MILLION
         effects.counts.append((now // DAY, ANSWERS, answer_bucket(reported, inactive), 1))
+        _count_money(c, q, now, ctx, effects)
         effects.lessons.append(
             Lesson(
                 customer_id=c.id,
@@ -100,6 +104,17 @@ def answer(c: Customer, now: Micros, ctx: Context, effects: Effects) -> None:
                 features_version=FEATURES_VERSION,
             )
         )
+
+
+def _count_money(c: Customer, q: Question, now: Micros, ctx: Context, effects: Effects) -> None:
+    """Count what the customer brought within the horizon of a question, of what was expected when it was asked (J11)."""
+    horizon, money = ctx.policy.risk.horizon, c.spending
+    kept_for = ctx.policy.tiers.window - ctx.policy.time.allowed_lateness
+    if not q.expected or q.currency != money.currency or horizon >= kept_for:
+        return  # longer ago than purchase days are kept
+    since, until = bisect_right(money.days, q.asked // DAY), bisect_right(money.days, (q.asked + horizon) // DAY)
+    came = sum(money.takings[since:until])
+    effects.counts += realised(now // DAY, q.currency, q.occasions, q.expected, came)
 
 
 def _was_closed(c: Customer, asked: Micros, ctx: Context) -> bool:
@@ -141,7 +156,8 @@ def _read(c: Customer, at: Micros, asking: bool, reading: bool, ctx: Context) ->
         c.risk.last, c.risk.at = reported_risk(c, at, ctx, risk), at
     if asking and len(c.risk.questions) < MAX_QUESTIONS:
         asked = pack_features(x), 0, round(risk * MILLION), round(by_rules * MILLION), model.version
-        c.risk.questions.append(Question(at, *asked, pack_floats(model.member_log_odds(x))))
+        voices, money = pack_floats(model.member_log_odds(x)), expected_within(c, at, horizon, ctx)
+        c.risk.questions.append(Question(at, *asked, voices, c.rhythm.occasions, money, c.spending.currency))
     return risk
 
 

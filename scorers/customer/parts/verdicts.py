@@ -21,6 +21,9 @@ class Question(Struct, array_like=True, gc=False):
     rules: int = 0  # by the rules alone, in millionths
     model_version: str = ""
     voices: bytes = b""  # log-odds of each of `lessons.MEMBERS` when asked, packed by `risk.columns.pack_floats`
+    occasions: int = 0  # how often the customer had come; 0 in rows of former builds
+    expected: int = 0  # money of the horizon, in minor units of the customer's own currency
+    currency: str = ""
 
 
 class Life(Struct, array_like=True, gc=False):

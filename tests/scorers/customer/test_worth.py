@@ -2,7 +2,7 @@
 
 from scorers.contract.events import DAY
 from scorers.contract.rfc3339 import parse_instant
-from scorers.customer.value import value_at_risk, worth
+from scorers.customer.value import expected_worth, value_at_risk, worth
 from tests.support.driver import Driver, purchase
 
 START = int(parse_instant("2024-01-01T09:00:00Z"))
@@ -66,3 +66,45 @@ def test_the_value_at_risk_is_the_worth_and_the_cost_of_another_customer():
     driver, now = weekly(30, "[value]\nreplacement_cost_minor = 1234")
     state = driver.timelines["C1"].state
     assert value_at_risk(state, now, driver.ctx) == worth_of(driver, now) + 1234
+
+
+SHORT = "[risk]\nhorizon = '30d'"
+
+
+def base_of(customers: int, every: int, times: int) -> tuple[Driver, int]:
+    """A base whose customers came so many times, every so many days, and half a year in which the rest is seen."""
+    driver = Driver(SHORT)
+    bought = sorted(
+        (START + (n % 20 + round_ * every) * DAY + n, n) for n in range(customers) for round_ in range(times)
+    )
+    driver.feed(*(purchase(at, f"C{n}", amount=AMOUNT) for at, n in bought))
+    return driver, bought[-1][0] + 30 * DAY
+
+
+def test_where_few_come_again_a_first_purchase_is_expected_to_bring_less():
+    """The base has shown what came of what was expected (J11); what an effort may keep is the worth of one who stays."""
+    driver, now = base_of(60, 30, 1)
+    driver.advance(now + 150 * DAY)
+    state, at = driver.timelines["C1"].state, now + 150 * DAY
+    shares = driver.ctx.figures(at).realised["EUR"]
+    assert shares[0] < 0.3
+    assert shares[1:] == (1.0, 1.0, 1.0, 1.0), "of those who came more often nothing is known"
+    assert 0 < expected_worth(state, at, driver.ctx) < 0.3 * worth(state, at, driver.ctx)
+    assert value_at_risk(state, at, driver.ctx) == expected_worth(state, at, driver.ctx) + 2000
+
+
+def test_where_all_come_as_expected_the_worth_is_expected():
+    """The silent neighbour: a base that keeps its pace lowers nobody's value."""
+    driver, now = base_of(20, 7, 40)
+    state = driver.timelines["C1"].state
+    assert driver.ctx.figures(now).realised["EUR"][4] == 1.0
+    assert expected_worth(state, now, driver.ctx) == worth(state, now, driver.ctx) > 0
+
+
+def test_few_answers_change_little():
+    """One customer who did not come again is no base; and amounts of another currency say nothing."""
+    driver, now = base_of(1, 30, 1)
+    driver.advance(now + 150 * DAY)
+    state, at = driver.timelines["C0"].state, now + 150 * DAY
+    assert expected_worth(state, at, driver.ctx) > 0.6 * worth(state, at, driver.ctx) > 0
+    assert set(driver.ctx.figures(at).realised) == {"EUR"}
