@@ -6,7 +6,7 @@ from scorers.customer.open_time import closed_for
 from scorers.customer.state import Customer
 from scorers.in_force import comebacks
 from scorers.in_force.closures import Closed, open_between, open_until
-from scorers.in_force.comebacks import MULTIPLES
+from scorers.in_force.comebacks import MULTIPLES, WAITS
 from scorers.in_force.context import Context
 from scorers.in_force.figures import Contribution
 
@@ -29,7 +29,7 @@ def lapse(c: Customer, now: Micros, ctx: Context, counts: list[Contribution]) ->
         counts.append(comebacks.reached(at, bought.reached, once, ctx.policy))
         multiple, known = MULTIPLES[bought.reached], ctx.figures(at).given_up[once]
         if not bought.gone and (multiple >= known > 0 or multiple == MULTIPLES[-1]):
-            bought.gone = at if known and not once else max(at, gone_after(c, ctx.policy, closed_for(c, ctx)))
+            bought.gone = at if known > 0 and not once else max(at, _given_up_after(c, known, ctx))
         bought.reached += 1
         watch(c, ctx)
 
@@ -74,6 +74,13 @@ def _reaches(c: Customer, number: int, closed: Closed | None) -> Micros:
     """When the silence reaches a class."""
     since, limit = _clock(c)
     return open_until(closed, since, MULTIPLES[number] * limit)
+
+
+def _given_up_after(c: Customer, known: int, ctx: Context) -> Micros:
+    """The least instant of giving up without a record, or by that of first-time buyers; later in a base that waits for its record."""
+    closed, (since, _) = closed_for(c, ctx), _clock(c)
+    long = gone_after(c, ctx.policy, closed)
+    return max(long, open_until(closed, since, ctx.policy.silence.given_up_after)) if known == WAITS else long
 
 
 def _clock(c: Customer) -> tuple[Micros, Duration]:

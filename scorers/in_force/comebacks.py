@@ -11,6 +11,7 @@ from scorers.policy.tables import Policy
 
 COMEBACKS = "back"  # buckets: two for each class, silences and comebacks; those of first-time buyers stand apart
 MULTIPLES = (2, 3, 4, 6, 8)
+WAITS = -1  # in the place of a multiple: a base large enough to have a record soon, which nobody is told of a long silence before
 _CLASS, _ONCE = 2, 2 * len(MULTIPLES)
 
 
@@ -24,14 +25,16 @@ def came_back(at: Micros, number: int, once: bool, policy: Policy) -> tuple[int,
     return (at + policy.silence.given_up_within) // DAY, COMEBACKS, number * _CLASS + once * _ONCE + 1, 1
 
 
-def given_up_from(counts: Mapping[int, int], policy: Policy) -> tuple[int, int]:
-    """The least multiple from which few enough come back, of repeat and of first-time buyers; 0 while none is known.
+def given_up_from(counts: Mapping[int, int], policy: Policy, is_large: bool = False) -> tuple[int, int]:
+    """The least multiple from which few enough come back, of repeat and of first-time buyers; while none is known 0, or in a large base `WAITS`.
 
     >>> given_up_from({0: 100, 1: 60, 2: 80, 3: 20, 12: 49}, Policy())
     (3, 0)
+    >>> given_up_from({0: 100, 1: 60}, Policy(), is_large=True)
+    (-1, -1)
     """
     rules = policy.silence
-    found = [0, 0]
+    found = [WAITS, WAITS] if is_large else [0, 0]
     for once in (0, 1):
         for number, multiple in enumerate(MULTIPLES):
             bucket = number * _CLASS + once * _ONCE

@@ -72,7 +72,7 @@ class Figures(Struct, frozen=True):
 
     `bounds` are those of each currency in which enough customers are ranked, under "" those of `ALL_YEARS`. `second_limit` is the time by which a second purchase is expected.
     `proven` says for each band of reported risk whether it has agreed with what happened.
-    `given_up` are the multiples of the own limit from which few come back, of repeat and of first-time buyers; 0 while unknown.
+    `given_up` are the multiples of the own limit from which few come back, of repeat and of first-time buyers; while unknown 0, or `comebacks.WAITS`.
     `save_chance` is what the hold-out has measured of each treatment (`uplift.learned_chances`).
     `discount` is the mean share of their money that discounts save customers; -1 while unknown.
     `brought` is what all customers bring in a year by currency, where distributors are among them (P1).
@@ -251,7 +251,8 @@ def close(day: int, total: Totals, policy: Policy) -> Figures:
             bounds[currency] = _bounds(counts, count, policy)  # a business that sells to distributors only
     second_limit = (second or rules.second_purchase_default) // SECOND * SECOND
     one = next(iter(bounds.values()), None)  # of one currency the version is that of former builds
-    agree, given_up = proven(total[ANSWERS], policy), given_up_from(total[COMEBACKS], policy)
+    is_large = sum(ranked.values()) >= policy.risk.danger_known
+    agree, given_up = proven(total[ANSWERS], policy), given_up_from(total[COMEBACKS], policy, is_large)
     chances, off = learned_chances(total, policy), usual_discount(total.get(DISCOUNTS, {}), policy)
     content = repr((day, sum(ranked.values()), one if len(bounds) < 2 else bounds, second_limit, base, agree, given_up))
     # what is unknown is left out, so that the version is that of former builds
@@ -261,8 +262,8 @@ def close(day: int, total: Totals, policy: Policy) -> Figures:
     leads = conversions(total.get(LEADS, Counter[int]()), policy)
     content += " costs" * costs_told + repr(leads) * bool(leads)
     danger = danger_line(total.get(TOLD, Counter[int]()), policy)
-    is_large = sum(ranked.values()) >= policy.risk.danger_known and policy.risk.danger_share < 1.0
-    unanswered = is_large and sum(total[ANSWERS].values()) < policy.risk.proven_answers
+    has_line = is_large and policy.risk.danger_share < 1.0
+    unanswered = has_line and sum(total[ANSWERS].values()) < policy.risk.proven_answers
     content += f" danger {danger}" * bool(danger) + " unanswered" * unanswered
     brought_of = _realised(total, policy)
     content += f" realised {brought_of}" * bool(brought_of)

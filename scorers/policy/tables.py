@@ -61,6 +61,7 @@ class Silence(Strict, frozen=True):
     given_up_share: Share = 0.30
     given_up_within: Span = days(90)
     given_up_known: Count = 50
+    given_up_after: Span = days(180)
 
 
 class Tiers(Strict, frozen=True):

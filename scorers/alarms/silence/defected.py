@@ -27,7 +27,7 @@ def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -
     if now <= long:
         return long
     if episode is None and ctx.figures(long).given_up[is_first_time(c)]:
-        return NEVER  # the record says when
+        return NEVER  # the record says when, or is waited for
     return Finding(long, c.purchases.last_ref)
 
 
@@ -38,7 +38,7 @@ def reasons(c: Customer, e: Episode, now: Micros, ctx: Context) -> list[Reason]:
         values: dict[str, Value] = {"at": date(c.exit.at, ctx), "reason": inert(why.removeprefix("other:"), 64)}
         return [told(why, 1.0, "goodbye", now, ctx, values)]
     found = gone_quiet.reasons(c, e, now, ctx)
-    if c.purchases.gone and ctx.figures(e.at).given_up[is_first_time(c)]:
+    if c.purchases.gone and ctx.figures(e.at).given_up[is_first_time(c)] > 0:
         rules = ctx.policy.silence
         share: dict[str, Value] = {"share": round(100 * rules.given_up_share), "within": int(rules.given_up_within)}
         found.append(told("given_up", 0.0, "given_up", now, ctx, share))

@@ -7,7 +7,7 @@ from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, Micros
 from scorers.contract.rfc3339 import parse_instant
 from scorers.customer.state import Customer
-from scorers.in_force.comebacks import COMEBACKS, MULTIPLES, given_up_from
+from scorers.in_force.comebacks import COMEBACKS, MULTIPLES, WAITS, given_up_from
 from scorers.in_force.control import FiguresInForce
 from scorers.in_force.figures import FigureBook, no_figures
 from scorers.policy.tables import Policy
@@ -57,6 +57,34 @@ def test_by_the_record_a_customer_is_given_up_earlier_or_later_than_that():
     """At the multiple from which few come back, and nothing is said before."""
     for multiple in MULTIPLES:
         assert said(silent((multiple, 0)))[0] == ("raised", "core_defector", multiple, None)
+
+
+WEEKLY = [purchase(LAST + (n - 11) * 7 * DAY, id=str(n)) for n in range(12)]
+
+
+def test_a_base_that_waits_for_its_record_says_nothing_before_and_gives_nobody_up_within_half_a_year():
+    """Eight limits of a weekly buyer are no half year; of one who came monthly they are more."""
+    weekly = silent((WAITS, WAITS), WEEKLY)
+    assert 8 * limit(weekly) < 180 * DAY
+    assert [change for change, stage, _, _ in said(weekly) if stage == "defector"] == ["raised", "settled"]
+    assert next(a.at - LAST for a in weekly.alarms if a.kind == "defected") == 180 * DAY
+    assert "given_up" not in {reason.code for a in weekly.alarms if a.kind == "defected" for reason in a.reasons}
+    monthly = silent((WAITS, WAITS))
+    assert 8 * limit(monthly) > 180 * DAY
+    assert said(monthly)[0] == ("raised", "core_defector", 8.0, None)
+
+
+def test_who_comes_back_before_that_is_said_nothing_of():
+    """The silent neighbour: after eight limits and 170 days."""
+    back = silent((WAITS, WAITS), [*WEEKLY, purchase(LAST + 170 * DAY, id="back")], LAST + 170 * DAY)
+    assert 8 * limit(silent((WAITS, WAITS), WEEKLY)) < 170 * DAY
+    assert said(back) == []
+    assert "gone-quiet" in back.kinds()
+
+
+def test_a_first_time_buyer_waits_too():
+    """Eight limits of the second purchase, which are more than half a year."""
+    assert said(silent((WAITS, WAITS), [purchase(START)]))[0][1:3] == ("defector", 8.0)
 
 
 def test_milder_words_settle_no_other_alarm():
