@@ -63,6 +63,7 @@ class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="f
     danger: float = 0.0
     unanswered: bool = False
     realised: tuple[tuple[str, Shares], ...] = ()
+    overstated: tuple[bool, ...] = ()
 
     @classmethod
     def of(cls, day: int, figures: Figures) -> "FiguresInForce":
@@ -87,6 +88,7 @@ class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="f
             danger=f.danger,
             unanswered=f.unanswered,
             realised=tuple(f.realised.items()),
+            overstated=f.overstated,
         )
 
     @property
@@ -112,6 +114,7 @@ class FiguresInForce(Struct, frozen=True, kw_only=True, tag_field="type", tag="f
             self.danger,
             self.unanswered,
             dict(self.realised),
+            self.overstated,
         )
 
 

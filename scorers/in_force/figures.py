@@ -21,7 +21,7 @@ from scorers.in_force.counted.danger import TOLD, counted_for, danger_line
 from scorers.in_force.counted.flows import FLOW_OF_STORE, MOST_STORES, is_dated, oldest_bucket
 from scorers.in_force.counted.realised import REALISED, Shares, shares
 from scorers.in_force.discounts import DISCOUNTS, usual_discount
-from scorers.in_force.proven_risk import ANSWERS, is_proven, proven
+from scorers.in_force.proven_risk import ANSWERS, is_in, overstated, proven
 from scorers.in_force.uplift import MARGIN_IN, learned_chances
 from scorers.policy.tables import Policy
 
@@ -81,6 +81,7 @@ class Figures(Struct, frozen=True):
     `danger` is the reported risk from which on silence and risk are news in this base; 0 while it is unknown.
     `unanswered`: a base large enough for a danger line has answered too few questions, so its risks are guesses of the rules.
     `realised` is what customers brought of what was expected, by currency and how often they had come (J11).
+    `overstated` says for each band of reported risk whether it was shown to be too high; empty if none was.
     """
 
     version: str
@@ -99,10 +100,15 @@ class Figures(Struct, frozen=True):
     danger: float = 0.0
     unanswered: bool = False
     realised: dict[str, Shares] = {}
+    overstated: tuple[bool, ...] = ()
 
     def is_proven(self, risk: float) -> bool:
         """Whether the base has shown that reported risks like this one are true (J5)."""
-        return is_proven(self.proven, risk)
+        return is_in(self.proven, risk)
+
+    def is_overstated(self, risk: float) -> bool:
+        """Whether the base has shown that reported risks like this one are too high."""
+        return is_in(self.overstated, risk)
 
     def is_news(self, risk: float) -> bool:
         """Whether a risk by the model is news in this base."""
@@ -267,9 +273,11 @@ def close(day: int, total: Totals, policy: Policy) -> Figures:
     content += f" danger {danger}" * bool(danger) + " unanswered" * unanswered
     brought_of = _realised(total, policy)
     content += f" realised {brought_of}" * bool(brought_of)
+    too_high = overstated(total[ANSWERS], policy)
+    content += f" overstated {too_high}" * bool(too_high)
     version = hashlib.sha256(content.encode()).hexdigest()[:12]
     ranked_all, at = sum(ranked.values()), in_force(day, policy)
-    shown = agree, given_up, chances, off, brought, costs_told, leads, danger, unanswered, brought_of
+    shown = agree, given_up, chances, off, brought, costs_told, leads, danger, unanswered, brought_of, too_high
     return Figures(version, at, base, ranked_all, bounds, second_limit, *shown)
 
 

@@ -36,8 +36,33 @@ def proven(counts: Mapping[int, int], policy: Policy) -> tuple[bool, ...]:
     (False, False)
     """
     rules = policy.risk
+    return tuple(
+        [
+            answers >= rules.proven_answers and abs(above) <= rules.proven_within * answers
+            for answers, above in _by_band(counts, policy)
+        ]
+    )
+
+
+def overstated(counts: Mapping[int, int], policy: Policy) -> tuple[bool, ...]:
+    """For each band whether so many answers have shown that its reported risks are too high; empty if none has.
+
+    >>> overstated({42: 294, 42 + 128: 6}, Policy())[4], overstated({42: 6, 42 + 128: 294}, Policy())
+    (True, ())
+    """
+    rules = policy.risk
+    found = [
+        answers >= rules.proven_answers and above > rules.proven_within * answers
+        for answers, above in _by_band(counts, policy)
+    ]
+    return tuple(found) if any(found) else ()
+
+
+def _by_band(counts: Mapping[int, int], policy: Policy) -> list[tuple[int, float]]:
+    """For each band how many answers it has, with as many neighbours as it needs, and by how many losses more were reported than came."""
+    rules = policy.risk
     if sum(counts.values()) < rules.proven_answers:
-        return (False,) * BANDS
+        return [(0, 0.0)] * BANDS
     number, lost, reported = [0] * BANDS, [0] * BANDS, [0] * BANDS
     for bucket, count in counts.items():
         hundredths = bucket % _LOST
@@ -52,11 +77,10 @@ def proven(counts: Mapping[int, int], policy: Policy) -> tuple[bool, ...]:
         while sum(number[low:high]) < rules.proven_answers and high - low < BANDS:
             low, high = max(low - 1, 0), min(high + 1, BANDS)
         answers = sum(number[low:high])
-        error = abs(sum(reported[low:high]) / 100 - sum(lost[low:high]))
-        found.append(answers >= rules.proven_answers and error <= rules.proven_within * answers)
-    return tuple(found)
+        found.append((answers, sum(reported[low:high]) / 100 - sum(lost[low:high])))
+    return found
 
 
-def is_proven(bands: tuple[bool, ...], risk: float) -> bool:
-    """Whether a reported risk lies in a band that has been proven; none has before the first figures."""
+def is_in(bands: tuple[bool, ...], risk: float) -> bool:
+    """Whether a reported risk lies in a band of which this was shown; none has before the first figures."""
     return bool(bands) and bands[_band_of(int(100 * risk))]

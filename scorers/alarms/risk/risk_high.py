@@ -13,8 +13,14 @@ from scorers.timeline.kinds import Kind
 
 
 def condition(c: Customer, now: Micros, ctx: Context, episode: Episode | None) -> Answer:
-    """By the threshold of the tier, and not before the base could show that its risks are true; distributors have a kind of their own."""
-    if c.profile.party == DISTRIBUTOR or (episode is None and ctx.figures(now).unanswered):
+    """By the threshold of the tier, and not where the base could not show yet that its risks are true, or has shown that they are too high.
+
+    Distributors have a kind of their own.
+    """
+    figures = ctx.figures(now)
+    if c.profile.party == DISTRIBUTOR or (
+        episode is None and (figures.unanswered or figures.is_overstated(c.risk.last))
+    ):
         return NEVER
     return crossed(c, now, _threshold(c, now, ctx), ctx, episode)
 

@@ -148,3 +148,39 @@ def test_each_present_repeat_buyer_is_counted_at_each_question():
     assert counted[-1] <= last + 2 * horizon
     once = Driver(figures=False).feed(purchase(START)).advance(START + 300 * DAY)
     assert [key for key in once.figures if key[1] == TOLD] == []
+
+
+def with_overstated(bands: tuple[bool, ...]) -> Driver:
+    driver = Driver(figures=False)
+    bounds = {"EUR": (1e12, 0.0, 0.0)}
+    driver.ctx.adopt_figures(replace(no_figures(driver.ctx.policy), bounds=bounds, overstated=bands))
+    driver.feed(*[purchase(START + week * 7 * DAY, id=str(week)) for week in range(WEEKS)])
+    return driver.advance(START + ((WEEKS - 1) * 7 + 400) * DAY)
+
+
+def test_a_risk_that_was_shown_to_be_too_high_is_not_told_as_high():
+    """It is raised at the first reading in a band of which that was not shown; if it was shown of all, never."""
+    (free,) = raised(with_overstated(()), "risk-high")
+    assert free.risk is not None
+    band = int(10 * free.risk)
+    assert band < 9
+    (waited,) = raised(with_overstated(tuple(n <= band for n in range(10))), "risk-high")
+    assert waited.risk is not None
+    assert waited.risk >= (band + 1) / 10 > free.risk
+    assert waited.at > free.at
+    (same,) = raised(with_overstated(tuple(n > band for n in range(10))), "risk-high")
+    assert same.at == free.at, "what was shown of other bands is no matter"
+    assert raised(with_overstated((True,) * 10), "risk-high") == []
+    assert raised(with_overstated((True,) * 10), "gone-quiet") != [], "the silence is told all the same"
+
+
+def test_the_figures_say_what_was_shown_to_be_too_high():
+    """Two hundred answers of which nearly all bought; told too low is no reason, and fewer answers are none."""
+    for lost, answers, expected in ((0.1, 300, True), (0.9, 300, False), (0.4, 300, False), (0.1, 150, False)):
+        book, kept = FigureBook(POLICY), round(answers * (1 - lost))
+        book.add(
+            [(10, ANSWERS, answer_bucket(0.45, False), kept), (10, ANSWERS, answer_bucket(0.45, True), answers - kept)]
+        )
+        figures = book.close(10)
+        assert figures.is_overstated(0.45) is expected
+        assert FiguresInForce.of(10, figures).figures() == figures
