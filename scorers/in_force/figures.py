@@ -21,7 +21,7 @@ from scorers.in_force.counted.danger import TOLD, counted_for, danger_line
 from scorers.in_force.counted.flows import FLOW_OF_STORE, MOST_STORES, is_dated, oldest_bucket
 from scorers.in_force.counted.realised import REALISED, Shares, shares
 from scorers.in_force.discounts import DISCOUNTS, usual_discount
-from scorers.in_force.proven_risk import ANSWERS, is_in, overstated, proven
+from scorers.in_force.proven_risk import ANSWERS, is_in, shown
 from scorers.in_force.uplift import MARGIN_IN, learned_chances
 from scorers.policy.tables import Policy
 
@@ -258,7 +258,7 @@ def close(day: int, total: Totals, policy: Policy) -> Figures:
     second_limit = (second or rules.second_purchase_default) // SECOND * SECOND
     one = next(iter(bounds.values()), None)  # of one currency the version is that of former builds
     is_large = sum(ranked.values()) >= policy.risk.danger_known
-    agree, given_up = proven(total[ANSWERS], policy), given_up_from(total[COMEBACKS], policy, is_large)
+    (agree, too_high), given_up = shown(total[ANSWERS], policy), given_up_from(total[COMEBACKS], policy, is_large)
     chances, off = learned_chances(total, policy), usual_discount(total.get(DISCOUNTS, {}), policy)
     content = repr((day, sum(ranked.values()), one if len(bounds) < 2 else bounds, second_limit, base, agree, given_up))
     # what is unknown is left out, so that the version is that of former builds
@@ -273,12 +273,11 @@ def close(day: int, total: Totals, policy: Policy) -> Figures:
     content += f" danger {danger}" * bool(danger) + " unanswered" * unanswered
     brought_of = _realised(total, policy)
     content += f" realised {brought_of}" * bool(brought_of)
-    too_high = overstated(total[ANSWERS], policy)
     content += f" overstated {too_high}" * bool(too_high)
     version = hashlib.sha256(content.encode()).hexdigest()[:12]
     ranked_all, at = sum(ranked.values()), in_force(day, policy)
-    shown = agree, given_up, chances, off, brought, costs_told, leads, danger, unanswered, brought_of, too_high
-    return Figures(version, at, base, ranked_all, bounds, second_limit, *shown)
+    rest = agree, given_up, chances, off, brought, costs_told, leads, danger, unanswered, brought_of, too_high
+    return Figures(version, at, base, ranked_all, bounds, second_limit, *rest)
 
 
 def _is_years(name: str) -> bool:

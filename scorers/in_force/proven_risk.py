@@ -35,13 +35,7 @@ def proven(counts: Mapping[int, int], policy: Policy) -> tuple[bool, ...]:
     >>> proven({42: 294, 42 + 128: 6}, Policy())[4], proven({42: 12, 42 + 128: 8}, Policy())[4]
     (False, False)
     """
-    rules = policy.risk
-    return tuple(
-        [
-            answers >= rules.proven_answers and abs(above) <= rules.proven_within * answers
-            for answers, above in _by_band(counts, policy)
-        ]
-    )
+    return shown(counts, policy)[0]
 
 
 def overstated(counts: Mapping[int, int], policy: Policy) -> tuple[bool, ...]:
@@ -50,12 +44,17 @@ def overstated(counts: Mapping[int, int], policy: Policy) -> tuple[bool, ...]:
     >>> overstated({42: 294, 42 + 128: 6}, Policy())[4], overstated({42: 6, 42 + 128: 294}, Policy())
     (True, ())
     """
-    rules = policy.risk
-    found = [
-        answers >= rules.proven_answers and above > rules.proven_within * answers
-        for answers, above in _by_band(counts, policy)
-    ]
-    return tuple(found) if any(found) else ()
+    return shown(counts, policy)[1]
+
+
+def shown(counts: Mapping[int, int], policy: Policy) -> tuple[tuple[bool, ...], tuple[bool, ...]]:
+    """What `proven` and `overstated` say, of one reading of the answers."""
+    rules, agree, too_high = policy.risk, [], []
+    for answers, above in _by_band(counts, policy):
+        known, most = answers >= rules.proven_answers, rules.proven_within * answers
+        agree.append(known and abs(above) <= most)
+        too_high.append(known and above > most)
+    return tuple(agree), tuple(too_high) if any(too_high) else ()
 
 
 def _by_band(counts: Mapping[int, int], policy: Policy) -> list[tuple[int, float]]:

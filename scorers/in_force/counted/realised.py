@@ -33,11 +33,8 @@ def realised(day: int, currency: str, occasions: int, expected: int, came: int) 
     """What came within the horizon, in minor units, of what was expected of a customer who had come so often."""
     first = _BUCKETS * class_of(occasions)
     name = REALISED + currency
-    return [
-        (day, name, first + _ANSWERS, 1),
-        (day, name, first + _EXPECTED, expected),
-        (day, name, first + _CAME, came),
-    ]
+    found = [(day, name, first + _ANSWERS, 1), (day, name, first + _EXPECTED, expected)]
+    return [*found, (day, name, first + _CAME, came)] if came else found
 
 
 def shares(counts: Mapping[int, int], policy: Policy) -> Shares:
