@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -13,10 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 from aiokafka import ConsumerRecord
 
-from alerts.pipeline.incident import decode_incident
 from scorers.alarms.catalogue import STATE_CHANGES
 from scorers.contract.alarms import Alarm
 from scorers.contract.events import DAY, AlarmAction, Instant
@@ -151,35 +148,6 @@ class Limited(Proof):
         assert PASSWORD not in done.stdout + done.stderr
         return done.stdout + done.stderr
 
-    async def at_the_console(self, *forms: tuple[str, str, dict[str, list[str]]]) -> None:
-        """Start the console, send forms as its pages have them (page, address, fields), and stop it."""
-        self.processes.start("console", *self.begun["console"])
-        address = re.compile(r"console: (http://[^/]+)/")
-
-        async def is_open() -> bool:
-            return address.search(self.processes.said("console")) is not None
-
-        await self.until(is_open)
-        found = address.search(self.processes.said("console"))
-        assert found is not None
-        jar = aiohttp.CookieJar(unsafe=True)
-        async with aiohttp.ClientSession(found[1], cookie_jar=jar) as web:
-
-            async def shows(page: str, fields: Iterable[str]) -> str:
-                """The page, once it shows what is chosen in the form."""
-                async with web.get(page) as answer:
-                    body = await answer.text()
-                return body if answer.status == 200 and all(f'value="{one}"' in body for one in fields) else ""
-
-            for page, to, fields in forms:
-                chosen = fields.get("letter", [])
-                await self.until(lambda: shows(page, chosen))  # noqa: B023  # it is awaited here
-                token = (await shows(page, chosen)).split('name="csrf" value="')[1].split('"')[0]
-                form = [("csrf", token), *((name, one) for name, some in fields.items() for one in some)]
-                async with web.post(to, data=form, allow_redirects=False) as answer:
-                    assert answer.status == 303, await answer.text()
-        assert await self.processes.stop("console") == 0
-
     async def controls(self) -> list[object]:
         """The records of `clock`."""
         return [decode_control(value) for value in await self.written("clock")]
@@ -204,12 +172,6 @@ class Limited(Proof):
         """An alarm about a customer that stands; a change of state is none."""
         last = {alarm.alarm_id: alarm for alarm in await self.alarms() if alarm.kind not in STATE_CHANGES}
         return next(one for one in last.values() if one.type == "alarm.raised" and one.customer_id)
-
-    async def told_alarm(self) -> str:
-        """The id of an alarm of which a notification was sent."""
-        found = [decode_incident(value) for value in await self.written("notifications")]
-        sent = (one.alarm.alarm_id for one in found for delivery in one.deliveries if delivery.state == "sent")
-        return next(sent)
 
     async def actions(self) -> list[bytes]:
         """What people did, as it was sent."""
