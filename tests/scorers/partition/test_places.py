@@ -73,7 +73,7 @@ def test_a_place_is_free_again_when_its_name_has_nothing_to_say() -> None:
     driver.advance(MAY + 20 * DAY).feed(complaint(MAY + 21 * DAY, None, invented[-1], "I-new"))
     assert driver.partition.tally.forgotten == {"other_store": 1, "silent_store": NAMES}
     driver.advance(MAY + 24 * DAY)
-    assert known(driver.ctx, invented[-1])[-1][1] == {"complaints": 1}
+    assert known(driver.ctx, invented[-1])[-1][1] == {"complaints": 1, "formal": 1}
     driver.feed(*(complaint(MAY + 40 * DAY + n, None, "S1", f"L{n}") for n in range(2))).advance(MAY + 44 * DAY)
     assert not known(driver.ctx, invented[0])
 
@@ -88,7 +88,7 @@ def test_in_whatever_order_the_last_names_come_as_many_are_watched_and_counted(s
     driver = Driver(POLICY).feed(*before, *newcomers)
     assert driver.partition.tally.forgotten == {"other_store": 11}
     driver.advance(MAY + 5 * DAY)
-    assert known(driver.ctx, "S0")[-1][1] == {"complaints": 2}
+    assert known(driver.ctx, "S0")[-1][1] == {"complaints": 2, "formal": 2}
 
 
 def test_the_changes_of_a_record_can_be_undone() -> None:

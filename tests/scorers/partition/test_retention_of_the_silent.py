@@ -82,7 +82,7 @@ def test_workers_delete_whom_a_replay_deletes(partitions: int) -> None:
     }
     assert ended == {b"C1", b"C3"}  # C3 comes back later, under a row of its own
     rows = {name for desk in cluster.desks for name in desk.subjects()}
-    assert rows == driver.subjects() == {"C2", "C3", "C4", "\x01site:S1"}
+    assert rows == driver.subjects() == {"C2", "C3", "C4", "\x01site:S1", "\x01store:S1"}
 
 
 def test_a_retention_that_would_cut_the_tier_is_refused() -> None:

@@ -28,8 +28,16 @@ COMPLAINT = {"complaint_id": "K1"}
             [Address("thing", "sku:K7"), Address("theme", "product/sku:K7")],
         ),
         (record("complaint.resolved", AT, store_id="S1", **COMPLAINT), Address("customer", "C1"), []),
-        (record("staff.pulse", AT, "S1", store_id="S1", pulse="asked"), None, [Address("site", "S1")]),
-        (record("staff.pulse", AT, "HQ", store_id="S1", pulse="asked"), None, [Address("site", "S1")]),
+        (
+            record("staff.pulse", AT, "S1", store_id="S1", pulse="asked"),
+            None,
+            [Address("site", "S1"), Address("store", "S1")],
+        ),
+        (
+            record("staff.pulse", AT, "HQ", store_id="S1", pulse="asked"),
+            None,
+            [Address("site", "S1"), Address("store", "S1")],
+        ),
         (record("customer.erased", AT), Address("customer", "C1"), []),
     ],
 )
