@@ -224,12 +224,12 @@ async def test_a_fault_in_the_core_is_one_dead_letter(proof: Proof, tmp_path: Pa
     faulty = [line for line in lines if chosen(line, one_of)]
     assert len(faulty) > 5
     proof.tick()
-    proof.start(VIGIA_MARGIN=LATER, VIGIA_FAILPOINT=f"core:{one_of}")
+    proof.start(VIGIA_MARGIN=LATER, VIGIA_SESSION=PATIENT, VIGIA_FAILPOINT=f"core:{one_of}")
     half = len(lines) // 2
     await proof.publish(lines[:half])
     await proof.progress()
     proof.kill()
-    proof.start(VIGIA_MARGIN=LATER, VIGIA_FAILPOINT=f"core:{one_of}")
+    proof.start(VIGIA_MARGIN=LATER, VIGIA_SESSION=PATIENT, VIGIA_FAILPOINT=f"core:{one_of}")
     await proof.publish(lines[half:])
     await proof.conclude(lines)
     letters = await proof.letters()

@@ -7,6 +7,7 @@ import pytest
 
 from streams.engine.batching_producer import partition_of
 from streams.gateway.intake import NOT_TAKEN
+from streams.gateway.sending.reach import FRESH
 from tests.support.door import LINES, Door, batch, opened, purchase
 from tests.support.three_brokers import three_brokers
 from vigia.lab.local_kafka import LocalKafka
@@ -44,6 +45,16 @@ class Till:
                 await asyncio.sleep(0.1)
 
 
+async def seen_to_be_gone(door: Door) -> None:
+    """Wait until the gateway has noticed: what it hands over before waits for its deadline."""
+    batches = door.gateway.intake._batches
+    assert batches is not None
+    async with asyncio.timeout(60):
+        while any(connection.connected() for connection in batches._brokers._client._conns.values()):
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(2 * FRESH)  # for so long an answer of before is believed
+
+
 async def test_when_kafka_dies_no_partition_waits_and_what_is_refused_is_not_taken() -> None:
     """The deadline is an hour away, so each answer is given because the broker is known to be gone; it is back by itself."""
     with LocalKafka() as node:
@@ -53,6 +64,7 @@ async def test_when_kafka_dies_no_partition_waits_and_what_is_refused_is_not_tak
             assert (await till.sell(*CUSTOMERS))[0] == 202
             for again in range(2):
                 await asyncio.to_thread(node.kill)
+                await seen_to_be_gone(door)
                 for customer in CUSTOMERS * (again + 1):
                     status, error = await till.sell(customer)
                     assert (status, NOT_TAKEN in error) == (503, True), error
