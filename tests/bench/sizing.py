@@ -12,16 +12,16 @@ from typing import NamedTuple
 from tests.bench.speed import table
 
 # Measured by `python -m tests.bench.scale`.
-EVENT_US = 302  # microseconds of processor time an event, of a million customers alike: the dearest case
+EVENT_US = 1_700  # microseconds of processor time an event, of a million customers alike: the dearest case
 ROWS_PER_EVENT = 1.0  # rows written to changelog and store, where nobody has two events in a flush
 DAY_US = 24  # microseconds a customer takes in a day in which nothing happens: reviews and other deadlines
 ROWS_PER_DAY = 0.1  # rows written for a customer in such a day
-ROW_BYTES = 1_920  # of a row, with key, fence and Kafka's own
-DISK_BYTES = 1_303  # of a customer in a worker's store, deflated
-RECOVERED = 39_000  # rows from the changelog to an empty disk, for each second of processor time
-OPENED = 168_000  # rows that a worker reads when it starts on a disk it left, likewise
-FIXED_MIB = 520  # of a worker: the program, RocksDB's buffers, and the customers it keeps decoded
-CUSTOMER_BYTES = 40  # of each customer: RocksDB's caches, and 17 bytes for when the next deadline falls due
+ROW_BYTES = 2_400  # of a row, with key, fence and Kafka's own
+DISK_BYTES = 2_500  # of a customer in a worker's store, deflated
+RECOVERED = 16_000  # rows from the changelog to an empty disk, for each second of processor time
+OPENED = 46_000  # rows that a worker reads when it starts on a disk it left, likewise
+FIXED_MIB = 680  # of a worker: the program, RocksDB's buffers, and the customers it keeps decoded
+CUSTOMER_BYTES = 290  # of each customer: RocksDB's caches, what was bought lately, and when the next deadline falls due
 
 # Chosen.
 LOAD = 0.5  # of a core, at the peak: latency is told for it
