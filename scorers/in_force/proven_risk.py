@@ -27,28 +27,19 @@ def _band_of(hundredths: int) -> int:
     return min(hundredths // _BAND, BANDS - 1)
 
 
-def proven(counts: Mapping[int, int], policy: Policy) -> tuple[bool, ...]:
-    """For each band whether reported and true risk agree; neighbours are joined until there are enough answers.
-
-    >>> proven({42: 180, 42 + 128: 120}, Policy())[4]
-    True
-    >>> proven({42: 294, 42 + 128: 6}, Policy())[4], proven({42: 12, 42 + 128: 8}, Policy())[4]
-    (False, False)
-    """
-    return shown(counts, policy)[0]
-
-
-def overstated(counts: Mapping[int, int], policy: Policy) -> tuple[bool, ...]:
-    """For each band whether so many answers have shown that its reported risks are too high; empty if none has.
-
-    >>> overstated({42: 294, 42 + 128: 6}, Policy())[4], overstated({42: 6, 42 + 128: 294}, Policy())
-    (True, ())
-    """
-    return shown(counts, policy)[1]
-
-
 def shown(counts: Mapping[int, int], policy: Policy) -> tuple[tuple[bool, ...], tuple[bool, ...]]:
-    """What `proven` and `overstated` say, of one reading of the answers."""
+    """For each band whether reported and true risk agree, and whether the reported one is too high; the latter empty if none is.
+
+    Neighbours are joined until there are enough answers.
+
+    >>> shown({42: 180, 42 + 128: 120}, Policy())[0][4]
+    True
+    >>> agree, too_high = shown({42: 294, 42 + 128: 6}, Policy())
+    >>> agree[4], too_high[4], shown({42: 12, 42 + 128: 8}, Policy())[0][4]
+    (False, True, False)
+    >>> shown({42: 6, 42 + 128: 294}, Policy())[1]
+    ()
+    """
     rules, agree, too_high = policy.risk, [], []
     for answers, above in _by_band(counts, policy):
         known, most = answers >= rules.proven_answers, rules.proven_within * answers

@@ -106,16 +106,20 @@ class Keeping(Emitter[S]):
         """Fold the oldest recent facts into the snapshot."""
         row, effects = self.row, Effects()
         state = fold(self.subject, row.snapshot, row.recent[:old], ctx, effects)
-        still = set(open_ids(state))
+        if early:
+            state.forget(EARLY, old)
+        self._take_in(state, effects, row.recent[:old], row.recent[old:])
+
+    def _take_in(self, state: S, effects: Effects, folded: list[Fact], recent: list[Fact]) -> None:
+        """Make the snapshot a state into which facts were folded with these effects, and drop from the row what it holds now."""
+        row, still = self.row, set(open_ids(state))
         for name, e in effects.touched.items():
             if name not in still and e.status != "open":
                 self.emitted.pop(name, None)
         row.counts = difference(effects.counts, row.counts)
         asked = {lesson.asked_at for lesson in effects.lessons}
         row.lessons = [at for at in row.lessons if at not in asked]
-        if early:
-            state.forget(EARLY, old)
-        self._replace_snapshot(encode(state), row.recent[:old], row.recent[old:])
+        self._replace_snapshot(encode(state), folded, recent)
 
     def _snapshot_early(self, old: int, ctx: Context) -> None:
         """Put facts within the allowed lateness into the snapshot to limit the size; for them the order of arrival counts, and each is counted."""

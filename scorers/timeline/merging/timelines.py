@@ -18,7 +18,7 @@ from scorers.timeline.episodes import Episode
 from scorers.timeline.facts import Fact, Ref, identity_of, short_ref
 from scorers.timeline.packing import encode
 from scorers.timeline.row import MAX_SEEN_EARLY, ROW_FORM, SEEN, Moved, Row, decode_row
-from scorers.timeline.snapshot import difference, fold, lapse, open_ids
+from scorers.timeline.snapshot import fold, lapse
 from scorers.timeline.subjects import Effects
 from scorers.timeline.timeline import AnyTimeline, Timeline
 
@@ -163,14 +163,7 @@ def _settle(one: AnyTimeline, end: Micros, following: Micros, ctx: Context) -> N
     state = fold(one.subject, row.snapshot, old, ctx, effects)
     if 0 < state.last_fact < following <= end:
         lapse(one.subject, state, following, ctx, effects)
-    still = set(open_ids(state))
-    for name, e in effects.touched.items():
-        if name not in still and e.status != "open":
-            one.emitted.pop(name, None)
-    row.counts = difference(effects.counts, row.counts)
-    asked = {lesson.asked_at for lesson in effects.lessons}
-    row.lessons = [at for at in row.lessons if at not in asked]
-    one._replace_snapshot(encode(state), old, recent)
+    one._take_in(state, effects, old, recent)
 
 
 def _is_of_case(e: Episode) -> bool:

@@ -9,7 +9,7 @@ from scorers.contract.events import DAY
 from scorers.contract.rfc3339 import parse_instant
 from scorers.in_force.control import FiguresInForce
 from scorers.in_force.figures import FigureBook, no_figures
-from scorers.in_force.proven_risk import ANSWERS, BANDS, answer_bucket, proven
+from scorers.in_force.proven_risk import ANSWERS, BANDS, answer_bucket, shown
 from scorers.policy.tables import Policy
 from tests.support.driver import Driver, purchase, record
 
@@ -91,7 +91,7 @@ def test_neighbours_are_joined_until_there_are_enough():
     """A band with few answers is judged with those beside it, but not one with enough of its own."""
     book = answers((0.15, 300, 45), (0.25, 50, 50))
     assert book.close(1).proven[:3] == (True, True, False)
-    assert not any(proven({}, POLICY))
+    assert not any(shown({}, POLICY)[0])
 
 
 def test_an_answer_is_forgotten_after_a_horizon():
