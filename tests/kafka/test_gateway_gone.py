@@ -52,7 +52,7 @@ async def seen_to_be_gone(door: Door) -> None:
     async with asyncio.timeout(60):
         while any(connection.connected() for connection in batches._brokers._client._conns.values()):
             await asyncio.sleep(0.01)
-    await asyncio.sleep(2 * FRESH)  # for so long an answer of before is believed
+    await asyncio.sleep(2 * FRESH)  # the gateway believes an earlier answer for this long
 
 
 async def test_when_kafka_dies_no_partition_waits_and_what_is_refused_is_not_taken() -> None:

@@ -169,7 +169,7 @@ def test_a_risk_that_was_shown_to_be_too_high_is_not_told_as_high():
     assert waited.risk >= (band + 1) / 10 > free.risk
     assert waited.at > free.at
     (same,) = raised(with_overstated(tuple(n > band for n in range(10))), "risk-high")
-    assert same.at == free.at, "what was shown of other bands is no matter"
+    assert same.at == free.at, "answers of other bands do not count"
     assert raised(with_overstated((True,) * 10), "risk-high") == []
     assert raised(with_overstated((True,) * 10), "gone-quiet") != [], "the silence is told all the same"
 

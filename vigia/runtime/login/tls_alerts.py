@@ -21,7 +21,7 @@ SAID = {
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Drop asyncio's report of the TLS error of a connection that is gone: whoever waited for an answer has been told."""
+    """Drop asyncio's report of the TLS error of a closed connection: the caller that waited on it has got the error already."""
     return record.exc_info is None or not isinstance(record.exc_info[1], ssl.SSLError)
 
 

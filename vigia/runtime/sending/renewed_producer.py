@@ -66,5 +66,5 @@ class RenewedProducer:
 
 
 async def _stopped(producer: AIOKafkaProducer) -> None:
-    with suppress(KafkaError, OSError):  # whoever waits for a record of it is told
+    with suppress(KafkaError, OSError):  # the sender of each record gets its own error
         await producer.stop()
